@@ -8,7 +8,9 @@ const { join } = require('node:path')
 
 const root = join(__dirname, '..')
 const stamp = join(root, 'node_modules', '.installed')
-const want = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const want = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== want) {
   process.stderr.write('Installing dependencies (npm ci), once ...\n')

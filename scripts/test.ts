@@ -1,0 +1,61 @@
+// Runs one tier of the tests: node scripts/test.ts unit|faults|interop|e2e [file …]
+// Ends with one line, `N passed, N failed`, and exits 1 unless all of them passed.
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+
+const TIERS: Readonly<Record<string, readonly string[]>> = {
+  unit: [
+    'packages/*/src/**/*.test.ts',
+    'test/*.test.ts',
+    'test/{admin,config,demo,policy,proxy,sim,tamper,verify}/**/*.test.ts',
+  ],
+  faults: ['test/faults/**/*.test.ts'],
+  interop: ['test/interop/**/*.test.ts'],
+  e2e: ['test/{e2e,pack}/**/*.test.ts'],
+}
+const FILE_MS_MAX: Readonly<Record<string, number>> = { unit: 180_000 }
+const FILE_MS_DEFAULT = 1_800_000
+
+const root = join(import.meta.dirname, '..')
+const [tier = 'unit', ...chosen] = process.argv.slice(2)
+const patterns = TIERS[tier]
+if (patterns === undefined) {
+  process.stderr.write(`unknown tier ${tier}: one of ${Object.keys(TIERS).join(', ')}\n`)
+  process.exit(2)
+}
+const found = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort()
+const files = chosen.length > 0 ? chosen : found
+if (files.length === 0) {
+  // A glob that matches nothing must not pass for a green run.
+  process.stderr.write(`no test file matches ${patterns.join(' ')}\n`)
+  process.exit(1)
+}
+
+const count = { passed: 0, failed: 0, skipped: 0 }
+const stream = run({
+  files: files.map((file) => join(root, file)),
+  concurrency: tier === 'unit' ? 2 : 1,
+  timeout: FILE_MS_MAX[tier] ?? FILE_MS_DEFAULT,
+})
+stream.on('test:pass', ({ skip, details, name }) => {
+  if (details.type === 'suite' || isFile(name)) return
+  if (skip === undefined || skip === false) count.passed += 1
+  else count.skipped += 1
+})
+stream.on('test:fail', ({ details }) => {
+  if (details.type !== 'suite') count.failed += 1
+})
+const output = stream.compose(spec)
+output.pipe(process.stdout, { end: false })
+await finished(output, { writable: false })
+const skips = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
+process.stdout.write(`${count.passed} passed, ${count.failed} failed${skips}\n`)
+process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1
+
+/** The runner reports a file as a test of its own; it is none. */
+function isFile(name: string): boolean {
+  return name.endsWith('.test.ts')
+}
