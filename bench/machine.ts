@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const ROUNDS = 200
 const WRITE_BYTES = 700
 
-/** Median microseconds of a 700-byte write and fdatasync into a file that already has its blocks. */
+/** Median microseconds of a 700-byte write and fdatasync into a file whose blocks exist. */
 export async function measureDisk(directory: string = import.meta.dirname): Promise<number> {
   const path = join(directory, `.disk-${process.pid}`)
   const file = await open(path, 'w')

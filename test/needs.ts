@@ -23,7 +23,7 @@ export function need(name: string, need: Need): false | string {
   if (fulfilled(need)) return false
   const reason = `SKIPPED ${name}: ${need.install}`
   process.stderr.write(`${reason}\n`)
-  if (process.env['CI'] === 'true') {
+  if (process.env.CI === 'true') {
     test(`${name} is there`, () => {
       throw new Error(`${name} is missing and CI=true allows no skip: ${need.install}`)
     })
