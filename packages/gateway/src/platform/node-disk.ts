@@ -1,0 +1,139 @@
+import * as fs from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { DiskError, diskErrorCode } from './disk-error.ts'
+import { call } from './node-call.ts'
+import { NodeFile } from './node-file.ts'
+import type { DirectoryEntry, Disk, DiskFile, FileFacts, FileKind, OpenMode } from './types.ts'
+
+/** What `read` of a whole file takes when the caller names no limit. */
+export const READ_BYTES_MAX = 64 * 1024 * 1024
+
+// Nobody but the gateway's own user reads what it keeps, whatever the umask says.
+const FILE_PERMISSIONS = 0o600
+const DIRECTORY_PERMISSIONS = 0o700
+
+// macOS gives O_DSYNC without flushing the drive; there every durable write is followed by a flush.
+const WRITES_FLUSH = process.platform !== 'darwin'
+
+const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } =
+  fs.constants
+
+// A pipe put in a file's place must neither block the open nor be read.
+const SAFELY = O_NOFOLLOW | O_NONBLOCK
+
+/** The real file system: callback `node:fs`, one thread-pool hop an operation. */
+export function nodeDisk(): Disk {
+  return {
+    open,
+    read,
+    list,
+    stat,
+    rename: (from, to) => call('rename', from, (done) => fs.rename(from, to, done)),
+    remove: (path) => call('remove', path, (done) => fs.unlink(path, done)),
+    makeDirectory: (path) => makeDirectory(resolve(path)),
+    removeDirectory: (path) => call('remove directory', path, (done) => fs.rmdir(path, done)),
+    syncDirectory,
+  }
+}
+
+async function open(path: string, mode: OpenMode): Promise<DiskFile> {
+  const flags = openFlags(mode)
+  const handle = await call<number>('open', path, (done) =>
+    fs.open(path, flags | SAFELY, FILE_PERMISSIONS, done),
+  )
+  const flushes = mode.for === 'write' && mode.durable === true && !WRITES_FLUSH
+  const file = new NodeFile(handle, path, flushes)
+  // An exclusive creation made a regular file; anything else may have been put there.
+  if ((flags & O_EXCL) === 0) await refuseOther(file)
+  return file
+}
+
+function openFlags(mode: OpenMode): number {
+  if (mode.for === 'read') return O_RDONLY
+  const creation = { new: O_CREAT | O_EXCL, 'if-missing': O_CREAT, never: 0 }[mode.create]
+  return O_RDWR | creation | (mode.durable === true && WRITES_FLUSH ? O_DSYNC : 0)
+}
+
+async function refuseOther(file: NodeFile): Promise<void> {
+  try {
+    await file.size()
+  } catch (cause) {
+    await file.close()
+    throw cause
+  }
+}
+
+async function read(path: string, bytesMax: number = READ_BYTES_MAX): Promise<Uint8Array> {
+  const file = await open(path, { for: 'read' })
+  try {
+    const bytes = await file.size()
+    if (bytes > bytesMax) {
+      throw new DiskError('DISK_TOO_LARGE', path, `file has ${bytes} of at most ${bytesMax} bytes`)
+    }
+    return await file.read(0, bytes)
+  } finally {
+    await file.close()
+  }
+}
+
+async function list(path: string): Promise<readonly DirectoryEntry[]> {
+  const entries = await call<fs.Dirent[]>('list', path, (done) =>
+    fs.readdir(path, { withFileTypes: true }, done),
+  )
+  return entries
+    .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+}
+
+async function stat(path: string): Promise<FileFacts | undefined> {
+  try {
+    const facts = await call<fs.Stats>('stat', path, (done) => fs.lstat(path, done))
+    return { kind: kindOf(facts), bytes: facts.size, allocatedBytes: facts.blocks * 512 }
+  } catch (error) {
+    if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+function kindOf(of: { isFile(): boolean; isDirectory(): boolean }): FileKind {
+  if (of.isFile()) return 'file'
+  return of.isDirectory() ? 'directory' : 'other'
+}
+
+/**
+ * Parents first, each flushed before the next is made in it. So at most the deepest directory found
+ * may have been left unflushed by a process that died here: its name is flushed again.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  const found = await stat(path)
+  if (found?.kind === 'directory') return syncNameFound(path)
+  if (found !== undefined) throw new DiskError('DISK_EXISTS', path, 'not a directory')
+  await makeDirectory(dirname(path))
+  try {
+    await call('make directory', path, (done) => fs.mkdir(path, DIRECTORY_PERMISSIONS, done))
+  } catch (error) {
+    if (diskErrorCode(error) !== 'DISK_EXISTS') throw error
+  }
+  await syncDirectory(dirname(path))
+}
+
+/** A parent that may not be read (a private state directory) is not one that was written by us. */
+async function syncNameFound(path: string): Promise<void> {
+  try {
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    const cause = error instanceof DiskError ? error.cause : undefined
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw error
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await call<number>('open', path, (done) =>
+    fs.open(path, O_RDONLY | O_DIRECTORY, done),
+  )
+  try {
+    await call('sync', path, (done) => fs.fsync(handle, done))
+  } finally {
+    await call('close', path, (done) => fs.close(handle, done))
+  }
+}

@@ -1,0 +1,37 @@
+import { dirname } from 'node:path'
+import { diskErrorCode } from './disk-error.ts'
+import type { Disk, DiskFile } from './types.ts'
+
+/** What a file is called until it is whole; a leftover of a crash, replaced by the next attempt. */
+export const TEMPORARY_SUFFIX = '.tmp'
+
+/**
+ * Puts a whole file in place or leaves the old one: temporary file, durable write, rename. The name
+ * is durable when the directory is synced: by the caller, or here when asked.
+ */
+export async function writeFileDurably(
+  disk: Disk,
+  path: string,
+  bytes: Uint8Array,
+  options: { readonly syncDirectory?: boolean } = {},
+): Promise<void> {
+  const temporary = path + TEMPORARY_SUFFIX
+  const file = await openFresh(disk, temporary)
+  try {
+    await file.write(0, bytes)
+  } finally {
+    await file.close()
+  }
+  await disk.rename(temporary, path)
+  if (options.syncDirectory === true) await disk.syncDirectory(dirname(path))
+}
+
+async function openFresh(disk: Disk, path: string): Promise<DiskFile> {
+  try {
+    return await disk.open(path, { for: 'write', create: 'new', durable: true })
+  } catch (error) {
+    if (diskErrorCode(error) !== 'DISK_EXISTS') throw error
+    await disk.remove(path)
+    return disk.open(path, { for: 'write', create: 'new', durable: true })
+  }
+}
