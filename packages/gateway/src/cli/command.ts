@@ -1,0 +1,93 @@
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import type { Clock, Disk, Random } from '../platform/index.ts'
+
+/** 0: done, or it holds. 1: checked, and it does not hold. 2: could not be done or decided. */
+export type Exit = 0 | 1 | 2
+
+/** Where a command talks: facts on standard output, everything else on standard error. */
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  readonly columns: number
+  /** A person is watching standard error: progress may be drawn over. */
+  readonly interactive: boolean
+  style(format: TextStyle, text: string): string
+}
+
+export type TextStyle = 'bold' | 'dim' | 'green' | 'red' | 'yellow'
+
+/** What commands may touch. Tests hand in their own; `main.ts` hands in the machine. */
+export interface CliContext {
+  readonly terminal: Terminal
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly fetch: typeof fetch
+  readonly services: Services
+  /** Says how the command ended; the last word counts, and silence means 0. */
+  finish(exit: Exit): void
+}
+
+/** What runs until it is told to stop. Loaded on demand: `verify` needs no gateway in memory. */
+export interface Services {
+  start(options: StartOptions): Promise<void>
+  demo(options: DemoOptions): Promise<void>
+}
+
+export interface StartOptions {
+  readonly configPath: string
+  readonly terminal: Terminal
+  readonly json: boolean
+}
+
+export interface DemoOptions {
+  readonly data: string
+  readonly port: number
+  readonly adminPort: number
+  readonly upstreamPort: number
+  readonly terminal: Terminal
+  readonly json: boolean
+}
+
+/** Every file of this room that is a command exports one of these. */
+export type MakeCommand = (context: CliContext) => Command
+
+/** An end that the person at the terminal can do something about. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly exit: Exit
+
+  constructor(exit: Exit, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.exit = exit
+  }
+}
+
+export function dataOption(): Option {
+  return new Option('--data <dir>', 'the data directory').default('./data')
+}
+
+export function epochOption(): Option {
+  return new Option('--epoch <number>', 'the epoch to read (default: the newest)').argParser(
+    (text) => parseWhole(text, 1, Number.MAX_SAFE_INTEGER),
+  )
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print one JSON object instead of text')
+}
+
+export function portOption(flags: string, description: string, port: number): Option {
+  return new Option(flags, `${description} (0: any free port)`)
+    .default(port)
+    .argParser((text) => parseWhole(text, 0, 65_535))
+}
+
+/** Reads a canonical decimal: no sign, no leading zero, nothing around it. */
+export function parseWhole(text: string, min: number, max: number): number {
+  const value = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
+}
