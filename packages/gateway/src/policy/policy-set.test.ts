@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { PolicyError } from './policy-error.ts'
+import { PolicySet } from './policy-set.ts'
+import type { Question } from './question.ts'
+
+const hexDigest = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex')
+const compile = (text: string): PolicySet => {
+  return PolicySet.compile([{ name: 'orders.cedar', text }], hexDigest)
+}
+
+const READERS = `@id("readers-read")
+permit (principal in Group::"readers", action in Action::"read", resource == Route::"orders");`
+const NO_SECRETS = `@id("no-secrets")
+forbid (principal, action, resource) when { resource.path like "/orders/secret*" };`
+const FROM_HOME = `@id("from-home") permit (principal, action == Action::"DELETE", resource)
+when { context.address.isInRange(ip("127.0.0.0/8")) && context.time < datetime("2027-01-01") };`
+const OVERFLOWS = `@id("overflows") forbid (principal, action, resource)
+when { 9223372036854775807 + (if context.tls then 1 else 0) == 0 };`
+const ALL = [READERS, NO_SECRETS, FROM_HOME].join('\n')
+
+interface Facts {
+  readonly action?: Question['action']
+  readonly path?: string
+  readonly groups?: readonly string[]
+  readonly address?: string
+  readonly time?: string
+  readonly tls?: boolean
+  readonly route?: string
+}
+
+function question(facts: Facts): Question {
+  return {
+    principal: {
+      id: 'ada',
+      kind: 'user',
+      issuer: 'keys',
+      groups: facts.groups ?? ['readers'],
+      roles: [],
+    },
+    action: facts.action ?? 'GET',
+    resource: {
+      route: facts.route ?? 'orders',
+      upstream: 'demo',
+      host: 'api.example',
+      path: facts.path ?? '/orders/7',
+    },
+    context: {
+      timeUs: Date.parse(facts.time ?? '2026-11-21T08:00:00Z') * 1000,
+      address: facts.address ?? '192.0.2.1',
+      tls: facts.tls ?? false,
+      credential: 'api-key',
+    },
+  }
+}
+
+for (const [name, text, facts, reason, policies] of [
+  ['a member of the group may read', ALL, {}, 'policy-permits', ['readers-read']],
+  ['nobody else may', ALL, { groups: [] }, 'no-policy-permits', []],
+  ['what is not permitted is denied', ALL, { action: 'POST' }, 'no-policy-permits', []],
+  ['another route is not permitted', ALL, { route: 'bills' }, 'no-policy-permits', []],
+  ['a forbid wins', ALL, { path: '/orders/secret/1' }, 'policy-forbids', ['no-secrets']],
+  ['an empty set denies', '', {}, 'no-policy-permits', []],
+  [
+    'an address is a fact',
+    ALL,
+    { action: 'DELETE', address: '127.9.9.9' },
+    'policy-permits',
+    ['from-home'],
+  ],
+  [
+    'time is a fact',
+    ALL,
+    { action: 'DELETE', address: '127.9.9.9', time: '2027-01-01T00:00:00Z' },
+    'no-policy-permits',
+    [],
+  ],
+  [
+    'a forbid that fails denies although a permit applies',
+    `${READERS}\n${OVERFLOWS}`,
+    { tls: true },
+    'policy-failed',
+    ['overflows'],
+  ],
+  ['the same forbid, not failing, lets pass', `${READERS}\n${OVERFLOWS}`, {}, 'policy-permits', 0],
+  ['an address that is none denies', ALL, { address: 'nowhere' }, 'policy-failed', []],
+  ['a method without an action denies', ALL, { action: 'BREW' }, 'policy-failed', []],
+] as const) {
+  test(`${name}: ${reason}`, () => {
+    const decision = compile(text).decide(question(facts as Facts))
+    assert.equal(decision.reason, reason)
+    assert.equal(decision.allow, reason === 'policy-permits')
+    if (policies !== 0) assert.deepEqual(decision.policies, policies)
+  })
+}
+
+for (const [name, text, want] of [
+  ['a syntax error', 'permit (principal, action resource);', /^orders\.cedar:1:27: unexpected/],
+  [
+    'an unknown attribute, with what was meant',
+    '// é❤\npermit (principal, action, resource)\nwhen { "é" == principal.kindd };',
+    /^orders\.cedar:3:15: attribute `kindd`.* not found \(did you mean `kind`\?\)$/,
+  ],
+  [
+    'an action that does not exist',
+    'permit (principal, action == Action::"FETCH", resource);',
+    /^orders\.cedar:1:\d+: unrecognized action `Action::"FETCH"`/,
+  ],
+  ['a template', 'permit (principal == ?principal, action, resource);', /templates are not supp/],
+  ['an id used twice', `${READERS}\n${READERS}`, /@id\("readers-read"\) is also in orders\.cedar/],
+  [
+    'a policy that can never apply',
+    'permit (principal, action == Action::"GET", resource) when { false };',
+    /^orders\.cedar:1:1: policy is impossible/,
+  ],
+] as const) {
+  test(`does not load: ${name}`, () => {
+    assert.throws(
+      () => compile(text),
+      (error) => {
+        assert.ok(error instanceof PolicyError)
+        assert.equal(error.code, 'POLICY_INVALID')
+        assert.match(error.message, want)
+        return true
+      },
+    )
+  })
+}
+
+test('without @id a policy is its file and ordinal, also beyond the tenth', () => {
+  const text = Array.from(
+    { length: 12 },
+    (_, n) => `permit (principal, action, resource) when { resource.path == "/${n + 1}" };`,
+  )
+  const set = compile(text.join('\n'))
+  for (const ordinal of [1, 2, 10, 11, 12]) {
+    const { policies } = set.decide(question({ path: `/${ordinal}` }))
+    assert.deepEqual(policies, [`orders.cedar#${ordinal}`])
+  }
+})
+
+test('the digest is of the policies, not of how they are spaced or spread over files', () => {
+  const together = compile(`${READERS}\n\n// why\n${NO_SECRETS}`)
+  const files = [
+    { name: 'orders.cedar', text: READERS },
+    { name: 'z.cedar', text: NO_SECRETS },
+  ]
+  const apart = PolicySet.compile(files, hexDigest)
+  assert.equal(together.digest, apart.digest)
+  assert.notEqual(together.digest, compile(READERS).digest)
+  assert.match(together.digest, /^[0-9a-f]{64}$/)
+})
+
+test('two sets do not disturb each other', () => {
+  const permits = compile(READERS)
+  const forbids = compile(NO_SECRETS)
+  assert.equal(permits.decide(question({})).allow, true)
+  assert.equal(forbids.decide(question({})).allow, false)
+  assert.equal(permits.decide(question({})).allow, true)
+})
+
+test('the digest of the request covers every fact and the set', () => {
+  const digests = [
+    {},
+    { action: 'POST' },
+    { path: '/orders/8' },
+    { groups: [] },
+    { address: '192.0.2.2' },
+    { time: '2026-11-21T08:00:01Z' },
+    { tls: true },
+    { route: 'bills' },
+  ].map((facts) => compile(ALL).decide(question(facts as Facts)).request)
+  digests.push(compile(READERS).decide(question({})).request)
+  assert.equal(new Set(digests).size, digests.length)
+  assert.equal(compile(ALL).decide(question({})).request, digests[0])
+})
+
+test('the policies of the examples load', () => {
+  const directory = join(import.meta.dirname, '../../../../examples/policies')
+  const files = readdirSync(directory).map((name) => {
+    return { name, text: readFileSync(join(directory, name), 'utf8') }
+  })
+  assert.ok(PolicySet.compile(files, hexDigest).ids.length >= 2)
+})
