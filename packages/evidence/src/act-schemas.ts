@@ -1,0 +1,141 @@
+import type {
+  Actant,
+  AdminFacts,
+  AlertFacts,
+  ApprovalFacts,
+  BlockFacts,
+  BlockFile,
+  ConfigFacts,
+  EpochFacts,
+  ErasureFacts,
+  FoldFacts,
+  GapFacts,
+  HeartbeatFacts,
+  HoldFacts,
+  KeyFacts,
+  PolicyFacts,
+  RecoveryFacts,
+  RetentionFacts,
+  StartFacts,
+  StopFacts,
+} from './act-types.ts'
+import type { ActKind } from './kinds.ts'
+import { REASONS } from './reasons.ts'
+import type { Schema } from './schema.ts'
+import { strictObject } from './schema.ts'
+import * as term from './terms.ts'
+
+/** Most files that one `block` record names. */
+export const BLOCK_FILES_MAX = 256
+
+const PATH = term.form('^(records|acts|persons|bodies)/[0-9a-zA-Z./_-]{1,200}$')
+const HEARTBEAT_MS_MAX = 86_400_000
+
+/** `who` of an act. */
+export const ACTANT = strictObject<Actant>({ subject: term.KEY_ID }, { method: term.NAME })
+
+const START = strictObject<StartFacts>(
+  {
+    act: { const: 'start' },
+    version: term.NAME,
+    runtime: term.NAME,
+    heartbeatMs: { type: 'integer', minimum: 1, maximum: HEARTBEAT_MS_MAX },
+    rollbackProtection: term.NAME,
+  },
+  {},
+)
+
+const STOP = strictObject<StopFacts>({ act: { const: 'stop' }, cause: term.NAME }, {})
+
+const RECOVERY = strictObject<RecoveryFacts>(
+  { act: { const: 'recovery' }, interrupted: term.COUNT },
+  { cutBytes: term.COUNT },
+)
+
+const HEARTBEAT = strictObject<HeartbeatFacts>(
+  { act: { const: 'heartbeat' } },
+  { size: term.COUNT, root: term.SHA256 },
+)
+
+const FILE = strictObject<BlockFile>({ path: PATH, sha256: term.SHA256, bytes: term.COUNT }, {})
+
+const POLICY = strictObject<NonNullable<PolicyFacts['policies']>[number]>(
+  { id: term.ID, sha256: term.SHA256 },
+  {},
+)
+
+const PREVIOUS_EPOCH = strictObject<NonNullable<EpochFacts['previous']>>(
+  { origin: term.ID, size: term.COUNT, root: term.SHA256 },
+  {},
+)
+
+/** The schema of the `what` of every act. */
+export const ACT_SCHEMAS = {
+  fold: strictObject<FoldFacts>(
+    {
+      act: term.oneWordOf(['open', 'close']),
+      reason: term.oneWordOf(Object.keys(REASONS)),
+      from: term.TIME,
+    },
+    { until: term.TIME, count: term.COUNT },
+  ),
+  gap: strictObject<GapFacts>(
+    {
+      reason: term.oneWordOf(['ledger-unavailable', 'not-running']),
+      from: term.TIME,
+      until: term.TIME,
+      unrecorded: term.COUNT,
+    },
+    {},
+  ),
+  config: strictObject<ConfigFacts>(
+    { act: term.oneWordOf(['loaded', 'refused']), sha256: term.SHA256 },
+    { previous: term.SHA256 },
+  ),
+  policy: strictObject<PolicyFacts>(
+    { act: term.oneWordOf(['loaded', 'refused']), sha256: term.SHA256 },
+    { previous: term.SHA256, policies: term.list(POLICY, 512) },
+  ),
+  approval: strictObject<ApprovalFacts>(
+    { act: term.oneWordOf(['asked', 'granted', 'denied', 'expired']), approval: term.ID },
+    { operation: term.NAME },
+  ),
+  admin: strictObject<AdminFacts>(
+    { operation: term.NAME, result: term.oneWordOf(['done', 'refused', 'failed']) },
+    { target: term.ID, parameters: term.FACTS },
+  ),
+  key: strictObject<KeyFacts>(
+    {
+      act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated']),
+      use: term.oneWordOf(['api', 'log', 'ledger', 'subject', 'wrapping']),
+      key: term.ID,
+    },
+    { subject: term.KEY_ID, expires: term.TIME },
+  ),
+  system: { oneOf: [START, STOP, RECOVERY, HEARTBEAT] },
+  block: strictObject<BlockFacts>({ files: term.list(FILE, BLOCK_FILES_MAX) }, {}),
+  epoch: strictObject<EpochFacts>(
+    { epoch: term.COUNT, origin: term.ID, vkeys: term.list(term.LONG_TEXT, 8) },
+    { previous: PREVIOUS_EPOCH },
+  ),
+  alert: strictObject<AlertFacts>(
+    { act: term.oneWordOf(['raised', 'closed']), alert: term.ID, rule: term.NAME },
+    { indices: term.list(term.COUNT, 256) },
+  ),
+  erasure: strictObject<ErasureFacts>(
+    {
+      act: term.oneWordOf(['asked', 'done']),
+      erasure: term.ID,
+      keys: term.list(term.KEY_ID, 1024),
+    },
+    { subject: term.KEY_ID },
+  ),
+  retention: strictObject<RetentionFacts>(
+    { act: term.oneWordOf(['asked', 'done']), rule: term.NAME, files: term.list(PATH, 1024) },
+    {},
+  ),
+  hold: strictObject<HoldFacts>(
+    { act: term.oneWordOf(['placed', 'lifted']), hold: term.ID },
+    { subject: term.KEY_ID, from: term.TIME, until: term.TIME },
+  ),
+} as const satisfies { readonly [kind in ActKind]: Schema }

@@ -1,0 +1,182 @@
+import type { JsonObject } from './json.ts'
+import type { ActKind } from './kinds.ts'
+import type { Reason } from './reasons.ts'
+
+/** Who acted, on records other than exchanges: a number, never a name. */
+export interface Actant {
+  /** The subject number: 32 hexadecimal digits, meaningful only with the subject table. */
+  readonly subject: string
+  readonly method?: string
+}
+
+/** Refusals that were counted instead of recorded one by one. The opening is durable first. */
+export interface FoldFacts {
+  readonly act: 'open' | 'close'
+  readonly reason: Reason
+  readonly from: string
+  readonly until?: string
+  readonly count?: number
+}
+
+/**
+ * A span in which this incarnation wrote nothing, and why: the ledger could not (`unrecorded`
+ * requests were answered with ledger-unavailable), or the process did not run.
+ */
+export interface GapFacts {
+  readonly reason: 'ledger-unavailable' | 'not-running'
+  readonly from: string
+  readonly until: string
+  readonly unrecorded: number
+}
+
+/** A configuration that came into force, or was refused. */
+export interface ConfigFacts {
+  readonly act: 'loaded' | 'refused'
+  readonly sha256: string
+  readonly previous?: string
+}
+
+/** A policy set that came into force, or was refused. */
+export interface PolicyFacts {
+  readonly act: 'loaded' | 'refused'
+  /** Digest of the set, as in the `why` of the decisions made by it. */
+  readonly sha256: string
+  readonly previous?: string
+  readonly policies?: readonly { readonly id: string; readonly sha256: string }[]
+}
+
+/** A step of an approval by a second person. */
+export interface ApprovalFacts {
+  readonly act: 'asked' | 'granted' | 'denied' | 'expired'
+  readonly approval: string
+  readonly operation?: string
+}
+
+/** An operation of the console or the API: searches and exports too. */
+export interface AdminFacts {
+  readonly operation: string
+  readonly target?: string
+  readonly parameters?: JsonObject
+  readonly result: 'done' | 'refused' | 'failed'
+}
+
+/** A change of a key or credential. */
+export interface KeyFacts {
+  readonly act: 'created' | 'revoked' | 'expired' | 'rotated'
+  readonly use: 'api' | 'log' | 'ledger' | 'subject' | 'wrapping'
+  /** The public part: a prefix, an id, never the secret. */
+  readonly key: string
+  readonly subject?: string
+  readonly expires?: string
+}
+
+/** The first record of a ledger instance's life. */
+export interface StartFacts {
+  readonly act: 'start'
+  readonly version: string
+  readonly runtime: string
+  /** The longest silence that this incarnation allows itself, in milliseconds. */
+  readonly heartbeatMs: number
+  readonly rollbackProtection: string
+}
+
+/** The last record of an orderly end. */
+export interface StopFacts {
+  readonly act: 'stop'
+  readonly cause: string
+}
+
+/** What was found of earlier incarnations, after their open intents were closed. */
+export interface RecoveryFacts {
+  readonly act: 'recovery'
+  /** Intents that ended as `interrupted`. */
+  readonly interrupted: number
+  /** Bytes of a torn tail that were cut. They had not been acknowledged. */
+  readonly cutBytes?: number
+}
+
+/** A sign of life in an idle ledger. */
+export interface HeartbeatFacts {
+  readonly act: 'heartbeat'
+  /** Newest published size and root that this process has seen. */
+  readonly size?: number
+  readonly root?: string
+}
+
+/** The process's own life. */
+export type SystemFacts = StartFacts | StopFacts | RecoveryFacts | HeartbeatFacts
+
+/** One finished file of sealed sections. */
+export interface BlockFile {
+  /** Within the epoch's directory: `records/12`, `acts/12`, `persons/3072`. */
+  readonly path: string
+  readonly sha256: string
+  readonly bytes: number
+}
+
+/** Digests of finished files, so that anybody can check them without a key. */
+export interface BlockFacts {
+  readonly files: readonly BlockFile[]
+}
+
+/** The very first record of an epoch. */
+export interface EpochFacts {
+  readonly epoch: number
+  readonly origin: string
+  readonly vkeys: readonly string[]
+  /** The end of the epoch before, or nothing. */
+  readonly previous?: { readonly origin: string; readonly size: number; readonly root: string }
+}
+
+/** A detection that fired, or was dealt with. */
+export interface AlertFacts {
+  readonly act: 'raised' | 'closed'
+  readonly alert: string
+  readonly rule: string
+  readonly indices?: readonly number[]
+}
+
+/** The destruction of keys, in two steps so that a crash resumes it. */
+export interface ErasureFacts {
+  readonly act: 'asked' | 'done'
+  readonly erasure: string
+  readonly keys: readonly string[]
+  readonly subject?: string
+}
+
+/** The removal of expired files, in two steps so that a crash resumes it. */
+export interface RetentionFacts {
+  readonly act: 'asked' | 'done'
+  readonly rule: string
+  readonly files: readonly string[]
+}
+
+/** What must not expire for now. */
+export interface HoldFacts {
+  readonly act: 'placed' | 'lifted'
+  readonly hold: string
+  readonly subject?: string
+  readonly from?: string
+  readonly until?: string
+}
+
+/** The facts of every act, by kind; they are its `what`. */
+export interface ActFacts {
+  readonly fold: FoldFacts
+  readonly gap: GapFacts
+  readonly config: ConfigFacts
+  readonly policy: PolicyFacts
+  readonly approval: ApprovalFacts
+  readonly admin: AdminFacts
+  readonly key: KeyFacts
+  readonly system: SystemFacts
+  readonly block: BlockFacts
+  readonly epoch: EpochFacts
+  readonly alert: AlertFacts
+  readonly erasure: ErasureFacts
+  readonly retention: RetentionFacts
+  readonly hold: HoldFacts
+}
+
+/** The facts of an act of any kind. */
+export type AnyActFacts = ActFacts[ActKind]

@@ -1,0 +1,74 @@
+export { BLOCK_FILES_MAX } from './act-schemas.ts'
+export type {
+  Actant,
+  ActFacts,
+  AdminFacts,
+  AlertFacts,
+  AnyActFacts,
+  ApprovalFacts,
+  BlockFacts,
+  BlockFile,
+  ConfigFacts,
+  EpochFacts,
+  ErasureFacts,
+  FoldFacts,
+  GapFacts,
+  HeartbeatFacts,
+  HoldFacts,
+  KeyFacts,
+  PolicyFacts,
+  RecoveryFacts,
+  RetentionFacts,
+  StartFacts,
+  StopFacts,
+  SystemFacts,
+} from './act-types.ts'
+export type { EvidenceErrorCode } from './error.ts'
+export { EvidenceError } from './error.ts'
+export type { Json, JsonObject } from './json.ts'
+export { JSON_DEPTH_MAX, parseJson } from './json.ts'
+export type { ActKind, ExchangeKind, Kind, KindRule } from './kinds.ts'
+export { isExchangeKind, isKind, KINDS, kindOfCode } from './kinds.ts'
+export type { SaltedSection, SaltRequest, SectionDigest, Sha512 } from './leaf.ts'
+export {
+  cutSalts,
+  DIGEST_BYTES,
+  encodeLeaf,
+  LEAF_BYTES,
+  SALT_BYTES,
+  SECTION_BYTES_MAX,
+  sectionDigest,
+  sectionDigestInto,
+} from './leaf.ts'
+export type { Section } from './parse-section.ts'
+export { checkSections, parseAct, parseSection, parseWhen, sectionSchema } from './parse-section.ts'
+export type { Reason, ReasonRule } from './reasons.ts'
+export { isReason, REASONS } from './reasons.ts'
+export type { Schema, Validate } from './schema.ts'
+export { compileSchema } from './schema.ts'
+export type {
+  Actor,
+  BodyFacts,
+  ClockState,
+  Credential,
+  Ended,
+  How,
+  InspectionFacts,
+  LimitFacts,
+  PersonalSection,
+  PhaseTimings,
+  Principal,
+  RecordPlace,
+  Seal,
+  TlsFacts,
+  Via,
+  What,
+  When,
+  Where,
+  Who,
+  Why,
+} from './section-types.ts'
+export type { SectionId, SectionName } from './sections.ts'
+export { isSectionId, SECTION_NAMES, SECTIONS, sectionName } from './sections.ts'
+export { formatTime, parseTime, TIME_US_MAX } from './time.ts'
+export { formatUuid, makeUuid, parseUuid, UUID_RANDOM_BYTES } from './uuid.ts'

@@ -1,0 +1,155 @@
+import type { Sha256 } from '@countersign/tlog'
+import { EvidenceError } from './error.ts'
+
+/** Bytes of a leaf: its version and one SHA-256. */
+export const LEAF_BYTES = 33
+/** Bytes of a salt. */
+export const SALT_BYTES = 16
+/** Bytes of a section's digest. */
+export const DIGEST_BYTES = 32
+/** Largest section, in bytes of JSON; beyond it EVIDENCE_TOO_LARGE. */
+export const SECTION_BYTES_MAX = 65_536
+
+const LEAF_VERSION = 1
+const SECTION_COUNT_MAX = 9
+const RECORD_PREFIX = domain('countersign/record/v1')
+const SECTION_PREFIX = domain('countersign/section/v1')
+const SALT_PREFIX = domain('countersign/salt/v1')
+
+/** What one digest commits to. */
+export interface SaltedSection {
+  readonly id: number
+  readonly salt: Uint8Array
+  readonly bytes: Uint8Array
+}
+
+/** A section as its record's leaf sees it. */
+export interface SectionDigest {
+  readonly id: number
+  readonly digest: Uint8Array
+}
+
+/** SHA-512, given by the platform. */
+export interface Sha512 {
+  digest(bytes: Uint8Array): Uint8Array
+}
+
+// One buffer for all calls: each call fills it and hashes it before anything else can run.
+const scratch = new Uint8Array(SECTION_PREFIX.length + 1 + SALT_BYTES + SECTION_BYTES_MAX)
+scratch.set(SECTION_PREFIX)
+
+/**
+ * Returns the digest of one section:
+ * SHA-256("countersign/section/v1" || 0x00 || id u8 || salt || bytes), 32 bytes.
+ *
+ * @throws EvidenceError EVIDENCE_TOO_LARGE beyond SECTION_BYTES_MAX, EVIDENCE_LEAF for a bad id or
+ *         salt
+ */
+export function sectionDigest(sha256: Sha256, section: SaltedSection): Uint8Array {
+  const digest = new Uint8Array(DIGEST_BYTES)
+  sectionDigestInto(sha256, section, digest, 0)
+  return digest
+}
+
+/** As `sectionDigest`, written into `into` at `offset`. */
+export function sectionDigestInto(
+  sha256: Sha256,
+  { id, salt, bytes }: SaltedSection,
+  into: Uint8Array,
+  offset: number,
+): void {
+  checkSectionId(id)
+  if (salt.length !== SALT_BYTES) {
+    throw new EvidenceError('EVIDENCE_LEAF', `salt of ${salt.length} bytes`)
+  }
+  if (bytes.length > SECTION_BYTES_MAX) {
+    throw new EvidenceError('EVIDENCE_TOO_LARGE', `section ${id} has ${bytes.length} bytes`)
+  }
+  const saltAt = SECTION_PREFIX.length + 1
+  scratch[saltAt - 1] = id
+  scratch.set(salt, saltAt)
+  scratch.set(bytes, saltAt + SALT_BYTES)
+  sha256.digestInto(scratch.subarray(0, saltAt + SALT_BYTES + bytes.length), into, offset)
+}
+
+const leafScratch = new Uint8Array(
+  RECORD_PREFIX.length + 1 + SECTION_COUNT_MAX * (1 + DIGEST_BYTES),
+)
+leafScratch.set(RECORD_PREFIX)
+
+/**
+ * Returns the leaf of a record: 0x01 || SHA-256("countersign/record/v1" || 0x00 || count u8 ||
+ * { id u8 || digest }), 33 bytes.
+ *
+ * @param sections  1 to 9 sections in ascending order of id
+ * @throws          EvidenceError EVIDENCE_LEAF for none, a wrong order, a bad id or digest
+ */
+export function encodeLeaf(sha256: Sha256, sections: readonly SectionDigest[]): Uint8Array {
+  if (sections.length === 0 || sections.length > SECTION_COUNT_MAX) {
+    throw new EvidenceError('EVIDENCE_LEAF', `record of ${sections.length} sections`)
+  }
+  let at = RECORD_PREFIX.length
+  let previous = 0
+  leafScratch[at++] = sections.length
+  for (const { id, digest } of sections) {
+    checkSectionId(id)
+    if (id <= previous) throw new EvidenceError('EVIDENCE_LEAF', `section ${id} is out of order`)
+    if (digest.length !== DIGEST_BYTES) {
+      throw new EvidenceError('EVIDENCE_LEAF', `digest of ${digest.length} bytes`)
+    }
+    leafScratch[at] = id
+    leafScratch.set(digest, at + 1)
+    at += 1 + DIGEST_BYTES
+    previous = id
+  }
+  const leaf = new Uint8Array(LEAF_BYTES)
+  leaf[0] = LEAF_VERSION
+  sha256.digestInto(leafScratch.subarray(0, at), leaf, 1)
+  return leaf
+}
+
+const SALTS_PER_BLOCK = 4
+
+/**
+ * Returns `count` salts of 16 bytes for a record's sections under one key, in ascending order of
+ * section id: SHA-512("countersign/salt/v1" || 0x00 || salt key || record id || n u8) for
+ * n = 0, 1, … cut into pieces.
+ *
+ * @param saltKey   32 bytes, HKDF of the key that seals the sections
+ * @param recordId  16 bytes
+ */
+export function cutSalts(
+  sha512: Sha512,
+  { saltKey, recordId, count }: SaltRequest,
+): readonly Uint8Array[] {
+  const message = new Uint8Array(SALT_PREFIX.length + saltKey.length + recordId.length + 1)
+  message.set(SALT_PREFIX)
+  message.set(saltKey, SALT_PREFIX.length)
+  message.set(recordId, SALT_PREFIX.length + saltKey.length)
+  const salts: Uint8Array[] = []
+  for (let n = 0; salts.length < count; n++) {
+    message[message.length - 1] = n
+    const block = sha512.digest(message)
+    for (let cut = 0; cut < SALTS_PER_BLOCK && salts.length < count; cut++) {
+      salts.push(block.subarray(cut * SALT_BYTES, (cut + 1) * SALT_BYTES))
+    }
+  }
+  return salts
+}
+
+/** Which salts are wanted. */
+export interface SaltRequest {
+  readonly saltKey: Uint8Array
+  readonly recordId: Uint8Array
+  readonly count: number
+}
+
+function checkSectionId(id: number): void {
+  if (!Number.isInteger(id) || id < 1 || id > SECTION_COUNT_MAX) {
+    throw new EvidenceError('EVIDENCE_LEAF', `section id ${id}`)
+  }
+}
+
+function domain(name: string): Uint8Array {
+  return new TextEncoder().encode(`${name}\0`)
+}

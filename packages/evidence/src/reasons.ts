@@ -1,0 +1,221 @@
+/** What one reason code says, to whom. */
+export interface ReasonRule {
+  /** The HTTP status of the answer. */
+  readonly status: number
+  /** One sentence: what is the case. */
+  readonly meaning: string
+  /** One sentence: what to do about it. */
+  readonly advice: string
+}
+
+const RETRY = 'Try again after a moment.'
+const FIX_REQUEST = 'Correct the request; the same bytes will be refused again.'
+const ASK_OPERATOR = 'Ask the operator of the gateway.'
+
+/** Every reason for a verdict or an error; in records, answers, metrics and documents alike. */
+export const REASONS = {
+  'policy-permits': {
+    status: 200,
+    meaning: 'A policy permits the request and none forbids it.',
+    advice: 'Nothing needs to be done.',
+  },
+  'no-policy-permits': {
+    status: 403,
+    meaning: 'No policy permits the request.',
+    advice: 'Ask for a policy that permits it.',
+  },
+  'policy-forbids': {
+    status: 403,
+    meaning: 'A policy forbids the request.',
+    advice: 'Ask the owner of the policy that the record names.',
+  },
+  'policy-failed': {
+    status: 403,
+    meaning: 'A policy could not be evaluated, so nothing is permitted.',
+    advice: 'Correct the policy that the record names.',
+  },
+  'credentials-missing': {
+    status: 401,
+    meaning: 'The request carries no credentials.',
+    advice: 'Send an API key as a bearer token.',
+  },
+  'credentials-malformed': {
+    status: 401,
+    meaning: 'The credentials do not have the form of any method that is accepted here.',
+    advice: 'Send an API key as a bearer token.',
+  },
+  'credentials-invalid': {
+    status: 401,
+    meaning: 'The credentials are not known here.',
+    advice: 'Use credentials that were issued for this gateway.',
+  },
+  'credentials-expired': {
+    status: 401,
+    meaning: 'The credentials have expired.',
+    advice: 'Get new credentials.',
+  },
+  'credentials-ambiguous': {
+    status: 400,
+    meaning: 'The request carries more than one set of credentials.',
+    advice: 'Send one Authorization header.',
+  },
+  'route-not-found': {
+    status: 404,
+    meaning: 'No route leads from this host and path to an upstream.',
+    advice: 'Check host and path, or add a route.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    meaning: 'The method is not served here.',
+    advice: 'Use a method that the route allows.',
+  },
+  'host-mismatch': {
+    status: 421,
+    meaning: 'The host of the request is not the one that the connection was made for.',
+    advice: 'Open a connection for this host.',
+  },
+  'malformed-request': {
+    status: 400,
+    meaning: 'The bytes received are not one well-formed HTTP request.',
+    advice: FIX_REQUEST,
+  },
+  'malformed-host': {
+    status: 400,
+    meaning: 'The host is missing, given twice or not a host and port.',
+    advice: FIX_REQUEST,
+  },
+  'malformed-target': {
+    status: 400,
+    meaning: 'The request target is not a path of this origin.',
+    advice: FIX_REQUEST,
+  },
+  'malformed-framing': {
+    status: 400,
+    meaning: 'Where the request body ends is not certain.',
+    advice: FIX_REQUEST,
+  },
+  'ambiguous-path': {
+    status: 400,
+    meaning: 'The path could mean different resources to different readers.',
+    advice: 'Send the path without encoded separators, dot segments or control bytes.',
+  },
+  'ambiguous-header': {
+    status: 400,
+    meaning: 'A header could mean different things to different readers.',
+    advice: FIX_REQUEST,
+  },
+  'uri-too-long': {
+    status: 414,
+    meaning: 'The request target is longer than the limit.',
+    advice: 'Shorten the path or the query.',
+  },
+  'head-too-large': {
+    status: 431,
+    meaning: 'The request head is larger than the limit or has too many fields.',
+    advice: 'Send fewer or shorter headers.',
+  },
+  'body-too-large': {
+    status: 413,
+    meaning: 'The request body is larger than the limit.',
+    advice: 'Send a smaller body, or ask for a larger limit on the route.',
+  },
+  'record-too-large': {
+    status: 431,
+    meaning: 'What the record of this request must hold is larger than a record may be.',
+    advice: 'Send fewer or shorter headers.',
+  },
+  'expectation-failed': {
+    status: 417,
+    meaning: 'The expectation is not supported.',
+    advice: 'Send no Expect header, or 100-continue.',
+  },
+  'upgrade-refused': {
+    status: 501,
+    meaning: 'Changing the protocol of the connection is not supported.',
+    advice: 'Send a plain request.',
+  },
+  'coding-refused': {
+    status: 501,
+    meaning: 'The transfer coding is not supported.',
+    advice: 'Send the body with a length, or chunked and nothing else.',
+  },
+  'version-refused': {
+    status: 505,
+    meaning: 'The version of HTTP is not supported.',
+    advice: 'Use HTTP/1.1.',
+  },
+  'request-timeout': {
+    status: 408,
+    meaning: 'The request head did not arrive in time.',
+    advice: RETRY,
+  },
+  'body-timeout': {
+    status: 408,
+    meaning: 'The request body did not arrive in time.',
+    advice: RETRY,
+  },
+  'client-aborted': {
+    status: 499,
+    meaning: 'The client went away before the exchange had ended.',
+    advice: 'Nothing can be done here; the client may ask again.',
+  },
+  'upstream-unreachable': {
+    status: 502,
+    meaning: 'No connection to the upstream could be made.',
+    advice: 'Check that the upstream runs and can be reached.',
+  },
+  'upstream-protocol': {
+    status: 502,
+    meaning: 'The upstream answered with something that is not a well-formed response.',
+    advice: 'Check the upstream; its answer was not passed on.',
+  },
+  'upstream-aborted': {
+    status: 502,
+    meaning: 'The upstream broke off its response.',
+    advice: 'The request may have taken effect: check before repeating it.',
+  },
+  'upstream-timeout': {
+    status: 504,
+    meaning: 'The upstream did not answer in time.',
+    advice: 'The request may have taken effect: check before repeating it.',
+  },
+  'exchange-timeout': {
+    status: 504,
+    meaning: 'The whole exchange took longer than the limit.',
+    advice: 'The request may have taken effect: check before repeating it.',
+  },
+  'ledger-unavailable': {
+    status: 503,
+    meaning: 'The request cannot be recorded, so it was not forwarded.',
+    advice: 'Try again later; the operator should look at the disk of the ledger.',
+  },
+  'outcome-unrecorded': {
+    status: 502,
+    meaning:
+      'The request was forwarded, but its outcome cannot be recorded, so it is not released.',
+    advice: 'Do not repeat it blindly: it may have taken effect.',
+  },
+  overloaded: {
+    status: 503,
+    meaning: 'The gateway has more to do than it can.',
+    advice: RETRY,
+  },
+  'shutting-down': {
+    status: 503,
+    meaning: 'The gateway is stopping.',
+    advice: RETRY,
+  },
+  'internal-error': {
+    status: 500,
+    meaning: 'The gateway failed in a way that is its own fault.',
+    advice: ASK_OPERATOR,
+  },
+} as const satisfies { readonly [code: string]: ReasonRule }
+
+/** A reason code. */
+export type Reason = keyof typeof REASONS
+
+/** Says whether `code` is a reason that this version knows. */
+export function isReason(code: string): code is Reason {
+  return Object.hasOwn(REASONS, code)
+}

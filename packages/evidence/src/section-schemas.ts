@@ -1,0 +1,163 @@
+import { KINDS } from './kinds.ts'
+import { REASONS } from './reasons.ts'
+import type { Schema } from './schema.ts'
+import { strictObject } from './schema.ts'
+import type {
+  BodyFacts,
+  Credential,
+  How,
+  InspectionFacts,
+  LimitFacts,
+  PersonalSection,
+  PhaseTimings,
+  Principal,
+  RecordPlace,
+  Seal,
+  TlsFacts,
+  Via,
+  What,
+  When,
+  Where,
+  Who,
+  Why,
+} from './section-types.ts'
+import * as term from './terms.ts'
+
+const REASON = term.oneWordOf(Object.keys(REASONS))
+
+const PLACE = strictObject<RecordPlace>({ epoch: term.COUNT, index: term.COUNT }, {})
+
+export const WHEN = strictObject<When>(
+  {
+    v: { const: 1 },
+    kind: term.oneWordOf(Object.keys(KINDS)),
+    id: term.UUID,
+    at: term.TIME,
+    gateway: term.NAME,
+    incarnation: term.form('^[0-9A-Za-z_-]{1,64}$'),
+  },
+  {
+    exchange: term.UUID,
+    about: PLACE,
+    clock: term.oneWordOf(['behind', 'ahead', 'unknown']),
+  },
+)
+
+const PRINCIPAL = strictObject<Principal>(
+  { id: term.ID, kind: term.oneWordOf(['user', 'service', 'anonymous']) },
+  { issuer: term.ID },
+)
+
+const CREDENTIAL = strictObject<Credential>(
+  { method: term.NAME },
+  { id: term.ID, sha256: term.SHA256, expires: term.TIME, proof: term.NAME },
+)
+
+export const WHO = strictObject<Who>(
+  { principal: PRINCIPAL },
+  { credential: CREDENTIAL, facts: term.FACTS },
+)
+
+const TLS = strictObject<TlsFacts>(
+  { version: term.NAME, cipher: term.NAME },
+  { serverName: term.ID, alpn: term.NAME, clientCertificateSha256: term.SHA256 },
+)
+
+export const WHERE = strictObject<Where>(
+  { address: term.ADDRESS },
+  {
+    port: term.PORT,
+    forwarded: term.list(term.ADDRESS, 16),
+    tls: TLS,
+    userAgent: term.text(1024),
+  },
+)
+
+const BODY = strictObject<BodyFacts>({ bytes: term.COUNT }, { sha256: term.SHA256 })
+
+const WHAT_MEMBERS = {
+  method: term.NAME,
+  scheme: term.oneWordOf(['http', 'https']),
+  authority: term.ID,
+  path: term.LONG_TEXT,
+}
+
+const WHAT_OPTIONS = {
+  query: term.LONG_TEXT,
+  protocol: term.NAME,
+  route: term.NAME,
+  operation: term.NAME,
+  headers: term.map(term.list(term.LONG_TEXT, 32), 64),
+  body: strictObject<NonNullable<What['body']>>({}, { bytes: term.COUNT, sha256: term.SHA256 }),
+  traceparent: term.form('^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
+}
+
+/** Of refusals: a request may be refused before all of it is understood. */
+export const WHAT = strictObject<What>({}, { ...WHAT_MEMBERS, ...WHAT_OPTIONS })
+
+type Asked = What & Required<Pick<What, keyof typeof WHAT_MEMBERS>>
+
+/** Of intents: what is forwarded is known. */
+export const WHAT_FORWARDED = strictObject<Asked>(WHAT_MEMBERS, WHAT_OPTIONS)
+
+const LIMIT = strictObject<LimitFacts>({ name: term.NAME, limit: term.COUNT, used: term.COUNT }, {})
+
+const INSPECTION = strictObject<InspectionFacts>({ rule: term.NAME, target: term.NAME }, {})
+
+export const WHY = strictObject<Why>(
+  { verdict: term.oneWordOf(['allow', 'deny']), reason: REASON },
+  {
+    policies: term.list(term.ID, 256),
+    policySetSha256: term.SHA256,
+    configurationSha256: term.SHA256,
+    requestSha256: term.SHA256,
+    facts: term.FACTS,
+    limits: term.list(LIMIT, 16),
+    inspection: term.list(INSPECTION, 64),
+  },
+)
+
+const TIMINGS = strictObject<PhaseTimings>(
+  {},
+  { connectUs: term.COUNT, sentUs: term.COUNT, headUs: term.COUNT, endUs: term.COUNT },
+)
+
+export const VIA = strictObject<Via>(
+  { upstream: term.NAME, attempts: term.integer(100) },
+  { address: term.ID, timings: TIMINGS, status: term.STATUS, response: BODY },
+)
+
+export const HOW = strictObject<How>(
+  { ended: term.oneWordOf(['released', 'client-aborted', 'upstream-aborted', 'interrupted']) },
+  {
+    status: term.STATUS,
+    source: term.oneWordOf(['upstream', 'gateway']),
+    error: REASON,
+    request: BODY,
+    response: BODY,
+  },
+)
+
+const SEAL_KEYS = strictObject<{ readonly [name in PersonalSection]?: string }>(
+  {},
+  {
+    who: term.KEY_ID,
+    actor: term.KEY_ID,
+    where: term.KEY_ID,
+    what: term.KEY_ID,
+    how: term.KEY_ID,
+  },
+)
+
+export const SEAL = strictObject<Seal>({ keys: SEAL_KEYS }, {})
+
+/** The schemas of the sections whose form does not depend on the kind of record. */
+export const COMMON_SCHEMAS = {
+  when: WHEN,
+  actor: WHO,
+  where: WHERE,
+  why: WHY,
+  via: VIA,
+  how: HOW,
+  seal: SEAL,
+} as const satisfies { readonly [section: string]: Schema }

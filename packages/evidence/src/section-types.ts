@@ -1,0 +1,178 @@
+import type { JsonObject } from './json.ts'
+import type { Kind } from './kinds.ts'
+import type { Reason } from './reasons.ts'
+
+/** A place in a ledger. */
+export interface RecordPlace {
+  readonly epoch: number
+  readonly index: number
+}
+
+/**
+ * What the gateway's clock did before this record. `behind`: it went back, `at` is earlier than
+ * the record before. `ahead`: it leapt forward past the time that really went by. `unknown`: first
+ * record of a process that has nothing to compare with. Left out: steady.
+ */
+export type ClockState = 'behind' | 'ahead' | 'unknown'
+
+/** Section 1: when, and which record is this. */
+export interface When {
+  readonly v: 1
+  readonly kind: Kind
+  /** UUIDv7 of this record. */
+  readonly id: string
+  /** UUIDv7 of the exchange, on records that tell of one. */
+  readonly exchange?: string
+  /** RFC 3339, UTC, microseconds: the gateway's claim. */
+  readonly at: string
+  /** The gateway's configured name. */
+  readonly gateway: string
+  /** One for each life of a ledger instance. */
+  readonly incarnation: string
+  /** The record that this one closes or concerns. */
+  readonly about?: RecordPlace
+  readonly clock?: ClockState
+}
+
+/** Somebody, as the identity provider names them. */
+export interface Principal {
+  readonly id: string
+  readonly kind: 'user' | 'service' | 'anonymous'
+  readonly issuer?: string
+}
+
+/** How they showed who they are; never the secret itself. */
+export interface Credential {
+  readonly method: string
+  readonly id?: string
+  readonly sha256?: string
+  readonly expires?: string
+  /** How the sender proved to hold the key that the credential is bound to. */
+  readonly proof?: string
+}
+
+/** Sections 2 and 3: on whose behalf, and who acted for them. */
+export interface Who {
+  readonly principal: Principal
+  readonly credential?: Credential
+  /** Groups, roles and claims exactly as the policy saw them. */
+  readonly facts?: JsonObject
+}
+
+/** As `Who`, for the acting party. */
+export type Actor = Who
+
+/** What was negotiated with the client. */
+export interface TlsFacts {
+  readonly version: string
+  readonly cipher: string
+  readonly serverName?: string
+  readonly alpn?: string
+  readonly clientCertificateSha256?: string
+}
+
+/** Section 4: from where. */
+export interface Where {
+  readonly address: string
+  readonly port?: number
+  /** Addresses of trusted proxies, nearest last. */
+  readonly forwarded?: readonly string[]
+  readonly tls?: TlsFacts
+  readonly userAgent?: string
+}
+
+/** Length and SHA-256 of a body; the digest is left out where nothing was read. */
+export interface BodyFacts {
+  readonly bytes: number
+  readonly sha256?: string
+}
+
+/** Section 5 of exchanges: what was asked. All but `protocol` may be unknown in a refusal. */
+export interface What {
+  readonly method?: string
+  readonly scheme?: string
+  readonly authority?: string
+  /** The canonical path, the one that was decided on and forwarded. */
+  readonly path?: string
+  /** The query without its leading `?`, secrets redacted. */
+  readonly query?: string
+  readonly protocol?: string
+  readonly route?: string
+  readonly operation?: string
+  /** Only headers that the route lists; each value as received, in order. */
+  readonly headers?: { readonly [name: string]: readonly string[] }
+  readonly body?: { readonly bytes?: number; readonly sha256?: string }
+  /** W3C traceparent as forwarded. */
+  readonly traceparent?: string
+}
+
+/** One limit that was asked. */
+export interface LimitFacts {
+  readonly name: string
+  readonly limit: number
+  readonly used: number
+}
+
+/** One match of request inspection. */
+export interface InspectionFacts {
+  readonly rule: string
+  readonly target: string
+}
+
+/** Section 6: why it was allowed or not. */
+export interface Why {
+  readonly verdict: 'allow' | 'deny'
+  readonly reason: Reason
+  /** Ids of the policies that decided. */
+  readonly policies?: readonly string[]
+  readonly policySetSha256?: string
+  readonly configurationSha256?: string
+  /** Of the whole authorisation request. */
+  readonly requestSha256?: string
+  /** The impersonal facts that the policy saw. */
+  readonly facts?: JsonObject
+  readonly limits?: readonly LimitFacts[]
+  readonly inspection?: readonly InspectionFacts[]
+}
+
+/** Microseconds from the start of forwarding to the end of each phase. */
+export interface PhaseTimings {
+  readonly connectUs?: number
+  readonly sentUs?: number
+  readonly headUs?: number
+  readonly endUs?: number
+}
+
+/** Section 7: through what. */
+export interface Via {
+  readonly upstream: string
+  readonly address?: string
+  readonly attempts: number
+  readonly timings?: PhaseTimings
+  readonly status?: number
+  /** The response body as received from the upstream. */
+  readonly response?: BodyFacts
+}
+
+/** What became of the release. An outcome authorises it; it does not claim delivery. */
+export type Ended = 'released' | 'client-aborted' | 'upstream-aborted' | 'interrupted'
+
+/** Section 8: how it ended. */
+export interface How {
+  readonly ended: Ended
+  readonly status?: number
+  readonly source?: 'upstream' | 'gateway'
+  readonly error?: Reason
+  /** The request body as forwarded. */
+  readonly request?: BodyFacts
+  /** The response body as released. */
+  readonly response?: BodyFacts
+}
+
+/** Sections that may be sealed under a person's key. */
+export type PersonalSection = 'who' | 'actor' | 'where' | 'what' | 'how'
+
+/** Section 9: ids of the keys of the sections that are not under the ledger's key. */
+export interface Seal {
+  readonly keys: { readonly [section in PersonalSection]?: string }
+}

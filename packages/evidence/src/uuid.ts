@@ -1,0 +1,59 @@
+import { EvidenceError } from './error.ts'
+
+const FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** Random bytes that one UUIDv7 takes. */
+export const UUID_RANDOM_BYTES = 8
+
+/**
+ * Returns a new UUIDv7 (RFC 9562, section 5.7), 16 bytes: milliseconds, then the microseconds of
+ * that millisecond in the 12 bits of rand_a (section 6.2, method 3), then 62 random bits.
+ *
+ * @param atUs    microseconds since 1970-01-01 UTC
+ * @param random  UUID_RANDOM_BYTES unpredictable bytes; copied
+ */
+export function makeUuid(atUs: number, random: Uint8Array): Uint8Array {
+  if (!Number.isSafeInteger(atUs) || atUs < 0 || random.length !== UUID_RANDOM_BYTES) {
+    throw new EvidenceError('EVIDENCE_UUID', `no uuid from ${atUs} us, ${random.length} bytes`)
+  }
+  const uuid = new Uint8Array(16)
+  const ms = Math.floor(atUs / 1000)
+  const high = Math.floor(ms / 0x1_0000)
+  const fraction = Math.floor(((atUs - ms * 1000) * 4096) / 1000)
+  uuid[0] = high >>> 24
+  uuid[1] = high >>> 16
+  uuid[2] = high >>> 8
+  uuid[3] = high
+  uuid[4] = ms >>> 8
+  uuid[5] = ms
+  uuid[6] = 0x70 | (fraction >>> 8)
+  uuid[7] = fraction
+  uuid.set(random, 8)
+  uuid[8] = 0x80 | ((random[0] ?? 0) & 0x3f)
+  return uuid
+}
+
+/** Returns the 36 lower-case characters of a UUID of 16 bytes. */
+export function formatUuid(uuid: Uint8Array): string {
+  if (uuid.length !== 16) throw new EvidenceError('EVIDENCE_UUID', `uuid of ${uuid.length} bytes`)
+  let text = ''
+  for (let at = 0; at < 16; at++) {
+    if (at === 4 || at === 6 || at === 8 || at === 10) text += '-'
+    text += HEX[uuid[at] ?? 0]
+  }
+  return text
+}
+
+/**
+ * Returns the 16 bytes of a UUIDv7 in lower-case text.
+ *
+ * @throws EvidenceError EVIDENCE_UUID for another form, version or variant
+ */
+export function parseUuid(text: string): Uint8Array {
+  if (!FORM.test(text)) throw new EvidenceError('EVIDENCE_UUID', 'not a lower-case uuid version 7')
+  const hex = text.replaceAll('-', '')
+  return Uint8Array.from({ length: 16 }, (_, at) =>
+    Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16),
+  )
+}
