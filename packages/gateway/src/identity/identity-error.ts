@@ -1,0 +1,15 @@
+export type IdentityErrorCode =
+  /** The keys file is not what we read; the message says where. */
+  | 'IDENTITY_KEYS_INVALID'
+  /** A key cannot be made from these facts. */
+  | 'IDENTITY_KEY_REFUSED'
+
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError'
+  readonly code: IdentityErrorCode
+
+  constructor(code: IdentityErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
