@@ -88,7 +88,7 @@ function checkSizes(path: string, text: string, isTest: boolean): void {
   const lines = text.split('\n')
   const linesMax = isTest ? TEST_LINES_MAX : LINES_MAX
   assert.ok(lines.length <= linesMax, `${path} has ${lines.length} lines, at most ${linesMax}`)
-  const long = lines.findIndex((line) => [...line].length > COLUMNS_MAX && !isLongLiteral(line))
+  const long = lines.findIndex((line) => line.length > COLUMNS_MAX && !isLongLiteral(line))
   assert.equal(long, -1, `${path}:${long + 1} is longer than ${COLUMNS_MAX} columns`)
 }
 
