@@ -58,6 +58,17 @@ export {
   treeSize,
 } from './numbers.ts'
 export {
+  type ConsistencyClaim,
+  consistencyProof,
+  type HashReader,
+  type InclusionClaim,
+  inclusionProof,
+  PROOF_HASHES_MAX,
+  type TreeNode,
+  verifyConsistency,
+  verifyInclusion,
+} from './proof.ts'
+export {
   cosignatureMessage,
   type KeyVerifier,
   type NoteSigner,
@@ -84,3 +95,12 @@ export {
   tilesBetween,
   tileWidthAt,
 } from './tile.ts'
+export { type TileSource, tileHashReader } from './tile-reader.ts'
+export {
+  formatTlogProof,
+  PROOF_BYTES_MAX,
+  PROOF_EXTRA_BYTES_MAX,
+  parseTlogProof,
+  type TlogProof,
+  verifyTlogProof,
+} from './tlog-proof.ts'
