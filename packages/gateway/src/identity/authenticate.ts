@@ -6,7 +6,7 @@ import { ANONYMOUS, type Credential, type Principal } from './principal.ts'
 export type CredentialRefusal =
   | 'credentials-ambiguous'
   | 'credentials-malformed'
-  | 'credentials-unknown'
+  | 'credentials-invalid'
   | 'credentials-expired'
 
 export type Identification =
@@ -39,7 +39,7 @@ export function authenticate(
   const prefix = token === undefined ? undefined : apiKeyPrefix(token)
   if (token === undefined || prefix === undefined) return refused('credentials-malformed')
   const key = keys.get(prefix)
-  if (!matchesApiKey(token, key?.hash) || key === undefined) return refused('credentials-unknown')
+  if (!matchesApiKey(token, key?.hash) || key === undefined) return refused('credentials-invalid')
   const { principal, credential } = key
   // Only who holds the secret learns that the key has expired.
   if (credential.expiresAtUs !== undefined && credential.expiresAtUs <= atUs) {

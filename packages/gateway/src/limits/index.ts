@@ -1,0 +1,1 @@
+export { DEFAULT_LIMITS, LIMITS, type Limits, limitsConfigSchema } from './limits-config.ts'

@@ -1,0 +1,160 @@
+import { z } from 'zod'
+
+/** One limit: its default, what it may be, and the reason code of reaching it. */
+interface Limit {
+  readonly of: number
+  readonly min: number
+  readonly max: number
+  readonly reason: string
+  readonly meaning: string
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+/** Every limit of the request path; its unit is the end of its name. */
+export const LIMITS = {
+  headBytesMax: {
+    of: 16 * KIB,
+    min: KIB,
+    max: 256 * KIB,
+    reason: 'head-too-large',
+    meaning: 'request line and headers together',
+  },
+  headersMax: {
+    of: 100,
+    min: 10,
+    max: 1000,
+    reason: 'head-too-large',
+    meaning: 'header lines of a request',
+  },
+  targetBytesMax: {
+    of: 8000,
+    min: 256,
+    max: 8000,
+    reason: 'uri-too-long',
+    meaning: 'request target',
+  },
+  bodyBytesMax: {
+    of: 100 * MIB,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    reason: 'body-too-large',
+    meaning: 'request body',
+  },
+  headMs: {
+    of: 10_000,
+    min: 100,
+    max: 10 * MINUTE_MS,
+    reason: 'request-timeout',
+    meaning: 'first to last byte of the request head',
+  },
+  bodyIdleMs: {
+    of: 30_000,
+    min: 100,
+    max: 10 * MINUTE_MS,
+    reason: 'body-timeout',
+    meaning: 'silence of the client while its body is awaited',
+  },
+  releaseIdleMs: {
+    of: 30_000,
+    min: 100,
+    max: 10 * MINUTE_MS,
+    reason: 'client-aborted',
+    meaning: 'silence of the client while it should take the response',
+  },
+  connectMs: {
+    of: 5000,
+    min: 10,
+    max: MINUTE_MS,
+    reason: 'upstream-unreachable',
+    meaning: 'connecting to the upstream, its TLS handshake included',
+  },
+  responseHeadMs: {
+    of: 60_000,
+    min: 10,
+    max: DAY_MS,
+    reason: 'upstream-timeout',
+    meaning: 'last byte of the request to the head of the response',
+  },
+  responseIdleMs: {
+    of: 60_000,
+    min: 10,
+    max: DAY_MS,
+    reason: 'upstream-timeout',
+    meaning: 'silence of the upstream inside a response',
+  },
+  exchangeMs: {
+    of: 10 * MINUTE_MS,
+    min: 100,
+    max: DAY_MS,
+    reason: 'exchange-timeout',
+    meaning: 'the whole exchange',
+  },
+  keepAliveMs: {
+    of: MINUTE_MS,
+    min: 100,
+    max: 60 * MINUTE_MS,
+    reason: 'none: the idle connection is closed',
+    meaning: 'silence between two requests of a connection',
+  },
+  connectionsMax: {
+    of: 10_000,
+    min: 1,
+    max: 1_000_000,
+    reason: 'overloaded',
+    meaning: 'open client connections of a listener',
+  },
+  pipelinedMax: {
+    of: 16,
+    min: 1,
+    max: 1000,
+    reason: 'none: the connection is not read until its queue is shorter',
+    meaning: 'requests of one connection that wait for their turn',
+  },
+  releaseBufferBytesMax: {
+    of: 256 * KIB,
+    min: 0,
+    max: 64 * MIB,
+    reason: 'none: a longer response is a stream that holds back its end',
+    meaning: 'response body that is held back whole',
+  },
+  refusalsPerSecondMax: {
+    of: 100,
+    min: 0,
+    max: 1_000_000,
+    reason: 'none: further ones of the same reason are counted in a fold',
+    meaning: 'recorded refusals for limits, overload and unreadable requests',
+  },
+  foldMs: {
+    of: 10_000,
+    min: 10,
+    max: 10 * MINUTE_MS,
+    reason: 'none: the count is recorded and a new fold may open',
+    meaning: 'how long a fold counts',
+  },
+  stopMs: {
+    of: 30_000,
+    min: 0,
+    max: 60 * MINUTE_MS,
+    reason: 'shutting-down',
+    meaning: 'how long exchanges may take to end when the gateway stops',
+  },
+} as const satisfies { readonly [name: string]: Limit }
+
+/** The limits in force, each in the unit that its name ends with. */
+export type Limits = { readonly [name in keyof typeof LIMITS]: number }
+
+/** The section `limits` of the configuration. */
+export const limitsConfigSchema: z.ZodType<Limits, Partial<Limits>> = z.strictObject(
+  Object.fromEntries(
+    Object.entries(LIMITS).map(([name, { of, min, max, meaning }]) => {
+      return [name, z.int().min(min).max(max).default(of).describe(meaning)]
+    }),
+  ) as { [name in keyof Limits]: z.ZodDefault<z.ZodInt> },
+)
+
+/** All limits at their defaults. */
+export const DEFAULT_LIMITS: Limits = limitsConfigSchema.parse({})
