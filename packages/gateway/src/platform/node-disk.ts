@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { DiskError, diskErrorCode } from './disk-error.ts'
+import { makeDirectoryDurably } from './make-directory.ts'
 import { call } from './node-call.ts'
 import { NodeFile } from './node-file.ts'
 import type { DirectoryEntry, Disk, DiskFile, FileFacts, FileKind, OpenMode } from './types.ts'
@@ -30,7 +31,8 @@ export function nodeDisk(): Disk {
     stat,
     rename: (from, to) => call('rename', from, (done) => fs.rename(from, to, done)),
     remove: (path) => call('remove', path, (done) => fs.unlink(path, done)),
-    makeDirectory: (path) => makeDirectory(resolve(path)),
+    makeDirectory: (path) =>
+      makeDirectoryDurably(resolve(path), { stat, make, sync: syncDirectory }),
     removeDirectory: (path) => call('remove directory', path, (done) => fs.rmdir(path, done)),
     syncDirectory,
   }
@@ -90,7 +92,9 @@ async function stat(path: string): Promise<FileFacts | undefined> {
     const facts = await call<fs.Stats>('stat', path, (done) => fs.lstat(path, done))
     return { kind: kindOf(facts), bytes: facts.size, allocatedBytes: facts.blocks * 512 }
   } catch (error) {
-    if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
+    // A path through what is no directory leads nowhere too.
+    const code = diskErrorCode(error)
+    if (code === 'DISK_NOT_FOUND' || code === 'DISK_NOT_A_FILE') return undefined
     throw error
   }
 }
@@ -100,31 +104,8 @@ function kindOf(of: { isFile(): boolean; isDirectory(): boolean }): FileKind {
   return of.isDirectory() ? 'directory' : 'other'
 }
 
-/**
- * Parents first, each flushed before the next is made in it. So at most the deepest directory found
- * may have been left unflushed by a process that died here: its name is flushed again.
- */
-async function makeDirectory(path: string): Promise<void> {
-  const found = await stat(path)
-  if (found?.kind === 'directory') return syncNameFound(path)
-  if (found !== undefined) throw new DiskError('DISK_EXISTS', path, 'not a directory')
-  await makeDirectory(dirname(path))
-  try {
-    await call('make directory', path, (done) => fs.mkdir(path, DIRECTORY_PERMISSIONS, done))
-  } catch (error) {
-    if (diskErrorCode(error) !== 'DISK_EXISTS') throw error
-  }
-  await syncDirectory(dirname(path))
-}
-
-/** A parent that may not be read (a private state directory) is not one that was written by us. */
-async function syncNameFound(path: string): Promise<void> {
-  try {
-    await syncDirectory(dirname(path))
-  } catch (error) {
-    const cause = error instanceof DiskError ? error.cause : undefined
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) throw error
-  }
+function make(path: string): Promise<void> {
+  return call('make directory', path, (done) => fs.mkdir(path, DIRECTORY_PERMISSIONS, done))
 }
 
 async function syncDirectory(path: string): Promise<void> {
