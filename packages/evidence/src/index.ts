@@ -23,6 +23,15 @@ export type {
   StopFacts,
   SystemFacts,
 } from './act-types.ts'
+export {
+  type ClosedSection,
+  type Disclosure,
+  type HeldSection,
+  makeDisclosure,
+  parseDisclosure,
+  type ShownSection,
+  verifyDisclosure,
+} from './disclosure.ts'
 export type { EvidenceErrorCode } from './error.ts'
 export { EvidenceError } from './error.ts'
 export type { Json, JsonObject } from './json.ts'
@@ -40,10 +49,27 @@ export {
   sectionDigest,
   sectionDigestInto,
 } from './leaf.ts'
+export {
+  type CheckedRecord,
+  PairChecker,
+  type PairRule,
+  type PairViolation,
+  SILENCE_GRACE_MS,
+} from './pairs.ts'
 export type { Section } from './parse-section.ts'
 export { checkSections, parseAct, parseSection, parseWhen, sectionSchema } from './parse-section.ts'
 export type { Reason, ReasonRule } from './reasons.ts'
 export { isReason, REASONS } from './reasons.ts'
+export {
+  formatReceipt,
+  OPEN_BYTES,
+  parseReceipt,
+  RECEIPT_CHARACTERS_MAX,
+  RECEIPT_HEADER,
+  type Receipt,
+  type ReceiptClaim,
+  receiptMessage,
+} from './receipt.ts'
 export type { Schema, Validate } from './schema.ts'
 export { compileSchema } from './schema.ts'
 export type {

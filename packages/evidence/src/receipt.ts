@@ -1,0 +1,122 @@
+import { decodeBase64, encodeBase64 } from '@countersign/tlog'
+import { EvidenceError } from './error.ts'
+import { LEAF_BYTES } from './leaf.ts'
+
+/** The name of the header, and of the authentication scheme that opens a receipt. */
+export const RECEIPT_HEADER = 'Countersign-Receipt'
+/** Bytes of the value that opens a receipt. */
+export const OPEN_BYTES = 16
+/** Longest header value that is read. */
+export const RECEIPT_CHARACTERS_MAX = 1024
+
+/** What a caller holds: where its record is, what it commits to, and the right to see it. */
+export interface Receipt extends ReceiptClaim {
+  readonly epoch: number
+  /** OPEN_BYTES of a MAC over `receiptMessage`, under a key of the gateway's. */
+  readonly open: Uint8Array
+}
+
+/** The record that a receipt is for. */
+export interface ReceiptClaim {
+  readonly origin: string
+  readonly index: number
+  /** 33 bytes. */
+  readonly leaf: Uint8Array
+}
+
+/**
+ * Returns the value of the receipt header, a structured field (RFC 9651):
+ * `"<origin>"; epoch=1; index=41; leaf=:…:; open=:…:`.
+ *
+ * @throws EvidenceError EVIDENCE_RECEIPT for an origin that is not printable ASCII
+ */
+export function formatReceipt({ origin, epoch, index, leaf, open }: Receipt): string {
+  if (!/^[ -~]+$/.test(origin)) {
+    throw new EvidenceError('EVIDENCE_RECEIPT', 'origin is not printable ascii')
+  }
+  const name = origin.replaceAll(/["\\]/g, '\\$&')
+  const bytes = `leaf=:${encodeBase64(leaf)}:; open=:${encodeBase64(open)}:`
+  return `"${name}"; epoch=${epoch}; index=${index}; ${bytes}`
+}
+
+const ITEM = /^"((?:[ !#-[\]-~]|\\["\\])+)"/
+const PARAMETER = /; *([a-z*][a-z0-9_.*-]*)(?:=("(?:[ !#-[\]-~]|\\["\\])*"|:[^:]*:|[^ ";:,]+))?/y
+const INTEGER = /^(?:0|[1-9][0-9]{0,14})$/
+
+/**
+ * Returns the receipt that a header value holds. Parameters that it does not know are passed over;
+ * one that is missing, given twice or not in its one spelling is an error.
+ *
+ * @throws EvidenceError EVIDENCE_RECEIPT
+ */
+export function parseReceipt(value: string): Receipt {
+  if (value.length > RECEIPT_CHARACTERS_MAX) refuse(`is longer than ${RECEIPT_CHARACTERS_MAX}`)
+  const text = value.replaceAll(/^ +| +$/g, '')
+  const item = ITEM.exec(text)
+  if (item === null) return refuse('has no origin')
+  const parameters = readParameters(text, item[0].length)
+  return {
+    origin: (item[1] ?? '').replaceAll(/\\(.)/g, '$1'),
+    epoch: integerOf(parameters, 'epoch'),
+    index: integerOf(parameters, 'index'),
+    leaf: bytesOf(parameters, 'leaf', LEAF_BYTES),
+    open: bytesOf(parameters, 'open', OPEN_BYTES),
+  }
+}
+
+/**
+ * Returns the bytes that `open` authenticates:
+ * "countersign/receipt/v1" || 0x00 || index u64 || leaf[33] || origin.
+ */
+export function receiptMessage({ origin, index, leaf }: ReceiptClaim): Uint8Array {
+  const prefix = encoder.encode('countersign/receipt/v1\0')
+  const name = encoder.encode(origin)
+  const message = new Uint8Array(prefix.length + 8 + LEAF_BYTES + name.length)
+  message.set(prefix)
+  new DataView(message.buffer).setBigUint64(prefix.length, BigInt(index))
+  message.set(leaf, prefix.length + 8)
+  message.set(name, prefix.length + 8 + LEAF_BYTES)
+  return message
+}
+
+const encoder = new TextEncoder()
+
+function readParameters(text: string, start: number): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>()
+  for (let at = start; at < text.length; at = PARAMETER.lastIndex) {
+    PARAMETER.lastIndex = at
+    const [, name, value = ''] = PARAMETER.exec(text) ?? []
+    if (name === undefined) return refuse(`is no structured field at ${at}`)
+    if (parameters.has(name)) return refuse(`has two parameters ${name}`)
+    parameters.set(name, value)
+  }
+  return parameters
+}
+
+function integerOf(parameters: ReadonlyMap<string, string>, name: string): number {
+  const text = parameters.get(name) ?? ''
+  return INTEGER.test(text) ? Number(text) : refuse(`has no integer ${name}`)
+}
+
+function bytesOf(
+  parameters: ReadonlyMap<string, string>,
+  name: string,
+  length: number,
+): Uint8Array {
+  const text = parameters.get(name) ?? ''
+  if (!/^:[^:]*:$/.test(text)) return refuse(`has no bytes ${name}`)
+  const bytes = decode(text.slice(1, -1), name)
+  return bytes.length === length ? bytes : refuse(`has ${bytes.length} bytes of ${name}`)
+}
+
+function decode(base64: string, name: string): Uint8Array {
+  try {
+    return decodeBase64(base64)
+  } catch (cause) {
+    throw new EvidenceError('EVIDENCE_RECEIPT', `receipt has bad base64 in ${name}`, { cause })
+  }
+}
+
+function refuse(why: string): never {
+  throw new EvidenceError('EVIDENCE_RECEIPT', `receipt ${why}`)
+}
