@@ -20,7 +20,6 @@ import type {
   StopFacts,
 } from './act-types.ts'
 import type { ActKind } from './kinds.ts'
-import { REASONS } from './reasons.ts'
 import type { Schema } from './schema.ts'
 import { strictObject } from './schema.ts'
 import * as term from './terms.ts'
@@ -32,20 +31,20 @@ const PATH = term.form('^(records|acts|persons|bodies)/[0-9a-zA-Z./_-]{1,200}$')
 const HEARTBEAT_MS_MAX = 86_400_000
 
 /** `who` of an act. */
-export const ACTANT = strictObject<Actant>({ subject: term.KEY_ID }, { method: term.NAME })
+export const ACTANT = strictObject<Actant>({ subject: term.KEY_ID }, { method: term.TEXT })
 
 const START = strictObject<StartFacts>(
   {
     act: { const: 'start' },
-    version: term.NAME,
-    runtime: term.NAME,
+    version: term.TEXT,
+    runtime: term.TEXT,
     heartbeatMs: { type: 'integer', minimum: 1, maximum: HEARTBEAT_MS_MAX },
-    rollbackProtection: term.NAME,
+    rollbackProtection: term.TEXT,
   },
   {},
 )
 
-const STOP = strictObject<StopFacts>({ act: { const: 'stop' }, cause: term.NAME }, {})
+const STOP = strictObject<StopFacts>({ act: { const: 'stop' }, cause: term.TEXT }, {})
 
 const RECOVERY = strictObject<RecoveryFacts>(
   { act: { const: 'recovery' }, interrupted: term.COUNT },
@@ -60,12 +59,12 @@ const HEARTBEAT = strictObject<HeartbeatFacts>(
 const FILE = strictObject<BlockFile>({ path: PATH, sha256: term.SHA256, bytes: term.COUNT }, {})
 
 const POLICY = strictObject<NonNullable<PolicyFacts['policies']>[number]>(
-  { id: term.ID, sha256: term.SHA256 },
+  { id: term.TEXT, sha256: term.SHA256 },
   {},
 )
 
 const PREVIOUS_EPOCH = strictObject<NonNullable<EpochFacts['previous']>>(
-  { origin: term.ID, size: term.COUNT, root: term.SHA256 },
+  { origin: term.TEXT, size: term.COUNT, root: term.SHA256 },
   {},
 )
 
@@ -74,7 +73,7 @@ export const ACT_SCHEMAS = {
   fold: strictObject<FoldFacts>(
     {
       act: term.oneWordOf(['open', 'close']),
-      reason: term.oneWordOf(Object.keys(REASONS)),
+      reason: term.REASON,
       from: term.TIME,
     },
     { until: term.TIME, count: term.COUNT },
@@ -97,45 +96,45 @@ export const ACT_SCHEMAS = {
     { previous: term.SHA256, policies: term.list(POLICY, 512) },
   ),
   approval: strictObject<ApprovalFacts>(
-    { act: term.oneWordOf(['asked', 'granted', 'denied', 'expired']), approval: term.ID },
-    { operation: term.NAME },
+    { act: term.oneWordOf(['asked', 'granted', 'denied', 'expired']), approval: term.TEXT },
+    { operation: term.TEXT },
   ),
   admin: strictObject<AdminFacts>(
-    { operation: term.NAME, result: term.oneWordOf(['done', 'refused', 'failed']) },
-    { target: term.ID, parameters: term.FACTS },
+    { operation: term.TEXT, result: term.oneWordOf(['done', 'refused', 'failed']) },
+    { target: term.TEXT, parameters: term.FACTS },
   ),
   key: strictObject<KeyFacts>(
     {
       act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated']),
       use: term.oneWordOf(['api', 'log', 'ledger', 'subject', 'wrapping']),
-      key: term.ID,
+      key: term.TEXT,
     },
     { subject: term.KEY_ID, expires: term.TIME },
   ),
   system: { oneOf: [START, STOP, RECOVERY, HEARTBEAT] },
   block: strictObject<BlockFacts>({ files: term.list(FILE, BLOCK_FILES_MAX) }, {}),
   epoch: strictObject<EpochFacts>(
-    { epoch: term.COUNT, origin: term.ID, vkeys: term.list(term.LONG_TEXT, 8) },
+    { epoch: term.COUNT, origin: term.TEXT, vkeys: term.list(term.TEXT, 8) },
     { previous: PREVIOUS_EPOCH },
   ),
   alert: strictObject<AlertFacts>(
-    { act: term.oneWordOf(['raised', 'closed']), alert: term.ID, rule: term.NAME },
+    { act: term.oneWordOf(['raised', 'closed']), alert: term.TEXT, rule: term.TEXT },
     { indices: term.list(term.COUNT, 256) },
   ),
   erasure: strictObject<ErasureFacts>(
     {
       act: term.oneWordOf(['asked', 'done']),
-      erasure: term.ID,
+      erasure: term.TEXT,
       keys: term.list(term.KEY_ID, 1024),
     },
     { subject: term.KEY_ID },
   ),
   retention: strictObject<RetentionFacts>(
-    { act: term.oneWordOf(['asked', 'done']), rule: term.NAME, files: term.list(PATH, 1024) },
+    { act: term.oneWordOf(['asked', 'done']), rule: term.TEXT, files: term.list(PATH, 1024) },
     {},
   ),
   hold: strictObject<HoldFacts>(
-    { act: term.oneWordOf(['placed', 'lifted']), hold: term.ID },
+    { act: term.oneWordOf(['placed', 'lifted']), hold: term.TEXT },
     { subject: term.KEY_ID, from: term.TIME, until: term.TIME },
   ),
 } as const satisfies { readonly [kind in ActKind]: Schema }

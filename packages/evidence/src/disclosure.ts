@@ -84,15 +84,15 @@ export function verifyDisclosure(
   return shown
 }
 
-const ID = term.integer(9)
+const SECTION_ID = { type: 'integer', minimum: 1, maximum: 9 } as const
 const DISCLOSURE = strictObject<Disclosure>(
   {
     v: { const: 1 },
     sections: term.list(
       {
         oneOf: [
-          strictObject<ShownSection>({ id: ID, salt: term.NAME, text: term.text(65_536) }, {}),
-          strictObject<ClosedSection>({ id: ID, digest: term.NAME }, {}),
+          strictObject<ShownSection>({ id: SECTION_ID, salt: term.TEXT, text: term.TEXT }, {}),
+          strictObject<ClosedSection>({ id: SECTION_ID, digest: term.TEXT }, {}),
         ],
       },
       9,

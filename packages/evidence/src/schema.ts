@@ -17,8 +17,6 @@ export interface TextSchema {
   readonly type: 'string'
   readonly enum?: readonly string[]
   readonly pattern?: string
-  readonly minLength?: number
-  readonly maxLength?: number
 }
 
 export interface IntegerSchema {
@@ -96,16 +94,10 @@ function boolean(value: Json, path: string): void {
 function text(schema: TextSchema): Validate {
   const pattern = schema.pattern === undefined ? undefined : new RegExp(schema.pattern, 'u')
   const choices = schema.enum === undefined ? undefined : new Set(schema.enum)
-  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema
   return (value, path) => {
     if (typeof value !== 'string') return refuse(path, 'is not a string')
     if (choices !== undefined && !choices.has(value)) refuse(path, 'is not one of the known values')
     if (pattern !== undefined && !pattern.test(value)) refuse(path, 'has another form')
-    if (value.length < minLength) refuse(path, `is shorter than ${minLength}`)
-    // A string never has more code points than code units, so most need no counting.
-    if (value.length > maxLength && Array.from(value).length > maxLength) {
-      refuse(path, `is longer than ${maxLength}`)
-    }
   }
 }
 

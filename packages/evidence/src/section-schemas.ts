@@ -1,5 +1,4 @@
 import { KINDS } from './kinds.ts'
-import { REASONS } from './reasons.ts'
 import type { Schema } from './schema.ts'
 import { strictObject } from './schema.ts'
 import type {
@@ -23,8 +22,6 @@ import type {
 } from './section-types.ts'
 import * as term from './terms.ts'
 
-const REASON = term.oneWordOf(Object.keys(REASONS))
-
 const PLACE = strictObject<RecordPlace>({ epoch: term.COUNT, index: term.COUNT }, {})
 
 export const WHEN = strictObject<When>(
@@ -33,7 +30,7 @@ export const WHEN = strictObject<When>(
     kind: term.oneWordOf(Object.keys(KINDS)),
     id: term.UUID,
     at: term.TIME,
-    gateway: term.NAME,
+    gateway: term.TEXT,
     incarnation: term.form('^[0-9A-Za-z_-]{1,64}$'),
   },
   {
@@ -44,13 +41,13 @@ export const WHEN = strictObject<When>(
 )
 
 const PRINCIPAL = strictObject<Principal>(
-  { id: term.ID, kind: term.oneWordOf(['user', 'service', 'anonymous']) },
-  { issuer: term.ID },
+  { id: term.TEXT, kind: term.oneWordOf(['user', 'service', 'anonymous']) },
+  { issuer: term.TEXT },
 )
 
 const CREDENTIAL = strictObject<Credential>(
-  { method: term.NAME },
-  { id: term.ID, sha256: term.SHA256, expires: term.TIME, proof: term.NAME },
+  { method: term.TEXT },
+  { id: term.TEXT, sha256: term.SHA256, expires: term.TIME, proof: term.TEXT },
 )
 
 export const WHO = strictObject<Who>(
@@ -59,35 +56,35 @@ export const WHO = strictObject<Who>(
 )
 
 const TLS = strictObject<TlsFacts>(
-  { version: term.NAME, cipher: term.NAME },
-  { serverName: term.ID, alpn: term.NAME, clientCertificateSha256: term.SHA256 },
+  { version: term.TEXT, cipher: term.TEXT },
+  { serverName: term.TEXT, alpn: term.TEXT, clientCertificateSha256: term.SHA256 },
 )
 
 export const WHERE = strictObject<Where>(
-  { address: term.ADDRESS },
+  { address: term.TEXT },
   {
     port: term.PORT,
-    forwarded: term.list(term.ADDRESS, 16),
+    forwarded: term.list(term.TEXT, 128),
     tls: TLS,
-    userAgent: term.text(1024),
+    userAgent: term.TEXT,
   },
 )
 
 const BODY = strictObject<BodyFacts>({ bytes: term.COUNT }, { sha256: term.SHA256 })
 
 const WHAT_MEMBERS = {
-  method: term.NAME,
+  method: term.TEXT,
   scheme: term.oneWordOf(['http', 'https']),
-  authority: term.ID,
-  path: term.LONG_TEXT,
+  authority: term.TEXT,
+  path: term.TEXT,
 }
 
 const WHAT_OPTIONS = {
-  query: term.LONG_TEXT,
-  protocol: term.NAME,
-  route: term.NAME,
-  operation: term.NAME,
-  headers: term.map(term.list(term.LONG_TEXT, 32), 64),
+  query: term.TEXT,
+  protocol: term.TEXT,
+  route: term.TEXT,
+  operation: term.TEXT,
+  headers: term.map(term.list(term.TEXT, 1024), 256),
   body: strictObject<NonNullable<What['body']>>({}, { bytes: term.COUNT, sha256: term.SHA256 }),
   traceparent: term.form('^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
 }
@@ -100,20 +97,20 @@ type Asked = What & Required<Pick<What, keyof typeof WHAT_MEMBERS>>
 /** Of intents: what is forwarded is known. */
 export const WHAT_FORWARDED = strictObject<Asked>(WHAT_MEMBERS, WHAT_OPTIONS)
 
-const LIMIT = strictObject<LimitFacts>({ name: term.NAME, limit: term.COUNT, used: term.COUNT }, {})
+const LIMIT = strictObject<LimitFacts>({ name: term.TEXT, limit: term.COUNT, used: term.COUNT }, {})
 
-const INSPECTION = strictObject<InspectionFacts>({ rule: term.NAME, target: term.NAME }, {})
+const INSPECTION = strictObject<InspectionFacts>({ rule: term.TEXT, target: term.TEXT }, {})
 
 export const WHY = strictObject<Why>(
-  { verdict: term.oneWordOf(['allow', 'deny']), reason: REASON },
+  { verdict: term.oneWordOf(['allow', 'deny']), reason: term.REASON },
   {
-    policies: term.list(term.ID, 256),
+    policies: term.list(term.TEXT, 1024),
     policySetSha256: term.SHA256,
     configurationSha256: term.SHA256,
     requestSha256: term.SHA256,
     facts: term.FACTS,
-    limits: term.list(LIMIT, 16),
-    inspection: term.list(INSPECTION, 64),
+    limits: term.list(LIMIT, 64),
+    inspection: term.list(INSPECTION, 1024),
   },
 )
 
@@ -123,8 +120,8 @@ const TIMINGS = strictObject<PhaseTimings>(
 )
 
 export const VIA = strictObject<Via>(
-  { upstream: term.NAME, attempts: term.integer(100) },
-  { address: term.ID, timings: TIMINGS, status: term.STATUS, response: BODY },
+  { upstream: term.TEXT, attempts: term.integer(100) },
+  { address: term.TEXT, timings: TIMINGS, status: term.STATUS, response: BODY },
 )
 
 export const HOW = strictObject<How>(
@@ -132,7 +129,7 @@ export const HOW = strictObject<How>(
   {
     status: term.STATUS,
     source: term.oneWordOf(['upstream', 'gateway']),
-    error: REASON,
+    error: term.REASON,
     request: BODY,
     response: BODY,
   },
