@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
+import type { Config } from '../config/index.ts'
 import type { Clock, Disk, Random } from '../platform/index.ts'
 
 /** 0: done, or it holds. 1: checked, and it does not hold. 2: could not be done or decided. */
@@ -30,8 +31,11 @@ export interface CliContext {
   finish(exit: Exit): void
 }
 
-/** What runs until it is told to stop. Loaded on demand: `verify` needs no gateway in memory. */
+/** What needs more of the machine. Loaded on demand: `verify` needs no gateway in memory. */
 export interface Services {
+  /** Reads and checks a configuration file; a link is followed, since a person named it. */
+  readConfig(path: string): Promise<Config>
+  /** Runs until it is told to stop. */
   start(options: StartOptions): Promise<void>
   demo(options: DemoOptions): Promise<void>
 }

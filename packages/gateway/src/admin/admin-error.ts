@@ -1,0 +1,12 @@
+export type AdminErrorCode = 'ADMIN_LISTEN' | 'ADMIN_NOT_LOOPBACK'
+
+/** Why the control plane does not start. */
+export class AdminError extends Error {
+  override readonly name = 'AdminError'
+  readonly code: AdminErrorCode
+
+  constructor(code: AdminErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,17 @@
+import type { AdminParts } from './route.ts'
+
+/** The process answers: nothing more is claimed, so that a full disk does not restart it. */
+export function serveHealth(): Response {
+  return plain(200, 'ok')
+}
+
+/** Whether a request would be served now: 200, or 503 with the state of the ledger. */
+export function serveReadiness(_request: Request, { ledgerState }: AdminParts): Response {
+  const state = ledgerState()
+  return state === 'open' ? plain(200, 'ready') : plain(503, `ledger is ${state}`)
+}
+
+function plain(status: number, text: string): Response {
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
+  return new Response(`${text}\n`, { status, headers })
+}

@@ -1,0 +1,64 @@
+import type { Server as HttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import { AdminError } from './admin-error.ts'
+import type { AdminApp } from './app.ts'
+import { isLoopback } from './config.ts'
+
+/** A control plane that listens. */
+export interface AdminServer {
+  readonly port: number
+  /** Stops listening, lets answers finish, and cuts off who is idle. */
+  close(): Promise<void>
+}
+
+export interface AdminAddress {
+  readonly host: string
+  readonly port: number
+  /** PEM texts, not paths. */
+  readonly tls?: { readonly certificate: string; readonly key: string } | undefined
+}
+
+export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<AdminServer> {
+  const { tls } = address
+  const server = createAdaptorServer({
+    fetch: app,
+    overrideGlobalObjects: false,
+    ...(tls !== undefined && {
+      createServer: createHttpsServer,
+      serverOptions: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' },
+    }),
+  }) as HttpServer
+  await listen(server, address)
+  const bound = server.address() as AddressInfo
+  // `localhost` is what the machine's name service says it is: look at what was really bound.
+  if (tls === undefined && !isLoopback(bound.address)) {
+    server.close()
+    throw new AdminError(
+      'ADMIN_NOT_LOOPBACK',
+      `${address.host} is ${bound.address}: not without TLS`,
+    )
+  }
+  return { port: bound.port, close: () => close(server) }
+}
+
+function listen(server: HttpServer, { host, port }: AdminAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const message = `cannot listen on ${host}:${port}: ${cause.message}`
+      reject(new AdminError('ADMIN_LISTEN', message, { cause }))
+    })
+    server.listen(port, host, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}
+
+function close(server: HttpServer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)))
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,52 @@
+import { Command } from 'commander'
+import { ConfigError, configJsonSchema } from '../config/index.ts'
+import type { CliContext } from './command.ts'
+import { CliError, jsonOption } from './command.ts'
+
+export function configCommand(context: CliContext): Command {
+  return new Command('config')
+    .description('check a configuration file, or describe what may stand in one')
+    .addCommand(checkCommand(context))
+    .addCommand(schemaCommand(context))
+}
+
+interface CheckOptions {
+  readonly config?: string
+  readonly json?: boolean
+}
+
+function checkCommand(context: CliContext): Command {
+  return new Command('check')
+    .description('read a configuration file and list everything that is wrong with it')
+    .argument('[file]', 'the configuration file')
+    .option('--config <file>', 'the same, as start takes it')
+    .addOption(jsonOption())
+    .action(async (argument: string | undefined, { config, json }: CheckOptions) => {
+      const file = argument ?? config
+      if (file === undefined) throw new CliError(2, 'which file? countersign config check FILE')
+      await check(context, file, json === true)
+    })
+}
+
+async function check(context: CliContext, file: string, json: boolean): Promise<void> {
+  const { terminal } = context
+  try {
+    const { listeners, routes } = await context.services.readConfig(file)
+    const counts = `listeners: ${listeners.length}, routes: ${routes.length}`
+    terminal.out(json ? `${JSON.stringify({ ok: true, problems: [] })}\n` : `ok: ${counts}\n`)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const { problems } = error
+    if (json) terminal.out(`${JSON.stringify({ ok: false, problems })}\n`)
+    else terminal.err(`${error.message}\n`)
+    context.finish(1)
+  }
+}
+
+function schemaCommand(context: CliContext): Command {
+  return new Command('schema')
+    .description('print the JSON Schema of the configuration file, for editors')
+    .action(() => {
+      context.terminal.out(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`)
+    })
+}

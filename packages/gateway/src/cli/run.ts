@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander'
+import type { CliContext, Exit, MakeCommand } from './command.ts'
+import { CliError } from './command.ts'
+import { configCommand } from './config.ts'
+import { demoCommand } from './demo.ts'
+import { keysCommand } from './keys.ts'
+import { startCommand } from './start.ts'
+
+export const VERSION = '0.1.0'
+
+const COMMANDS: readonly MakeCommand[] = [startCommand, demoCommand, keysCommand, configCommand]
+
+const AFTER_HELP = `
+Exit codes: 0 done, or it holds; 1 checked, and it does
+not hold (tampered, invalid); 2 could not be done or
+decided (bad usage, something missing).
+
+Try it: countersign demo`
+
+/** Runs one command line and says how it ended. Throws only what is a bug of ours. */
+export async function runCli(
+  args: readonly string[],
+  machine: Omit<CliContext, 'finish'>,
+): Promise<Exit> {
+  let exit: Exit = 0
+  const finish = (value: Exit): void => {
+    exit = value
+  }
+  const context: CliContext = { ...machine, finish }
+  try {
+    await program(context).parseAsync([...args], { from: 'user' })
+    return exit
+  } catch (error) {
+    return explain(error, context)
+  }
+}
+
+function program(context: CliContext): Command {
+  const root = new Command('countersign')
+    .description('An access proxy that serves no request it has not written down.')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .showHelpAfterError('Add --help to see what is possible.')
+    .addHelpText('after', AFTER_HELP)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.terminal.out(text),
+      writeErr: (text) => context.terminal.err(text),
+      getOutHelpWidth: () => context.terminal.columns,
+      getErrHelpWidth: () => context.terminal.columns,
+    })
+  for (const make of COMMANDS) root.addCommand(make(context))
+  inherit(root)
+  return root
+}
+
+/** Commands that were made apart do not take their parent's settings by themselves. */
+function inherit(parent: Command): void {
+  for (const child of parent.commands) {
+    child.copyInheritedSettings(parent)
+    inherit(child)
+  }
+}
+
+function explain(error: unknown, { terminal }: CliContext): Exit {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const { message } = error instanceof Error ? error : { message: String(error) }
+  terminal.err(`countersign: ${message}\n`)
+  return error instanceof CliError ? error.exit : 2
+}

@@ -1,0 +1,140 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import {
+  headline,
+  Memory,
+  memoryDirectory,
+  type Report,
+  SCOPES,
+  type ScopeName,
+  sentence,
+  verifyDirectory,
+  verifyProof,
+  verifyUrl,
+} from '../verify/index.ts'
+import type { CliContext } from './command.ts'
+import { CliError, epochOption, jsonOption } from './command.ts'
+
+interface Options {
+  readonly key: readonly string[]
+  readonly policy?: string
+  readonly kekFile?: string
+  readonly require: readonly ScopeName[]
+  readonly memory: boolean
+  readonly epoch?: number
+  readonly proof?: string
+  readonly leaf?: string
+  readonly receipt?: string
+  readonly json?: boolean
+}
+
+const EXAMPLES = `
+Trusts nothing but what is signed: not the running gateway, not its index, no cache.
+Exit codes: 0 all that was in scope holds; 1 tampered; 2 not decidable with what was given.
+
+Examples:
+  countersign verify data --key "$VKEY"               a data directory; records too, if its keys are there
+  countersign verify http://localhost:9080/log/       a served log
+  countersign verify --proof 41.tlog-proof --key "$VKEY" --receipt "$RECEIPT"`
+
+export function verifyCommand(context: CliContext): Command {
+  return new Command('verify')
+    .description('audit a ledger as a stranger would: every entry, tile, block and record')
+    .argument('[place]', 'data directory, log directory or address of a served log', './data')
+    .option('--key <vkey>', 'verifier key of the log that you trust (repeatable)', collect, [])
+    .option('--policy <file>', 'tlog-policy: the log, its witnesses and how many must have signed')
+    .option('--kek-file <file>', 'key-encryption key (default: found in the data directory)')
+    .addOption(
+      new Option('--require <scopes>', `fail unless all of these were audited: ${SCOPES.join(',')}`)
+        .argParser(parseScopes)
+        .default([], 'none'),
+    )
+    .option('--no-memory', 'neither use nor keep what was seen of this log before')
+    .addOption(epochOption())
+    .option('--proof <file>', 'verify one tlog-proof instead of a ledger')
+    .option('--leaf <leaf>', 'with --proof: the entry, in hexadecimal or base64')
+    .option('--receipt <value>', 'with --proof: the Countersign-Receipt that came with the answer')
+    .addOption(jsonOption())
+    .addHelpText('after', EXAMPLES)
+    .action(async (place: string, options: Options) => {
+      const report = await audit(context, place, options)
+      const { terminal } = context
+      terminal.out(options.json === true ? `${JSON.stringify(report)}\n` : describe(report, context))
+      context.finish(report.exit)
+    })
+}
+
+function audit(context: CliContext, place: string, options: Options): Promise<Report> {
+  const { disk } = context
+  const { key: keys, policy, require, proof, leaf, receipt, epoch, kekFile } = options
+  if (proof === undefined && (leaf !== undefined || receipt !== undefined)) {
+    throw new CliError(2, '--leaf and --receipt go with --proof')
+  }
+  if (proof !== undefined) {
+    return verifyProof({ disk, file: proof, keys, ...given({ policy, leaf, receipt }) })
+  }
+  const memory = options.memory ? memoryOf(context) : undefined
+  const onProgress = progress(context)
+  const common = { keys, require, onProgress, ...given({ disk, policy, memory }) }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) {
+    if (epoch !== undefined) throw new CliError(2, 'a served log is one epoch: no --epoch with it')
+    return verifyUrl({ ...common, url: place, fetch: context.fetch, disk })
+  }
+  return verifyDirectory({ ...common, disk, directory: place, ...given({ epoch, kekFile }) })
+}
+
+/** An absent option is one that is not there. */
+function given<Options extends object>(options: Options): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as { [Name in keyof Options]?: NonNullable<Options[Name]> }
+}
+
+function memoryOf({ disk, environment }: CliContext): Memory | undefined {
+  const directory = memoryDirectory(environment)
+  return directory === undefined ? undefined : new Memory(disk, directory)
+}
+
+const PROGRESS_EVERY_MS = 1_000
+
+/** Says how far a long audit has come; a short one says nothing. */
+function progress({ terminal, clock }: CliContext): (entries: number, size: number) => void {
+  let next = clock.ticksMs() + PROGRESS_EVERY_MS
+  return (entries, size) => {
+    if (clock.ticksMs() < next) return
+    next = clock.ticksMs() + PROGRESS_EVERY_MS
+    const line = `verified ${entries} of ${size} entries`
+    terminal.err(terminal.interactive ? `\r${line}` : `${line}\n`)
+    if (terminal.interactive && entries === size) terminal.err('\n')
+  }
+}
+
+const LINES_MAX = 20
+
+function describe(report: Report, { terminal }: CliContext): string {
+  const color = report.ok ? 'green' : 'red'
+  const lines = [terminal.style(color, headline(report))]
+  lines.push(...few(report.bad.slice(1).map(sentence), 'found more'))
+  const scope = SCOPES.filter((name) => report.scope[name])
+  lines.push(`  scope: ${scope.length === 0 ? 'nothing' : scope.join(', ')}`)
+  if (report.origin !== null) lines.push(`  origin: ${report.origin}`)
+  if (!report.ok) lines.push(`  trust: ${report.anchor}`)
+  lines.push(...few(report.notChecked.map((each) => `not checked: ${sentence(each)}`), 'not checked'))
+  return `${lines.join('\n')}\n`
+}
+
+function few(lines: readonly string[], rest: string): readonly string[] {
+  const shown = lines.slice(0, LINES_MAX).map((line) => `  ${line}`)
+  return lines.length > LINES_MAX ? [...shown, `  … ${lines.length - LINES_MAX} ${rest}`] : shown
+}
+
+function collect(value: string, values: readonly string[]): readonly string[] {
+  return [...values, value]
+}
+
+function parseScopes(text: string): readonly ScopeName[] {
+  return text.split(',').map((name) => {
+    const scope = SCOPES.find((each) => each === name)
+    if (scope === undefined) throw new InvalidArgumentError(`Expected some of ${SCOPES.join(',')}.`)
+    return scope
+  })
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError } from './config-error.ts'
+import { parseConfig } from './parse-config.ts'
+
+const GOOD = `version: 1
+identity: {keysFile: keys.yaml}
+policies: {directory: /etc/policies}
+listeners:
+  - {name: main, port: 8080}
+upstreams:
+  orders: {url: 'http://127.0.0.1:9081'}
+routes:
+  - {name: orders, path: /orders, upstream: orders}
+`
+
+const parse = (text: string): ReturnType<typeof parseConfig> =>
+  parseConfig('/etc/countersign/gateway.yaml', new TextEncoder().encode(text))
+
+const replaced = (from: string | RegExp, to: string): string => {
+  const text = GOOD.replace(from, to)
+  assert.notEqual(text, GOOD, 'the row changes nothing')
+  return text
+}
+
+test('paths are read from the directory of the file, absolute ones as they are', () => {
+  const config = parse(replaced('port: 8080', 'port: 1, tls: {certificate: a.pem, key: ../k.pem}'))
+  assert.equal(config.data, '/etc/countersign/data')
+  assert.equal(config.identity.keysFile, '/etc/countersign/keys.yaml')
+  assert.equal(config.policies.directory, '/etc/policies')
+  assert.equal(config.listeners[0]?.tls?.certificate, '/etc/countersign/a.pem')
+  assert.equal(config.listeners[0]?.tls?.key, '/etc/k.pem')
+})
+
+test('what is left out has its default', () => {
+  const { admin, ledger, gateway } = parse(GOOD)
+  assert.deepEqual({ host: admin.host, port: admin.port }, { host: 'localhost', port: 9080 })
+  assert.equal(ledger.publishEveryMs, 1000)
+  assert.equal(gateway, 'gateway')
+})
+
+for (const [name, text, ...want] of [
+  ['a key nobody knows', `${GOOD}gatway: a\n`, '10: gatway: unknown key (did you mean gateway?)'],
+  [
+    'a key nobody knows, deep inside',
+    replaced('port: 8080', 'prot: 8080'),
+    '5: listeners[0].port: is missing (expected: number)',
+    '5: listeners[0].prot: unknown key (did you mean port?)',
+  ],
+  ['a key written twice', `${GOOD}version: 1\n`, '10: map keys must be unique'],
+  [
+    'a section left out',
+    replaced(/^identity.*\n/m, ''),
+    '1: identity: is missing (expected: object)',
+  ],
+  ['a port that is none', replaced('8080', '65536'), '5: listeners[0].port: too big'],
+  [
+    'a number as text',
+    replaced('8080', '"8080"'),
+    '5: listeners[0].port: invalid input: expected number',
+  ],
+  [
+    'another version',
+    replaced('version: 1', 'version: 2'),
+    '1: version: invalid input: expected 1',
+  ],
+  [
+    'a route to nowhere',
+    replaced('upstream: orders', 'upstream: ordrs'),
+    '9: routes[0].upstream: no upstream is called ordrs (did you mean orders?)',
+  ],
+  [
+    'two listeners of one name',
+    replaced('- {name: main, port: 8080}', '- {name: a, port: 1}\n  - {name: a, port: 2}'),
+    '6: listeners[1].name: a second "a" in listeners',
+  ],
+  [
+    'an admin port open to the world',
+    `${GOOD}admin: {host: 0.0.0.0}\n`,
+    '10: admin.host: 0.0.0.0 can be reached',
+  ],
+  [
+    'an admin port at a name',
+    `${GOOD}admin: {host: localhost.example}\n`,
+    '10: admin.host: localhost.example can be',
+  ],
+  ['an alias, which could be a bomb', `${GOOD}admin: &a {port: 1}\nlog: *a\n`, '11: alias *a'],
+  ['a tag', replaced('main', '!secret main'), 'tag'],
+  ['a second document', `${GOOD}---\nversion: 1\n`, 'multiple documents'],
+  ['an empty file', '', 'invalid input: expected object'],
+  ['a list', '- 1\n', '1: invalid input: expected object'],
+  ['a prototype', `${GOOD}__proto__: {admin: {host: 0.0.0.0}}\n`, '10: __proto__: unknown key'],
+] as const) {
+  test(`${name} is refused, with its place`, () => {
+    assert.throws(
+      () => parse(text),
+      (error) => {
+        assert.ok(error instanceof ConfigError, String(error))
+        for (const part of want) assert.ok(error.message.includes(part), error.message)
+        return true
+      },
+    )
+  })
+}
+
+test('an admin port open to the world is taken with TLS', () => {
+  const tls = 'tls: {certificate: a.pem, key: b.pem}'
+  assert.equal(parse(`${GOOD}admin: {host: 0.0.0.0, ${tls}}\n`).admin.host, '0.0.0.0')
+})
+
+test('bytes that are not UTF-8 are refused', () => {
+  assert.throws(() => parseConfig('a.yaml', Uint8Array.of(0xff)), { code: 'CONFIG_SYNTAX' })
+})

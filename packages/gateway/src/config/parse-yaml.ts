@@ -1,0 +1,83 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import { ConfigError, type ConfigProblem } from './config-error.ts'
+
+/** One more than any hand writes; a bigger file is a mistake or an attack. */
+export const CONFIG_BYTES_MAX = 1_048_576
+
+export type PathStep = string | number
+
+/** A file as plain data, and where in it things stand. */
+export interface YamlFile {
+  readonly value: unknown
+  /** The line of the key or item at `path`, or of the nearest parent that is there. */
+  lineOf(path: readonly PathStep[]): number | undefined
+}
+
+/**
+ * Reads one YAML 1.2 document, strictly: duplicate keys, unknown tags, aliases and a second document
+ * are errors, because each of them hides from a reader what the file says.
+ */
+export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
+  const lines = new LineCounter()
+  const document = parseDocument(decode(file, bytes), {
+    lineCounter: lines,
+    strict: true,
+    uniqueKeys: true,
+    prettyErrors: false,
+    version: '1.2',
+  })
+  const problemAt = (offset: number, message: string): ConfigProblem => {
+    return { path: '', line: lines.linePos(offset).line, message }
+  }
+  const problems = [...document.errors, ...document.warnings].map(({ message, pos }) => {
+    return problemAt(pos[0], message.charAt(0).toLowerCase() + message.slice(1))
+  })
+  visit(document, {
+    Alias: (_key, { range, source }) => {
+      problems.push(problemAt(range?.[0] ?? 0, `alias *${source}: write out what it stands for`))
+    },
+  })
+  if (problems.length > 0) throw new ConfigError('CONFIG_SYNTAX', file, problems)
+  return {
+    value: document.toJS({ maxAliasCount: 0 }) as unknown,
+    lineOf: (path) => {
+      const offset = offsetOf(document.contents, path)
+      return offset === undefined ? undefined : lines.linePos(offset).line
+    },
+  }
+}
+
+function decode(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    const problem = { path: '', line: undefined, message: 'is not UTF-8 text' }
+    throw new ConfigError('CONFIG_SYNTAX', file, [problem])
+  }
+}
+
+function offsetOf(root: Node | null, path: readonly PathStep[]): number | undefined {
+  let node: unknown = root
+  let offset = root?.range?.[0]
+  for (const step of path) {
+    const next = child(node, step)
+    if (next === undefined) break
+    offset = next.offset
+    node = next.node
+  }
+  return offset
+}
+
+function child(
+  node: unknown,
+  step: PathStep,
+): { readonly node: unknown; readonly offset: number | undefined } | undefined {
+  if (isSeq(node) && typeof step === 'number') {
+    const item = node.items[step] as Node | undefined
+    return item === undefined ? undefined : { node: item, offset: item.range?.[0] }
+  }
+  if (!isMap(node)) return undefined
+  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
+  if (pair === undefined) return undefined
+  return { node: pair.value, offset: (pair.key as Node).range?.[0] }
+}

@@ -1,0 +1,28 @@
+import { dirname, resolve } from 'node:path'
+import type { Config } from './schema.ts'
+
+type Tls = { readonly certificate: string; readonly key: string }
+
+/** The same configuration with every path absolute, read from the directory of its file. */
+export function resolvePaths(file: string, config: Config): Config {
+  const directory = dirname(resolve(file))
+  const absolute = (path: string): string => resolve(directory, path)
+  const withTls = <Part extends { tls?: Tls | undefined }>(part: Part): Part => {
+    if (part.tls === undefined) return part
+    const { certificate, key } = part.tls
+    return { ...part, tls: { ...part.tls, certificate: absolute(certificate), key: absolute(key) } }
+  }
+  const { kek } = config.vault
+  return {
+    ...config,
+    data: absolute(config.data),
+    vault:
+      kek !== undefined && 'file' in kek
+        ? { ...config.vault, kek: { file: absolute(kek.file) } }
+        : config.vault,
+    identity: { ...config.identity, keysFile: absolute(config.identity.keysFile) },
+    policies: { ...config.policies, directory: absolute(config.policies.directory) },
+    admin: withTls(config.admin),
+    listeners: config.listeners.map(withTls),
+  }
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { adminConfigSchema } from '../admin/index.ts'
+import { didYouMean } from './did-you-mean.ts'
+import {
+  identityConfigSchema,
+  ledgerConfigSchema,
+  limitsConfigSchema,
+  listenerSchema,
+  policyConfigSchema,
+  routeSchema,
+  upstreamSchema,
+  vaultConfigSchema,
+} from './rooms.ts'
+
+/** The whole file. Each section is its room's own schema; only what spans sections is said here. */
+export const configSchema = z
+  .strictObject({
+    version: z.literal(1).describe('version of this file format'),
+    gateway: z.string().min(1).max(64).default('gateway').describe('name in every record'),
+    data: z.string().min(1).default('./data').describe('directory of ledger, keys and state'),
+    log: z
+      .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
+      .prefault({})
+      .describe('operational log on standard error; never holds a credential'),
+    ledger: ledgerConfigSchema.prefault({}),
+    vault: vaultConfigSchema.prefault({}),
+    identity: identityConfigSchema,
+    policies: policyConfigSchema,
+    limits: limitsConfigSchema.prefault({}),
+    admin: adminConfigSchema.prefault({}),
+    listeners: z.array(listenerSchema).min(1),
+    upstreams: z.record(z.string().min(1), upstreamSchema),
+    routes: z.array(routeSchema).min(1),
+  })
+  .superRefine((config, context) => {
+    refuseTwice('listeners', config.listeners, context)
+    refuseTwice('routes', config.routes, context)
+    const upstreams = Object.keys(config.upstreams)
+    for (const [index, { upstream }] of config.routes.entries()) {
+      if (upstreams.includes(upstream)) continue
+      const guess = didYouMean(upstream, upstreams)
+      const hint = guess === undefined ? `known: ${upstreams.join(', ')}` : `did you mean ${guess}?`
+      const message = `no upstream is called ${upstream} (${hint})`
+      context.addIssue({ code: 'custom', path: ['routes', index, 'upstream'], message })
+    }
+  })
+
+export type Config = z.infer<typeof configSchema>
+
+function refuseTwice(
+  section: string,
+  items: readonly { readonly name: string }[],
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>()
+  for (const [index, { name }] of items.entries()) {
+    const message = `a second ${JSON.stringify(name)} in ${section}`
+    if (seen.has(name))
+      context.addIssue({ code: 'custom', path: [section, index, 'name'], message })
+    seen.add(name)
+  }
+}

@@ -1,0 +1,3 @@
+export { DemoError, type DemoErrorCode } from './demo-error.ts'
+export { type DemoEnvironment, formatEnvironment } from './environment.ts'
+export { type DemoApi, startApi } from './start-api.ts'
