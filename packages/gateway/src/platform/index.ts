@@ -26,4 +26,4 @@ export type {
   Random,
   Timer,
 } from './types.ts'
-export { TEMPORARY_SUFFIX, writeFileDurably } from './write-file.ts'
+export { isTemporaryName, TEMPORARY_SUFFIX, writeFileDurably } from './write-file.ts'

@@ -5,6 +5,11 @@ import type { Disk, DiskFile } from './types.ts'
 /** What a file is called until it is whole; a leftover of a crash, replaced by the next attempt. */
 export const TEMPORARY_SUFFIX = '.tmp'
 
+/** Whether a crash while a file was written durably may have left this name. */
+export function isTemporaryName(name: string): boolean {
+  return name.endsWith(TEMPORARY_SUFFIX)
+}
+
 /**
  * Puts a whole file in place or leaves the old one: temporary file, durable write, rename. The name
  * is durable when the directory is synced: by the caller, or here when asked.

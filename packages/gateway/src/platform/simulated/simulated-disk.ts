@@ -190,6 +190,11 @@ export class SimulatedDisk implements Disk {
     forEachInode(this.#root, (inode) => inode.evict())
   }
 
+  /** The same files for somebody outside: no latency, no faults, and no trace of having looked. */
+  observer(): SimulatedDisk {
+    return new SimulatedDisk({}, this.#root, this.#machine.usage)
+  }
+
   /** Takes the machine down. This disk never answers again; the returned one is what it left. */
   crash({ power, random, latency, keeps = random.pick([0, 0.5, 0.9, 1]) }: Crash): SimulatedDisk {
     const { capacityBytes, open } = this.#machine
