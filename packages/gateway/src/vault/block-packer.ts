@@ -1,0 +1,300 @@
+import { hash } from 'node:crypto'
+import { KINDS, kindOfCode } from '@countersign/evidence'
+import type { Disk, Random } from '../platform/index.ts'
+import { BLOCK_ENTRIES, blockPath, FAMILIES, type Family, personsPath } from './block-path.ts'
+import { BlockStore, type StoredBlock } from './block-store.ts'
+import { mapKey } from './bytes.ts'
+import { VaultError } from './errors.ts'
+import type { KeyRing } from './key-ring.ts'
+import { keyRowId } from './key-row.ts'
+import { joinPacks, splitPacks } from './pack.ts'
+import { PackMaker } from './pack-maker.ts'
+import { isSameRecord, NO_RECORD_ID, OPAQUE_KIND } from './packed-record.ts'
+import { type DecodedPayload, decodePayload } from './payload.ts'
+import {
+  NOTHING_SEALED,
+  PendingBlock,
+  type PendingEntry,
+  type SealedPart,
+} from './pending-block.ts'
+import { PendingPersons } from './pending-persons.ts'
+
+/** Consecutive entries, durable in the write-ahead log; the packer keeps views of the payloads. */
+export interface PackBatch {
+  readonly first: number
+  readonly entries: readonly { readonly leaf: Uint8Array; readonly payload: Uint8Array }[]
+}
+
+/** A file that will not change any more. */
+export interface PackReport {
+  readonly kind: Family | 'persons'
+  /** The block's number, or the first entry of a `persons` file. */
+  readonly block: number
+  readonly sha256: Uint8Array
+  readonly bytes: number
+}
+
+export interface BlockPackerOptions {
+  readonly disk: Disk
+  readonly random: Random
+  readonly ring: KeyRing
+  readonly origin: string
+  /** `data/<epoch>`. */
+  readonly epochDirectory: string
+}
+
+/** Blocks that are in memory as files at one time. */
+const BLOCKS_AT_ONCE_MAX = 64
+
+interface PackedFile {
+  readonly block: PendingBlock
+  readonly family: Family
+  readonly path: string
+  readonly bytes: Uint8Array
+  readonly packs: readonly Uint8Array[]
+  /** Whole and confirmed by an earlier run. */
+  readonly isStored: boolean
+}
+
+/**
+ * Packs durable entries into encrypted blocks, one pack for each key. What it holds in memory is in
+ * the write-ahead log too; a file is whole under its name or not there, and what one run sealed the
+ * next run keeps byte for byte. So every call may be repeated after a crash.
+ */
+export class BlockPacker {
+  readonly #ring: KeyRing
+  readonly #maker: PackMaker
+  readonly #store: BlockStore
+  #blocks = new Map<number, PendingBlock>()
+  #persons = new PendingPersons()
+  #next: number | undefined
+  #confirmed = 0
+  #opaqueKeyId: Uint8Array = NO_RECORD_ID
+
+  constructor(options: BlockPackerOptions) {
+    this.#ring = options.ring
+    this.#maker = new PackMaker(options)
+    this.#store = new BlockStore(options.disk, options.epochDirectory)
+  }
+
+  /** Forgets what is in memory; what the kept segments hold is added again. */
+  async resume(size: number): Promise<void> {
+    this.#blocks = new Map()
+    this.#persons = new PendingPersons()
+    this.#next = undefined
+    this.#confirmed = size
+    const row = await this.#ring.standing('opaque')
+    if (row === undefined) throw new VaultError('VAULT_KEY_MISSING', 'no standing opaque key')
+    this.#opaqueKeyId = keyRowId(row)
+  }
+
+  add({ first, entries }: PackBatch): void {
+    if (this.#next !== undefined && first !== this.#next) {
+      throw new VaultError('VAULT_ORDER', `entry ${first} was added, ${this.#next} is next`)
+    }
+    entries.forEach(({ payload }, at) => {
+      this.#addEntry(first + at, payload)
+    })
+    this.#next = first + entries.length
+  }
+
+  /** When it resolves every full block below `size` is durable, its keys before it. */
+  async settle(size: number): Promise<readonly PackReport[]> {
+    await this.#ring.flush()
+    const full = [...this.#blocks.values()].filter(
+      (block) => block.first + BLOCK_ENTRIES <= Math.min(size, this.#next ?? 0),
+    )
+    const reports: PackReport[] = []
+    for (let at = 0; at < full.length; at += BLOCKS_AT_ONCE_MAX) {
+      const some = full.slice(at, at + BLOCKS_AT_ONCE_MAX)
+      const files = await this.#writeBlocks(some, BLOCK_ENTRIES)
+      reports.push(...files.map(({ family, block, bytes }) => report(family, block.number, bytes)))
+      for (const block of some) this.#blocks.delete(block.number)
+    }
+    return reports
+  }
+
+  /** Also what the span holds of an unfinished block, and its persons. */
+  async closeSegment(span: {
+    readonly first: number
+    readonly end: number
+  }): Promise<readonly PackReport[]> {
+    const reports = await this.settle(span.end)
+    const block = this.#blocks.get(Math.floor(span.end / BLOCK_ENTRIES))
+    const width = span.end % BLOCK_ENTRIES
+    if (block !== undefined && width > 0) {
+      const files = await this.#writeBlocks([block], width)
+      block.sealed = {
+        records: partOf('records', files, width),
+        acts: partOf('acts', files, width),
+      }
+      block.entries = block.entries.filter(({ offset }) => offset >= width)
+    }
+    const persons = await this.#packPersons(span)
+    this.#persons.dropBefore(span.end)
+    return [...reports, ...persons]
+  }
+
+  #addEntry(index: number, payload: Uint8Array): void {
+    const number = Math.floor(index / BLOCK_ENTRIES)
+    const offset = index % BLOCK_ENTRIES
+    let block = this.#blocks.get(number)
+    if (block === undefined) {
+      block = new PendingBlock(number, offset)
+      this.#blocks.set(number, block)
+    }
+    const decoded = decodePayload(payload)
+    block.entries.push(this.#pendingEntry(offset, payload, decoded))
+    if (decoded === undefined) return
+    for (const row of decoded.rows) this.#ring.learn(row)
+    for (const { id, keyId, bytes, digest } of decoded.sections) {
+      if (digest !== undefined) this.#persons.add({ index, keyId, id, bytes })
+    }
+  }
+
+  #pendingEntry(
+    offset: number,
+    payload: Uint8Array,
+    decoded: DecodedPayload | undefined,
+  ): PendingEntry {
+    if (decoded === undefined) {
+      const record = { offset, kind: OPAQUE_KIND, recordId: NO_RECORD_ID, sections: [] }
+      const ledgerKeyId = this.#opaqueKeyId
+      return { offset, family: 'records', ledgerKeyId, record: { ...record, opaque: payload } }
+    }
+    const { kind, recordId, ledgerKeyId, sections } = decoded
+    const packed = sections.map(({ id, bytes, keyId, digest }) =>
+      digest === undefined ? { id, bytes } : { id, keyId, digest },
+    )
+    const record = { offset, kind, recordId, sections: packed, opaque: undefined }
+    return { offset, family: familyOf(kind), ledgerKeyId, record }
+  }
+
+  async #writeBlocks(blocks: readonly PendingBlock[], width: number): Promise<PackedFile[]> {
+    const files: PackedFile[] = []
+    for (const block of blocks) {
+      for (const family of FAMILIES) {
+        const file = await this.#packFile(block, family, width)
+        if (file !== undefined) files.push(file)
+      }
+    }
+    await this.#store.write(files.filter(({ isStored }) => !isStored))
+    for (const block of blocks) {
+      for (const family of FAMILIES) await this.#store.removeNarrower(family, block.number, width)
+    }
+    return files
+  }
+
+  /** Copies what is sealed of a block and seals the rest; undefined when it holds nothing. */
+  async #packFile(
+    block: PendingBlock,
+    family: Family,
+    width: number,
+  ): Promise<PackedFile | undefined> {
+    const entries = block.entries.filter((each) => each.family === family && each.offset < width)
+    const path = blockPath(family, block.number, width)
+    const found = block.sealed?.[family] ?? (await this.#found(block, family, entries, width))
+    if (found.width === width) {
+      const isStored = block.first + width <= this.#confirmed
+      const { packs } = found
+      return { block, family, path, bytes: joinPacks(packs), packs, isStored }
+    }
+    const packs = [...found.packs]
+    const rest = entries.filter(({ offset }) => offset >= found.width)
+    for (const group of Map.groupBy(rest, ({ ledgerKeyId }) => mapKey(ledgerKeyId)).values()) {
+      const keyId = group[0]?.ledgerKeyId ?? this.#opaqueKeyId
+      const from = block.first + found.width
+      const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
+      const records = group.map(({ record }) => record)
+      packs.push(await this.#maker.sealRecords(spot, records))
+    }
+    if (packs.length === 0) return undefined
+    return { block, family, path, bytes: joinPacks(packs), packs, isStored: false }
+  }
+
+  /** The widest file of an earlier run that says what the entries say. */
+  async #found(
+    block: PendingBlock,
+    family: Family,
+    entries: readonly PendingEntry[],
+    width: number,
+  ): Promise<SealedPart> {
+    for (let limit = width; limit > 0; ) {
+      const stored = await this.#store.widest(family, block.number, limit)
+      if (stored === undefined) break
+      if (await this.#holds(stored, block, entries)) {
+        const packs = splitPacks(stored.path, stored.bytes).map(({ bytes }) => bytes)
+        return { width: stored.width, packs }
+      }
+      limit = stored.width - 1
+    }
+    return NOTHING_SEALED
+  }
+
+  async #holds(
+    stored: StoredBlock,
+    block: PendingBlock,
+    entries: readonly PendingEntry[],
+  ): Promise<boolean> {
+    const wanted = new Map(
+      entries
+        .filter(({ offset }) => offset < stored.width)
+        .map(({ offset, record }) => [offset, record]),
+    )
+    try {
+      for (const pack of splitPacks(stored.path, stored.bytes)) {
+        for (const record of await this.#maker.openRecords(pack)) {
+          const want = wanted.get(record.offset)
+          if (want === undefined && record.offset >= block.startOffset) return false
+          if (want !== undefined && !isSameRecord(want, record)) return false
+          wanted.delete(record.offset)
+        }
+      }
+    } catch (error) {
+      if (error instanceof VaultError) return false
+      throw error
+    }
+    return wanted.size === 0
+  }
+
+  async #packPersons(span: {
+    readonly first: number
+    readonly end: number
+  }): Promise<readonly PackReport[]> {
+    const path = personsPath(span.first)
+    const groups = this.#persons.before(span.end)
+    if (groups.length === 0) return []
+    const stored = await this.#store.read(path)
+    if (stored !== undefined) {
+      await this.#store.write([{ path, bytes: stored }])
+      return [report('persons', span.first, stored)]
+    }
+    const packs: Uint8Array[] = []
+    for (const group of groups) {
+      const keyId = group[0]?.keyId ?? NO_RECORD_ID
+      const spot = { keyId, from: span.first, to: span.end, ordinal: packs.length }
+      const sections = group.map(({ index, id, bytes }) => {
+        return { offset: index - span.first, id, bytes }
+      })
+      packs.push(await this.#maker.sealPersons(spot, sections))
+    }
+    const bytes = joinPacks(packs)
+    await this.#store.write([{ path, bytes }])
+    return [report('persons', span.first, bytes)]
+  }
+}
+
+/** What a later version calls a kind that this one does not know is kept as an act. */
+function familyOf(kind: number): Family {
+  const name = kindOfCode(kind)
+  return name === undefined ? 'acts' : KINDS[name].blocks
+}
+
+function partOf(family: Family, files: readonly PackedFile[], width: number): SealedPart {
+  const file = files.find((each) => each.family === family)
+  return file === undefined ? { width, packs: [] } : { width, packs: file.packs }
+}
+
+function report(kind: PackReport['kind'], block: number, bytes: Uint8Array): PackReport {
+  return { kind, block, sha256: hash('sha256', bytes, 'buffer'), bytes: bytes.length }
+}

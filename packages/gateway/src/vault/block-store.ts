@@ -1,0 +1,109 @@
+import { dirname, join } from 'node:path'
+import { type Disk, diskErrorCode, writeFileDurably } from '../platform/index.ts'
+import { BLOCK_ENTRIES, blockPath, type Family, parseBlockPath } from './block-path.ts'
+
+/** Files that are written at once: flushes that overlap share a journal commit. */
+export const WRITES_AT_ONCE_MAX = 16
+export const BLOCK_FILE_BYTES_MAX: number = 1024 * 1024 * 1024
+
+export interface StoredBlock {
+  /** Relative to the epoch's directory. */
+  readonly path: string
+  readonly bytes: Uint8Array
+  /** Entries of the block that the file speaks of, from its first. */
+  readonly width: number
+}
+
+export interface NewFile {
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
+/** The files under one epoch's directory. */
+export class BlockStore {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #made = new Set<string>()
+
+  constructor(disk: Disk, epochDirectory: string) {
+    this.#disk = disk
+    this.#directory = epochDirectory
+  }
+
+  async read(path: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#disk.read(join(this.#directory, path), BLOCK_FILE_BYTES_MAX)
+    } catch (error) {
+      if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
+      throw error
+    }
+  }
+
+  /** The widest file of a block that is at most `widthMax` entries wide. */
+  async widest(
+    family: Family,
+    block: number,
+    widthMax: number = BLOCK_ENTRIES,
+  ): Promise<StoredBlock | undefined> {
+    const widths = [BLOCK_ENTRIES, ...(await this.#parts(family, block))]
+    for (const width of widths.filter((each) => each <= widthMax)) {
+      const path = blockPath(family, block, width)
+      const bytes = await this.read(path)
+      if (bytes !== undefined) return { path, bytes, width }
+    }
+    return undefined
+  }
+
+  /** Puts files in place, whole and durable with their names when it resolves. */
+  async write(files: readonly NewFile[]): Promise<void> {
+    const directories = new Set(files.map(({ path }) => dirname(join(this.#directory, path))))
+    for (const directory of directories) await this.#make(directory)
+    const queue = files.values()
+    const lanes = Array.from({ length: WRITES_AT_ONCE_MAX }, async () => {
+      for (const { path, bytes } of queue) {
+        await writeFileDurably(this.#disk, join(this.#directory, path), bytes)
+      }
+    })
+    await Promise.all(lanes)
+    for (const directory of directories) await this.#disk.syncDirectory(directory)
+  }
+
+  /** Removes files of a block that a wider one, durable by now, has replaced. */
+  async removeNarrower(family: Family, block: number, width: number): Promise<void> {
+    const parts = await this.#parts(family, block)
+    const narrower = parts.filter((each) => each < width)
+    for (const each of narrower) {
+      await this.#disk.remove(join(this.#directory, blockPath(family, block, each)))
+    }
+    if (parts.length === 0 || narrower.length < parts.length) return
+    const directory = dirname(join(this.#directory, blockPath(family, block, 1)))
+    this.#made.delete(directory)
+    await this.#disk.removeDirectory(directory)
+  }
+
+  /** Widths of the partial files of a block, widest first. */
+  async #parts(family: Family, block: number): Promise<readonly number[]> {
+    const directory = dirname(blockPath(family, block, 1))
+    const widths: number[] = []
+    for (const name of await this.#names(directory)) {
+      const file = parseBlockPath(`${directory}/${name}`)
+      if (file !== undefined && file.family !== 'persons') widths.push(file.width)
+    }
+    return widths.sort((one, other) => other - one)
+  }
+
+  async #names(path: string): Promise<readonly string[]> {
+    try {
+      return (await this.#disk.list(join(this.#directory, path))).map(({ name }) => name)
+    } catch (error) {
+      if (diskErrorCode(error) === 'DISK_NOT_FOUND') return []
+      throw error
+    }
+  }
+
+  async #make(directory: string): Promise<void> {
+    if (this.#made.has(directory)) return
+    await this.#disk.makeDirectory(directory)
+    this.#made.add(directory)
+  }
+}

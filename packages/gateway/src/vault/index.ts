@@ -1,0 +1,35 @@
+export { addressPrefix } from './address-prefix.ts'
+export {
+  BlockPacker,
+  type BlockPackerOptions,
+  type PackBatch,
+  type PackReport,
+} from './block-packer.ts'
+export {
+  BLOCK_ENTRIES,
+  type BlockFile,
+  blockPath,
+  type Family,
+  parseBlockPath,
+  personsPath,
+} from './block-path.ts'
+export { type VaultConfig, vaultConfigSchema } from './config.ts'
+export { VaultError, type VaultErrorCode, type VaultPlace } from './errors.ts'
+export { type Kek, newKekText, parseKek } from './kek.ts'
+export { KeyRing, type KeyRingOptions } from './key-ring.ts'
+export {
+  type DecodedPayload,
+  type DecodedSection,
+  decodePayload,
+  encodePayload,
+  type PayloadRecord,
+  type PayloadSection,
+} from './payload.ts'
+export { SealKey } from './seal-key.ts'
+export {
+  type SealedSegment,
+  type Sealer,
+  type SegmentOpener,
+  segmentSealer,
+} from './sealer.ts'
+export { type Subject, Vault, type VaultOptions } from './vault.ts'

@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto'
+import type { Random } from '../platform/index.ts'
+import { utf8 } from './bytes.ts'
+import { NONCE_BYTES } from './cipher.ts'
+import { decodePersons, decodeRecords, encodePersons, encodeRecords, LAYOUT } from './columns.ts'
+import type { KeyRing } from './key-ring.ts'
+import { openPack, type Pack, sealPack } from './pack.ts'
+import type { PackedRecord, PersonSection } from './packed-record.ts'
+
+/** Where a new pack belongs. */
+export interface PackSpot {
+  readonly keyId: Uint8Array
+  readonly from: number
+  readonly to: number
+  readonly ordinal: number
+}
+
+export function originHashOf(origin: string): Uint8Array {
+  return hash('sha256', utf8(origin), 'buffer')
+}
+
+/** Seals columns into packs, and opens them again. */
+export class PackMaker {
+  readonly #random: Random
+  readonly #ring: KeyRing
+  readonly #originHash: Uint8Array
+
+  constructor(options: {
+    readonly random: Random
+    readonly ring: KeyRing
+    readonly origin: string
+  }) {
+    this.#random = options.random
+    this.#ring = options.ring
+    this.#originHash = originHashOf(options.origin)
+  }
+
+  async sealRecords(spot: PackSpot, records: readonly PackedRecord[]): Promise<Uint8Array> {
+    return this.#seal(spot, encodeRecords(records))
+  }
+
+  async sealPersons(spot: PackSpot, sections: readonly PersonSection[]): Promise<Uint8Array> {
+    return this.#seal(spot, encodePersons(sections))
+  }
+
+  async openRecords(pack: Pack): Promise<readonly PackedRecord[]> {
+    return decodeRecords(await this.#open(pack))
+  }
+
+  async openPersons(pack: Pack): Promise<readonly PersonSection[]> {
+    return decodePersons(await this.#open(pack))
+  }
+
+  // Random nonces: one ledger key seals far fewer than 2^32 packs in its month.
+  async #seal(spot: PackSpot, plain: Uint8Array): Promise<Uint8Array> {
+    const key = await this.#ring.key(spot.keyId)
+    const nonce = this.#random.bytes(NONCE_BYTES)
+    return sealPack(key, this.#originHash, { ...spot, dictionary: LAYOUT, nonce }, plain)
+  }
+
+  async #open(pack: Pack): Promise<Uint8Array> {
+    return openPack(await this.#ring.key(pack.header.keyId), this.#originHash, pack)
+  }
+}

@@ -1,0 +1,50 @@
+import { asBuffer } from './bytes.ts'
+
+/** One entry as a ledger pack keeps it. */
+export interface PackedRecord {
+  /** Position in the block. */
+  readonly offset: number
+  /** The kind's number; OPAQUE_KIND for a payload that is no record. */
+  readonly kind: number
+  readonly recordId: Uint8Array
+  readonly sections: readonly PackedSection[]
+  readonly opaque: Uint8Array | undefined
+}
+
+/** Either the bytes, or the key that they are sealed under elsewhere and their digest. */
+export type PackedSection =
+  | { readonly id: number; readonly bytes: Uint8Array }
+  | { readonly id: number; readonly keyId: Uint8Array; readonly digest: Uint8Array }
+
+/** One section as a person's pack keeps it. */
+export interface PersonSection {
+  readonly offset: number
+  readonly id: number
+  readonly bytes: Uint8Array
+}
+
+export const OPAQUE_KIND = 0
+export const NO_RECORD_ID: Uint8Array = new Uint8Array(16)
+
+export function isSameRecord(one: PackedRecord, other: PackedRecord): boolean {
+  const sections = one.sections.length === other.sections.length
+  return (
+    sections &&
+    one.offset === other.offset &&
+    one.kind === other.kind &&
+    isSame(one.recordId, other.recordId) &&
+    isSame(one.opaque, other.opaque) &&
+    one.sections.every((section, at) => isSameSection(section, other.sections[at]))
+  )
+}
+
+function isSameSection(one: PackedSection, other: PackedSection | undefined): boolean {
+  if (other === undefined || one.id !== other.id) return false
+  if ('bytes' in one) return 'bytes' in other && isSame(one.bytes, other.bytes)
+  return 'keyId' in other && isSame(one.keyId, other.keyId) && isSame(one.digest, other.digest)
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  return asBuffer(one).equals(other)
+}

@@ -1,0 +1,50 @@
+import { hash } from 'node:crypto'
+import { cutSalts, type Sha512 } from '@countersign/evidence'
+
+/** A key as the recorder uses it: it salts sections; sealing them is the packer's. */
+export class SealKey {
+  /** 16 bytes. */
+  readonly id: Uint8Array
+  /** All anonymous traffic of a day shares this key: it cannot be erased for one, it expires. */
+  readonly expiresOnly: boolean
+  readonly fromUs: number
+  readonly toUs: number
+  readonly #saltKey: Uint8Array
+  #row: Uint8Array | undefined
+
+  constructor(key: {
+    readonly id: Uint8Array
+    readonly fromUs: number
+    readonly toUs: number
+    readonly saltKey: Uint8Array
+    readonly expiresOnly: boolean
+    readonly row: Uint8Array | undefined
+  }) {
+    this.id = key.id
+    this.fromUs = key.fromUs
+    this.toUs = key.toUs
+    this.expiresOnly = key.expiresOnly
+    this.#saltKey = key.saltKey
+    this.#row = key.row
+  }
+
+  /** The wrapped key, to be appended with whatever uses it until one such append is durable. */
+  get row(): Uint8Array | undefined {
+    return this.#row
+  }
+
+  /** An entry that carried `row` is durable. */
+  markDurable(): void {
+    this.#row = undefined
+  }
+
+  /** Salts for the record's sections under this key, in ascending order of section id. */
+  salts(recordId: Uint8Array, count: number): readonly Uint8Array[] {
+    return cutSalts(sha512, { saltKey: this.#saltKey, recordId, count })
+  }
+}
+
+/** Over a latin1 string: a Buffer result costs three times the hash. */
+export const sha512: Sha512 = {
+  digest: (bytes) => Buffer.from(hash('sha512', bytes, 'latin1'), 'latin1'),
+}
