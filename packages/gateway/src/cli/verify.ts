@@ -58,7 +58,9 @@ export function verifyCommand(context: CliContext): Command {
     .action(async (place: string, options: Options) => {
       const report = await audit(context, place, options)
       const { terminal } = context
-      terminal.out(options.json === true ? `${JSON.stringify(report)}\n` : describe(report, context))
+      terminal.out(
+        options.json === true ? `${JSON.stringify(report)}\n` : describe(report, context),
+      )
       context.finish(report.exit)
     })
 }
@@ -77,16 +79,18 @@ function audit(context: CliContext, place: string, options: Options): Promise<Re
   const common = { keys, require, onProgress, ...given({ disk, policy, memory }) }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) {
     if (epoch !== undefined) throw new CliError(2, 'a served log is one epoch: no --epoch with it')
-    return verifyUrl({ ...common, url: place, fetch: context.fetch, disk })
+    return verifyUrl({ ...common, url: place, fetch: context.fetch })
   }
   return verifyDirectory({ ...common, disk, directory: place, ...given({ epoch, kekFile }) })
 }
 
 /** An absent option is one that is not there. */
-function given<Options extends object>(options: Options): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as { [Name in keyof Options]?: NonNullable<Options[Name]> }
+function given<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Options]?: NonNullable<Options[Name]>
+  }
 }
 
 function memoryOf({ disk, environment }: CliContext): Memory | undefined {
@@ -118,7 +122,12 @@ function describe(report: Report, { terminal }: CliContext): string {
   lines.push(`  scope: ${scope.length === 0 ? 'nothing' : scope.join(', ')}`)
   if (report.origin !== null) lines.push(`  origin: ${report.origin}`)
   if (!report.ok) lines.push(`  trust: ${report.anchor}`)
-  lines.push(...few(report.notChecked.map((each) => `not checked: ${sentence(each)}`), 'not checked'))
+  lines.push(
+    ...few(
+      report.notChecked.map((each) => `not checked: ${sentence(each)}`),
+      'not checked',
+    ),
+  )
   return `${lines.join('\n')}\n`
 }
 

@@ -1,0 +1,16 @@
+export { logAddress } from './http-source.ts'
+export { Memory, memoryDirectory } from './memory.ts'
+export {
+  type Finding,
+  type FindingKind,
+  headline,
+  type Report,
+  SCOPES,
+  type Scope,
+  type ScopeName,
+  sentence,
+} from './report.ts'
+export { type DirectoryOptions, verifyDirectory } from './verify-directory.ts'
+export { VerifyError, type VerifyErrorCode } from './verify-error.ts'
+export { type ProofOptions, verifyProof } from './verify-proof.ts'
+export { type UrlOptions, verifyUrl } from './verify-url.ts'

@@ -1,0 +1,109 @@
+import { type Checkpoint, NOTE_BYTES_MAX, type Sha256 } from '@countersign/tlog'
+import { blame } from './blame.ts'
+import { auditCheckpoint } from './checkpoint-audit.ts'
+import { KEY_LIST_BYTES_MAX, listedKeys, type TrustedKey, unite } from './key-set.ts'
+import type { Widths } from './log-layout.ts'
+import type { Seen } from './memory.ts'
+import type { Findings } from './report.ts'
+import type { Source } from './source.ts'
+import { TileReader } from './stored-tile.ts'
+import { type OnBundle, type SignedRoot, TreeAudit } from './tree-audit.ts'
+
+/** What the audit of a log's own files needs; `source` reads below the log. */
+export interface LogAuditOptions {
+  readonly source: Source
+  readonly sha256: Sha256
+  /** The keys of the caller's; each must have signed. */
+  readonly given: readonly TrustedKey[]
+  readonly to: Findings
+  readonly onProgress?: (entries: number, size: number) => void
+}
+
+/** The signed statement that everything else is held against. */
+export interface SignedLog {
+  readonly checkpoint: Checkpoint
+  readonly keys: readonly TrustedKey[]
+}
+
+/**
+ * Reads the log's key list and its checkpoint. Undefined where there is nothing to hold the log
+ * against: no readable checkpoint, or no key at all.
+ */
+export async function openLog(options: LogAuditOptions): Promise<SignedLog | undefined> {
+  const { source, sha256, given, to } = options
+  const list = await source.read('vkeys', KEY_LIST_BYTES_MAX)
+  if (list.kind === 'wrong') to.add('key', list.why, { file: 'vkeys' })
+  const listed =
+    list.kind === 'bytes' ? listedKeys(sha256, { bytes: list.bytes, file: 'vkeys' }, to) : []
+  const keys = unite(given, listed)
+  const note = await source.read('checkpoint', NOTE_BYTES_MAX)
+  if (note.kind === 'wrong') to.add('checkpoint', note.why, { file: 'checkpoint' })
+  if (note.kind === 'missing') to.add('checkpoint', 'is missing', { file: 'checkpoint' })
+  if (note.kind !== 'bytes') return undefined
+  const checkpoint = auditCheckpoint({ bytes: note.bytes, file: 'checkpoint' }, keys, to)
+  return checkpoint === undefined ? undefined : { checkpoint, keys }
+}
+
+/** What a directory knows beyond what is served. */
+export interface TreeExtras {
+  readonly widths?: Widths
+  /** Earlier checkpoints in ascending order of size. */
+  readonly stored?: AsyncIterable<SignedRoot>
+  readonly remembered?: Seen
+  readonly onBundle?: OnBundle
+}
+
+/** Holds every entry and every tile against the checkpoint, and names what does not fit. */
+export async function auditLog(
+  { checkpoint }: SignedLog,
+  options: LogAuditOptions,
+  { widths, stored, remembered, onBundle }: TreeExtras = {},
+): Promise<void> {
+  const { source, sha256, to, onProgress } = options
+  const { size, root } = checkpoint
+  const reader = new TileReader(source, sha256)
+  const facts = await new TreeAudit({
+    sha256,
+    reader,
+    size,
+    widths: (by, level, index) => widths?.of(by, level, index) ?? [],
+    signed: merge(stored, remembered, size),
+    ...(onBundle === undefined ? {} : { onBundle }),
+    onProgress: (entries) => onProgress?.(entries, size),
+  }).run()
+  const before = to.bad.length
+  await blame(facts, { sha256, reader, size, root }, to)
+  if (to.bad.length > before) return
+  for (const { size: earlier, file } of facts.unmatched) {
+    if (file === REMEMBERED) to.add('fork', `checkpoint ${earlier} was another one last time`)
+    else to.add('fork', `is signed for ${earlier} other entries than are here`, { file })
+  }
+}
+
+/** What was remembered takes its place among the stored checkpoints. */
+async function* merge(
+  stored: AsyncIterable<SignedRoot> | undefined,
+  remembered: Seen | undefined,
+  size: number,
+): AsyncGenerator<SignedRoot, void, undefined> {
+  let seen = remembered
+  for await (const each of stored ?? []) {
+    if (each.size > size) break
+    if (seen !== undefined && seen.size <= each.size) {
+      yield { ...seen, file: REMEMBERED }
+      seen = undefined
+    }
+    yield each
+  }
+  if (seen !== undefined && seen.size <= size) yield { ...seen, file: REMEMBERED }
+}
+
+/** Stands for the file of what the verifier itself remembers. */
+const REMEMBERED = ''
+
+/** Says that a log which was once seen longer cannot be the same log. */
+export function auditRollback(size: number, seen: Seen | undefined, to: Findings): void {
+  if (seen === undefined || seen.size <= size) return
+  const why = `covers ${size} entries, but ${seen.size} were seen before`
+  to.add('rollback', why, { file: 'checkpoint' })
+}
