@@ -1,7 +1,9 @@
 import { Command } from 'commander'
-import { ConfigError, configJsonSchema } from '../config/index.ts'
 import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
+
+// The configuration knows every room, down to the policy engine: it is loaded when it is asked for.
+const configRoom = (): Promise<typeof import('../config/index.ts')> => import('../config/index.ts')
 
 export function configCommand(context: CliContext): Command {
   return new Command('config')
@@ -30,6 +32,7 @@ function checkCommand(context: CliContext): Command {
 
 async function check(context: CliContext, file: string, json: boolean): Promise<void> {
   const { terminal } = context
+  const { ConfigError } = await configRoom()
   try {
     const { listeners, routes } = await context.services.readConfig(file)
     const counts = `listeners: ${listeners.length}, routes: ${routes.length}`
@@ -46,7 +49,8 @@ async function check(context: CliContext, file: string, json: boolean): Promise<
 function schemaCommand(context: CliContext): Command {
   return new Command('schema')
     .description('print the JSON Schema of the configuration file, for editors')
-    .action(() => {
+    .action(async () => {
+      const { configJsonSchema } = await configRoom()
       context.terminal.out(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`)
     })
 }

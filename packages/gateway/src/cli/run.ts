@@ -5,10 +5,20 @@ import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
 import { startCommand } from './start.ts'
+import { verifyCommand } from './verify.ts'
 
 export const VERSION = '0.1.0'
 
-const COMMANDS: readonly MakeCommand[] = [startCommand, demoCommand, keysCommand, configCommand]
+const COMMANDS: readonly MakeCommand[] = [
+  demoCommand,
+  startCommand,
+  verifyCommand,
+  keysCommand,
+  configCommand,
+]
+
+/** Descriptions are folded in a narrow terminal too. */
+const DESCRIPTION_COLUMNS_MIN = 20
 
 const AFTER_HELP = `
 Exit codes: 0 done, or it holds; 1 checked, and it does
@@ -43,6 +53,7 @@ function program(context: CliContext): Command {
     .showHelpAfterError('Add --help to see what is possible.')
     .addHelpText('after', AFTER_HELP)
     .exitOverride()
+    .configureHelp({ minWidthToWrap: DESCRIPTION_COLUMNS_MIN })
     .configureOutput({
       writeOut: (text) => context.terminal.out(text),
       writeErr: (text) => context.terminal.err(text),

@@ -24,5 +24,13 @@ export function resolvePaths(file: string, config: Config): Config {
     policies: { ...config.policies, directory: absolute(config.policies.directory) },
     admin: withTls(config.admin),
     listeners: config.listeners.map(withTls),
+    upstreams: Object.fromEntries(
+      Object.entries(config.upstreams).map(([name, { authority, ...upstream }]) => {
+        return [
+          name,
+          authority === undefined ? upstream : { ...upstream, authority: absolute(authority) },
+        ]
+      }),
+    ),
   }
 }

@@ -1,22 +1,23 @@
 import { z } from 'zod'
 import { adminConfigSchema } from '../admin/index.ts'
+import { identityConfigSchema } from '../identity/index.ts'
+import { limitsConfigSchema } from '../limits/index.ts'
+import { policyConfigSchema } from '../policy/index.ts'
+import { listenerSchema, routeSchema, upstreamSchema } from '../proxy/index.ts'
+import { vaultConfigSchema } from '../vault/index.ts'
 import { didYouMean } from './did-you-mean.ts'
-import {
-  identityConfigSchema,
-  ledgerConfigSchema,
-  limitsConfigSchema,
-  listenerSchema,
-  policyConfigSchema,
-  routeSchema,
-  upstreamSchema,
-  vaultConfigSchema,
-} from './rooms.ts'
+import { ledgerConfigSchema } from './rooms.ts'
 
 /** The whole file. Each section is its room's own schema; only what spans sections is said here. */
 export const configSchema = z
   .strictObject({
     version: z.literal(1).describe('version of this file format'),
     gateway: z.string().min(1).max(64).default('gateway').describe('name in every record'),
+    origin: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9./-]{0,150}$/, 'is not lower-case letters, digits, dots, / and -')
+      .default('countersign.local')
+      .describe('what the name of a new log begins with; random characters follow'),
     data: z.string().min(1).default('./data').describe('directory of ledger, keys and state'),
     log: z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { nodeDisk, systemClock, systemRandom } from '../platform/index.ts'
+import { type CliContext, type Exit, runCli, VERSION } from './index.ts'
+
+const directory = await mkdtemp(join(tmpdir(), 'countersign-cli-'))
+after(() => rm(directory, { recursive: true }))
+
+interface Ran {
+  readonly exit: Exit
+  readonly out: string
+  readonly err: string
+}
+
+async function run(args: readonly string[], columns = 80): Promise<Ran> {
+  const said = { out: '', err: '' }
+  const never = (): never => assert.fail('not in this test')
+  const machine: Omit<CliContext, 'finish'> = {
+    terminal: {
+      out: (text) => {
+        said.out += text
+      },
+      err: (text) => {
+        said.err += text
+      },
+      columns,
+      interactive: false,
+      style: (_format, text) => text,
+    },
+    disk: nodeDisk(),
+    clock: systemClock(),
+    random: systemRandom(),
+    environment: {},
+    fetch: never,
+    services: { readConfig: never, start: never, demo: never },
+  }
+  return { exit: await runCli(args, machine), ...said }
+}
+
+for (const [args, exit, out, err] of [
+  [['--version'], 0, /^0\.1\.0\n$/, /^$/],
+  [['--help'], 0, /Exit codes: 0 done/, /^$/],
+  [['demo', '--help'], 0, /--upstream-port/, /^$/],
+  [['help', 'verify'], 0, /--key/, /^$/],
+  [[], 2, /^$/, /Usage: countersign/],
+  [['strat'], 2, /^$/, /unknown command 'strat'\n\(Did you mean start\?\)/],
+  [['start'], 2, /^$/, /required option '--config <file>'/],
+  [['start', '--confg', 'x'], 2, /^$/, /error: /],
+  [['demo', '--prot', '1'], 2, /^$/, /unknown option '--prot'\n\(Did you mean --port\?\)/],
+  [['demo', '--port', '65536'], 2, /^$/, /whole number from 0 to 65535/],
+  [['demo', '--port', '0x50'], 2, /^$/, /whole number from 0 to 65535/],
+  [['demo', 'tamper', '--data', '/nowhere'], 2, /^$/, /no ledger in \/nowhere/],
+  [['config', 'check'], 2, /^$/, /which file\?/],
+  [['keys', 'create'], 2, /^$/, /required option '--principal <id>'/],
+  [['keys', 'create', '--principal', 'a', '--kind', 'robot'], 2, /^$/, /Allowed choices are user/],
+] as const) {
+  test(`countersign ${args.join(' ')} exits ${exit} and says why`, async () => {
+    const ran = await run(args)
+    assert.match(ran.out, out)
+    assert.match(ran.err, err)
+    assert.equal(ran.exit, exit)
+  })
+}
+
+for (const command of [[], ['start'], ['demo'], ['demo', 'tamper'], ['keys', 'create']]) {
+  test(`countersign ${command.join(' ')} --help reads well in 60 columns`, async () => {
+    const { out } = await run([...command, '--help'], 60)
+    assert.deepEqual(
+      out.split('\n').filter((line) => line.length > 60),
+      [],
+    )
+  })
+}
+
+test('the version is the one of the package', async () => {
+  const manifest = join(import.meta.dirname, '../../package.json')
+  assert.equal(
+    VERSION,
+    (JSON.parse(await readFile(manifest, 'utf8')) as { version: string }).version,
+  )
+})
+
+test('config schema is a JSON Schema that names what may be written', async () => {
+  const schema = JSON.parse((await run(['config', 'schema'])).out) as Record<string, object>
+  assert.match(String(schema.$schema), /json-schema\.org\/draft\/2020-12/)
+  const sections = Object.keys(schema.properties ?? {})
+  for (const section of ['listeners', 'routes', 'upstreams', 'limits', 'vault', 'admin']) {
+    assert.ok(sections.includes(section), section)
+  }
+})
+
+void writeFile

@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import type { DemoOptions } from '../cli/index.ts'
+import { type DemoEnvironment, formatEnvironment, startApi, summary } from '../demo/index.ts'
+import { type Disk, diskErrorCode, nodeDisk, systemClock, systemRandom } from '../platform/index.ts'
+import { claimData } from './claim.ts'
+import {
+  CONFIG_FILE,
+  type DemoTokens,
+  ENVIRONMENT_FILE,
+  writeDemoFiles,
+  writeText,
+} from './demo-files.ts'
+import { seedHistory } from './demo-history.ts'
+import { type Gateway, openGateway } from './gateway.ts'
+import { programFile } from './program-files.ts'
+import { readConfig } from './read-config.ts'
+import { settlePort } from './settle-port.ts'
+import { stopSignal } from './stop-signal.ts'
+
+const HOST = '127.0.0.1'
+
+/** What `npm start` runs: everything that a first look needs, in one directory. */
+export async function demo(options: DemoOptions): Promise<void> {
+  const [disk, clock, random] = [nodeDisk(), systemClock(), systemRandom()]
+  const { data, terminal, json } = options
+  const stop = stopSignal(clock)
+  await using parts = new AsyncDisposableStack()
+  const ownership = await claimData(disk, data)
+  parts.defer(() => ownership.release())
+
+  const port = await settlePort(HOST, options.port, '--port')
+  const adminPort = await settlePort('localhost', options.adminPort, '--admin-port')
+  const upstreamPort = await settlePort(HOST, options.upstreamPort, '--upstream-port')
+  const api = await startApi(programFile('demo/api'), upstreamPort)
+  parts.defer(() => api.close())
+  const tokens = await writeDemoFiles({
+    ...{ disk, clock, random, data },
+    ...{ port, adminPort, upstreamPort },
+  })
+  const gateway = await openGateway(await readConfig(join(data, CONFIG_FILE)))
+  parts.defer(() => gateway.close())
+
+  const environment = environmentOf(gateway, { port, adminPort, upstreamPort }, tokens)
+  if (gateway.isNew) await seedHistory(environment.GATEWAY, tokens)
+  const environmentFile = join(data, ENVIRONMENT_FILE)
+  await writeText(disk, environmentFile, formatEnvironment(environment))
+  parts.defer(() => removeIfThere(disk, environmentFile))
+  const { ADA: _ada, BEN: _ben, ...open } = environment
+  const text = json ? JSON.stringify(open) : summary(environment, { data, environmentFile })
+  terminal.out(`${text}\n`)
+  await stop
+  terminal.err('Stopping: requests under way end, then the last checkpoint.\n')
+}
+
+interface Ports {
+  readonly port: number
+  readonly adminPort: number
+  readonly upstreamPort: number
+}
+
+function environmentOf(gateway: Gateway, ports: Ports, { ADA, BEN }: DemoTokens): DemoEnvironment {
+  const ADMIN = `http://localhost:${ports.adminPort}`
+  return {
+    GATEWAY: `http://${HOST}:${ports.port}`,
+    ADMIN,
+    UPSTREAM: `http://${HOST}:${ports.upstreamPort}`,
+    ADA,
+    BEN,
+    VKEY: gateway.vkeys[0] ?? '',
+    ORIGIN: gateway.origin,
+    LOG: `${ADMIN}/log`,
+    PID: String(process.pid),
+  }
+}
+
+/** Somebody may have tidied up before us. */
+async function removeIfThere(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.remove(path)
+  } catch (error) {
+    if (diskErrorCode(error) !== 'DISK_NOT_FOUND') throw error
+  }
+}

@@ -1,0 +1,22 @@
+import { watch } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { KEYS_FILE_BYTES_MAX, type KeysSource } from '../identity/index.ts'
+import { readNamed } from './read-config.ts'
+
+/** The keys file and its changes. The directory is watched: a rename replaces the file itself. */
+export function keysSource(file: string): KeysSource {
+  return {
+    read: async () => {
+      const bytes = await readNamed(file, KEYS_FILE_BYTES_MAX)
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    },
+    watch: (changed) => {
+      const watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
+        if (name === null || name === basename(file)) changed()
+      })
+      // Watching is a courtesy, the store polls as well: a watch that breaks is let go.
+      watcher.on('error', () => watcher.close())
+      return () => watcher.close()
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import { dirname } from 'node:path'
+import { type Disk, diskErrorCode, type Random, writeFileDurably } from '../platform/index.ts'
+import { type Kek, newKekText, parseKek } from '../vault/index.ts'
+
+/** Where the key-encryption key is. */
+export type KekPlace = { readonly file: string } | { readonly env: string }
+
+export interface KekOptions {
+  readonly disk: Disk
+  readonly random: Random
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly place: KekPlace
+  /** A new data directory gets a new key; an old one must not, since nothing would open. */
+  readonly mayCreate: boolean
+}
+
+const KEK_BYTES_MAX = 256
+
+export async function openKek(options: KekOptions): Promise<Kek> {
+  const { place, environment } = options
+  if ('file' in place) return parseKek(await readOrCreate(options, place.file))
+  const text = environment[place.env]
+  if (text !== undefined) return parseKek(text)
+  throw new Error(`vault.kek.env: the environment has no ${place.env}`)
+}
+
+async function readOrCreate(options: KekOptions, file: string): Promise<string> {
+  const { disk, random, mayCreate } = options
+  try {
+    return new TextDecoder().decode(await disk.read(file, KEK_BYTES_MAX))
+  } catch (error) {
+    if (diskErrorCode(error) !== 'DISK_NOT_FOUND' || !mayCreate) throw error
+  }
+  const text = newKekText(random)
+  await disk.makeDirectory(dirname(file))
+  await writeFileDurably(disk, file, new TextEncoder().encode(text), { syncDirectory: true })
+  return text
+}
