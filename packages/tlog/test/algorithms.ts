@@ -2,14 +2,14 @@ import { ed25519 as nobleEd25519 } from '@noble/curves/ed25519.js'
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
 import { ml_dsa44 as nobleMlDsa44 } from '@noble/post-quantum/ml-dsa.js'
 import { ed25519, mlDsa44, nodeSha256 } from '../../gateway/src/platform/crypto.ts'
-import type { Sha256, SignatureAlgorithms, SignatureType } from '../src/index.ts'
+import type { PublicKeyOf, Sha256, SignatureAlgorithms, SignatureType } from '../src/index.ts'
 
 /** One full set of algorithms; every test runs with the native and with the pure one. */
 export interface Algorithms extends SignatureAlgorithms {
   readonly name: string
   readonly sha256: Sha256
-  publicKeyOf(type: SignatureType, seed: Uint8Array): Uint8Array
-  sign(type: SignatureType, seed: Uint8Array, message: Uint8Array): Uint8Array
+  readonly publicKeyOf: PublicKeyOf
+  readonly sign: (type: SignatureType, seed: Uint8Array, message: Uint8Array) => Uint8Array
 }
 
 const native: Algorithms = {

@@ -30,7 +30,7 @@ const latin1Write = Buffer.prototype.latin1Write as (
 /** A private key, held by the runtime. */
 export interface SeededSigner {
   readonly publicKey: Uint8Array
-  sign(message: Uint8Array): Uint8Array
+  readonly sign: (message: Uint8Array) => Uint8Array
 }
 
 /** A signature algorithm with raw public keys and 32-byte seeds. */
@@ -50,8 +50,8 @@ export const ed25519: SeededAlgorithm = algorithm({
 /** FIPS 204, pure, empty context. Signatures are hedged: two of one message differ. */
 export const mlDsa44: SeededAlgorithm = algorithm({
   publicKeyBytes: 1312,
-  publicKeyPrefix: '30820532300b0609608648016503040311038205' + '2100',
-  seedPrefix: '3034020100300b0609608648016503040311042280' + '20',
+  publicKeyPrefix: '30820532300b06096086480165030403110382052100',
+  seedPrefix: '3034020100300b060960864801650304031104228020',
 })
 
 /** The DER around raw keys: it is constant, so a key is its prefix and the raw bytes. */
