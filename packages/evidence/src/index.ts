@@ -96,5 +96,6 @@ export type {
 } from './section-types.ts'
 export type { SectionId, SectionName } from './sections.ts'
 export { isSectionId, SECTION_NAMES, SECTIONS, sectionName } from './sections.ts'
+export { FACTS_DEPTH_MAX, isStrictJson, strictJson } from './strict-json.ts'
 export { formatTime, parseTime, TIME_US_MAX } from './time.ts'
 export { formatUuid, makeUuid, parseUuid, UUID_RANDOM_BYTES } from './uuid.ts'

@@ -50,6 +50,8 @@ export class PairChecker {
   #owesRecovery = false
   // The record before this one; undefined at the start and after a record that was skipped.
   #lastUs: number | undefined
+  // The highest time since the last start of a process that had nothing to compare with.
+  #highestUs = 0
   #violations: PairViolation[] = []
 
   constructor({ epoch }: { readonly epoch: number }) {
@@ -79,11 +81,12 @@ export class PairChecker {
     if (last !== undefined && last.to === index) last.to = index + 1
     else this.#skipped.push({ from: index, to: index + 1 })
     this.#lastUs = undefined
+    this.#highestUs = 0
     this.#owesRecovery = false
   }
 
-  #checkIncarnation({ index, when, act }: CheckedRecord): void {
-    const starts = when.kind === 'system' && (act as SystemFacts | undefined)?.act === 'start'
+  #checkIncarnation(record: CheckedRecord): void {
+    const { index, when } = record
     if (when.incarnation === this.#incarnation) {
       if (this.#stopped) this.#break(index, 'incarnation', 'written after the stop')
       return
@@ -94,7 +97,7 @@ export class PairChecker {
     }
     // The first record of a ledger names the epoch; the start follows it.
     const first = index === 0 && when.kind === 'epoch'
-    if (!starts && !first && !this.#wasSkipped(index - 1)) {
+    if (!isStart(record) && !first && !this.#wasSkipped(index - 1)) {
       this.#break(index, 'incarnation', 'an incarnation begins without a start')
     }
     if (this.#incarnation !== undefined) this.#ended.add(this.#incarnation)
@@ -106,12 +109,12 @@ export class PairChecker {
 
   #checkTime(record: CheckedRecord, atUs: number): void {
     const { index, when } = record
-    if (this.#lastUs === undefined) return
-    const flagged = when.clock !== undefined
-    if (atUs < this.#lastUs && !flagged) {
-      this.#break(index, 'time', `at ${when.at} is before the record before it`)
+    const flagged = when.clock !== undefined && (when.clock !== 'unknown' || isStart(record))
+    if (atUs < this.#highestUs && !flagged) {
+      this.#break(index, 'time', `at ${when.at} is before an earlier record`)
     }
-    if (this.#heartbeatMs === undefined || flagged) return
+    this.#highestUs = when.clock === 'unknown' ? atUs : Math.max(this.#highestUs, atUs)
+    if (this.#heartbeatMs === undefined || this.#lastUs === undefined || flagged) return
     const allowedUs = (2 * this.#heartbeatMs + SILENCE_GRACE_MS) * 1000
     if (atUs - this.#lastUs <= allowedUs) return
     if (when.kind === 'gap' && this.#explains(record.act as GapFacts, atUs, allowedUs)) return
@@ -220,4 +223,8 @@ export class PairChecker {
   #break(index: number, rule: PairRule, why: string): void {
     this.#violations.push({ index, rule, why })
   }
+}
+
+function isStart({ when, act }: CheckedRecord): boolean {
+  return when.kind === 'system' && (act as SystemFacts | undefined)?.act === 'start'
 }

@@ -1,0 +1,194 @@
+import type { Clock, Timer } from '../platform/index.ts'
+import { BlockReports } from './block-reports.ts'
+import { RecorderError } from './error.ts'
+import type { LedgerLife, LedgerLives } from './ledger-life.ts'
+import { type OpeningFacts, openLife } from './opening.ts'
+import type { RecordClock } from './record-clock.ts'
+import { RecordWriter, type WriteDraft, type WriterOptions, type Written } from './record-writer.ts'
+import { Silence } from './silence.ts'
+
+/** How often what is owed to the ledger is tried again. */
+export const RETRY_MS = 1_000
+
+export interface DiaryOptions extends WriterOptions {
+  readonly lives: LedgerLives
+  readonly clock: RecordClock
+  readonly timers: Clock
+  readonly opening: OpeningFacts
+  /** A life begins: whatever an earlier one left open has been closed when it is open. */
+  readonly onLife: () => void
+  /** Told of what fails in the background; a ledger that cannot be written is no surprise. */
+  readonly onFault: (fault: unknown) => void
+}
+
+/**
+ * Writes records into whichever life of the ledger there is, and the ledger's own story beside
+ * them: beginnings, heartbeats, gaps, finished files, and what could not be written at its time.
+ */
+export class Diary {
+  readonly #options: DiaryOptions
+  readonly #silence: Silence
+  readonly #reports = new BlockReports()
+  readonly #debts = new Map<number, () => Promise<unknown>>()
+  #writer: RecordWriter | undefined
+  #opening: Promise<void> | undefined
+  #settling: Promise<void> | undefined
+  #isOpen = false
+  #stopped = false
+  #lastTicksMs = 0
+  #timer: Timer | undefined
+
+  constructor(options: DiaryOptions) {
+    this.#options = options
+    this.#silence = new Silence(options.opening)
+  }
+
+  /** The life that records go into now. */
+  get incarnation(): string | undefined {
+    return this.#writer?.life.incarnation
+  }
+
+  /** Resolves when the first records of the first life are durable. */
+  async start(): Promise<void> {
+    this.#options.lives.onLife((life) => {
+      if (!this.#stopped) this.#begin(life)
+    })
+    await this.#opening
+  }
+
+  /** Resolves when the record is durable. It is appended before the first await. */
+  async write(draft: WriteDraft): Promise<Written> {
+    if (this.#stopped) throw new RecorderError('RECORDER_STOPPED', 'recorder has stopped')
+    try {
+      const writer = this.#openWriter()
+      const nowUs = this.#options.clock.nowUs()
+      if (this.#silence.isDue(nowUs)) this.#background(this.#silence.explain(writer, nowUs))
+      const written = await writer.write(draft)
+      this.#wrote(written.atUs)
+      return written
+    } catch (error) {
+      this.#failed(error, isRequest(draft) ? 1 : 0)
+      throw error
+    }
+  }
+
+  /** Tries `write` until it succeeds, or another life makes it pointless. */
+  owe(index: number, write: () => Promise<unknown>): void {
+    this.#debts.set(index, write)
+    this.#arm()
+  }
+
+  /** Settles debts and refuses whatever comes after. `isClean` says whether to write a stop. */
+  async stop(cause: string, isClean: () => boolean): Promise<void> {
+    if (this.#stopped) return
+    await this.#attempt(this.#settle())
+    this.#stopped = true
+    this.#timer?.cancel()
+    const writer = this.#isOpen ? this.#writer : undefined
+    if (isClean()) await writer?.act('system', { act: 'stop', cause })
+  }
+
+  #begin(life: LedgerLife): void {
+    const writer = new RecordWriter(life, this.#options)
+    this.#writer = writer
+    this.#isOpen = false
+    this.#debts.clear()
+    this.#options.onLife()
+    life.onPacked((reports) => {
+      this.#reports.add(reports)
+      this.#background(this.#settle())
+    })
+    this.#opening = this.#attempt(this.#open(writer))
+  }
+
+  async #open(writer: RecordWriter): Promise<void> {
+    const { timers, opening } = this.#options
+    const isCurrent = (): boolean => this.#writer === writer && !this.#stopped
+    if (!(await openLife(writer, opening, { clock: timers, retryMs: RETRY_MS, isCurrent }))) return
+    this.#isOpen = true
+    this.#wrote(this.#options.clock.nowUs())
+    this.#arm()
+  }
+
+  #openWriter(): RecordWriter {
+    if (this.#writer !== undefined && this.#isOpen) return this.#writer
+    throw new RecorderError('RECORDER_UNAVAILABLE', 'ledger is opening')
+  }
+
+  #wrote(atUs: number): void {
+    this.#silence.broken(atUs)
+    this.#lastTicksMs = this.#options.timers.ticksMs()
+  }
+
+  #failed(error: unknown, requests: 0 | 1): void {
+    if (!(error instanceof RecorderError)) return
+    if (error.code !== 'RECORDER_UNAVAILABLE' && error.code !== 'RECORDER_OVERLOADED') return
+    this.#silence.missed({ requests })
+    this.#arm()
+  }
+
+  /** One timer: soon while something is owed, else when the next heartbeat is due. */
+  #arm(): void {
+    this.#timer?.cancel()
+    if (this.#stopped) return
+    const { timers, opening } = this.#options
+    const idleMs = timers.ticksMs() - this.#lastTicksMs
+    const owed = this.#silence.owed || this.#reports.owed || this.#debts.size > 0
+    const delayMs = owed ? RETRY_MS : Math.max(1, opening.heartbeatMs - idleMs)
+    this.#timer = timers.after(delayMs, () => this.#background(this.#tick()))
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#settle()
+      const idleMs = this.#options.timers.ticksMs() - this.#lastTicksMs
+      if (this.#isOpen && idleMs >= this.#options.opening.heartbeatMs) await this.#beat()
+    } finally {
+      this.#arm()
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const tree = this.#writer?.life.published
+    const facts = tree && { size: tree.size, root: Buffer.from(tree.root).toString('hex') }
+    const value = { act: 'heartbeat', ...facts }
+    await this.write({ kind: 'system', sections: [{ name: 'what', value }] })
+  }
+
+  #settle(): Promise<void> {
+    this.#settling ??= this.#payDebts().finally(() => {
+      this.#settling = undefined
+    })
+    return this.#settling
+  }
+
+  /** Tells the ledger what it has not been told yet; what fails is owed still. */
+  async #payDebts(): Promise<void> {
+    const writer = this.#writer
+    if (writer === undefined || !this.#isOpen || this.#stopped) return
+    const nowUs = this.#options.clock.nowUs()
+    if (this.#silence.isDue(nowUs)) await this.#silence.explain(writer, nowUs)
+    for (const [index, write] of this.#debts) {
+      await write()
+      this.#debts.delete(index)
+    }
+    await this.#reports.flush(writer, (written) => this.#wrote(written.atUs))
+  }
+
+  #background(work: Promise<unknown>): void {
+    void this.#attempt(work)
+  }
+
+  async #attempt(work: Promise<unknown>): Promise<void> {
+    try {
+      await work
+    } catch (fault) {
+      this.#failed(fault, 0)
+      if (!(fault instanceof RecorderError)) this.#options.onFault(fault)
+    }
+  }
+}
+
+function isRequest({ kind }: WriteDraft): boolean {
+  return kind === 'intent' || kind === 'refusal'
+}

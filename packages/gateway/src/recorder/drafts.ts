@@ -1,0 +1,35 @@
+import type { Actor, How, Via, What, Where, Who, Why } from '@countersign/evidence'
+
+/** Sections that a route may put under the person's key; the others' keys are fixed. */
+export type PersonalChoice = 'what' | 'how'
+
+/** What is recorded before a request is forwarded. */
+export interface IntentDraft {
+  /** From `newExchange`; without it one is made. */
+  readonly exchange?: string | undefined
+  /** Somebody whose identity was verified; an unverified claim is anonymous. */
+  readonly who: Who
+  readonly actor?: Actor | undefined
+  readonly where: Where
+  readonly what: What
+  readonly why: Why
+  readonly personal?: readonly PersonalChoice[] | undefined
+}
+
+/** What is recorded before a response is released. */
+export interface OutcomeDraft {
+  readonly via?: Via | undefined
+  readonly how: How
+}
+
+/** A request that is not forwarded, whole in one record. */
+export interface RefusalDraft {
+  readonly exchange?: string | undefined
+  readonly who?: Who | undefined
+  readonly actor?: Actor | undefined
+  readonly where: Where
+  readonly what?: What | undefined
+  readonly why: Why
+  readonly how: How
+  readonly personal?: readonly PersonalChoice[] | undefined
+}

@@ -1,0 +1,26 @@
+import { makeUuid, UUID_RANDOM_BYTES } from '@countersign/evidence'
+import type { Random } from '../platform/index.ts'
+
+/** Identifiers made of one call for random bytes: the call costs more than the bytes. */
+const IDENTIFIERS_A_DRAW = 512
+
+/** Makes UUIDv7s. */
+export class Identifiers {
+  readonly #random: Random
+  #pool: Uint8Array = new Uint8Array(0)
+  #at = 0
+
+  constructor({ random }: { readonly random: Random }) {
+    this.#random = random
+  }
+
+  next(atUs: number): Uint8Array {
+    if (this.#at >= this.#pool.length) {
+      this.#pool = this.#random.bytes(IDENTIFIERS_A_DRAW * UUID_RANDOM_BYTES)
+      this.#at = 0
+    }
+    const random = this.#pool.subarray(this.#at, this.#at + UUID_RANDOM_BYTES)
+    this.#at += UUID_RANDOM_BYTES
+    return makeUuid(atUs, random)
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  type Actant,
+  type AnyActFacts,
+  formatUuid,
+  type Kind,
+  type RecordPlace,
+  type SectionName,
+  type When,
+} from '@countersign/evidence'
+import type { LeafIndex } from '@countersign/tlog'
+import { LedgerError } from '../ledger/index.ts'
+import type { SealKey, Vault } from '../vault/index.ts'
+import { composeRecord, type SectionDraft } from './composer.ts'
+import { RecorderError } from './error.ts'
+import type { Identifiers } from './identifiers.ts'
+import type { LedgerLife } from './ledger-life.ts'
+import type { RecordClock } from './record-clock.ts'
+
+/** One record to be written: everything but its `when`. */
+export interface WriteDraft {
+  readonly kind: Kind
+  /** 16 bytes of UUIDv7. An intent or refusal takes it as its own id too. */
+  readonly exchange?: Uint8Array
+  readonly about?: RecordPlace
+  /** Of the sections after `when`, in ascending order of id; undefined values are left out. */
+  readonly sections: readonly PlannedSection[]
+  readonly opens?: Uint8Array
+  readonly closes?: LeafIndex
+}
+
+/** A section and whose key it goes under; without one, the ledger's. */
+export interface PlannedSection {
+  readonly name: SectionName
+  readonly value: object | undefined
+  readonly keyOf?: ((atUs: number) => SealKey) | undefined
+}
+
+export interface Written {
+  readonly atUs: number
+  readonly index: LeafIndex
+  readonly leaf: Uint8Array
+  readonly incarnation: string
+}
+
+export interface WriterOptions {
+  readonly vault: Vault
+  readonly clock: RecordClock
+  readonly identifiers: Identifiers
+  readonly gateway: string
+}
+
+/** Writes records into one life of the ledger. */
+export class RecordWriter {
+  readonly life: LedgerLife
+  readonly #options: WriterOptions
+
+  constructor(life: LedgerLife, options: WriterOptions) {
+    this.life = life
+    this.#options = options
+  }
+
+  /**
+   * Resolves when the record is durable. All up to the append happens before the first await, so
+   * records have their indices in the order of their times.
+   */
+  async write(draft: WriteDraft): Promise<Written> {
+    const { vault, clock, identifiers, gateway } = this.#options
+    const { atUs, at, clock: state } = clock.next()
+    const ledgerKey = vault.ledgerKey(atUs)
+    const begins = draft.kind === 'intent' || draft.kind === 'refusal'
+    const recordId = (begins ? draft.exchange : undefined) ?? identifiers.next(atUs)
+    const when: When = {
+      v: 1,
+      kind: draft.kind,
+      id: formatUuid(recordId),
+      ...(draft.exchange && { exchange: formatUuid(draft.exchange) }),
+      at,
+      gateway,
+      incarnation: this.life.incarnation,
+      ...(draft.about && { about: draft.about }),
+      ...(state && { clock: state }),
+    }
+    const sections: SectionDraft[] = [{ name: 'when', value: when, key: ledgerKey }]
+    for (const { name, value, keyOf } of draft.sections) {
+      if (value !== undefined) sections.push({ name, value, key: keyOf?.(atUs) ?? ledgerKey })
+    }
+    const record = composeRecord({ kind: draft.kind, recordId, ledgerKey, sections })
+    const index = await this.#append({ ...record, opens: draft.opens, closes: draft.closes })
+    for (const key of record.newKeys) key.markDurable()
+    return { atUs, index, leaf: record.leaf, incarnation: this.life.incarnation }
+  }
+
+  /** An act: its facts, and who acted where a person did. */
+  act(kind: Kind, facts: AnyActFacts, who?: Actant): Promise<Written> {
+    const sections = [
+      { name: 'who', value: who },
+      { name: 'what', value: facts },
+    ] as const
+    return this.write({ kind, sections })
+  }
+
+  async #append(entry: Parameters<LedgerLife['append']>[0]): Promise<LeafIndex> {
+    try {
+      return await this.life.append(entry)
+    } catch (cause) {
+      throw unwritten(cause)
+    }
+  }
+}
+
+/** The ledger's reasons, as far as callers of the recorder can tell them apart. */
+function unwritten(cause: unknown): unknown {
+  if (!(cause instanceof LedgerError)) return cause
+  switch (cause.code) {
+    case 'LEDGER_QUEUE_FULL':
+    case 'LEDGER_BACKLOG':
+    case 'LEDGER_INTENTS_FULL':
+      return new RecorderError('RECORDER_OVERLOADED', 'too much waits for the ledger', { cause })
+    case 'LEDGER_INTENT_CLOSED':
+      return new RecorderError('RECORDER_INTENT_CLOSED', 'exchange has its end', { cause })
+    case 'LEDGER_ENTRY_TOO_LARGE':
+    case 'LEDGER_ENTRY_INVALID':
+      return new RecorderError('RECORDER_TOO_LARGE', 'ledger refuses the entry', { cause })
+    default:
+      return new RecorderError('RECORDER_UNAVAILABLE', 'ledger cannot be written', { cause })
+  }
+}
