@@ -1,0 +1,93 @@
+import type { LeafIndex } from '@countersign/tlog'
+import { type Entry, encodeEntry, entryBytes } from './entry.ts'
+import { viewOf } from './integers.ts'
+import type { OpenIntents } from './open-intents.ts'
+
+/** What one write and one flush carry at most. */
+export const BATCH_ENTRIES_MAX = 4_096
+export const BATCH_BYTES_MAX = 8_388_608
+
+const FIRST_BYTES = 65_536
+
+type Resolve = (index: LeafIndex) => void
+type Reject = (error: Error) => void
+
+/** What an entry does to the open intents, kept until its batch is durable or refused. */
+interface Effect {
+  readonly position: number
+  readonly opens: Uint8Array | undefined
+  readonly closes: LeafIndex | undefined
+}
+
+/**
+ * Entries on their way to the disk, encoded as they arrive, with the promises that wait for them.
+ * The bytes are the plain text of one frame.
+ */
+export class Batch {
+  readonly #resolves: Resolve[] = []
+  readonly #rejects: Reject[] = []
+  readonly #effects: Effect[] = []
+  #bytes = new Uint8Array(FIRST_BYTES)
+  #view = viewOf(this.#bytes)
+  #length = 0
+  #closing = 0
+
+  get count(): number {
+    return this.#resolves.length
+  }
+
+  get byteLength(): number {
+    return this.#length
+  }
+
+  /** Whether every entry ends what an earlier one opened. */
+  get onlyCloses(): boolean {
+    return this.#closing === this.count
+  }
+
+  /** Whether `entry` fits; the first one always does. */
+  accepts(entry: Entry): boolean {
+    if (this.count === 0) return true
+    return this.count < BATCH_ENTRIES_MAX && this.#length + entryBytes(entry) <= BATCH_BYTES_MAX
+  }
+
+  /** Copies the entry, and reserves what it opens and closes. */
+  add(entry: Entry, intents: OpenIntents, resolve: Resolve, reject: Reject): void {
+    const { opens, closes } = entry
+    if (opens !== undefined || closes !== undefined) {
+      intents.reserve(entry)
+      if (closes !== undefined) this.#closing += 1
+      this.#effects.push({ position: this.count, opens: opens?.slice(), closes })
+    }
+    this.#reserve(this.#length + entryBytes(entry))
+    this.#length = encodeEntry(entry, this.#bytes, this.#view, this.#length)
+    this.#resolves.push(resolve)
+    this.#rejects.push(reject)
+  }
+
+  plain(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Durable: every caller learns its index. */
+  acknowledge(first: LeafIndex, intents: OpenIntents): void {
+    for (const effect of this.#effects) {
+      intents.settle((first + effect.position) as LeafIndex, effect)
+    }
+    let index: number = first
+    for (const resolve of this.#resolves) resolve(index++ as LeafIndex)
+  }
+
+  refuse(error: Error, intents: OpenIntents): void {
+    for (const effect of this.#effects) intents.release(effect)
+    for (const reject of this.#rejects) reject(error)
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(bytes, this.#bytes.length * 2))
+    grown.set(this.plain())
+    this.#bytes = grown
+    this.#view = viewOf(grown)
+  }
+}

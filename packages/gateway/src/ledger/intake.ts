@@ -1,0 +1,62 @@
+import type { LeafIndex } from '@countersign/tlog'
+import { Batch } from './batch.ts'
+import { assertEntry, type Entry, entryBytes } from './entry.ts'
+import { LedgerError } from './error.ts'
+import type { OpenIntents } from './open-intents.ts'
+
+/** What may wait for the disk. Beyond either: LEDGER_QUEUE_FULL. */
+export const QUEUE_ENTRIES_MAX = 65_536
+export const QUEUE_BYTES_MAX = 67_108_864
+
+/** The queue: batches that fill while the one before them is being flushed. No timer. */
+export class Intake {
+  readonly #intents: OpenIntents
+  readonly #batches: Batch[] = []
+  #entries = 0
+  #bytes = 0
+
+  constructor(intents: OpenIntents) {
+    this.#intents = intents
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries === 0
+  }
+
+  /** Encodes the entry into the last batch; throws what makes it impossible. */
+  add(entry: Entry, resolve: (index: LeafIndex) => void, reject: (error: Error) => void): void {
+    assertEntry(entry)
+    const bytes = entryBytes(entry)
+    if (this.#entries >= QUEUE_ENTRIES_MAX || this.#bytes + bytes > QUEUE_BYTES_MAX) {
+      const message = `${this.#entries} entries, ${this.#bytes} bytes wait for the disk`
+      throw new LedgerError('LEDGER_QUEUE_FULL', message)
+    }
+    this.#batchFor(entry).add(entry, this.#intents, resolve, reject)
+    this.#entries += 1
+    this.#bytes += bytes
+  }
+
+  /** The oldest batch, which takes no more entries. */
+  take(): Batch | undefined {
+    const batch = this.#batches.shift()
+    if (batch === undefined) return undefined
+    this.#entries -= batch.count
+    this.#bytes -= batch.byteLength
+    return batch.count === 0 ? undefined : batch
+  }
+
+  /** Nothing that waits will be written. */
+  refuseAll(error: Error): void {
+    for (let batch = this.take(); batch !== undefined; batch = this.take()) {
+      batch.refuse(error, this.#intents)
+    }
+  }
+
+  #batchFor(entry: Entry): Batch {
+    const last = this.#batches.at(-1)
+    if (last?.accepts(entry)) return last
+    const batch = new Batch()
+    this.#batches.push(batch)
+    return batch
+  }
+}

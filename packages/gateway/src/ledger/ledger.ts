@@ -1,0 +1,355 @@
+import type { LeafIndex, Sha256, SignatureAlgorithms, TreeSize } from '@countersign/tlog'
+import {
+  type Claim,
+  type Clock,
+  type Disk,
+  diskErrorCode,
+  type Lock,
+  type Timer,
+} from '../platform/index.ts'
+import type { Batch } from './batch.ts'
+import type { CheckpointSigner } from './checkpoint-signer.ts'
+import type { ClosedSegments } from './closed-segments.ts'
+import type { Entry } from './entry.ts'
+import { LedgerError } from './error.ts'
+import { Intake } from './intake.ts'
+import type { Integration } from './integration.ts'
+import { type Instance, openInstance, type Recovery } from './open-instance.ts'
+import { OpenIntents } from './open-intents.ts'
+import type { PackReport } from './packer.ts'
+import type { Published, Publisher } from './publisher.ts'
+import type { Sealer } from './sealer.ts'
+import type { SegmentLimits, WalWriter } from './wal-writer.ts'
+
+export interface LedgerOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly lock: Lock
+  /** Holds `data/state` against a second process while the instance lives. */
+  readonly claim: Claim
+  readonly sealer: Sealer
+  readonly signer: CheckpointSigner
+  readonly sha256: Sha256
+  readonly algorithms: SignatureAlgorithms
+  readonly openIntegration: () => Integration
+  /** The data directory. */
+  readonly data: string
+  readonly epoch: number
+  readonly publishEveryMs: number
+  readonly limits: SegmentLimits
+  /** `none` where the lock lies on the volume of the data: a restored volume would go unnoticed. */
+  readonly rollbackProtection: RollbackProtection
+}
+
+export type RollbackProtection = 'lock' | 'none'
+
+export type LedgerState = 'open' | 'full' | 'dead' | 'closed'
+
+export type PackedListener = (reports: readonly PackReport[]) => Promise<void> | void
+export type PublishedListener = (published: Published) => void
+
+/** Entries that are durable but not settled yet. Beyond either: LEDGER_BACKLOG. */
+export const BACKLOG_ENTRIES_MAX = 1_048_576
+export const BACKLOG_BYTES_MAX = 536_870_912
+
+/** How often a full disk is asked again. */
+const PROBE_EVERY_MS = 1_000
+
+/**
+ * One instance of the ledger: one incarnation, from a recovery to its death or its close. Any
+ * failed write or flush ends it; a full disk does not.
+ */
+export class Ledger {
+  readonly incarnation: number
+  readonly recovery: Recovery
+  /** Resolves with the reason when the instance has died and touches nothing any more. */
+  readonly died: Promise<LedgerError>
+  readonly #options: LedgerOptions
+  readonly #integration: Integration
+  readonly #publisher: Publisher
+  readonly #wal: WalWriter
+  readonly #segments: ClosedSegments
+  readonly #intents: OpenIntents
+  readonly #intake: Intake
+  readonly #instance: Instance
+  readonly #publishedListeners = new Set<PublishedListener>()
+  readonly #waiting = new Set<Waiting>()
+  readonly #announceDeath: (reason: LedgerError) => void
+  #state: LedgerState = 'open'
+  #draining: Promise<void> | undefined
+  #publishing: Promise<void> | undefined
+  #timer: Timer | undefined
+  #probe: Timer | undefined
+  #settled: TreeSize
+  #addedBytes = 0
+  #settledBytes = 0
+
+  private constructor(options: LedgerOptions, instance: Instance) {
+    const { promise, resolve } = Promise.withResolvers<LedgerError>()
+    this.died = promise
+    this.#announceDeath = resolve
+    this.#options = options
+    this.#instance = instance
+    this.#integration = instance.integration
+    this.#publisher = instance.publisher
+    this.#wal = instance.wal
+    this.#segments = instance.segments
+    this.#intents = new OpenIntents(instance.recovery.interrupted)
+    this.#intake = new Intake(this.#intents)
+    this.#settled = instance.published.size
+    this.incarnation = instance.incarnation
+    this.recovery = instance.recovery
+    this.#schedule()
+  }
+
+  /**
+   * Checks lock and files, recovers, and begins a new incarnation. Throws LEDGER_OWNED,
+   * LEDGER_ROLLED_BACK, LEDGER_FORKED, LEDGER_KEYS, LEDGER_DAMAGED or LEDGER_FENCED where a person
+   * must choose, and what the disk threw where trying again may help.
+   */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    return new Ledger(options, await openInstance(options))
+  }
+
+  get state(): LedgerState {
+    return this.#state
+  }
+
+  /** One more than the newest durable entry. */
+  get size(): TreeSize {
+    return this.#wal.end
+  }
+
+  get published(): Published {
+    return this.#publisher.published ?? this.#instance.published
+  }
+
+  /** Resolves with the entry's index when it is on the disk. The bytes are copied at once. */
+  append(entry: Entry): Promise<LeafIndex> {
+    return new Promise((resolve, reject) => {
+      this.#refuseUnlessOpen(entry)
+      this.#intake.add(entry, resolve, reject)
+      this.#draining ??= this.#drain()
+    })
+  }
+
+  onPublished(listener: PublishedListener): void {
+    this.#publishedListeners.add(listener)
+  }
+
+  /** A segment is kept until the reports of its blocks were taken: until the promise resolves. */
+  onPacked(listener: PackedListener): void {
+    this.#segments.onPacked(listener)
+  }
+
+  /** Resolves when a checkpoint covers `size` entries. */
+  waitPublished(size: TreeSize): Promise<Published> {
+    if (this.published.size >= size) return Promise.resolve(this.published)
+    return new Promise((resolve, reject) => {
+      if (this.#state === 'dead' || this.#state === 'closed') throw unavailable(this.#state)
+      this.#waiting.add({ size, resolve, reject })
+    })
+  }
+
+  /** Writes what waits, publishes it, and gives everything back. */
+  async close(): Promise<void> {
+    if (this.#state === 'dead' || this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#timer?.cancel()
+    this.#probe?.cancel()
+    while (this.#draining !== undefined) await this.#draining
+    await this.#publishing
+    await this.#publish()
+    for (const { reject } of this.#waiting) reject(unavailable('closed'))
+    await this.#giveBack()
+  }
+
+  #refuseUnlessOpen(entry: Entry): void {
+    if (this.#state === 'dead' || this.#state === 'closed') throw unavailable(this.#state)
+    // What an open intent leads to was let happen: its end is taken while allocated room lasts.
+    if (this.#state === 'full' && entry.closes === undefined) throw full()
+    const entries = this.#wal.end - this.#settled
+    const bytes = this.#addedBytes - this.#settledBytes
+    if (entries < BACKLOG_ENTRIES_MAX && bytes < BACKLOG_BYTES_MAX) return
+    const message = `${entries} entries, ${bytes} bytes are durable but not settled`
+    throw new LedgerError('LEDGER_BACKLOG', message)
+  }
+
+  /** Group commit: while one batch is flushed the next one fills. */
+  async #drain(): Promise<void> {
+    try {
+      await undefined // Whatever is appended in this turn goes into the first batch.
+      while (this.#state !== 'dead' && (await this.#next()));
+    } catch (cause) {
+      this.#die(cause)
+    } finally {
+      this.#drained()
+    }
+  }
+
+  /** Something may have been appended since the queue was seen to be empty. */
+  #drained(): void {
+    this.#draining = this.#intake.isEmpty ? undefined : this.#drain()
+  }
+
+  /** False: there is nothing to do. */
+  async #next(): Promise<boolean> {
+    const batch = this.#intake.take()
+    if (batch === undefined) {
+      if (this.#state === 'full' || !this.#wal.isDue(0, 0)) return false
+      await this.#makeRoom(0, 0)
+      return true
+    }
+    if (!(await this.#hasRoom(batch))) {
+      batch.refuse(full(), this.#intents)
+      this.#intake.refuseAll(full())
+      return true
+    }
+    await this.#commit(batch)
+    return true
+  }
+
+  async #hasRoom(batch: Batch): Promise<boolean> {
+    if (await this.#makeRoom(batch.count, batch.byteLength)) return true
+    return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength)
+  }
+
+  /**
+   * Rotates where it is time, and allocates for the batch and a step beyond it. False: the disk is
+   * full, which is met before anything is written; what is left of the step takes closing entries.
+   */
+  async #makeRoom(count: number, bytes: number): Promise<boolean> {
+    try {
+      if (this.#wal.isDue(count, bytes)) {
+        this.#segments.add(await this.#wal.rotate(this.#intents.list()))
+      }
+      await this.#wal.makeRoom(bytes + this.#options.limits.preallocateBytes)
+      if (this.#state === 'full') this.#state = 'open'
+      return true
+    } catch (cause) {
+      if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
+      this.#becomeFull()
+      return false
+    }
+  }
+
+  #becomeFull(): void {
+    if (this.#state !== 'open' && this.#state !== 'full') return
+    this.#state = 'full'
+    this.#probe?.cancel()
+    this.#probe = this.#options.clock.after(PROBE_EVERY_MS, () => {
+      if (this.#state === 'full') this.#draining ??= this.#askAgain()
+    })
+  }
+
+  async #askAgain(): Promise<void> {
+    try {
+      await this.#makeRoom(0, 0)
+    } catch (cause) {
+      this.#die(cause)
+    } finally {
+      this.#drained()
+    }
+  }
+
+  /** A crash before the flush ends leaves a torn tail or an entry that nobody was told of. */
+  async #commit(batch: Batch): Promise<void> {
+    const plain = batch.plain()
+    try {
+      const first = await this.#wal.append(batch.count, plain)
+      // A crash from here on leaves entries that recovery integrates: they are durable.
+      if (this.#state === 'dead') throw unavailable('dead')
+      batch.acknowledge(first, this.#intents)
+      this.#addedBytes += plain.length
+      this.#integration.add({ first, count: batch.count, plain })
+    } catch (cause) {
+      const message = 'write of the batch failed: its entries may be there after recovery, or not'
+      batch.refuse(new LedgerError('LEDGER_DEAD', message, { cause }), this.#intents)
+      throw cause
+    }
+  }
+
+  #schedule(): void {
+    this.#timer = this.#options.clock.after(this.#options.publishEveryMs, () => {
+      if (this.#state !== 'open' && this.#state !== 'full') return
+      if (this.#wal.isDue(0, 0)) this.#draining ??= this.#drain()
+      this.#publishing = this.#publish().finally(() => {
+        this.#publishing = undefined
+        if (this.#state === 'open' || this.#state === 'full') this.#schedule()
+      })
+    })
+  }
+
+  /** A full disk here is met again at the next turn: the write-ahead log holds what is missing. */
+  async #publish(): Promise<void> {
+    try {
+      if (this.#wal.end > this.#settled || this.published.size < this.#settled) {
+        await this.#settleAndPublish()
+      }
+      await this.#segments.drop(this.published.size)
+    } catch (cause) {
+      if (diskErrorCode(cause) !== 'DISK_FULL') this.#die(cause)
+    }
+  }
+
+  async #settleAndPublish(): Promise<void> {
+    const addedBytes = this.#addedBytes
+    const { size, root, reports } = await this.#integration.settle()
+    this.#settled = size
+    this.#settledBytes = addedBytes
+    this.#segments.report(reports)
+    const published = await this.#publisher.publish(size, root)
+    for (const listener of this.#publishedListeners) listener(published)
+    for (const waiting of this.#waiting) {
+      if (waiting.size > published.size) continue
+      this.#waiting.delete(waiting)
+      waiting.resolve(published)
+    }
+    await this.#integration.collect(published.size)
+  }
+
+  /** Nothing is acknowledged any more; the reason is told when all that was under way has ended. */
+  #die(cause: unknown): void {
+    if (this.#state === 'dead') return
+    this.#state = 'dead'
+    this.#timer?.cancel()
+    this.#probe?.cancel()
+    const reason = asLedgerError(cause)
+    this.#intake.refuseAll(unavailable('dead', cause))
+    for (const { reject } of this.#waiting) reject(unavailable('dead', cause))
+    void this.#quiesce().then(() => this.#announceDeath(reason))
+  }
+
+  async #quiesce(): Promise<void> {
+    await undefined
+    await Promise.allSettled([this.#draining, this.#publishing])
+    await this.#giveBack()
+  }
+
+  /** Whatever fails here, the instance is over and nothing depends on it. */
+  async #giveBack(): Promise<void> {
+    await Promise.allSettled([this.#integration.close(), this.#wal.close()])
+    await this.#instance.ownership.release()
+  }
+}
+
+interface Waiting {
+  readonly size: TreeSize
+  readonly resolve: (published: Published) => void
+  readonly reject: (error: Error) => void
+}
+
+function full(): LedgerError {
+  return new LedgerError('LEDGER_FULL', 'disk is full: the entry was not written')
+}
+
+function unavailable(state: LedgerState, cause?: unknown): LedgerError {
+  const message = `instance is ${state}: the entry was not written`
+  return new LedgerError('LEDGER_UNAVAILABLE', message, { cause })
+}
+
+function asLedgerError(cause: unknown): LedgerError {
+  if (cause instanceof LedgerError) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new LedgerError('LEDGER_DEAD', `instance died: ${why}`, { cause })
+}

@@ -1,0 +1,140 @@
+// A ledger on a simulated machine, for tests of this room. Nothing here is a stand-in of the
+// ledger's own parts; the packer only remembers, since packing is the vault's.
+import type { LeafIndex, TreeSize } from '@countersign/tlog'
+import {
+  type Disk,
+  ed25519,
+  LockCell,
+  MemoryClaims,
+  memoryLock,
+  mlDsa44,
+  nodeSha256,
+  SeededRandom,
+  SimulatedClock,
+  SimulatedDisk,
+} from '../platform/index.ts'
+import { newKekText, parseKek, Vault } from '../vault/index.ts'
+import type { Entry } from './entry.ts'
+import { Ledger, type LedgerOptions } from './ledger.ts'
+import { LocalIntegration } from './local-integration.ts'
+import { openLogKeys } from './log-keys.ts'
+import type { PackedBatch, Packer, PackReport, Span } from './packer.ts'
+import { SEGMENT_LIMITS } from './wal-writer.ts'
+
+export const ORIGIN = 'ledger.example/log'
+export const DATA = '/data'
+export const KEYS = '/keys'
+
+/** Remembers what it was given, and fails as told. */
+export class RememberingPacker implements Packer {
+  readonly calls: string[] = []
+  readonly entries = new Map<number, { leaf: Uint8Array; payload: Uint8Array }>()
+  fails: Error | undefined
+
+  add({ first, entries }: PackedBatch): void {
+    for (const [at, entry] of entries.entries()) this.entries.set(first + at, entry)
+  }
+
+  async settle(size: TreeSize): Promise<readonly PackReport[]> {
+    this.calls.push(`settle ${size}`)
+    return []
+  }
+
+  async closeSegment({ first, end }: Span): Promise<readonly PackReport[]> {
+    this.calls.push(`close ${first}-${end}`)
+    if (this.fails !== undefined) throw this.fails
+    return [{ kind: 'persons', block: first, sha256: new Uint8Array(32), bytes: 1 }]
+  }
+
+  async resume(size: TreeSize): Promise<void> {
+    this.calls.push(`resume ${size}`)
+  }
+}
+
+/** One simulated machine: its parts outlive the instances that run on it. */
+export class Machine {
+  readonly clock: SimulatedClock = new SimulatedClock()
+  readonly random: SeededRandom
+  readonly cell: LockCell = new LockCell()
+  claims: MemoryClaims = new MemoryClaims()
+  packer: RememberingPacker = new RememberingPacker()
+  disk: SimulatedDisk
+  lock = memoryLock({ cell: this.cell })
+  readonly #kek: string
+
+  constructor(seed = 1) {
+    this.random = new SeededRandom(seed)
+    this.#kek = newKekText(this.random)
+    this.disk = new SimulatedDisk({ random: new SeededRandom(seed + 1) })
+  }
+
+  /** Opens the next instance; `overrides` replace single options. */
+  async open(overrides: Partial<LedgerOptions> = {}): Promise<Ledger> {
+    return Ledger.open(await this.options(overrides))
+  }
+
+  async options(overrides: Partial<LedgerOptions> = {}): Promise<LedgerOptions> {
+    const { disk, clock, random, lock, claims } = this
+    await disk.makeDirectory(KEYS)
+    const vault = await Vault.open({
+      disk,
+      random,
+      directory: KEYS,
+      origin: ORIGIN,
+      kek: parseKek(this.#kek),
+      nowUs: clock.nowUs(),
+    })
+    const keys = { disk, clock, random, sha256: nodeSha256, directory: KEYS, epoch: 1 }
+    return {
+      disk,
+      clock,
+      lock,
+      claim: claims.claim,
+      sealer: vault.sealer,
+      signer: await openLogKeys({ ...keys, origin: ORIGIN, ed25519, mlDsa44 }),
+      sha256: nodeSha256,
+      algorithms: { ed25519, mlDsa44 },
+      openIntegration: () => this.integration(disk),
+      data: DATA,
+      epoch: 1,
+      publishEveryMs: 1_000,
+      limits: { ...SEGMENT_LIMITS, preallocateBytes: 4_096 },
+      rollbackProtection: 'lock',
+      ...overrides,
+    }
+  }
+
+  integration(disk: Disk): LocalIntegration {
+    const { packer } = this
+    return new LocalIntegration({ disk, directory: `${DATA}/1/log`, sha256: nodeSha256, packer })
+  }
+
+  /** The process dies. Power `lost` takes what was not flushed with it. */
+  crash(power: 'kept' | 'lost', keeps?: number): void {
+    this.lock.goDown()
+    const how = keeps === undefined ? {} : { keeps }
+    this.disk = this.disk.crash({ power, random: this.random, ...how })
+    this.claims = new MemoryClaims()
+    this.packer = new RememberingPacker()
+    this.lock = memoryLock({ cell: this.cell })
+  }
+}
+
+/** An entry whose bytes follow from its number. */
+export function entry(number: number, more: Partial<Entry> = {}): Entry {
+  return { leaf: text(`leaf ${number}`), payload: text(`payload ${number}`), ...more }
+}
+
+/** Appends entries `first` to `end - 1` at once; resolves with their indices. */
+export function appendAll(
+  ledger: Pick<Ledger, 'append'>,
+  first: number,
+  end: number,
+): Promise<readonly LeafIndex[]> {
+  const numbers = Array.from({ length: end - first }, (_, at) => first + at)
+  return Promise.all(numbers.map((number) => ledger.append(entry(number))))
+}
+
+export function text(of: string): Uint8Array {
+  return new TextEncoder().encode(of)
+}
