@@ -42,7 +42,10 @@ export function verifyCommand(context: CliContext): Command {
     .argument('[place]', 'data directory, log directory or address of a served log', './data')
     .option('--key <vkey>', 'verifier key of the log that you trust (repeatable)', collect, [])
     .option('--policy <file>', 'tlog-policy: the log, its witnesses and how many must have signed')
-    .option('--kek-file <file>', 'key-encryption key (default: found in the data directory)')
+    .option(
+      '--kek-file <file>',
+      'key-encryption key (default: $COUNTERSIGN_KEK, or as found in data/keys)',
+    )
     .addOption(
       new Option('--require <scopes>', `fail unless all of these were audited: ${SCOPES.join(',')}`)
         .argParser(parseScopes)
@@ -65,7 +68,7 @@ export function verifyCommand(context: CliContext): Command {
     })
 }
 
-function audit(context: CliContext, place: string, options: Options): Promise<Report> {
+async function audit(context: CliContext, place: string, options: Options): Promise<Report> {
   const { disk } = context
   const { key: keys, policy, require, proof, leaf, receipt, epoch, kekFile } = options
   if (proof === undefined && (leaf !== undefined || receipt !== undefined)) {
@@ -81,8 +84,21 @@ function audit(context: CliContext, place: string, options: Options): Promise<Re
     if (epoch !== undefined) throw new CliError(2, 'a served log is one epoch: no --epoch with it')
     return verifyUrl({ ...common, url: place, fetch: context.fetch })
   }
-  return verifyDirectory({ ...common, disk, directory: place, ...given({ epoch, kekFile }) })
+  const kek = await kekText(context, kekFile)
+  return verifyDirectory({ ...common, disk, directory: place, ...given({ epoch, kek }) })
 }
+
+/** Where the key-encryption key is not in the data directory: a file, or the environment. */
+async function kekText(context: CliContext, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return context.environment.COUNTERSIGN_KEK
+  try {
+    return new TextDecoder().decode(await context.disk.read(file, KEK_BYTES_MAX))
+  } catch (cause) {
+    throw new CliError(2, `cannot read the key-encryption key in ${file}`, { cause })
+  }
+}
+
+const KEK_BYTES_MAX = 256
 
 /** An absent option is one that is not there. */
 function given<Options extends object>(

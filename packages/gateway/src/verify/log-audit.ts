@@ -6,6 +6,7 @@ import type { Widths } from './log-layout.ts'
 import type { Seen } from './memory.ts'
 import type { Findings } from './report.ts'
 import type { Source } from './source.ts'
+import { merge } from './stored-checkpoints.ts'
 import { TileReader } from './stored-tile.ts'
 import { type OnBundle, type SignedRoot, TreeAudit } from './tree-audit.ts'
 
@@ -16,6 +17,8 @@ export interface LogAuditOptions {
   /** The keys of the caller's; each must have signed. */
   readonly given: readonly TrustedKey[]
   readonly to: Findings
+  /** Every ledger has a list of its keys; a log by somebody else need not. */
+  readonly keyListRequired?: boolean
   readonly onProgress?: (entries: number, size: number) => void
 }
 
@@ -33,6 +36,9 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
   const { source, sha256, given, to } = options
   const list = await source.read('vkeys', KEY_LIST_BYTES_MAX)
   if (list.kind === 'wrong') to.add('key', list.why, { file: 'vkeys' })
+  if (list.kind === 'missing' && options.keyListRequired === true) {
+    to.add('key', 'is missing', { file: 'vkeys' })
+  }
   const listed =
     list.kind === 'bytes' ? listedKeys(sha256, { bytes: list.bytes, file: 'vkeys' }, to) : []
   const keys = unite(given, listed)
@@ -47,8 +53,8 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
 /** What a directory knows beyond what is served. */
 export interface TreeExtras {
   readonly widths?: Widths
-  /** Earlier checkpoints in ascending order of size. */
-  readonly stored?: AsyncIterable<SignedRoot>
+  /** Earlier checkpoints, each list in ascending order of size. */
+  readonly stored?: readonly AsyncIterable<SignedRoot>[]
   readonly remembered?: Seen
   readonly onBundle?: OnBundle
 }
@@ -57,7 +63,7 @@ export interface TreeExtras {
 export async function auditLog(
   { checkpoint }: SignedLog,
   options: LogAuditOptions,
-  { widths, stored, remembered, onBundle }: TreeExtras = {},
+  { widths, stored = [], remembered, onBundle }: TreeExtras = {},
 ): Promise<void> {
   const { source, sha256, to, onProgress } = options
   const { size, root } = checkpoint
@@ -67,7 +73,7 @@ export async function auditLog(
     reader,
     size,
     widths: (by, level, index) => widths?.of(by, level, index) ?? [],
-    signed: merge(stored, remembered, size),
+    signed: upTo(size, merge(oneOrNone(remembered), ...stored)),
     ...(onBundle === undefined ? {} : { onBundle }),
     onProgress: (entries) => onProgress?.(entries, size),
   }).run()
@@ -80,22 +86,12 @@ export async function auditLog(
   }
 }
 
-/** What was remembered takes its place among the stored checkpoints. */
-async function* merge(
-  stored: AsyncIterable<SignedRoot> | undefined,
-  remembered: Seen | undefined,
-  size: number,
-): AsyncGenerator<SignedRoot, void, undefined> {
-  let seen = remembered
-  for await (const each of stored ?? []) {
-    if (each.size > size) break
-    if (seen !== undefined && seen.size <= each.size) {
-      yield { ...seen, file: REMEMBERED }
-      seen = undefined
-    }
-    yield each
-  }
-  if (seen !== undefined && seen.size <= size) yield { ...seen, file: REMEMBERED }
+async function* oneOrNone(seen: Seen | undefined): AsyncGenerator<SignedRoot> {
+  if (seen !== undefined) yield { ...seen, file: REMEMBERED }
+}
+
+async function* upTo(size: number, roots: AsyncIterable<SignedRoot>): AsyncGenerator<SignedRoot> {
+  for await (const each of roots) if (each.size <= size) yield each
 }
 
 /** Stands for the file of what the verifier itself remembers. */

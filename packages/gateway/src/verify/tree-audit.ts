@@ -37,8 +37,14 @@ export interface TreeFacts {
   readonly matchedSize: number
 }
 
-/** The entries of one bundle, as found; `undefined` where the bundle cannot be read. */
-export type OnBundle = (index: number, entries: readonly Uint8Array[] | undefined) => Promise<void>
+/** What the log holds of one bundle: the entries where they can be read, and the tile's hashes. */
+export interface BundleFacts {
+  readonly width: number
+  readonly entries: readonly Uint8Array[] | undefined
+  readonly hashes: Uint8Array | undefined
+}
+
+export type OnBundle = (index: number, facts: BundleFacts) => Promise<void>
 
 export interface TreeAuditOptions {
   readonly sha256: Sha256
@@ -118,7 +124,10 @@ export class TreeAudit {
   async #bundle({ group, entries, tile }: BundleRead): Promise<void> {
     await this.#compare(group, [entries, tile])
     const { onBundle } = this.#options
-    if (onBundle !== undefined) await onBundle(group.index, entriesOf(entries, group.width))
+    if (onBundle !== undefined) {
+      const { index, width } = group
+      await onBundle(index, { width, entries: entriesOf(entries, width), hashes: tile.hashes })
+    }
     const hashes = entries.hashes ?? tile.hashes
     if (hashes === undefined) this.#broken = true
     if (hashes === undefined || this.#broken) return

@@ -1,9 +1,21 @@
+import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, TlogError } from '@countersign/tlog'
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
+import { allowsInEpoch, EpochFiles } from './epoch-layout.ts'
 import { givenKeys } from './key-set.ts'
-import { auditLog, auditRollback, type LogAuditOptions, openLog } from './log-audit.ts'
-import { type Allows, allowsInLog, Widths, walk } from './log-layout.ts'
+import {
+  auditLog,
+  auditRollback,
+  type LogAuditOptions,
+  openLog,
+  type SignedLog,
+  type TreeExtras,
+} from './log-audit.ts'
+import { allowsInLog, Widths, walk } from './log-layout.ts'
+import { openRecords } from './open-records.ts'
+import { RecordsAudit } from './records-audit.ts'
 import type { Report } from './report.ts'
-import { directorySource } from './source.ts'
+import { directorySource, type Source } from './source.ts'
+import { storedNotes, storedRows } from './stored-checkpoints.ts'
 import { type Audited, type AuditOptions, recall, report } from './verdict.ts'
 import { VerifyError } from './verify-error.ts'
 
@@ -13,42 +25,35 @@ export interface DirectoryOptions extends AuditOptions {
   readonly directory: string
   /** Absent: the newest. */
   readonly epoch?: number
-  /** The key-encryption key, where it is not in the directory. */
-  readonly kekFile?: string
+  /** The key-encryption key as text, where it is not in the directory. */
+  readonly kek?: string
 }
 
 /** Audits a data directory or a bare log directory, trusting nothing in it but what is signed. */
 export function verifyDirectory(options: DirectoryOptions): Promise<Report> {
   return report({ ...options, place: 'directory' }, async (audited) => {
-    const place = await locate(options)
-    audited.epoch = place.epoch
-    await auditDirectory(place, options, audited)
+    const epoch = await locate(options)
+    audited.epoch = epoch ?? null
+    if (epoch === undefined) await auditBareLog(options, audited)
+    else await auditEpoch(options, epoch, audited)
   })
-}
-
-/** Where the log lies below the directory that was named. */
-interface Place {
-  readonly epoch: number | null
-  /** From the directory to the epoch, and from there to the log; empty for a bare log. */
-  readonly epochFolder: string
-  readonly logFolder: string
 }
 
 const EPOCH_NAME = /^[1-9][0-9]{0,8}$/
 
-async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<Place> {
-  const names = (await listed(disk, directory)).map(({ name }) => name)
+/** The epoch to audit; undefined where the directory is a log itself. */
+async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<number | undefined> {
+  const found = await listed(disk, directory)
+  const names = found.filter(({ kind }) => kind !== 'other').map(({ name }) => name)
   if (names.includes('checkpoint') || names.includes('tile')) {
-    if (epoch === undefined) return { epoch: null, epochFolder: '', logFolder: '' }
+    if (epoch === undefined) return undefined
     throw new VerifyError('VERIFY_USAGE', `${directory} is one log, it has no epoch ${epoch}`)
   }
   const epochs = names.filter((name) => EPOCH_NAME.test(name)).map(Number)
   const chosen = epoch ?? Math.max(...epochs)
-  if (!epochs.includes(chosen)) {
-    const what = epoch === undefined ? 'ledger' : `epoch ${epoch}`
-    throw new VerifyError('VERIFY_NOTHING_THERE', `there is no ${what} in ${directory}`)
-  }
-  return { epoch: chosen, epochFolder: `${chosen}`, logFolder: 'log' }
+  if (epochs.includes(chosen)) return chosen
+  const what = epoch === undefined ? 'ledger' : `epoch ${epoch}`
+  throw new VerifyError('VERIFY_NOTHING_THERE', `there is no ${what} in ${directory}`)
 }
 
 async function listed(disk: Disk, directory: string): ReturnType<Disk['list']> {
@@ -62,56 +67,134 @@ async function listed(disk: Disk, directory: string): ReturnType<Disk['list']> {
   }
 }
 
-async function auditDirectory(
-  place: Place,
+async function auditBareLog(options: DirectoryOptions, audited: Audited): Promise<void> {
+  const { disk, directory } = options
+  const to = audited.findings
+  const widths = new Widths()
+  const visit = (file: string): void => widths.add(file)
+  await walk({ disk, directory, allows: allowsInLog, to, visit })
+  const log = logOptions(options, directorySource(disk, directory), audited)
+  const signed = await openSigned(log, options, audited)
+  if (signed !== undefined) await auditTree(signed, log, audited, { widths })
+}
+
+async function auditEpoch(
   options: DirectoryOptions,
+  epoch: number,
   audited: Audited,
 ): Promise<void> {
-  const { disk, directory, memory, onProgress } = options
-  const inEpoch = inside(audited.findings, place.epochFolder)
-  const to = inside(inEpoch, place.logFolder)
-  const log: LogAuditOptions = {
-    source: directorySource(disk, path(directory, place.epochFolder, place.logFolder)),
-    sha256: nodeSha256,
-    given: givenKeys(nodeSha256, options.keys ?? []),
-    to,
-    ...(onProgress === undefined ? {} : { onProgress }),
-  }
+  const { disk } = options
+  const directory = `${options.directory}/${epoch}`
+  const inEpoch = { ...audited, findings: audited.findings.below(`${epoch}`) }
+  const to = inEpoch.findings
   const widths = new Widths()
-  await walk({
-    disk,
-    directory: path(directory, place.epochFolder),
-    allows: allowsIn(place),
-    to: inEpoch,
-    visit: (file) => widths.add(file.slice(place.logFolder === '' ? 0 : 'log/'.length)),
-  })
-  const signed = await openLog(log)
-  if (
-    place.epoch !== null &&
-    (await disk.stat(path(directory, `${place.epoch}`, 'log/vkeys'))) === undefined
-  ) {
-    to.add('key', 'is missing', { file: 'vkeys' })
+  const files = new EpochFiles()
+  const visit = (file: string): void => {
+    files.add(file)
+    if (file.startsWith('log/')) widths.add(file.slice('log/'.length))
   }
+  await walk({ disk, directory, allows: allowsInEpoch, to, visit })
+  if (!files.published) {
+    throw new VerifyError('VERIFY_NOTHING_THERE', `nothing is published in ${directory} yet`)
+  }
+  const inLog = { ...audited, findings: to.below('log') }
+  const source = directorySource(disk, `${directory}/log`)
+  const log = { ...logOptions(options, source, inLog), keyListRequired: true }
+  const signed = await openSigned(log, options, audited)
   if (signed === undefined) return
+  const stored = {
+    source: directorySource(disk, `${directory}/checkpoints`),
+    notes: files.notes,
+    published: signed.checkpoint,
+    keys: signed.keys,
+    to: to.below('checkpoints'),
+    publishedNow: () => shownSize(source),
+  }
+  const extras = { widths, stored: [storedRows(stored), storedNotes(stored)] }
+  await auditEverything(signed, log, { options, epoch, audited, extras })
+}
+
+/** The records are opened beside the log: each is read once, and in the order of the log. */
+async function auditEverything(
+  signed: SignedLog,
+  log: LogAuditOptions,
+  epochAudit: {
+    readonly options: DirectoryOptions
+    readonly epoch: number
+    readonly audited: Audited
+    readonly extras: TreeExtras
+  },
+): Promise<void> {
+  const { options, epoch, audited, extras } = epochAudit
+  const { disk, directory, kek } = options
+  const to = audited.findings
+  const { origin } = signed.checkpoint
+  const opened = await openRecords({ disk, data: directory, epoch, origin, kek, to })
+  if (opened === undefined) {
+    to.skip('record', 'records were not opened: there is no key-encryption key here')
+    await auditTree(signed, log, audited, extras)
+    return
+  }
+  const source = directorySource(disk, `${directory}/${epoch}`)
+  const below = to.below(`${epoch}`)
+  const records = new RecordsAudit({
+    ...opened,
+    sha256: nodeSha256,
+    source,
+    epoch,
+    signed,
+    to: below,
+  })
+  await auditTree(signed, log, audited, { ...extras, onBundle: records.onBundle })
+  records.finish()
+  audited.scope = { ...audited.scope, records: true, persons: true }
+}
+
+function logOptions(
+  { keys = [], onProgress }: DirectoryOptions,
+  source: Source,
+  { findings }: Audited,
+): LogAuditOptions {
+  const given = givenKeys(nodeSha256, keys)
+  const progress = onProgress === undefined ? {} : { onProgress }
+  return { source, sha256: nodeSha256, given, to: findings, ...progress }
+}
+
+async function openSigned(
+  log: LogAuditOptions,
+  { memory }: DirectoryOptions,
+  audited: Audited,
+): Promise<SignedLog | undefined> {
+  const signed = await openLog(log)
   audited.signed = signed
-  if (signed.keys.length === 0) return to.lack('key', 'holds no key and none was given')
+  if (signed === undefined) return undefined
+  if (signed.keys.length === 0) {
+    log.to.lack('key', 'no key to trust: the log lists none and none was given')
+    return undefined
+  }
   audited.seen = await recall(memory, signed)
-  auditRollback(signed.checkpoint.size, audited.seen, to)
+  auditRollback(signed.checkpoint.size, audited.seen, log.to)
+  return signed
+}
+
+async function auditTree(
+  signed: SignedLog,
+  log: LogAuditOptions,
+  audited: Audited,
+  extras: TreeExtras,
+): Promise<void> {
   const remembered = audited.seen === undefined ? {} : { remembered: audited.seen }
-  await auditLog(signed, log, { widths, ...remembered })
+  await auditLog(signed, log, { ...extras, ...remembered })
   audited.scope = { ...audited.scope, log: true }
 }
 
-function allowsIn({ logFolder }: Place): Allows {
-  if (logFolder === '') return allowsInLog
-  return (file, kind) =>
-    file.startsWith('log/') ? allowsInLog(file.slice('log/'.length), kind) : file === 'log'
-}
-
-function inside(findings: Audited['findings'], folder: string): Audited['findings'] {
-  return folder === '' ? findings : findings.below(folder)
-}
-
-function path(...parts: readonly string[]): string {
-  return parts.filter((part) => part !== '').join('/')
+/** The size that the checkpoint shows by now; it is judged elsewhere. */
+async function shownSize(source: Source): Promise<number> {
+  const note = await source.read('checkpoint', NOTE_BYTES_MAX)
+  try {
+    return note.kind === 'bytes' ? parseCheckpoint(parseNote(note.bytes).text).size : 0
+  } catch (error) {
+    if (error instanceof TlogError) return 0
+    throw error
+  }
 }

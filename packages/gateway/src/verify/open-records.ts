@@ -1,0 +1,90 @@
+import { type Disk, diskErrorCode } from '../platform/index.ts'
+import {
+  BlockReader,
+  type Kek,
+  KeyRing,
+  parseKek,
+  segmentSealer,
+  VaultError,
+} from '../vault/index.ts'
+import type { Findings } from './report.ts'
+import { VerifyError } from './verify-error.ts'
+import { WriteAhead } from './write-ahead.ts'
+
+export interface OpenRecordsOptions {
+  readonly disk: Disk
+  /** The data directory. */
+  readonly data: string
+  readonly epoch: number
+  readonly origin: string
+  /** The key-encryption key as text; absent: as found in the data directory. */
+  readonly kek: string | undefined
+  /** Names files relative to the data directory. */
+  readonly to: Findings
+}
+
+/** What opens the records of an epoch. */
+export interface Records {
+  readonly reader: BlockReader
+  readonly writeAhead: WriteAhead
+}
+
+const KEK_BYTES_MAX = 256
+
+/** Undefined where there is no key: the log can be audited, the records cannot. */
+export async function openRecords(options: OpenRecordsOptions): Promise<Records | undefined> {
+  const { disk, data, epoch, origin, to } = options
+  const kek = await findKek(options)
+  if (kek === undefined) return undefined
+  const ring = new KeyRing({ disk, directory: `${data}/keys`, kek, origin })
+  const sealer = segmentSealer({ kek, random: NO_RANDOM, origin })
+  const directory = `${data}/state/wal`
+  const writeAhead = await WriteAhead.read({ disk, directory, sealer, ring, to })
+  const reader = new BlockReader({
+    disk,
+    ring,
+    origin,
+    epochDirectory: `${data}/${epoch}`,
+    unpacked: (index) => Promise.resolve(writeAhead.payload(index)),
+  })
+  return { reader, writeAhead }
+}
+
+/** Nothing is sealed here. */
+const NO_RANDOM = {
+  bytes(): never {
+    throw new Error('an audit makes no keys')
+  },
+}
+
+async function findKek(options: OpenRecordsOptions): Promise<Kek | undefined> {
+  const { disk, data, kek: given, to } = options
+  const text = given ?? (await readText(disk, `${data}/keys/kek`))
+  if (text === undefined) return undefined
+  try {
+    const kek = parseKek(text)
+    const check = await readText(disk, `${data}/keys/kek.check`)
+    const wanted = `countersign/kek-check/v1 ${Buffer.from(kek.checkValue).toString('hex')}\n`
+    if (check === wanted) return kek
+    if (given === undefined) {
+      const why = check === undefined ? 'has lost its check value' : 'is not the key of this ledger'
+      to.add('key', why, { file: 'keys/kek' })
+      return undefined
+    }
+    throw new VerifyError('VERIFY_USAGE', 'the key-encryption key given is not of this ledger')
+  } catch (cause) {
+    if (!(cause instanceof VaultError)) throw cause
+    if (given !== undefined) throw new VerifyError('VERIFY_USAGE', cause.message, { cause })
+    to.add('key', cause.message, { file: 'keys/kek' })
+    return undefined
+  }
+}
+
+async function readText(disk: Disk, path: string): Promise<string | undefined> {
+  try {
+    return Buffer.from(await disk.read(path, KEK_BYTES_MAX)).toString('utf8')
+  } catch (cause) {
+    if (diskErrorCode(cause) === 'DISK_NOT_FOUND') return undefined
+    throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${path}`, { cause })
+  }
+}

@@ -1,0 +1,170 @@
+import {
+  type ActFacts,
+  checkSections,
+  EvidenceError,
+  encodeLeaf,
+  formatUuid,
+  type How,
+  KINDS,
+  LEAF_BYTES,
+  PairChecker,
+  parseSection,
+  parseWhen,
+  SECTIONS,
+  type Seal,
+  type SectionId,
+  sectionName,
+  type When,
+} from '@countersign/evidence'
+import { equalHashes, type Hash, hashLeaf, type Sha256 } from '@countersign/tlog'
+import type { OpenedRecord, OpenedSection } from '../vault/index.ts'
+import type { Findings } from './report.ts'
+
+/** What the log holds at an index: the entry, where its bundle can be read, and the tile's hash. */
+export interface LogEntry {
+  readonly index: number
+  readonly entry: Uint8Array | undefined
+  readonly leafHash: Hash | undefined
+}
+
+/** Facts that records state and that others are held against. */
+export interface RecordFacts {
+  /** A section that nobody here can open; the key may have been erased. */
+  onClosed(section: OpenedSection, index: number): void
+  onAct<Kind extends keyof ActFacts>(kind: Kind, facts: ActFacts[Kind], index: number): void
+}
+
+/** Holds opened records against the log, one after the other, and against each other. */
+export class RecordAudit {
+  readonly #sha256: Sha256
+  readonly #facts: RecordFacts
+  readonly #pairs: PairChecker
+  readonly #to: Findings
+
+  constructor(options: {
+    readonly sha256: Sha256
+    readonly epoch: number
+    readonly facts: RecordFacts
+    readonly to: Findings
+  }) {
+    this.#sha256 = options.sha256
+    this.#facts = options.facts
+    this.#pairs = new PairChecker({ epoch: options.epoch })
+    this.#to = options.to
+  }
+
+  /** A record that is not there, or cannot be opened: nothing is concluded from it. */
+  skip(index: number): void {
+    this.#pairs.skip(index)
+  }
+
+  /** The next record, in ascending order of index. */
+  add(record: OpenedRecord, at: LogEntry): void {
+    const { index } = at
+    if (record.opaque !== undefined) this.#opaque(at)
+    else if (this.#fits(record, at)) this.#read(record, index)
+    else {
+      this.#to.add('record', 'is not what its entry in the log commits to', { index })
+      this.#pairs.skip(index)
+    }
+  }
+
+  /** Something else than a record may be logged; what looks like a record's leaf must be one. */
+  #opaque({ index, entry }: LogEntry): void {
+    this.#pairs.skip(index)
+    const isRecordLeaf = entry?.length === LEAF_BYTES && entry[0] === 1
+    if (isRecordLeaf) this.#to.add('record', 'is stored as something else', { index })
+    else this.#to.skip('record', 'is no record: its bytes have no meaning here', { index })
+  }
+
+  #fits({ sections }: OpenedRecord, { entry, leafHash }: LogEntry): boolean {
+    if (sections.length === 0) return false
+    const leaf = encodeLeaf(this.#sha256, sections)
+    if (entry !== undefined && equalHashes(leaf, entry)) return true
+    return leafHash !== undefined && equalHashes(hashLeaf(this.#sha256, leaf), leafHash)
+  }
+
+  #read(record: OpenedRecord, index: number): void {
+    try {
+      const parsed = this.#parse(record, index)
+      const { when, act, how } = parsed
+      if (act !== undefined) this.#facts.onAct(when.kind as keyof ActFacts, act, index)
+      for (const { rule, why } of this.#pairs.add({ index, when, act, how })) {
+        this.#to.add('rule', `breaks the rule about ${rule}: ${why}`, { index })
+      }
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error
+      this.#pairs.skip(index)
+      const unknown =
+        error.code === 'EVIDENCE_UNKNOWN_KIND' || error.code === 'EVIDENCE_UNKNOWN_VERSION'
+      if (unknown) this.#to.skip('record', `is not known here: ${error.message}`, { index })
+      else this.#to.add('record', `is malformed: ${error.message}`, { index })
+    }
+  }
+
+  #parse(record: OpenedRecord, index: number): Parsed {
+    const when = parseWhen(bytesOf(record.sections, SECTIONS.when))
+    const parsed: { when: When; act?: Parsed['act']; how?: How; seal?: Seal } = { when }
+    checkSections(
+      when.kind,
+      record.sections.map(({ id }) => id),
+    )
+    for (const section of record.sections) {
+      const { id, open } = section
+      if (section.fault !== undefined) this.#closed(section, index)
+      if (open === undefined || id === SECTIONS.when) continue
+      const value = parseSection(id as SectionId, when.kind, open.bytes)
+      if (id === SECTIONS.how) parsed.how = value as How
+      else if (id === SECTIONS.seal) parsed.seal = value as Seal
+      else if (id === SECTIONS.what && isAct(when)) parsed.act = value as Parsed['act']
+    }
+    agree(record, when, parsed.seal)
+    return parsed
+  }
+
+  #closed(section: OpenedSection, index: number): void {
+    const { id, fault } = section
+    if (fault?.code === 'VAULT_KEY_MISSING') this.#facts.onClosed(section, index)
+    else {
+      const file = fault?.place.file ?? null
+      const why = `has a section ${sectionName(id as SectionId)} that is not as sealed`
+      this.#to.add('record', `${why}: ${fault?.message}`, { index, file })
+    }
+  }
+}
+
+interface Parsed {
+  readonly when: When
+  readonly act?: ActFacts[keyof ActFacts] | undefined
+  readonly how?: How | undefined
+}
+
+function isAct({ kind }: When): boolean {
+  return KINDS[kind].blocks === 'acts' || kind === 'fold'
+}
+
+function bytesOf(sections: readonly OpenedSection[], id: SectionId): Uint8Array {
+  const open = sections.find((section) => section.id === id)?.open
+  if (open !== undefined) return open.bytes
+  throw new EvidenceError('EVIDENCE_SECTIONS', `no readable section ${sectionName(id)}`)
+}
+
+/** What is stored beside the sections must say what they say. */
+function agree(record: OpenedRecord, when: When, seal: Seal | undefined): void {
+  if (KINDS[when.kind].code !== record.kind) {
+    throw new EvidenceError('EVIDENCE_SECTIONS', `stored as kind ${record.kind}, not ${when.kind}`)
+  }
+  if (formatUuid(record.recordId) !== when.id) {
+    throw new EvidenceError('EVIDENCE_SECTIONS', `stored under another id than ${when.id}`)
+  }
+  const sealed: Readonly<Record<string, string>> = seal?.keys ?? {}
+  const others = record.sections.filter(({ keyId }) => !equalHashes(keyId, record.ledgerKeyId))
+  if (others.length !== Object.keys(sealed).length) {
+    throw new EvidenceError('EVIDENCE_SECTIONS', 'seal names other sections than are sealed apart')
+  }
+  for (const { id, keyId } of others) {
+    const name = sectionName(id as SectionId)
+    if (sealed[name] === Buffer.from(keyId).toString('hex')) continue
+    throw new EvidenceError('EVIDENCE_SECTIONS', `seal names another key for ${name}`)
+  }
+}

@@ -1,0 +1,164 @@
+import type { ActFacts, BlockFile } from '@countersign/evidence'
+import { equalHashes, HASH_BYTES, type Sha256, TILE_WIDTH } from '@countersign/tlog'
+import {
+  type BlockReader,
+  blockPath,
+  type OpenedBlock,
+  type OpenedSection,
+  type VaultError,
+} from '../vault/index.ts'
+import type { SignedLog } from './log-audit.ts'
+import { RecordAudit, type RecordFacts } from './record-audit.ts'
+import type { Findings } from './report.ts'
+import type { Source } from './source.ts'
+import type { OnBundle } from './tree-audit.ts'
+import type { WriteAhead } from './write-ahead.ts'
+
+export interface RecordsOptions {
+  readonly sha256: Sha256
+  readonly reader: BlockReader
+  readonly writeAhead: WriteAhead
+  /** Reads below the epoch's directory. */
+  readonly source: Source
+  readonly epoch: number
+  readonly signed: SignedLog
+  readonly to: Findings
+}
+
+/** What stays unexplained until the whole ledger is read: an explanation comes after the fact. */
+interface Missing {
+  readonly index: number
+  count: number
+}
+
+/**
+ * Opens the records of a ledger, bundle by bundle beside the audit of its log, and holds each
+ * against the entry that commits to it. What is missing must be explained by a later record that
+ * names exactly it.
+ */
+export class RecordsAudit implements RecordFacts {
+  readonly #options: RecordsOptions
+  readonly #records: RecordAudit
+  readonly #erased = new Set<string>()
+  readonly #expired = new Set<string>()
+  /** By key id, in hexadecimal. */
+  readonly #keys = new Map<string, Missing>()
+  /** By block number. */
+  readonly #absent = new Map<number, Missing>()
+  readonly #files: { readonly file: BlockFile; readonly index: number }[] = []
+  readonly #goneFiles: { readonly file: BlockFile; readonly index: number }[] = []
+
+  constructor(options: RecordsOptions) {
+    this.#options = options
+    const { sha256, epoch, to } = options
+    this.#records = new RecordAudit({ sha256, epoch, facts: this, to })
+  }
+
+  readonly onBundle: OnBundle = async (bundle, { entries, hashes, width }) => {
+    const block = await this.#block(bundle, width)
+    for (const fault of block.faults) this.#fault(fault, bundle * TILE_WIDTH)
+    const opened = new Map(block.records.map((record) => [record.index, record]))
+    for (let at = 0; at < width; at += 1) {
+      const index = bundle * TILE_WIDTH + at
+      const record = opened.get(index)
+      const leafHash = hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
+      const entry = entries?.[at]
+      if (record !== undefined) this.#records.add(record, { index, entry, leafHash })
+      else this.#missing(block, bundle, index)
+      this.#writtenAhead(index, entry)
+    }
+    for (const { file, index } of this.#files.splice(0)) await this.#blockFile(file, index)
+  }
+
+  onClosed({ keyId }: OpenedSection, index: number): void {
+    note(this.#keys, Buffer.from(keyId).toString('hex'), index)
+  }
+
+  onAct<Kind extends keyof ActFacts>(kind: Kind, facts: ActFacts[Kind], index: number): void {
+    const act = { kind, facts } as Act
+    if (act.kind === 'erasure') for (const key of act.facts.keys) this.#erased.add(key)
+    if (act.kind === 'retention') for (const file of act.facts.files) this.#expired.add(file)
+    if (act.kind === 'block') for (const file of act.facts.files) this.#files.push({ file, index })
+    if (act.kind === 'epoch') this.#epoch(act.facts, index)
+  }
+
+  /** Names what nothing explained. */
+  finish(): void {
+    const { to } = this.#options
+    for (const [block, { index, count }] of this.#absent) {
+      if (this.#expired.has(blockPath('records', block))) continue
+      if (this.#expired.has(blockPath('acts', block))) continue
+      const others = count > 1 ? ` (nor are ${count - 1} more of its block)` : ''
+      to.add('record', `is in no block and no write-ahead segment${others}`, { index })
+    }
+    for (const [key, { index, count }] of this.#keys) {
+      if (this.#erased.has(key)) continue
+      const why = `needs key ${key} (${count} sections do), which is gone and was not erased`
+      to.add('record', why, { index })
+    }
+    for (const { file, index } of this.#goneFiles) {
+      if (this.#expired.has(file.path)) continue
+      to.add('block', `is gone, though record ${index} names it`, { file: file.path })
+    }
+  }
+
+  /** A running gateway may put a wider file in place of the one that was about to be read. */
+  async #block(bundle: number, width: number): Promise<OpenedBlock> {
+    const block = await this.#options.reader.block(bundle)
+    const whole = block.faults.length === 0 && block.records.length >= width
+    return whole ? block : this.#options.reader.block(bundle)
+  }
+
+  #writtenAhead(index: number, entry: Uint8Array | undefined): void {
+    const leaf = this.#options.writeAhead.leaf(index)
+    if (leaf === undefined || entry === undefined || equalHashes(leaf, entry)) return
+    this.#options.to.add('record', 'has another leaf in the write-ahead log', { index })
+  }
+
+  #fault(fault: VaultError, first: number): void {
+    const { file = null, keyId } = fault.place
+    if (fault.code === 'VAULT_KEY_MISSING' && keyId !== undefined && file === null) {
+      note(this.#keys, keyId, first)
+    } else this.#options.to.add('block', `cannot be opened: ${fault.message}`, { file })
+  }
+
+  /** A block that cannot be opened was named already; its records are not lost one by one. */
+  #missing({ faults }: OpenedBlock, block: number, index: number): void {
+    this.#records.skip(index)
+    if (faults.length === 0) note(this.#absent, block, index)
+  }
+
+  async #blockFile(file: BlockFile, index: number): Promise<void> {
+    const { source, sha256, to } = this.#options
+    const read = await source.read(file.path, file.bytes)
+    if (read.kind === 'missing') this.#goneFiles.push({ file, index })
+    const why = `is not the file that record ${index} names`
+    if (read.kind === 'wrong') to.add('block', `${why}: it ${read.why}`, { file: file.path })
+    if (read.kind !== 'bytes') return
+    const digest = Buffer.from(sha256.digest(read.bytes)).toString('hex')
+    if (digest !== file.sha256 || read.bytes.length !== file.bytes) {
+      to.add('block', why, { file: file.path })
+    }
+  }
+
+  /** The keys that the log lists must be those that its own first record names. */
+  #epoch({ epoch, origin, vkeys }: ActFacts['epoch'], index: number): void {
+    const { signed, to } = this.#options
+    const { checkpoint, keys } = signed
+    const listed = keys.map(({ vkey }) => vkey).sort()
+    const why = `is another than record ${index} names`
+    if (origin !== checkpoint.origin) to.add('key', `origin ${why}`, { file: 'log/checkpoint' })
+    if (epoch !== this.#options.epoch) to.add('key', `epoch ${why}`, { file: 'log' })
+    if ([...vkeys].sort().join() !== listed.join()) {
+      to.add('key', `list ${why}`, { file: 'log/vkeys' })
+    }
+  }
+}
+
+type Act = { [Kind in keyof ActFacts]: { kind: Kind; facts: ActFacts[Kind] } }[keyof ActFacts]
+
+function note<Key>(missing: Map<Key, Missing>, key: Key, index: number): void {
+  const known = missing.get(key)
+  if (known === undefined) missing.set(key, { index, count: 1 })
+  else known.count += 1
+}

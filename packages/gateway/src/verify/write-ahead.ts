@@ -1,0 +1,69 @@
+import { LedgerError, openWal, type StoredEntry } from '../ledger/index.ts'
+import { type Disk, diskErrorCode } from '../platform/index.ts'
+import type { Sealer } from '../vault/index.ts'
+import { decodePayload, type KeyRing } from '../vault/index.ts'
+import type { Findings } from './report.ts'
+import { VerifyError } from './verify-error.ts'
+
+/** A running gateway may drop a segment while it is read; its entries are packed by then. */
+const ATTEMPTS_MAX = 5
+
+/** What the write-ahead log still holds: the entries that no block has yet, and some that one has. */
+export class WriteAhead {
+  readonly #entries: ReadonlyMap<number, StoredEntry>
+
+  private constructor(entries: ReadonlyMap<number, StoredEntry>) {
+    this.#entries = entries
+  }
+
+  /** Reads all of it: two segments at most, but where a gateway is behind with packing. */
+  static async read(options: {
+    readonly disk: Disk
+    readonly directory: string
+    readonly sealer: Sealer
+    readonly ring: KeyRing
+    readonly to: Findings
+  }): Promise<WriteAhead> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return new WriteAhead(await readAll(options))
+      } catch (cause) {
+        const gone = diskErrorCode(cause) === 'DISK_NOT_FOUND' || isGap(cause)
+        if (gone && attempt < ATTEMPTS_MAX) continue
+        if (cause instanceof LedgerError) {
+          options.to.add('file', `cannot be read back: ${cause.message}`, { file: 'state/wal' })
+          return new WriteAhead(new Map())
+        }
+        throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${options.directory}`, { cause })
+      }
+    }
+  }
+
+  payload(index: number): Uint8Array | undefined {
+    return this.#entries.get(index)?.payload
+  }
+
+  leaf(index: number): Uint8Array | undefined {
+    return this.#entries.get(index)?.leaf
+  }
+}
+
+/** The keys that payloads brought are learned here: a block may use one before its file has it. */
+async function readAll(options: {
+  readonly disk: Disk
+  readonly directory: string
+  readonly sealer: Sealer
+  readonly ring: KeyRing
+}): Promise<ReadonlyMap<number, StoredEntry>> {
+  const entries = new Map<number, StoredEntry>()
+  for await (const entry of (await openWal(options)).entries()) {
+    entries.set(entry.index, entry)
+    for (const row of decodePayload(entry.payload)?.rows ?? []) options.ring.learn(row)
+  }
+  return entries
+}
+
+/** A segment that was dropped between listing and reading leaves a gap for a moment. */
+function isGap(cause: unknown): boolean {
+  return cause instanceof LedgerError && /the segment before it ends/.test(cause.message)
+}
