@@ -24,7 +24,7 @@ export interface CheckedRecord {
 
 interface OpenIntent {
   readonly exchange: string
-  readonly incarnation: string
+  readonly incarnation: number
 }
 
 /** Silence is judged by twice the heartbeat and this: timers are late on a busy machine. */
@@ -43,8 +43,7 @@ export class PairChecker {
   readonly #open = new Map<number, OpenIntent>()
   readonly #exchanges = new Map<string, number>()
   readonly #skipped: { from: number; to: number }[] = []
-  readonly #ended = new Set<string>()
-  #incarnation: string | undefined
+  #incarnation: number | undefined
   #heartbeatMs: number | undefined
   #stopped = false
   #owesRecovery = false
@@ -91,7 +90,7 @@ export class PairChecker {
       if (this.#stopped) this.#break(index, 'incarnation', 'written after the stop')
       return
     }
-    if (this.#ended.has(when.incarnation)) {
+    if (this.#incarnation !== undefined && when.incarnation < this.#incarnation) {
       this.#break(index, 'incarnation', 'written by an incarnation that a later one replaced')
       return
     }
@@ -100,7 +99,6 @@ export class PairChecker {
     if (!isStart(record) && !first && !this.#wasSkipped(index - 1)) {
       this.#break(index, 'incarnation', 'an incarnation begins without a start')
     }
-    if (this.#incarnation !== undefined) this.#ended.add(this.#incarnation)
     this.#owesRecovery = this.#incarnation !== undefined && !this.#stopped
     this.#incarnation = when.incarnation
     this.#stopped = false
@@ -207,7 +205,7 @@ export class PairChecker {
   }
 
   /** Intents that had to be closed by now. Their ends may be among the records skipped since. */
-  #endOpen(isDead: (incarnation: string) => boolean, what: string): void {
+  #endOpen(isDead: (incarnation: number) => boolean, what: string): void {
     for (const [index, intent] of this.#open) {
       if (!isDead(intent.incarnation)) continue
       this.#close(index, intent)

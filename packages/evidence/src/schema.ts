@@ -9,7 +9,7 @@ export type Schema =
   | ObjectSchema
   | MapSchema
   | { readonly type: 'boolean' }
-  | { readonly const: string | number }
+  | { readonly const: string | number | true }
   | { readonly oneOf: readonly Schema[] }
   | { readonly title: 'any' }
 
@@ -81,7 +81,7 @@ function anything(value: Json, path: string): void {
   if (value === undefined) refuse(path, 'is missing')
 }
 
-function constant(wanted: string | number): Validate {
+function constant(wanted: string | number | true): Validate {
   return (value, path) => {
     if (value !== wanted) refuse(path, `is not ${JSON.stringify(wanted)}`)
   }

@@ -31,7 +31,7 @@ export const WHEN = strictObject<When>(
     id: term.UUID,
     at: term.TIME,
     gateway: term.TEXT,
-    incarnation: term.form('^[0-9A-Za-z_-]{1,64}$'),
+    incarnation: term.COUNT,
   },
   {
     exchange: term.UUID,
@@ -146,7 +146,7 @@ const SEAL_KEYS = strictObject<{ readonly [name in PersonalSection]?: string }>(
   },
 )
 
-export const SEAL = strictObject<Seal>({ keys: SEAL_KEYS }, {})
+export const SEAL = strictObject<Seal>({ keys: SEAL_KEYS }, { shared: term.TRUE })
 
 /** The schemas of the sections whose form does not depend on the kind of record. */
 export const COMMON_SCHEMAS = {

@@ -28,7 +28,7 @@ export interface When {
   /** The gateway's configured name. */
   readonly gateway: string
   /** One for each life of a ledger instance. */
-  readonly incarnation: string
+  readonly incarnation: number
   /** The record that this one closes or concerns. */
   readonly about?: RecordPlace
   readonly clock?: ClockState
@@ -175,4 +175,6 @@ export type PersonalSection = 'who' | 'actor' | 'where' | 'what' | 'how'
 /** Section 9: ids of the keys of the sections that are not under the ledger's key. */
 export interface Seal {
   readonly keys: { readonly [section in PersonalSection]?: string }
+  /** One of the keys is shared by many people: it expires, it cannot be erased for one of them. */
+  readonly shared?: true
 }

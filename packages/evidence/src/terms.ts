@@ -3,6 +3,7 @@ import type { Schema } from './schema.ts'
 // Text has no length of its own: callers choose much of it, and one limit, that of the section,
 // is met when the record is written. A second one here would make honest records look tampered.
 export const TEXT = { type: 'string' } as const satisfies Schema
+export const TRUE = { const: true } as const satisfies Schema
 export const COUNT = integer(Number.MAX_SAFE_INTEGER)
 export const PORT = integer(65_535)
 export const STATUS = { type: 'integer', minimum: 100, maximum: 999 } as const satisfies Schema

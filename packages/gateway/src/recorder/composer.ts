@@ -75,13 +75,18 @@ export function composeRecord({ kind, recordId, ledgerKey, sections }: RecordDra
 function withSeal(sections: readonly SectionDraft[], ledgerKey: SealKey): readonly SectionDraft[] {
   const keys: { [name in PersonalSection]?: string } = {}
   let personal = false
+  let shared = false
   for (const { name, key } of sections) {
     if (key === ledgerKey) continue
     keys[name as PersonalSection] = hexId(key)
     personal = true
+    if (key.expiresOnly) shared = true
   }
   if (!personal) return sections
-  return [...sections, { name: 'seal', value: { keys }, key: ledgerKey }]
+  return [
+    ...sections,
+    { name: 'seal', value: shared ? { keys, shared } : { keys }, key: ledgerKey },
+  ]
 }
 
 const hexIds = new WeakMap<SealKey, string>()

@@ -1,7 +1,7 @@
+import type { Ledger, LedgerKeeper, PackReport } from '../ledger/index.ts'
 import type { Clock, Timer } from '../platform/index.ts'
-import { BlockReports } from './block-reports.ts'
+import { blockFacts } from './block-facts.ts'
 import { RecorderError } from './error.ts'
-import type { LedgerLife, LedgerLives } from './ledger-life.ts'
 import { type OpeningFacts, openLife } from './opening.ts'
 import type { RecordClock } from './record-clock.ts'
 import { RecordWriter, type WriteDraft, type WriterOptions, type Written } from './record-writer.ts'
@@ -11,24 +11,23 @@ import { Silence } from './silence.ts'
 export const RETRY_MS = 1_000
 
 export interface DiaryOptions extends WriterOptions {
-  readonly lives: LedgerLives
+  readonly keeper: LedgerKeeper
   readonly clock: RecordClock
   readonly timers: Clock
   readonly opening: OpeningFacts
-  /** A life begins: whatever an earlier one left open has been closed when it is open. */
-  readonly onLife: () => void
+  /** An incarnation begins: what an earlier one left open is closed before it takes traffic. */
+  readonly onIncarnation: () => void
   /** Told of what fails in the background; a ledger that cannot be written is no surprise. */
   readonly onFault: (fault: unknown) => void
 }
 
 /**
- * Writes records into whichever life of the ledger there is, and the ledger's own story beside
- * them: beginnings, heartbeats, gaps, finished files, and what could not be written at its time.
+ * Writes records into whichever instance of the ledger there is, and the ledger's own story beside
+ * them: beginnings, heartbeats, gaps, digests of finished files, and what could not be written at its time.
  */
 export class Diary {
   readonly #options: DiaryOptions
   readonly #silence: Silence
-  readonly #reports = new BlockReports()
   readonly #debts = new Map<number, () => Promise<unknown>>()
   #writer: RecordWriter | undefined
   #opening: Promise<void> | undefined
@@ -43,15 +42,15 @@ export class Diary {
     this.#silence = new Silence(options.opening)
   }
 
-  /** The life that records go into now. */
-  get incarnation(): string | undefined {
-    return this.#writer?.life.incarnation
+  /** The incarnation that records go into now. */
+  get incarnation(): number | undefined {
+    return this.#writer?.ledger.incarnation
   }
 
-  /** Resolves when the first records of the first life are durable. */
+  /** Resolves when the first records of the first incarnation are durable. */
   async start(): Promise<void> {
-    this.#options.lives.onLife((life) => {
-      if (!this.#stopped) this.#begin(life)
+    this.#options.keeper.onIncarnation((ledger) => {
+      if (!this.#stopped) this.#begin(ledger)
     })
     await this.#opening
   }
@@ -59,20 +58,21 @@ export class Diary {
   /** Resolves when the record is durable. It is appended before the first await. */
   async write(draft: WriteDraft): Promise<Written> {
     if (this.#stopped) throw new RecorderError('RECORDER_STOPPED', 'recorder has stopped')
+    const requests = isRequest(draft) ? 1 : 0
+    const writer = this.#openWriter(requests)
     try {
-      const writer = this.#openWriter()
       const nowUs = this.#options.clock.nowUs()
       if (this.#silence.isDue(nowUs)) this.#background(this.#silence.explain(writer, nowUs))
       const written = await writer.write(draft)
       this.#wrote(written.atUs)
       return written
     } catch (error) {
-      this.#failed(error, isRequest(draft) ? 1 : 0)
+      this.#failed(error, requests)
       throw error
     }
   }
 
-  /** Tries `write` until it succeeds, or another life makes it pointless. */
+  /** Tries `write` until it succeeds, or another incarnation makes it pointless. */
   owe(index: number, write: () => Promise<unknown>): void {
     this.#debts.set(index, write)
     this.#arm()
@@ -88,16 +88,13 @@ export class Diary {
     if (isClean()) await writer?.act('system', { act: 'stop', cause })
   }
 
-  #begin(life: LedgerLife): void {
-    const writer = new RecordWriter(life, this.#options)
+  #begin(ledger: Ledger): void {
+    const writer = new RecordWriter(ledger, this.#options)
     this.#writer = writer
     this.#isOpen = false
     this.#debts.clear()
-    this.#options.onLife()
-    life.onPacked((reports) => {
-      this.#reports.add(reports)
-      this.#background(this.#settle())
-    })
+    this.#options.onIncarnation()
+    ledger.onPacked((reports) => this.#reportBlocks(reports))
     this.#opening = this.#attempt(this.#open(writer))
   }
 
@@ -110,8 +107,9 @@ export class Diary {
     this.#arm()
   }
 
-  #openWriter(): RecordWriter {
+  #openWriter(requests: 0 | 1): RecordWriter {
     if (this.#writer !== undefined && this.#isOpen) return this.#writer
+    if (requests > 0) this.#silence.missed({ requests })
     throw new RecorderError('RECORDER_UNAVAILABLE', 'ledger is opening')
   }
 
@@ -133,7 +131,7 @@ export class Diary {
     if (this.#stopped) return
     const { timers, opening } = this.#options
     const idleMs = timers.ticksMs() - this.#lastTicksMs
-    const owed = this.#silence.owed || this.#reports.owed || this.#debts.size > 0
+    const owed = this.#silence.owed || this.#debts.size > 0
     const delayMs = owed ? RETRY_MS : Math.max(1, opening.heartbeatMs - idleMs)
     this.#timer = timers.after(delayMs, () => this.#background(this.#tick()))
   }
@@ -149,10 +147,17 @@ export class Diary {
   }
 
   async #beat(): Promise<void> {
-    const tree = this.#writer?.life.published
+    const tree = this.#writer?.ledger.published
     const facts = tree && { size: tree.size, root: Buffer.from(tree.root).toString('hex') }
     const value = { act: 'heartbeat', ...facts }
     await this.write({ kind: 'system', sections: [{ name: 'what', value }] })
+  }
+
+  /** A rejection makes the ledger offer the reports again, which at worst tells of a file twice. */
+  async #reportBlocks(reports: readonly PackReport[]): Promise<void> {
+    for (const value of blockFacts(reports)) {
+      await this.write({ kind: 'block', sections: [{ name: 'what', value }] })
+    }
   }
 
   #settle(): Promise<void> {
@@ -172,7 +177,6 @@ export class Diary {
       await write()
       this.#debts.delete(index)
     }
-    await this.#reports.flush(writer, (written) => this.#wrote(written.atUs))
   }
 
   #background(work: Promise<unknown>): void {

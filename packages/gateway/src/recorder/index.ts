@@ -1,7 +1,6 @@
 export { RETRY_MS } from './diary.ts'
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 export { RecorderError, type RecorderErrorCode } from './error.ts'
-export type { LedgerLife, LedgerLives, LifeRecovery } from './ledger-life.ts'
 export { CLOCK_LEAP_MS_MAX } from './record-clock.ts'
 export { Recorded } from './recorded.ts'
-export { HEARTBEAT_MS, RETRY_MS, Recorder, type RecorderOptions } from './recorder.ts'
+export { HEARTBEAT_MS, type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'

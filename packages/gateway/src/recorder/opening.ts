@@ -6,7 +6,7 @@ import type { RecordWriter } from './record-writer.ts'
 /** Interrupted intents that are closed at once; the next wait for these to be durable. */
 const INTERRUPTED_AT_ONCE = 1024
 
-/** What the first records of a life say. */
+/** What the first records of an incarnation say. */
 export interface OpeningFacts {
   readonly epoch: number
   readonly origin: string
@@ -17,10 +17,10 @@ export interface OpeningFacts {
 }
 
 /**
- * Writes the first records of a life: the `epoch` where the ledger is empty, the start, an
- * `interrupted` outcome for each intent that an earlier life left open, and the recovery.
+ * Writes the first records of an incarnation: the `epoch` where the ledger is empty, the start, an
+ * `interrupted` outcome for each intent that an earlier one left open, and the recovery.
  *
- * A full disk at this point is waited out: `isCurrent` says when another life took over.
+ * A full disk at this point is waited out: `isCurrent` says when another incarnation took over.
  */
 export async function openLife(
   writer: RecordWriter,
@@ -54,24 +54,25 @@ async function isDone(step: Step): Promise<boolean> {
 
 function* stepsOf(writer: RecordWriter, facts: OpeningFacts): Generator<Step> {
   const { epoch, origin, vkeys, version, runtime, heartbeatMs } = facts
-  const { openedAt, recovery } = writer.life
-  if (openedAt === 0) yield () => writer.act('epoch', { epoch, origin, vkeys })
-  const { rollbackProtection, interrupted, cutBytes } = recovery
+  const { recovery } = writer.ledger
+  if (recovery.size === 0) yield () => writer.act('epoch', { epoch, origin, vkeys })
+  const { rollbackProtection, interrupted, cut } = recovery
   yield () =>
     writer.act('system', { act: 'start', version, runtime, heartbeatMs, rollbackProtection })
   for (let from = 0; from < interrupted.length; from += INTERRUPTED_AT_ONCE) {
     yield () => interrupt(writer, epoch, interrupted.slice(from, from + INTERRUPTED_AT_ONCE))
   }
-  if (openedAt === 0) return
-  const cut = cutBytes > 0 ? { cutBytes } : {}
-  yield () => writer.act('system', { act: 'recovery', interrupted: interrupted.length, ...cut })
+  if (recovery.size === 0) return
+  const cutBytes = cut && { cutBytes: cut.bytes }
+  yield () =>
+    writer.act('system', { act: 'recovery', interrupted: interrupted.length, ...cutBytes })
 }
 
-/** Closes intents of dead lives. One that was closed by an earlier try is not an error. */
+/** Closes intents of dead incarnations. One that was closed by an earlier try is not an error. */
 async function interrupt(
   writer: RecordWriter,
   epoch: number,
-  intents: RecordWriter['life']['recovery']['interrupted'],
+  intents: RecordWriter['ledger']['recovery']['interrupted'],
 ): Promise<void> {
   const results = await Promise.allSettled(
     intents.map(({ index, tag }) =>

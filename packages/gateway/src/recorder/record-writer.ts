@@ -8,12 +8,11 @@ import {
   type When,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
-import { LedgerError } from '../ledger/index.ts'
+import { type Entry, type Ledger, LedgerError } from '../ledger/index.ts'
 import type { SealKey, Vault } from '../vault/index.ts'
 import { composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
 import type { Identifiers } from './identifiers.ts'
-import type { LedgerLife } from './ledger-life.ts'
 import type { RecordClock } from './record-clock.ts'
 
 /** One record to be written: everything but its `when`. */
@@ -39,7 +38,7 @@ export interface Written {
   readonly atUs: number
   readonly index: LeafIndex
   readonly leaf: Uint8Array
-  readonly incarnation: string
+  readonly incarnation: number
 }
 
 export interface WriterOptions {
@@ -49,13 +48,13 @@ export interface WriterOptions {
   readonly gateway: string
 }
 
-/** Writes records into one life of the ledger. */
+/** Writes records into one instance of the ledger. */
 export class RecordWriter {
-  readonly life: LedgerLife
+  readonly ledger: Ledger
   readonly #options: WriterOptions
 
-  constructor(life: LedgerLife, options: WriterOptions) {
-    this.life = life
+  constructor(ledger: Ledger, options: WriterOptions) {
+    this.ledger = ledger
     this.#options = options
   }
 
@@ -76,7 +75,7 @@ export class RecordWriter {
       ...(draft.exchange && { exchange: formatUuid(draft.exchange) }),
       at,
       gateway,
-      incarnation: this.life.incarnation,
+      incarnation: this.ledger.incarnation,
       ...(draft.about && { about: draft.about }),
       ...(state && { clock: state }),
     }
@@ -87,7 +86,7 @@ export class RecordWriter {
     const record = composeRecord({ kind: draft.kind, recordId, ledgerKey, sections })
     const index = await this.#append({ ...record, opens: draft.opens, closes: draft.closes })
     for (const key of record.newKeys) key.markDurable()
-    return { atUs, index, leaf: record.leaf, incarnation: this.life.incarnation }
+    return { atUs, index, leaf: record.leaf, incarnation: this.ledger.incarnation }
   }
 
   /** An act: its facts, and who acted where a person did. */
@@ -99,9 +98,9 @@ export class RecordWriter {
     return this.write({ kind, sections })
   }
 
-  async #append(entry: Parameters<LedgerLife['append']>[0]): Promise<LeafIndex> {
+  async #append(entry: Entry): Promise<LeafIndex> {
     try {
-      return await this.life.append(entry)
+      return await this.ledger.append(entry)
     } catch (cause) {
       throw unwritten(cause)
     }

@@ -11,7 +11,7 @@ export class Recorded {
   /** UUIDv7 of the exchange, which is the request id. */
   readonly exchange: string
   /** The life of the ledger that holds it: no other may write its outcome. */
-  readonly incarnation: string
+  readonly incarnation: number
   /** The key of the sections that the route puts under the person's; undefined for none. */
   readonly howKey: ((atUs: number) => SealKey) | undefined
   readonly #origin: string
@@ -22,7 +22,7 @@ export class Recorded {
     readonly index: LeafIndex
     readonly leaf: Uint8Array
     readonly exchange: string
-    readonly incarnation: string
+    readonly incarnation: number
     readonly howKey: ((atUs: number) => SealKey) | undefined
     readonly origin: string
     readonly tag: (message: Uint8Array) => Uint8Array

@@ -10,13 +10,13 @@ import {
   type Who,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
+import type { LedgerKeeper } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { SealKey, Vault } from '../vault/index.ts'
 import { Diary } from './diary.ts'
 import type { IntentDraft, OutcomeDraft, RefusalDraft } from './drafts.ts'
 import { RecorderError } from './error.ts'
 import { Identifiers } from './identifiers.ts'
-import type { LedgerLives } from './ledger-life.ts'
 import { RecordClock } from './record-clock.ts'
 import type { PlannedSection, Written } from './record-writer.ts'
 import { Recorded } from './recorded.ts'
@@ -26,7 +26,7 @@ import { subjectOf } from './subject.ts'
 export const HEARTBEAT_MS = 60_000
 
 export interface RecorderOptions {
-  readonly lives: LedgerLives
+  readonly keeper: LedgerKeeper
   readonly vault: Vault
   readonly clock: Clock
   readonly random: Random
@@ -67,13 +67,13 @@ export class Recorder {
       timers: clock,
       identifiers: this.#identifiers,
       opening: { ...options, heartbeatMs },
-      onLife: () => {
+      onIncarnation: () => {
         this.#openIntents = 0
       },
     })
   }
 
-  /** Resolves when the first records of the ledger's first life are durable. */
+  /** Resolves when the first records of the first incarnation are durable. */
   start(): Promise<void> {
     return this.#diary.start()
   }
@@ -102,7 +102,7 @@ export class Recorder {
 
   /** Before the last byte of the response is released. */
   async outcome(about: Recorded, { via, how }: OutcomeDraft): Promise<Recorded> {
-    // A later life has closed it, or will: two ends must not meet.
+    // A later incarnation has closed it, or will: two ends must not meet.
     if (about.incarnation !== this.#diary.incarnation) {
       throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
     }
