@@ -148,7 +148,10 @@ export const LIMITS = {
 export type Limits = { readonly [name in keyof typeof LIMITS]: number }
 
 /** The section `limits` of the configuration. */
-export const limitsConfigSchema: z.ZodType<Limits, Partial<Limits>> = z.strictObject(
+export const limitsConfigSchema: z.ZodType<
+  Limits,
+  { readonly [name in keyof Limits]?: number | undefined }
+> = z.strictObject(
   Object.fromEntries(
     Object.entries(LIMITS).map(([name, { of, min, max, meaning }]) => {
       return [name, z.int().min(min).max(max).default(of).describe(meaning)]

@@ -1,0 +1,72 @@
+import type { Reason } from '@countersign/evidence'
+import { METHODS, type Method } from '../policy/index.ts'
+import { type Authority, formatAuthority, readAuthority } from './canonical-host.ts'
+import { type Reading, readTarget, type Target } from './canonical-path.ts'
+import type { ProxyContext } from './context.ts'
+import type { Exchange, Inbound, Step } from './exchange.ts'
+import { readFraming, refuseAmbiguous } from './framing.ts'
+import { listMembers, valuesOf } from './header-fields.ts'
+import { continueTrace } from './trace-context.ts'
+
+/** Understands the request, in one way only, or refuses it. */
+export function accept(exchange: Exchange, context: ProxyContext): Step {
+  const { inbound } = exchange
+  const wrong = refuseHead(inbound, context)
+  if (wrong !== undefined) return { stop: wrong }
+  const framing = readFraming(inbound.fields)
+  if ('refused' in framing) return { stop: framing.refused }
+  const authority = readHost(inbound)
+  if (!authority.ok) return { stop: authority.reason }
+  const target = readOwnTarget(inbound, authority.value)
+  if (!target.ok) return { stop: target.reason }
+  const te = listMembers(valuesOf(inbound.fields, 'te'))
+  exchange.asked = {
+    method: inbound.method as Method,
+    host: authority.value.host,
+    authority: formatAuthority(authority.value),
+    path: target.value.path,
+    query: target.value.query,
+    bodyBytes: framing.bytes,
+    traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context.random),
+    takesTrailers: te.length === 1 && te[0] === 'trailers',
+  }
+  if ((framing.bytes ?? 0) > context.limits.bodyBytesMax) return { stop: 'body-too-large' }
+  const serverName = inbound.peer.tls?.serverName
+  if (serverName !== undefined && serverName.toLowerCase() !== authority.value.host) {
+    return { stop: 'host-mismatch' }
+  }
+  return 'next'
+}
+
+/** Limits and refusals that need nothing but the head as it stands. */
+function refuseHead(inbound: Inbound, { limits }: ProxyContext): Reason | undefined {
+  const { fields, method, target, version, expects } = inbound
+  if (version !== '1.1') return 'version-refused'
+  if (fields.length > limits.headersMax) return 'head-too-large'
+  if (target.length > limits.targetBytesMax) return 'uri-too-long'
+  if (!METHODS.some((known) => known === method)) return 'method-not-allowed'
+  const ambiguous = refuseAmbiguous(fields)
+  if (ambiguous !== undefined) return ambiguous
+  if (valuesOf(fields, 'upgrade').length > 0) return 'upgrade-refused'
+  return expects === 'otherwise' ? 'expectation-failed' : undefined
+}
+
+function readHost({ fields }: Inbound): Reading<Authority> {
+  const [host, second] = valuesOf(fields, 'host')
+  if (host === undefined || second !== undefined) return { ok: false, reason: 'malformed-host' }
+  return readAuthority(host)
+}
+
+/** Origin form, or an absolute form that says the same scheme and authority as the connection. */
+function readOwnTarget({ target, peer }: Inbound, authority: Authority): Reading<Target> {
+  if (target.startsWith('/')) return readTarget(target)
+  const [, scheme, named, rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(target) ?? []
+  if (scheme?.toLowerCase() !== peer.scheme || named === undefined) return MALFORMED_TARGET
+  const other = readAuthority(named)
+  if (!other.ok || formatAuthority(other.value) !== formatAuthority(authority)) {
+    return MALFORMED_TARGET
+  }
+  return readTarget(rest.startsWith('/') ? rest : `/${rest}`)
+}
+
+const MALFORMED_TARGET = { ok: false, reason: 'malformed-target' } as const

@@ -1,0 +1,124 @@
+import type { KeyRing } from '../identity/index.ts'
+import type { Limits } from '../limits/index.ts'
+import type { Clock, Random } from '../platform/index.ts'
+import type { PolicySet } from '../policy/index.ts'
+import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
+import { type Certificate, Listener } from './listener.ts'
+import type { ListenerConfig, RouteConfig, UpstreamConfig } from './proxy-config.ts'
+import { ProxyError } from './proxy-error.ts'
+import type { ExchangeRecorder } from './recording.ts'
+import { Refusals } from './refusals.ts'
+import { RouteTable } from './route-table.ts'
+import { openUpstream, type Upstream } from './upstream.ts'
+
+export interface AccessProxyOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly recorder: ExchangeRecorder
+  readonly limits: Limits
+  /** PEM texts stand here, not paths: whoever composes has read the files. */
+  readonly listeners: readonly (Omit<ListenerConfig, 'tls'> & {
+    readonly tls?: Certificate | undefined
+  })[]
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>
+  readonly routes: readonly RouteConfig[]
+  /** SHA-256 of the configuration in force, 64 hexadecimal digits. */
+  readonly configurationSha256: string
+  /** Asked anew for every request, so that a change is in force for the next one. */
+  readonly keys: () => KeyRing
+  readonly policies: () => PolicySet
+  readonly answerOwn: OwnHandler
+  readonly report?: (event: ProxyEvent) => void
+}
+
+/** Where a listener can be reached. */
+export interface ListeningAt {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** The data plane: its listeners, and the connections to the upstreams. */
+export class AccessProxy {
+  readonly addresses: readonly ListeningAt[]
+  readonly #listeners: readonly Listener[]
+  readonly #context: ProxyContext
+  readonly #stop: () => void
+
+  private constructor(parts: {
+    readonly addresses: readonly ListeningAt[]
+    readonly listeners: readonly Listener[]
+    readonly context: ProxyContext
+    readonly stop: () => void
+  }) {
+    this.addresses = parts.addresses
+    this.#listeners = parts.listeners
+    this.#context = parts.context
+    this.#stop = parts.stop
+  }
+
+  /** Listens on every address, or throws ProxyError and on none. */
+  static async open(options: AccessProxyOptions): Promise<AccessProxy> {
+    let isStopping = false
+    const context = makeContext(options, () => isStopping)
+    const listeners: Listener[] = []
+    const addresses: ListeningAt[] = []
+    try {
+      for (const { tls, ...config } of options.listeners) {
+        const listener = new Listener(config.name, context, tls)
+        addresses.push({ name: config.name, ...(await listener.listen(config)) })
+        listeners.push(listener)
+      }
+    } catch (cause) {
+      await Promise.all(listeners.map((listener) => listener.drain()))
+      throw cause
+    }
+    const stop = (): void => {
+      isStopping = true
+    }
+    return new AccessProxy({ addresses, listeners, context, stop })
+  }
+
+  /**
+   * Lets what is going on end, within `stopMs`, then cuts it. When this resolves every exchange
+   * has its outcome, or the ledger could not be written. The recorder is closed after it.
+   */
+  async close(): Promise<void> {
+    this.#stop()
+    const { clock, limits, refusals, upstreams } = this.#context
+    const deadline = clock.after(limits.stopMs, () => {
+      for (const listener of this.#listeners) listener.cutAll()
+    })
+    await Promise.all(this.#listeners.map((listener) => listener.drain()))
+    deadline.cancel()
+    await refusals.close()
+    await Promise.all([...upstreams.values()].map(({ pool }) => pool.destroy()))
+  }
+}
+
+function makeContext(options: AccessProxyOptions, isStopping: () => boolean): ProxyContext {
+  const { clock, random, recorder, limits, routes } = options
+  const upstreams = new Map<string, Upstream>()
+  for (const [name, config] of Object.entries(options.upstreams)) {
+    upstreams.set(name, openUpstream(name, config, limits))
+  }
+  for (const { name, upstream } of routes) {
+    if (upstreams.has(upstream)) continue
+    throw new ProxyError('PROXY_CONFIG_INVALID', `route ${name}: no upstream is called ${upstream}`)
+  }
+  return {
+    clock,
+    random,
+    limits,
+    recorder,
+    routes: new RouteTable(routes),
+    upstreams,
+    configurationSha256: options.configurationSha256,
+    keys: options.keys,
+    policies: options.policies,
+    answerOwn: options.answerOwn,
+    refusals: new Refusals({ clock, recorder, limits }),
+    report: options.report ?? (() => undefined),
+    isStopping,
+  }
+}

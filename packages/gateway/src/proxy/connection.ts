@@ -1,0 +1,61 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { TlsFacts } from '@countersign/evidence'
+import type { Exchange, Peer } from './exchange.ts'
+
+/** One client connection: its facts, and its requests, served one after the other in order. */
+export class Connection {
+  readonly peer: Peer
+  readonly #socket: Socket
+  readonly #pipelinedMax: number
+  #tail: Promise<void> = Promise.resolve()
+  #waiting = 0
+  /** The exchange whose turn it is. */
+  current: Exchange | undefined
+
+  constructor(socket: Socket, pipelinedMax: number) {
+    this.#socket = socket
+    this.#pipelinedMax = pipelinedMax
+    this.peer = peerOf(socket)
+  }
+
+  /** Runs `serve` when everything before it has been answered. It must not reject. */
+  enqueue(serve: () => Promise<void>): Promise<void> {
+    this.#waiting += 1
+    // What is not read cannot be queued: the sender waits, not our memory.
+    if (this.#waiting > this.#pipelinedMax) this.#socket.pause()
+    this.#tail = this.#tail.then(serve).finally(() => {
+      this.#waiting -= 1
+      if (this.#waiting === this.#pipelinedMax) this.#socket.resume()
+    })
+    return this.#tail
+  }
+}
+
+function peerOf(socket: Socket): Peer {
+  const tls = socket instanceof TLSSocket ? tlsFacts(socket) : undefined
+  return {
+    address: plainAddress(socket.remoteAddress ?? '0.0.0.0'),
+    port: socket.remotePort ?? 0,
+    scheme: tls === undefined ? 'http' : 'https',
+    tls,
+  }
+}
+
+/** What this connection did negotiate, not what it was offered. */
+function tlsFacts(socket: TLSSocket): TlsFacts {
+  // Node's types leave out that a client may send no name, or a server choose no protocol.
+  const serverName = (socket as { readonly servername?: string | false | null }).servername
+  const alpn = socket.alpnProtocol
+  return {
+    version: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().standardName ?? socket.getCipher().name,
+    ...(typeof serverName === 'string' && serverName !== '' ? { serverName } : {}),
+    ...(typeof alpn === 'string' && alpn !== '' ? { alpn } : {}),
+  }
+}
+
+/** An IPv4 client of a dual-stack socket is an IPv4 client; a zone is local and says nothing. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '').replace(/%.*$/, '')
+}

@@ -1,0 +1,116 @@
+import type { Reason, TlsFacts } from '@countersign/evidence'
+import type { Credential, Principal } from '../identity/index.ts'
+import type { Decision, Method } from '../policy/index.ts'
+import { BodyMeter } from './body-meter.ts'
+import type { Cut, Deadlines } from './cut.ts'
+import type { HeaderFields } from './header-fields.ts'
+import type { RouteConfig } from './proxy-config.ts'
+import type { Recorded } from './recording.ts'
+import type { Upstream } from './upstream.ts'
+import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
+
+/** What is known of a connection before a byte of it is understood. */
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly scheme: 'http' | 'https'
+  readonly tls: TlsFacts | undefined
+}
+
+/** A request as an HTTP engine received it: nothing interpreted, joined or left out. */
+export interface Inbound {
+  readonly peer: Peer
+  readonly method: string
+  readonly target: string
+  /** As in `1.1`. */
+  readonly version: string
+  readonly fields: HeaderFields
+  readonly expects: 'nothing' | 'continue' | 'otherwise'
+  /** Read at most once, and only when the request is to go on. */
+  readonly body: AsyncIterator<Uint8Array>
+  /** Tells a client that waits for it to send its body. */
+  invite(): void
+  /** Whether the last byte of the body has arrived. */
+  isComplete(): boolean
+}
+
+/** Where the answer goes. */
+export interface Outbound {
+  /** Status and header fields; nothing is added but what frames the message. */
+  begin(head: ResponseHead): void
+  /** Resolves when the client has taken enough for more to be sent. */
+  write(chunk: Uint8Array): Promise<void>
+  /** Sends what ends the response; resolves when the engine has let go of it. */
+  end(last: Uint8Array, trailers: HeaderFields): Promise<void>
+  /** Breaks the connection, so that what was sent cannot be taken for a whole response. */
+  destroy(): void
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly fields: HeaderFields
+  /** The connection ends with this response. */
+  readonly isLast: boolean
+}
+
+/** What the accept stage understood. */
+export interface Asked {
+  readonly method: Method
+  readonly host: string
+  readonly authority: string
+  readonly path: string
+  readonly query: string | undefined
+  /** Bytes of the body where the request says so; undefined for a body of unknown length. */
+  readonly bodyBytes: number | undefined
+  readonly traceparent: string
+  readonly takesTrailers: boolean
+}
+
+/** What a stage says: go on, it is answered, or why it ends here. */
+export type Step = 'next' | 'answered' | { readonly stop: Reason }
+
+/**
+ * One request and everything that is learnt of it. Stages fill it in the order of the list in
+ * `stages.ts`; what a later stage reads of an earlier one is there or is a bug.
+ */
+export class Exchange {
+  /** UUIDv7: in every record of the exchange, and `x-request-id` on both sides. */
+  readonly id: string
+  readonly inbound: Inbound
+  readonly outbound: Outbound
+  /** What ends the exchange from outside; the first cause counts. */
+  readonly cut: Cut
+  readonly deadlines: Deadlines
+  /** The request body as it goes on. */
+  readonly forwarded: BodyMeter = new BodyMeter()
+  /** The response body as it comes in. */
+  readonly received: BodyMeter = new BodyMeter()
+  /** Monotonic milliseconds of what happened between the gateway and the upstream. */
+  readonly marks: { startMs?: number; sentMs?: number; headMs?: number; endMs?: number } = {}
+  asked: Asked | undefined
+  route: RouteConfig | undefined
+  upstream: Upstream | undefined
+  principal: Principal | undefined
+  credential: Credential | undefined
+  decision: Decision | undefined
+  decidedAtUs: number | undefined
+  intent: Recorded | undefined
+  /** Its last record is written or given up: what is left is to send the answer. */
+  isConcluded = false
+  call: UpstreamCall | undefined
+  response: UpstreamHead | undefined
+
+  constructor(parts: Pick<Exchange, 'id' | 'inbound' | 'outbound' | 'cut' | 'deadlines'>) {
+    this.id = parts.id
+    this.inbound = parts.inbound
+    this.outbound = parts.outbound
+    this.cut = parts.cut
+    this.deadlines = parts.deadlines
+  }
+}
+
+/** What an earlier stage filled in. */
+export function filled<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`${name} is read before its stage has run`)
+  return value
+}

@@ -1,0 +1,46 @@
+import type { ProxyContext } from './context.ts'
+import { type Exchange, filled, type Step } from './exchange.ts'
+import { passBody } from './request-body.ts'
+import { requestFields } from './request-fields.ts'
+import { UpstreamCall, UpstreamFault } from './upstream-call.ts'
+
+/** Sends the request on, its intent being durable, and waits for the head of the response. */
+export async function forward(exchange: Exchange, context: ProxyContext): Promise<Step> {
+  const { cut, deadlines, marks } = exchange
+  if (cut.reason !== undefined) return { stop: cut.reason }
+  const { method, path, query, bodyBytes } = filled(exchange.asked, 'asked')
+  const upstream = filled(exchange.upstream, 'upstream')
+  marks.startMs = context.clock.ticksMs()
+  const hasBody = bodyBytes === undefined || bodyBytes > 0
+  if (!hasBody) deadlines.set('head', context.limits.responseHeadMs, 'upstream-timeout')
+  const call = UpstreamCall.send(upstream.pool, {
+    method,
+    target: query === undefined ? path : `${path}?${query}`,
+    fields: requestFields(exchange),
+    body: hasBody ? passBody(exchange, context) : undefined,
+  })
+  exchange.call = call
+  cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
+  try {
+    exchange.response = await call.head
+  } catch (fault) {
+    return { stop: faultReason(exchange, context, fault) }
+  } finally {
+    deadlines.meet('head')
+  }
+  marks.headMs = context.clock.ticksMs()
+  return 'next'
+}
+
+/** In our words; and in the operator's log what the upstream's side of it was. */
+export function faultReason(
+  { id, cut }: Exchange,
+  context: ProxyContext,
+  fault: unknown,
+): UpstreamFault['reason'] {
+  if (!(fault instanceof UpstreamFault)) throw fault
+  if (cut.reason === undefined) {
+    context.report({ event: 'upstream-failed', exchange: id, cause: fault })
+  }
+  return cut.reason ?? fault.reason
+}

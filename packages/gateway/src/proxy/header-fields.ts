@@ -1,0 +1,52 @@
+/** Header lines in the order received, each name as it was spelled. */
+export type HeaderFields = readonly (readonly [name: string, value: string])[]
+
+/** Node's flat list of names and values, as pairs. */
+export function pairFields(flat: readonly string[]): HeaderFields {
+  const pairs: [string, string][] = []
+  for (let at = 0; at + 1 < flat.length; at += 2) pairs.push([flat[at] ?? '', flat[at + 1] ?? ''])
+  return pairs
+}
+
+/** Every value under a name, in order; never joined, because joining hides how many there were. */
+export function valuesOf(fields: HeaderFields, lowerCaseName: string): readonly string[] {
+  const values: string[] = []
+  for (const [name, value] of fields) {
+    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) {
+      values.push(value)
+    }
+  }
+  return values
+}
+
+/** The members of comma-separated lists, lower case, without surrounding space. */
+export function listMembers(values: readonly string[]): readonly string[] {
+  return values
+    .flatMap((value) => value.split(','))
+    .map((member) => member.trim().toLowerCase())
+    .filter((member) => member !== '')
+}
+
+/** Fields that speak of one connection only (RFC 9110, section 7.6.1). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/** The fields without those of the connection, the ones that `Connection` names among them. */
+export function endToEnd(fields: HeaderFields): HeaderFields {
+  const nominated = new Set(listMembers(valuesOf(fields, 'connection')))
+  return fields.filter(([name]) => {
+    const lowerCaseName = name.toLowerCase()
+    return !HOP_BY_HOP.has(lowerCaseName) && !nominated.has(lowerCaseName)
+  })
+}

@@ -1,0 +1,219 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Reason } from '@countersign/evidence'
+import type { Limits } from '../limits/index.ts'
+import { Connection } from './connection.ts'
+import type { ProxyContext } from './context.ts'
+import { Cut, Deadlines } from './cut.ts'
+import { Exchange, type Inbound, type Outbound } from './exchange.ts'
+import { pairFields } from './header-fields.ts'
+import { nodeInbound, nodeOutbound } from './node-exchange.ts'
+import type { ListenerConfig } from './proxy-config.ts'
+import { ProxyError } from './proxy-error.ts'
+import { rawInbound, rawOutbound } from './raw-exchange.ts'
+import { refuse, serve } from './serve.ts'
+
+/** How late a head that takes too long may be noticed. */
+const HEAD_CHECK_EVERY_MS = 500
+
+/** PEM texts. */
+export interface Certificate {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** One address that is listened on, and the connections that came to it. */
+export class Listener {
+  readonly name: string
+  readonly #server: Server
+  readonly #context: ProxyContext
+  readonly #connections = new Map<Socket, Connection>()
+  readonly #active = new Set<Promise<void>>()
+
+  constructor(name: string, context: ProxyContext, certificate: Certificate | undefined) {
+    this.name = name
+    this.#context = context
+    this.#server = makeServer(context.limits, certificate)
+    this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
+  }
+
+  /** Resolves with the address that is listened on; throws ProxyError PROXY_LISTEN_FAILED. */
+  async listen({ host, port }: ListenerConfig): Promise<{ host: string; port: number }> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#server.once('error', reject)
+    this.#server.listen(port, host, resolve)
+    try {
+      await promise
+    } catch (cause) {
+      throw new ProxyError('PROXY_LISTEN_FAILED', `cannot listen on ${host}:${port}`, { cause })
+    }
+    this.#server.off('error', reject)
+    this.#server.on('error', (error) => this.#report('listener-error', error))
+    const { address, port: actual } = this.#server.address() as AddressInfo
+    return { host: address, port: actual }
+  }
+
+  /** Takes no more connections and lets idle ones go; resolves when every exchange has ended. */
+  async drain(): Promise<void> {
+    this.#server.close()
+    this.#server.closeIdleConnections()
+    while (this.#active.size > 0) await Promise.allSettled(this.#active)
+    this.#server.closeAllConnections()
+  }
+
+  /** Cuts what is still going on; `drain` then resolves as soon as it is recorded. */
+  cutAll(): void {
+    for (const [socket, { current }] of this.#connections) {
+      if (current === undefined) socket.destroy()
+      else current.cut.make('shutting-down')
+    }
+  }
+
+  #wire(connected: 'connection' | 'secureConnection'): void {
+    const server = this.#server
+    server.on(connected, (socket: Socket) => {
+      this.#connections.set(socket, new Connection(socket, this.#context.limits.pipelinedMax))
+      socket.once('close', () => this.#connections.delete(socket))
+    })
+    server.on('request', (request, response) => this.#take(request, response, 'nothing'))
+    server.on('checkContinue', (request, response) => this.#take(request, response, 'continue'))
+    server.on('checkExpectation', (request, response) => this.#take(request, response, 'otherwise'))
+    server.on('connect', (request: IncomingMessage, socket: Socket) => {
+      const { method = '', httpVersion, rawHeaders } = request
+      const known = { method, version: httpVersion, fields: pairFields(rawHeaders) }
+      this.#refuseRaw(socket, 'method-not-allowed', known)
+    })
+    server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+      this.#unreadable(error, socket)
+    })
+    server.on('drop', () => this.#refuseUnseen('overloaded'))
+    if (connected === 'secureConnection') {
+      server.on('tlsClientError', (_error, socket: Socket) =>
+        this.#refuseUnseen('malformed-request', socket),
+      )
+    }
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse, expects: Inbound['expects']): void {
+    const connection = this.#connections.get(request.socket)
+    if (connection === undefined) return void request.socket.destroy()
+    const inbound = nodeInbound(request, response, connection.peer, expects)
+    const exchange = this.#exchange(inbound, nodeOutbound(response))
+    response.once('close', () => {
+      if (!response.writableFinished) exchange.cut.make('client-aborted')
+    })
+    this.#track(
+      connection.enqueue(async () => {
+        connection.current = exchange
+        await serve(exchange, this.#context)
+        connection.current = undefined
+      }),
+    )
+  }
+
+  /** Bytes that are no request: of the body that is being read, or where a request should begin. */
+  #unreadable(error: Error & { readonly code?: string }, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    const current = this.#connections.get(socket)?.current
+    if (current !== undefined && !current.inbound.isComplete()) {
+      current.cut.make('malformed-framing')
+    } else {
+      this.#refuseRaw(socket, parseFault(error.code), {})
+    }
+  }
+
+  #refuseRaw(socket: Socket, reason: Reason, known: Partial<Inbound>): void {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return void socket.destroy()
+    const exchange = this.#exchange(rawInbound(connection.peer, known), rawOutbound(socket))
+    this.#track(connection.enqueue(() => refuseSafely(exchange, this.#context, reason)))
+  }
+
+  /** A connection that is gone before there was anything to answer. */
+  #refuseUnseen(reason: Reason, socket?: Socket): void {
+    const address = socket?.remoteAddress ?? 'unknown'
+    const port = socket?.remotePort ?? 0
+    const peer = { address, port, scheme: 'https', tls: undefined } as const
+    const nowhere: Outbound = {
+      begin: () => undefined,
+      write: async () => undefined,
+      end: async () => undefined,
+      destroy: () => undefined,
+    }
+    const exchange = this.#exchange(rawInbound(peer), nowhere)
+    this.#track(refuseSafely(exchange, this.#context, reason))
+  }
+
+  #exchange(inbound: Inbound, outbound: Outbound): Exchange {
+    const cut = new Cut()
+    const deadlines = new Deadlines(this.#context.clock, cut)
+    const id = this.#context.recorder.newExchange()
+    return new Exchange({ id, inbound, outbound, cut, deadlines })
+  }
+
+  #track(work: Promise<void>): void {
+    this.#active.add(work)
+    void work.finally(() => this.#active.delete(work))
+  }
+
+  #report(event: 'listener-error', cause: unknown): void {
+    this.#context.report({ event, cause })
+  }
+}
+
+async function refuseSafely(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+): Promise<void> {
+  try {
+    await refuse(exchange, context, reason)
+  } catch (cause) {
+    context.report({ event: 'internal-error', exchange: exchange.id, cause })
+    exchange.outbound.destroy()
+  } finally {
+    exchange.deadlines.clear()
+  }
+}
+
+function makeServer(limits: Limits, certificate: Certificate | undefined): Server {
+  const options: ServerOptions = {
+    insecureHTTPParser: false,
+    // Refused by our own stages instead, because a refusal is to be recorded.
+    requireHostHeader: false,
+    maxHeaderSize: limits.headBytesMax,
+    headersTimeout: limits.headMs,
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: HEAD_CHECK_EVERY_MS,
+    noDelay: true,
+  }
+  const server =
+    certificate === undefined
+      ? createServer(options)
+      : createTlsServer({
+          ...options,
+          cert: certificate.certificate,
+          key: certificate.key,
+          minVersion: 'TLSv1.2',
+          ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: limits.headMs,
+        })
+  // Node drops what is beyond this without a word: no cut here, the accept stage counts.
+  server.maxHeadersCount = 0
+  server.maxConnections = limits.connectionsMax
+  return server
+}
+
+function parseFault(code: string | undefined): Reason {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'head-too-large'
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout'
+  return 'malformed-request'
+}

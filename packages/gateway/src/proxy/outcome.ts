@@ -1,0 +1,35 @@
+import type { Ended, How, Reason } from '@countersign/evidence'
+import type { ProxyContext } from './context.ts'
+import { draftHow, draftVia } from './drafts.ts'
+import { type Exchange, filled } from './exchange.ts'
+import type { OutcomeDraft, Recorded } from './recording.ts'
+
+/** Makes the outcome durable; undefined where it cannot be, and then nothing may be released. */
+export async function recordOutcome(
+  exchange: Exchange,
+  context: ProxyContext,
+  how: Omit<How, 'request'>,
+): Promise<Recorded | undefined> {
+  const intent = filled(exchange.intent, 'intent')
+  exchange.isConcluded = true
+  try {
+    return await context.recorder.outcome(intent, draftOutcome(exchange, how))
+  } catch (cause) {
+    context.report({ event: 'outcome-unrecorded', exchange: exchange.id, cause })
+    return undefined
+  }
+}
+
+function draftOutcome(exchange: Exchange, how: Omit<How, 'request'>): OutcomeDraft {
+  const via = draftVia(exchange)
+  return { how: draftHow(exchange, how), ...(via === undefined ? {} : { via }) }
+}
+
+/** Who ended an exchange that did not end as it should. */
+export function endedBy(reason: Reason): Ended {
+  if (CLIENT_ENDS.has(reason)) return 'client-aborted'
+  return UPSTREAM_ENDS.has(reason) ? 'upstream-aborted' : 'released'
+}
+
+const CLIENT_ENDS: ReadonlySet<Reason> = new Set(['client-aborted'])
+const UPSTREAM_ENDS: ReadonlySet<Reason> = new Set(['upstream-aborted'])

@@ -1,0 +1,47 @@
+import { REASONS, type Reason } from '@countersign/evidence'
+import { METHODS } from '../policy/index.ts'
+import type { Exchange, ResponseHead } from './exchange.ts'
+import type { HeaderFields } from './header-fields.ts'
+import type { Recorded } from './recording.ts'
+import { ownFields } from './response-fields.ts'
+
+const RETRY_AFTER_SECONDS = '5'
+
+/** An answer of the gateway's own (RFC 9457). Says nothing that the caller did not bring or may not know. */
+export function problem(
+  exchange: Exchange,
+  reason: Reason,
+  recorded: Recorded | undefined,
+): { readonly head: Omit<ResponseHead, 'isLast'>; readonly body: Uint8Array } {
+  const { status, meaning, advice } = REASONS[reason]
+  const body = new TextEncoder().encode(
+    JSON.stringify({
+      type: `/.well-known/countersign/reasons/${reason}`,
+      title: meaning,
+      status,
+      detail: advice,
+      reason,
+      requestId: exchange.id,
+      instance:
+        recorded === undefined
+          ? `urn:uuid:${exchange.id}`
+          : `/.well-known/countersign/receipts/${recorded.epoch}/${recorded.index}`,
+    }),
+  )
+  const fields: HeaderFields = [
+    ['content-type', 'application/problem+json'],
+    ['content-length', String(body.length)],
+    ['cache-control', 'no-store'],
+    ...extraFields(exchange, status),
+    ...ownFields(exchange, recorded).filter(([name]) => name !== 'cache-control'),
+  ]
+  return { head: { status, fields }, body: exchange.inbound.method === 'HEAD' ? EMPTY : body }
+}
+
+function extraFields({ route }: Exchange, status: number): HeaderFields {
+  if (status === 401) return [['www-authenticate', 'Bearer realm="countersign"']]
+  if (status === 405) return [['allow', (route?.methods ?? METHODS).join(', ')]]
+  return status === 503 ? [['retry-after', RETRY_AFTER_SECONDS]] : []
+}
+
+const EMPTY = new Uint8Array()

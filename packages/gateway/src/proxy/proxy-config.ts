@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { METHODS } from '../policy/index.ts'
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not a short plain name')
+const headerName = z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'is not a header name')
+const hostName = z
+  .string()
+  .toLowerCase()
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'is not a host name')
+
+/** One item of `listeners`. */
+export const listenerSchema = z.strictObject({
+  name,
+  host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
+  port: z.int().min(0).max(65_535).describe('0: any free port'),
+  tls: z
+    .strictObject({
+      certificate: z.string().min(1).describe('PEM file: certificate, then its chain'),
+      key: z.string().min(1).describe('PEM file'),
+    })
+    .optional()
+    .describe('TLS 1.2 or 1.3'),
+})
+
+/** One value of `upstreams`. */
+export const upstreamSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine(isOrigin, 'is more than scheme, host and port')
+    .describe('scheme, host and port'),
+  authority: z.string().min(1).optional().describe('certificate authorities, PEM file'),
+  connectionsMax: z.int().min(1).max(10_000).default(128),
+})
+
+/** One item of `routes`. */
+export const routeSchema = z.strictObject({
+  name,
+  hosts: z.array(hostName).min(1).optional().describe('without it: any host'),
+  path: z
+    .string()
+    .regex(/^\/([A-Za-z0-9._~!$&'()*+,=:@-]+\/?)*$/, 'is not a plain path')
+    .describe('prefix; /orders is also /orders/7, never /ordersX'),
+  upstream: name,
+  methods: z
+    .array(z.enum(METHODS))
+    .min(1)
+    .default([...METHODS]),
+  authenticate: z
+    .enum(['required', 'optional'])
+    .default('required')
+    .describe('optional: without credentials the policies are asked about nobody'),
+  record: z.literal('strict').default('strict').describe('record before forward and release'),
+  headers: z.array(headerName).max(32).default([]).describe('request headers to record'),
+  personal: z
+    .array(z.enum(['what', 'how']))
+    .default([])
+    .describe("sections to seal under the person's key"),
+  release: z
+    .enum(['held', 'stream'])
+    .default('held')
+    .describe('stream: never hold back a whole response, only its end'),
+})
+
+export type ListenerConfig = z.infer<typeof listenerSchema>
+export type UpstreamConfig = z.infer<typeof upstreamSchema>
+export type RouteConfig = z.infer<typeof routeSchema>
+
+function isOrigin(url: string): boolean {
+  const { username, password, pathname, search, hash } = new URL(url)
+  return pathname === '/' && [username, password, search, hash].every((part) => part === '')
+}

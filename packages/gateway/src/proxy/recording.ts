@@ -1,0 +1,13 @@
+import type { Recorder } from '../recorder/index.ts'
+
+export type { IntentDraft, OutcomeDraft, Recorded, RefusalDraft } from '../recorder/index.ts'
+
+/**
+ * What the proxy needs of the recorder: each call resolves when the record is durable, and each
+ * rejection means that it is not known to be. The recorder counts what it could not write and owes
+ * the ends that it could not; both follow when writing resumes.
+ */
+export type ExchangeRecorder = Pick<
+  Recorder,
+  'newExchange' | 'intent' | 'outcome' | 'refusal' | 'act'
+>

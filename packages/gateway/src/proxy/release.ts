@@ -1,0 +1,222 @@
+import type { Reason } from '@countersign/evidence'
+import { BodyMeter } from './body-meter.ts'
+import type { ProxyContext } from './context.ts'
+import { type Exchange, filled, type Step } from './exchange.ts'
+import { faultReason } from './forward.ts'
+import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
+import { endedBy, recordOutcome } from './outcome.ts'
+import type { Recorded } from './recording.ts'
+import { ownFields, passFields, receiptField } from './response-fields.ts'
+
+const NOTHING = new Uint8Array()
+
+/** Lets the response go, its end never before its outcome is durable. */
+export async function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
+  const held: Uint8Array[] = []
+  try {
+    const isWhole = mayHold(exchange, context) && (await hold(exchange, context, held))
+    if (isWhole) return await releaseWhole(exchange, context, held)
+  } catch (fault) {
+    return { stop: faultReason(exchange, context, fault) }
+  }
+  await releaseStream(exchange, context, held)
+  return 'answered'
+}
+
+/** Holding back a stream of events, or what cannot fit, would only delay it. */
+function mayHold(exchange: Exchange, { limits }: ProxyContext): boolean {
+  const { fields } = filled(exchange.response, 'response')
+  if (filled(exchange.route, 'route').release === 'stream' || isEventStream(fields)) return false
+  const length = Number(valuesOf(fields, 'content-length')[0] ?? 0)
+  return isBodyless(exchange) || !(length > limits.releaseBufferBytesMax)
+}
+
+/** Gathers the body; false when it turns out not to fit. */
+async function hold(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: Uint8Array[],
+): Promise<boolean> {
+  for (;;) {
+    const chunk = await readChunk(exchange, context)
+    if (chunk === undefined) return true
+    held.push(chunk)
+    if (exchange.received.bytes > context.limits.releaseBufferBytesMax) return false
+  }
+}
+
+async function readChunk(
+  exchange: Exchange,
+  { limits, clock }: ProxyContext,
+): Promise<Uint8Array | undefined> {
+  const { deadlines, received, marks } = exchange
+  deadlines.set('response', limits.responseIdleMs, 'upstream-timeout')
+  try {
+    const chunk = await filled(exchange.call, 'call').read()
+    if (chunk === undefined) marks.endMs = clock.ticksMs()
+    else received.add(chunk)
+    return chunk
+  } finally {
+    deadlines.meet('response')
+  }
+}
+
+async function releaseWhole(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: readonly Uint8Array[],
+): Promise<Step> {
+  const { inbound, outbound, deadlines, received } = exchange
+  const { status, fields } = filled(exchange.response, 'response')
+  const outcome = await recordOutcome(exchange, context, {
+    ended: 'released',
+    status,
+    source: 'upstream',
+    response: received.facts(),
+  })
+  if (outcome === undefined) return { stop: 'outcome-unrecorded' }
+  const length = wholeLength(exchange, received.bytes)
+  outbound.begin({
+    status,
+    fields: [...passFields(fields), ...length, ...ownFields(exchange, outcome)],
+    isLast: !inbound.isComplete() || context.isStopping(),
+  })
+  deadlines.set('release', context.limits.releaseIdleMs, 'client-aborted')
+  await outbound.end(joined(held), [])
+  return 'answered'
+}
+
+/** The length as counted; for an answer without a body, the one that the upstream claims. */
+function wholeLength(exchange: Exchange, bytes: number): HeaderFields {
+  if (!isBodyless(exchange)) return [['content-length', String(bytes)]]
+  const { status, fields } = filled(exchange.response, 'response')
+  const [claimed] = valuesOf(fields, 'content-length')
+  return status === 204 || claimed === undefined ? [] : [['content-length', claimed]]
+}
+
+/**
+ * Streams with one chunk held back, so that the last one leaves when the outcome is durable. Of
+ * events only the end of the message is held back: each event is due when it happens.
+ */
+async function releaseStream(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: Uint8Array[],
+): Promise<void> {
+  const released = new BodyMeter()
+  try {
+    beginStream(exchange, context)
+    const isEager = isEventStream(filled(exchange.response, 'response').fields)
+    let last = await releaseAllButLast(exchange, context, held, released)
+    for (;;) {
+      if (isEager) last = await writeOut(exchange, context, last, released)
+      const chunk = await readChunk(exchange, context)
+      if (chunk === undefined) break
+      await writeOut(exchange, context, last, released)
+      last = chunk
+    }
+    await endStream(exchange, context, last, released)
+  } catch (fault) {
+    await breakStream(exchange, context, faultReason(exchange, context, fault), released)
+  }
+}
+
+function beginStream(exchange: Exchange, context: ProxyContext): void {
+  const { status, fields } = filled(exchange.response, 'response')
+  const [length] = valuesOf(fields, 'content-length')
+  // Chunked framing has an end of its own to hold back, and takes trailers.
+  const isChunked =
+    length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
+  exchange.outbound.begin({
+    status,
+    fields: [
+      ...passFields(fields),
+      ...(isChunked ? [] : ([['content-length', length]] as const)),
+      ...(isChunked && filled(exchange.asked, 'asked').takesTrailers
+        ? ([['trailer', 'countersign-receipt']] as const)
+        : []),
+      ...ownFields(exchange, exchange.intent),
+    ],
+    isLast: !exchange.inbound.isComplete() || context.isStopping(),
+  })
+}
+
+async function releaseAllButLast(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: Uint8Array[],
+  released: BodyMeter,
+): Promise<Uint8Array> {
+  const last = held.pop() ?? NOTHING
+  for (const chunk of held) await writeOut(exchange, context, chunk, released)
+  return last
+}
+
+async function writeOut(
+  { outbound, deadlines }: Exchange,
+  { limits }: ProxyContext,
+  chunk: Uint8Array,
+  released: BodyMeter,
+): Promise<Uint8Array> {
+  if (chunk.length === 0) return NOTHING
+  released.add(chunk)
+  deadlines.set('release', limits.releaseIdleMs, 'client-aborted')
+  await outbound.write(chunk)
+  deadlines.meet('release')
+  return NOTHING
+}
+
+async function endStream(
+  exchange: Exchange,
+  context: ProxyContext,
+  last: Uint8Array,
+  released: BodyMeter,
+): Promise<void> {
+  released.add(last)
+  const outcome = await recordOutcome(exchange, context, {
+    ended: 'released',
+    status: filled(exchange.response, 'response').status,
+    source: 'upstream',
+    response: released.facts(),
+  })
+  if (outcome === undefined) return exchange.outbound.destroy()
+  exchange.deadlines.set('release', context.limits.releaseIdleMs, 'client-aborted')
+  await exchange.outbound.end(last, trailers(exchange, outcome))
+}
+
+/** The client has part of a response: it must not look whole, and the record says how far it came. */
+async function breakStream(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+  released: BodyMeter,
+): Promise<void> {
+  const ended = endedBy(reason) === 'released' ? 'upstream-aborted' : endedBy(reason)
+  await recordOutcome(exchange, context, {
+    ended,
+    status: filled(exchange.response, 'response').status,
+    source: 'upstream',
+    error: reason,
+    response: released.facts(),
+  })
+  exchange.outbound.destroy()
+}
+
+function trailers(exchange: Exchange, outcome: Recorded): HeaderFields {
+  return filled(exchange.asked, 'asked').takesTrailers ? [receiptField(outcome)] : []
+}
+
+function isBodyless(exchange: Exchange): boolean {
+  const { status } = filled(exchange.response, 'response')
+  return filled(exchange.asked, 'asked').method === 'HEAD' || status === 204 || status === 304
+}
+
+function isEventStream(fields: HeaderFields): boolean {
+  const [type] = listMembers(valuesOf(fields, 'content-type'))
+  return type?.split(';')[0]?.trim() === 'text/event-stream'
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only, second] = chunks
+  return second === undefined ? (only ?? NOTHING) : Buffer.concat(chunks)
+}

@@ -1,0 +1,68 @@
+import { type Exchange, filled } from './exchange.ts'
+import { endToEnd, type HeaderFields } from './header-fields.ts'
+
+/** Fields that only the gateway may say: a caller's are taken out, whoever the caller is. */
+const OURS = new Set([
+  'host',
+  'content-length',
+  'expect',
+  'authorization',
+  'forwarded',
+  'via',
+  'x-request-id',
+  'traceparent',
+  'proxy',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-host',
+  'x-original-url',
+  'x-original-uri',
+  'x-original-method',
+  'x-original-host',
+  'x-rewrite-url',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-remote-user',
+  'remote-user',
+  'x-user',
+  'x-user-id',
+  'x-groups',
+  'x-roles',
+])
+const OUR_PREFIXES = ['x-forwarded-', 'x-auth-', 'x-countersign-', 'countersign-', 'x-envoy-']
+
+/** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
+export function requestFields(exchange: Exchange): HeaderFields {
+  const { inbound, id } = exchange
+  const asked = filled(exchange.asked, 'asked')
+  const principal = filled(exchange.principal, 'principal')
+  const { bodyBytes } = asked
+  const hasLength = bodyBytes !== undefined && (bodyBytes > 0 || needsLength(asked.method))
+  return [
+    ['host', filled(exchange.upstream, 'upstream').authority],
+    ...endToEnd(inbound.fields).filter(([name]) => !isOurs(name)),
+    // undici frames the body itself: by this length, else in chunks.
+    ...(hasLength ? ([['content-length', String(bodyBytes)]] as const) : []),
+    ['x-request-id', id],
+    ['traceparent', asked.traceparent],
+    ['x-forwarded-for', inbound.peer.address],
+    ['x-forwarded-proto', inbound.peer.scheme],
+    ['x-forwarded-host', asked.authority],
+    ['countersign-principal', encodeURIComponent(principal.id)],
+    ['countersign-principal-kind', principal.kind],
+  ]
+}
+
+function isOurs(name: string): boolean {
+  const lowerCaseName = name.toLowerCase()
+  return OURS.has(lowerCaseName) || OUR_PREFIXES.some((prefix) => lowerCaseName.startsWith(prefix))
+}
+
+/** Methods for which no length and no body are not the same (RFC 9110, section 8.6). */
+function needsLength(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH'
+}

@@ -1,0 +1,26 @@
+import { formatReceipt } from '@countersign/evidence'
+import type { Exchange } from './exchange.ts'
+import { endToEnd, type HeaderFields } from './header-fields.ts'
+import type { Recorded } from './recording.ts'
+
+/** Fields of an upstream's response that are ours to say. */
+const OURS = new Set(['content-length', 'x-request-id', 'countersign-receipt'])
+
+/** The upstream's fields, without those of its connection and without what only we may say. */
+export function passFields(fields: HeaderFields): HeaderFields {
+  return endToEnd(fields).filter(([name]) => !OURS.has(name.toLowerCase()))
+}
+
+/** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
+export function ownFields({ id }: Exchange, recorded: Recorded | undefined): HeaderFields {
+  if (recorded === undefined) return [['x-request-id', id]]
+  return [
+    ['x-request-id', id],
+    receiptField(recorded),
+    ['cache-control', 'private="Countersign-Receipt"'],
+  ]
+}
+
+export function receiptField({ receipt }: Recorded): readonly [string, string] {
+  return ['countersign-receipt', formatReceipt(receipt)]
+}

@@ -1,0 +1,110 @@
+import { REASONS, type Reason } from '@countersign/evidence'
+import type { ProxyContext } from './context.ts'
+import { draftRefusal } from './drafts.ts'
+import type { Exchange } from './exchange.ts'
+import { endedBy, recordOutcome } from './outcome.ts'
+import { problem } from './problem.ts'
+import type { Recorded } from './recording.ts'
+import { STAGES } from './stages.ts'
+
+/** Serves one exchange, from its first stage to its end. Never rejects. */
+export async function serve(exchange: Exchange, context: ProxyContext): Promise<void> {
+  const { cut, deadlines, outbound } = exchange
+  // A client that is gone, or takes nothing of an answer, is let go.
+  cut.onMade(() => {
+    if (cut.reason === 'client-aborted' || exchange.isConcluded) outbound.destroy()
+  })
+  deadlines.set('exchange', context.limits.exchangeMs, 'exchange-timeout')
+  try {
+    await runStages(exchange, context)
+  } catch (cause) {
+    // A bug of ours: nothing more is claimed or sent. An open intent gets its end all the same.
+    context.report({ event: 'internal-error', exchange: exchange.id, cause })
+    if (exchange.intent !== undefined && !exchange.isConcluded) {
+      await recordOutcome(exchange, context, { ended: 'interrupted', error: 'internal-error' })
+    }
+    outbound.destroy()
+  } finally {
+    deadlines.clear()
+    cut.close()
+  }
+}
+
+async function runStages(exchange: Exchange, context: ProxyContext): Promise<void> {
+  for (const stage of STAGES) {
+    const step = await stage(exchange, context)
+    if (step === 'answered') return
+    if (step !== 'next') return refuse(exchange, context, step.stop)
+  }
+}
+
+/** Ends an exchange with an answer of the gateway's own, written down before it is sent. */
+export async function refuse(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+): Promise<void> {
+  if (reason === 'outcome-unrecorded') return answer(exchange, context, reason, undefined)
+  if (exchange.intent !== undefined) return concludeForwarded(exchange, context, reason)
+  if (reason === 'ledger-unavailable') return answerUnrecorded(exchange, context)
+  let refusal: Recorded | undefined
+  try {
+    refusal = await context.refusals.record(reason, () => draftRefusal(exchange, context, reason))
+  } catch (cause) {
+    context.report({ event: 'ledger-unavailable', exchange: exchange.id, cause })
+    return answerUnrecorded(exchange, context)
+  }
+  await answer(exchange, context, reason, refusal)
+}
+
+/** The one answer that has no record: the recorder counts it, and the count follows. */
+async function answerUnrecorded(exchange: Exchange, context: ProxyContext): Promise<void> {
+  await answer(exchange, context, 'ledger-unavailable', undefined)
+}
+
+async function concludeForwarded(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+): Promise<void> {
+  const outcome = await recordOutcome(exchange, context, {
+    ended: endedBy(reason),
+    status: REASONS[reason].status,
+    source: 'gateway',
+    error: reason,
+  })
+  if (reason === 'client-aborted') return exchange.outbound.destroy()
+  await answer(exchange, context, outcome === undefined ? 'outcome-unrecorded' : reason, outcome)
+}
+
+async function answer(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+  recorded: Recorded | undefined,
+): Promise<void> {
+  exchange.isConcluded = true
+  const { head, body } = problem(exchange, reason, recorded)
+  const isLast = CLOSING.has(reason) || !exchange.inbound.isComplete() || context.isStopping()
+  exchange.outbound.begin({ ...head, isLast })
+  exchange.deadlines.set('release', context.limits.releaseIdleMs, 'client-aborted')
+  await exchange.outbound.end(body, [])
+}
+
+/** After these it is not certain where the next request would begin, or whether to want one. */
+const CLOSING: ReadonlySet<Reason> = new Set([
+  'malformed-request',
+  'malformed-framing',
+  'malformed-host',
+  'malformed-target',
+  'ambiguous-header',
+  'coding-refused',
+  'version-refused',
+  'upgrade-refused',
+  'head-too-large',
+  'uri-too-long',
+  'body-too-large',
+  'body-timeout',
+  'request-timeout',
+  'shutting-down',
+])

@@ -1,0 +1,28 @@
+import { accept } from './accept.ts'
+import type { ProxyContext } from './context.ts'
+import { decide } from './decide.ts'
+import type { Exchange, Step } from './exchange.ts'
+import { forward } from './forward.ts'
+import { identify } from './identify.ts'
+import { inspect } from './inspect.ts'
+import { limit } from './limit.ts'
+import { answerOwn } from './own.ts'
+import { record } from './record.ts'
+import { release } from './release.ts'
+import { route } from './route.ts'
+
+type Stage = (exchange: Exchange, context: ProxyContext) => Step | Promise<Step>
+
+/** The life of a request. Up to `record` a stop is a refusal; from there on it is an outcome. */
+export const STAGES: readonly Stage[] = [
+  accept,
+  answerOwn,
+  route,
+  identify,
+  limit,
+  inspect,
+  decide,
+  record,
+  forward,
+  release,
+]
