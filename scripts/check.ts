@@ -7,6 +7,7 @@ export const CHECK: readonly Step[] = [
   { name: 'format, lint', command: 'biome check --error-on-warnings' },
   { name: 'promises', command: 'oxlint --type-aware --deny-warnings' },
   { name: 'dead exports', command: 'knip' },
+  { name: 'generated', command: 'node scripts/generate.ts --check' },
   { name: 'unit', command: 'node scripts/test.ts unit' },
   { name: 'simulation', command: 'node test/sim/run.ts --runs 500' },
 ]
