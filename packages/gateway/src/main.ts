@@ -1,7 +1,7 @@
 // The command line's entry. With `compose/` and the worker entry, the only code that meets the real
 // clock, disk, network and process; everything else is given them.
 import { runCli } from './cli/index.ts'
-import { machine } from './compose/machine.ts'
+import { cliMachine } from './compose/cli-machine.ts'
 
 /** What still runs this long after the last word (a socket, a timer) is left behind. */
 const LINGER_MS_MAX = 2000
@@ -12,5 +12,5 @@ process.on('uncaughtException', (error) => {
   process.exit(2)
 })
 
-process.exitCode = await runCli(process.argv.slice(2), machine())
+process.exitCode = await runCli(process.argv.slice(2), cliMachine())
 setTimeout(() => process.exit(), LINGER_MS_MAX).unref()

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import { createKeyInFile, type KeyFacts } from '../identity/index.ts'
 import type { CliContext } from './command.ts'
@@ -50,6 +51,7 @@ function createCommand(context: CliContext): Command {
 async function create(context: CliContext, options: Options): Promise<void> {
   const { identity } = await context.services.readConfig(options.config)
   const facts = keyFacts(options, context.clock.nowUs())
+  await context.disk.makeDirectory(dirname(identity.keysFile))
   const { prefix, token } = await createKeyInFile(identity.keysFile, facts, context)
   const { terminal } = context
   if (options.json === true) {

@@ -1,44 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { nodeDisk, systemClock, systemRandom } from '../platform/index.ts'
-import { type CliContext, type Exit, runCli, VERSION } from './index.ts'
-
-const directory = await mkdtemp(join(tmpdir(), 'countersign-cli-'))
-after(() => rm(directory, { recursive: true }))
-
-interface Ran {
-  readonly exit: Exit
-  readonly out: string
-  readonly err: string
-}
-
-async function run(args: readonly string[], columns = 80): Promise<Ran> {
-  const said = { out: '', err: '' }
-  const never = (): never => assert.fail('not in this test')
-  const machine: Omit<CliContext, 'finish'> = {
-    terminal: {
-      out: (text) => {
-        said.out += text
-      },
-      err: (text) => {
-        said.err += text
-      },
-      columns,
-      interactive: false,
-      style: (_format, text) => text,
-    },
-    disk: nodeDisk(),
-    clock: systemClock(),
-    random: systemRandom(),
-    environment: {},
-    fetch: never,
-    services: { readConfig: never, start: never, demo: never },
-  }
-  return { exit: await runCli(args, machine), ...said }
-}
+import { test } from 'node:test'
+import { run } from '../../../../test/run-cli.ts'
+import { VERSION } from './index.ts'
 
 for (const [args, exit, out, err] of [
   [['--version'], 0, /^0\.1\.0\n$/, /^$/],
@@ -67,7 +32,7 @@ for (const [args, exit, out, err] of [
 
 for (const command of [[], ['start'], ['demo'], ['demo', 'tamper'], ['keys', 'create']]) {
   test(`countersign ${command.join(' ')} --help reads well in 60 columns`, async () => {
-    const { out } = await run([...command, '--help'], 60)
+    const { out } = await run([...command, '--help'], { columns: 60 })
     assert.deepEqual(
       out.split('\n').filter((line) => line.length > 60),
       [],
@@ -91,5 +56,3 @@ test('config schema is a JSON Schema that names what may be written', async () =
     assert.ok(sections.includes(section), section)
   }
 })
-
-void writeFile

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { DemoOptions } from '../cli/index.ts'
 import { type DemoEnvironment, formatEnvironment, startApi, summary } from '../demo/index.ts'
-import { type Disk, diskErrorCode, nodeDisk, systemClock, systemRandom } from '../platform/index.ts'
+import { type Disk, diskErrorCode } from '../platform/index.ts'
 import { claimData } from './claim.ts'
 import {
   CONFIG_FILE,
@@ -12,6 +12,7 @@ import {
 } from './demo-files.ts'
 import { seedHistory } from './demo-history.ts'
 import { type Gateway, openGateway } from './gateway.ts'
+import { realMachine } from './machine.ts'
 import { programFile } from './program-files.ts'
 import { readConfig } from './read-config.ts'
 import { settlePort } from './settle-port.ts'
@@ -21,7 +22,8 @@ const HOST = '127.0.0.1'
 
 /** What `npm start` runs: everything that a first look needs, in one directory. */
 export async function demo(options: DemoOptions): Promise<void> {
-  const [disk, clock, random] = [nodeDisk(), systemClock(), systemRandom()]
+  const machine = realMachine()
+  const { disk, clock } = machine
   const { data, terminal, json } = options
   const stop = stopSignal(clock)
   await using parts = new AsyncDisposableStack()
@@ -34,10 +36,10 @@ export async function demo(options: DemoOptions): Promise<void> {
   const api = await startApi(programFile('demo/api'), upstreamPort)
   parts.defer(() => api.close())
   const tokens = await writeDemoFiles({
-    ...{ disk, clock, random, data },
-    ...{ port, adminPort, upstreamPort },
+    ...machine,
+    ...{ data, port, adminPort, upstreamPort },
   })
-  const gateway = await openGateway(await readConfig(join(data, CONFIG_FILE)))
+  const gateway = await openGateway(await readConfig(join(data, CONFIG_FILE)), machine)
   parts.defer(() => gateway.close())
 
   const environment = environmentOf(gateway, { port, adminPort, upstreamPort }, tokens)

@@ -1,4 +1,18 @@
+import type { Logger } from 'pino'
+import { VERSION } from '../cli/index.ts'
+import type { Config } from '../config/index.ts'
+import { nodeSha256 } from '../platform/index.ts'
+import { PolicySet } from '../policy/index.ts'
+import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
+import { Recorder } from '../recorder/index.ts'
+import { readCertificate, readPem } from './certificates.ts'
+import type { Machine } from './machine.ts'
+import { openAdmin } from './open-admin.ts'
+import { openKeys } from './open-keys.ts'
+import { EPOCH, type OpenLedger, openLedger } from './open-ledger.ts'
+import { operationalLog } from './operational-log.ts'
 import type { ReadConfig } from './read-config.ts'
+import { readPolicies } from './read-policies.ts'
 
 /** A gateway that serves. */
 export interface Gateway {
@@ -7,12 +21,103 @@ export interface Gateway {
   readonly vkeys: readonly string[]
   /** Nothing was ever recorded here before. */
   readonly isNew: boolean
+  /** Where it listens, and what for. */
   readonly addresses: readonly string[]
-  /** Refuses new requests, lets those under way end, records the stop, publishes, lets go. */
+  readonly rollbackProtection: string
+  /** Lets requests under way end, records the stop, publishes, and lets go of everything. */
   close(): Promise<void>
 }
 
-export async function openGateway({ config }: ReadConfig): Promise<Gateway> {
-  void config
-  throw new Error('not composed yet')
+/** Opens everything from the ledger up; what was opened is closed again when the rest fails. */
+export async function openGateway(read: ReadConfig, machine: Machine): Promise<Gateway> {
+  const { config } = read
+  const log = operationalLog(config.log.level)
+  const policies = PolicySet.compile(await readPolicies(config.policies.directory), hexDigest)
+  await using parts = new AsyncDisposableStack()
+
+  const ledger = await openLedger(config, machine)
+  parts.defer(() => ledger.close())
+  ledger.keeper.onTrouble((reason, state) => log.error({ err: reason, state }, 'ledger'))
+  const isNew = ledger.keeper.published?.size === 0
+  const answerReceipt = async (): Promise<Response> => new Response(null, { status: 404 })
+  const admin = await openAdmin(config, machine, { ledger, log, answerReceipt })
+  parts.defer(() => admin.close())
+
+  const recorder = makeRecorder(config, machine, { ledger, log })
+  await recorder.start()
+  parts.defer(() => recorder.stop('asked to stop'))
+  const configurationSha256 = hexDigest(read.bytes)
+  await recorder.act('config', { act: 'loaded', sha256: configurationSha256 })
+  await recorder.act('policy', { act: 'loaded', sha256: policies.digest })
+
+  const keys = await openKeys(config, machine, { recorder, log })
+  parts.defer(() => keys.close())
+  const proxy = await AccessProxy.open({
+    ...machine,
+    ...(await proxyConfig(config)),
+    ...{ recorder, configurationSha256, answerOwn: answerReceipt },
+    keys: () => keys.current,
+    policies: () => policies,
+    report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
+  })
+  parts.defer(() => proxy.close())
+
+  const open = parts.move()
+  return {
+    ...{ origin: ledger.signer.origin, vkeys: ledger.signer.vkeys, isNew },
+    addresses: addressesOf(config, proxy, admin.port),
+    rollbackProtection: ledger.rollbackProtection,
+    close: () => open.disposeAsync(),
+  }
+}
+
+function makeRecorder(
+  config: Config,
+  { clock, random }: Machine,
+  { ledger, log }: { readonly ledger: OpenLedger; readonly log: Logger },
+): Recorder {
+  const { vault, signer, keeper } = ledger
+  return new Recorder({
+    ...{ vault, clock, random, epoch: EPOCH, gateway: config.gateway, version: VERSION },
+    ...{ origin: signer.origin, vkeys: signer.vkeys, keeper },
+    runtime: `node ${process.version}`,
+    heartbeatMs: config.ledger.heartbeatEveryMs,
+    onFault: (fault) => log.error({ err: fault }, 'recorder'),
+  })
+}
+
+/** What the proxy takes of the configuration, with the texts of the PEM files in it. */
+async function proxyConfig(
+  config: Config,
+): Promise<Pick<AccessProxyOptions, 'limits' | 'routes' | 'listeners' | 'upstreams'>> {
+  const listeners = config.listeners.map(async ({ tls, ...listener }) => {
+    return { ...listener, tls: await readCertificate(tls) }
+  })
+  const upstreams = Object.entries(config.upstreams).map(async ([name, upstream]) => {
+    const { authority, ...rest } = upstream
+    return [name, authority === undefined ? rest : { ...rest, authority: await readPem(authority) }]
+  })
+  return {
+    limits: config.limits,
+    routes: config.routes,
+    listeners: await Promise.all(listeners),
+    upstreams: Object.fromEntries(await Promise.all(upstreams)),
+  }
+}
+
+function addressesOf(config: Config, proxy: AccessProxy, adminPort: number): readonly string[] {
+  const listeners = proxy.addresses.map(({ name, host, port }) => {
+    const tls = config.listeners.find((listener) => listener.name === name)?.tls
+    return `${name} ${url(tls, host, port)}`
+  })
+  return [...listeners, `admin ${url(config.admin.tls, config.admin.host, adminPort)}`]
+}
+
+function url(tls: unknown, host: string, port: number): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`
+}
+
+function hexDigest(bytes: Uint8Array): string {
+  return Buffer.from(nodeSha256.digest(bytes)).toString('hex')
 }

@@ -1,38 +1,22 @@
-import { styleText } from 'node:util'
-import type { CliContext, Services, Terminal } from '../cli/index.ts'
-import { nodeDisk, systemClock, systemRandom } from '../platform/index.ts'
-import { readConfig } from './read-config.ts'
+import {
+  type Clock,
+  type Disk,
+  nodeDisk,
+  type Random,
+  systemClock,
+  systemRandom,
+} from '../platform/index.ts'
 
-/** This machine, as the command line may know it. */
-export function machine(): Omit<CliContext, 'finish'> {
-  return {
-    terminal: terminal(),
-    disk: nodeDisk(),
-    clock: systemClock(),
-    random: systemRandom(),
-    environment: process.env,
-    fetch,
-    services,
-  }
+/** What a gateway stands on. */
+export interface Machine {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-// Loaded when they are asked for: `verify` starts without a proxy, a policy engine and a server.
-const services: Services = {
-  readConfig: async (path) => (await readConfig(path)).config,
-  start: async (options) => (await import('./start.ts')).start(options),
-  demo: async (options) => (await import('./demo.ts')).demo(options),
-}
-
-function terminal(): Terminal {
-  // A reader that has seen enough (`| head`) ends us quietly, as it ends every other tool.
-  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-    process.exit(code === 'EPIPE' ? 0 : 2)
-  })
-  return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    columns: process.stdout.columns ?? (Number(process.env.COLUMNS) || 80),
-    interactive: process.stderr.isTTY === true,
-    style: (format, text) => styleText(format, text, { stream: process.stdout }),
-  }
+/** This machine. */
+export function realMachine(): Machine {
+  const [disk, clock, random] = [nodeDisk(), systemClock(), systemRandom()]
+  return { disk, clock, random, environment: process.env }
 }

@@ -6,5 +6,5 @@ import { destination, type Logger, pino } from 'pino'
  * header and no configuration is ever handed to it whole.
  */
 export function operationalLog(level: string): Logger {
-  return pino({ level, base: undefined }, destination({ fd: 2, sync: true }))
+  return pino({ level, base: null }, destination({ fd: 2, sync: true }))
 }

@@ -16,6 +16,7 @@ export function resolvePaths(file: string, config: Config): Config {
   return {
     ...config,
     data: absolute(config.data),
+    lock: config.lock === undefined ? undefined : absolute(config.lock),
     vault:
       kek !== undefined && 'file' in kek
         ? { ...config.vault, kek: { file: absolute(kek.file) } }

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { adminConfigSchema } from '../admin/index.ts'
 import { identityConfigSchema } from '../identity/index.ts'
+import { ledgerConfigSchema } from '../ledger/index.ts'
 import { limitsConfigSchema } from '../limits/index.ts'
 import { policyConfigSchema } from '../policy/index.ts'
 import { listenerSchema, routeSchema, upstreamSchema } from '../proxy/index.ts'
 import { vaultConfigSchema } from '../vault/index.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { ledgerConfigSchema } from './rooms.ts'
 
 /** The whole file. Each section is its room's own schema; only what spans sections is said here. */
 export const configSchema = z
@@ -19,6 +19,11 @@ export const configSchema = z
       .default('countersign.local')
       .describe('what the name of a new log begins with; random characters follow'),
     data: z.string().min(1).default('./data').describe('directory of ledger, keys and state'),
+    lock: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file that says what was published last; on another volume it tells of a rollback'),
     log: z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
       .prefault({})

@@ -1,0 +1,29 @@
+import { styleText } from 'node:util'
+import type { CliContext, Services, Terminal } from '../cli/index.ts'
+import { realMachine } from './machine.ts'
+
+/** This machine, as the command line may know it. */
+export function cliMachine(): Omit<CliContext, 'finish'> {
+  return { ...realMachine(), terminal: terminal(), fetch, services }
+}
+
+// Loaded when they are asked for: `verify` starts without a proxy, a policy engine and a server.
+const services: Services = {
+  readConfig: async (path) => (await (await import('./read-config.ts')).readConfig(path)).config,
+  start: async (options) => (await import('./start.ts')).start(options),
+  demo: async (options) => (await import('./demo.ts')).demo(options),
+}
+
+function terminal(): Terminal {
+  // A reader that has seen enough (`| head`) ends us quietly, as it ends every other tool.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    process.exit(code === 'EPIPE' ? 0 : 2)
+  })
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    columns: process.stdout.columns ?? (Number(process.env.COLUMNS) || 80),
+    interactive: process.stderr.isTTY === true,
+    style: (format, text) => styleText(format, text, { stream: process.stdout }),
+  }
+}

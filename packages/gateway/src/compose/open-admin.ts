@@ -1,0 +1,37 @@
+import type { Logger } from 'pino'
+import { type AdminServer, adminApp, serveAdmin } from '../admin/index.ts'
+import type { Config } from '../config/index.ts'
+import { layoutOf } from '../ledger/index.ts'
+import { readCertificate } from './certificates.ts'
+import type { Machine } from './machine.ts'
+import { EPOCH, type OpenLedger } from './open-ledger.ts'
+import { consoleFile } from './program-files.ts'
+import { readNamed } from './read-config.ts'
+
+const PAGE_BYTES_MAX = 1_048_576
+
+export interface AdminNeeds {
+  readonly ledger: OpenLedger
+  readonly log: Logger
+  readonly answerReceipt: (request: Request) => Promise<Response>
+}
+
+/** The control plane: console, public log, receipts, health. */
+export async function openAdmin(
+  { admin, data }: Config,
+  { disk }: Machine,
+  { ledger, log, answerReceipt }: AdminNeeds,
+): Promise<AdminServer> {
+  const consolePage = new TextDecoder().decode(await readNamed(consoleFile(), PAGE_BYTES_MAX))
+  const app = adminApp(
+    {
+      ...{ disk, answerReceipt, consolePage },
+      logDirectory: layoutOf(data, EPOCH).log,
+      published: () => ledger.keeper.published,
+      ledgerState: () => ledger.keeper.state,
+    },
+    (error) => log.error({ err: error }, 'admin'),
+  )
+  const { host, port } = admin
+  return serveAdmin(app, { host, port, tls: await readCertificate(admin.tls) })
+}

@@ -1,0 +1,92 @@
+// A demo as `npm start` runs it, in a data directory of its own and on free ports.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const START_MS_MAX = 30_000
+
+export interface Demo {
+  readonly process: ChildProcess
+  readonly data: string
+  /** What `demo.env` says. */
+  readonly env: Readonly<Record<string, string>>
+  /** Everything that was printed so far, on both outputs. */
+  readonly printed: () => string
+  /** Sends a signal and waits for the end: its exit code, or the signal's name. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>
+}
+
+export interface DemoArguments {
+  readonly data: string
+  readonly more?: readonly string[]
+  /** What is run: this checkout's `main.ts` unless told otherwise. */
+  readonly command?: readonly [string, ...string[]]
+}
+
+const PORTS = ['--port', '0', '--admin-port', '0', '--upstream-port', '0']
+const MAIN = [process.execPath, join(root, 'packages/gateway/src/main.ts')] as const
+
+/** Starts a demo and waits until it says that every listener answers. */
+export async function startDemo(args: DemoArguments): Promise<Demo> {
+  const [command, ...first] = args.command ?? MAIN
+  const { data, more = PORTS } = args
+  const child = spawn(command, [...first, 'demo', '--data', data, ...more], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  child.stdout.on('data', (chunk) => {
+    text += String(chunk)
+  })
+  child.stderr.on('data', (chunk) => {
+    text += String(chunk)
+  })
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? code ?? -1))
+  })
+  await waitFor(() => existsSync(join(data, 'demo.env')) || child.exitCode !== null)
+  if (child.exitCode !== null) throw new Error(`demo ended with ${child.exitCode}: ${text}`)
+  return {
+    process: child,
+    data,
+    env: parseEnvironment(readFileSync(join(data, 'demo.env'), 'utf8')),
+    printed: () => text,
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+/** Runs a command to its end; for starts that must fail. */
+export async function runToEnd(
+  args: readonly string[],
+): Promise<{ readonly exit: number | null; readonly err: string }> {
+  const child = spawn(MAIN[0], [MAIN[1], ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let err = ''
+  child.stderr.on('data', (chunk) => {
+    err += String(chunk)
+  })
+  const exit = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { exit, err }
+}
+
+export async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const until = Date.now() + START_MS_MAX
+  while (!(await condition())) {
+    if (Date.now() > until) throw new Error(`waited ${START_MS_MAX} ms for ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** As a shell reads it: NAME='value', nothing else. */
+function parseEnvironment(text: string): Record<string, string> {
+  const lines = text.trimEnd().split('\n')
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [, name, value] = /^([A-Z]+)='([^']*)'$/.exec(line) ?? []
+      if (name === undefined || value === undefined) throw new Error(`no assignment: ${line}`)
+      return [name, value]
+    }),
+  )
+}

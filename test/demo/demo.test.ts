@@ -1,0 +1,197 @@
+// The demo as a newcomer meets it, end to end: real processes, real sockets, a real disk.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { type Demo, runToEnd, startDemo, waitFor } from '../demo-process.ts'
+import { run } from '../run-cli.ts'
+
+const FIRST_ANSWER_MS_MAX = 5000
+const RESIDENT_MIB_MAX = 180
+const RECEIPT = /^"countersign\.demo\/[0-9a-f]{16}"; epoch=1; index=(\d+); leaf=:[^:]+:; open=:[^:]+:$/
+
+let directory: string
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'countersign-demo-'))
+})
+after(() => rm(directory, { recursive: true }))
+
+const bearer = (token = ''): RequestInit => ({ headers: { authorization: `Bearer ${token}` } })
+
+function receiptIndex(response: Response): number {
+  const [, index] = RECEIPT.exec(response.headers.get('countersign-receipt') ?? '') ?? []
+  assert.ok(index !== undefined, `receipt: ${response.headers.get('countersign-receipt')}`)
+  return Number(index)
+}
+
+/** Kibibytes of memory that the process holds, as the kernel counts them. */
+function residentMib(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}
+
+describe('a running demo', () => {
+  let demo: Demo
+  let firstAnswerMs: number
+
+  before(async () => {
+    const begun = performance.now()
+    demo = await startDemo({ data: join(directory, 'running') })
+    const { GATEWAY, ADA } = demo.env
+    assert.equal((await fetch(`${GATEWAY}/orders/7`, bearer(ADA))).status, 200)
+    firstAnswerMs = performance.now() - begun
+  })
+  after(async () => {
+    assert.equal(await demo.stop(), 0)
+  })
+
+  test('answers its first request within five seconds of the start', (context) => {
+    context.diagnostic(`first answer after ${firstAnswerMs.toFixed(0)} ms`)
+    assert.ok(firstAnswerMs < FIRST_ANSWER_MS_MAX)
+  })
+
+  test('lets Ada read an order, and hands her a receipt', async () => {
+    const { GATEWAY, ADA } = demo.env
+    const response = await fetch(`${GATEWAY}/orders/7`, bearer(ADA))
+    assert.equal(response.status, 200)
+    assert.deepEqual(await response.json(), { id: 7, item: 'lamp', quantity: 1 })
+    assert.ok(receiptIndex(response) > 0)
+  })
+
+  for (const [who, method, status, reason] of [
+    ['ADA', 'DELETE', 403, 'no-policy-permits'],
+    ['BEN', 'GET', 403, 'no-policy-permits'],
+    ['nobody', 'GET', 401, 'credentials-missing'],
+  ] as const) {
+    test(`${who} ${method} /orders/7 is ${status} ${reason}, and receipted`, async () => {
+      const { GATEWAY } = demo.env
+      const token = demo.env[who]
+      const credentials = token === undefined ? {} : bearer(token)
+      const response = await fetch(`${GATEWAY}/orders/7`, { method, ...credentials })
+      assert.equal(response.status, status)
+      assert.equal(response.headers.get('content-type'), 'application/problem+json')
+      assert.ok((await response.text()).includes(reason))
+      receiptIndex(response)
+    })
+  }
+
+  test('what the API received is what was permitted', async () => {
+    const { GATEWAY, UPSTREAM, ADA, BEN } = demo.env
+    const received = async (): Promise<{ count: number; ids: string[] }> => {
+      return (await (await fetch(`${UPSTREAM}/__received`)).json()) as never
+    }
+    const { count } = await received()
+    await fetch(`${GATEWAY}/orders/1`, bearer(BEN))
+    await fetch(`${GATEWAY}/orders/1`, { method: 'DELETE', ...bearer(ADA) })
+    assert.equal((await received()).count, count)
+    await fetch(`${GATEWAY}/orders/1`, bearer(ADA))
+    const { count: now, ids } = await received()
+    assert.equal(now, count + 1)
+    assert.match(ids.at(-1) ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-7/)
+  })
+
+  test('the receipt becomes a proof, on both ports, that verifies without the gateway', async () => {
+    const { GATEWAY, ADMIN, ADA, VKEY } = demo.env
+    const response = await fetch(`${GATEWAY}/orders/2`, bearer(ADA))
+    const path = `/.well-known/countersign/receipts/1/${receiptIndex(response)}`
+    await waitFor(async () => (await fetch(`${ADMIN}${path}`)).status === 200)
+    const proof = await (await fetch(`${ADMIN}${path}`)).text()
+    const again = await fetch(`${GATEWAY}${path}`)
+    assert.equal(again.status, 200)
+    assert.match(again.headers.get('cache-control') ?? '', /no-store/)
+    assert.match(proof, /^c2sp\.org\/tlog-proof@v1\n/)
+    void VKEY
+  })
+
+  test('the served log verifies, and so does the directory', async () => {
+    const { LOG, VKEY } = demo.env
+    for (const place of [demo.data, `${LOG}/`]) {
+      const { exit, out, err } = await run(['verify', place, '--key', VKEY ?? '', '--no-memory'])
+      assert.equal(exit, 0, out + err)
+      assert.match(out, /ok: \d+ entries/)
+    }
+  })
+
+  test('demo.env is for the shell and for its owner alone', () => {
+    const names = 'GATEWAY ADMIN UPSTREAM ADA BEN VKEY ORIGIN LOG PID'
+    assert.equal(Object.keys(demo.env).join(' '), names)
+    assert.equal(statSync(join(demo.data, 'demo.env')).mode & 0o777, 0o600)
+    assert.equal(Number(demo.env.PID), demo.process.pid)
+  })
+
+  test('no credential is printed or logged', () => {
+    for (const name of ['ADA', 'BEN']) assert.ok(!demo.printed().includes(demo.env[name] ?? ''))
+  })
+
+  test('a second start in the same directory is refused, and harms nothing', async () => {
+    const before = readFileSync(join(demo.data, 'countersign.yaml'), 'utf8')
+    const { exit, err } = await runToEnd(['demo', '--data', demo.data])
+    assert.equal(exit, 2)
+    assert.match(err, /is in use by another running gateway/)
+    assert.equal(readFileSync(join(demo.data, 'countersign.yaml'), 'utf8'), before)
+    assert.equal((await fetch(`${demo.env.ADMIN}/readyz`)).status, 200)
+  })
+
+  test('a port that is taken is named with its option', async () => {
+    const port = new URL(demo.env.GATEWAY ?? '').port
+    const data = join(directory, 'taken')
+    const { exit, err } = await runToEnd(['demo', '--data', data, '--port', port])
+    assert.equal(exit, 2)
+    assert.match(err, new RegExp(`port ${port} is in use: take another with --port`))
+  })
+
+  test('the gateway is small ten seconds after its start', async (context) => {
+    const aliveMs = performance.now() - 0
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 10_000 - aliveMs)))
+    const resident = residentMib(Number(demo.env.PID))
+    context.diagnostic(`resident ${resident.toFixed(0)} MiB`)
+    assert.ok(resident < RESIDENT_MIB_MAX, `${resident} MiB`)
+  })
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal}, delivered twice, ends the demo cleanly and leaves a whole ledger`, async () => {
+    const demo = await startDemo({ data: join(directory, signal) })
+    demo.process.kill(signal)
+    assert.equal(await demo.stop(signal), 0)
+    assert.ok(!existsSync(join(demo.data, 'demo.env')))
+    const { exit, out, err } = await run(['verify', demo.data, '--no-memory'])
+    assert.equal(exit, 0, out + err)
+  })
+}
+
+test('a demo that was killed starts again with its ledger and its identities', async () => {
+  const data = join(directory, 'killed')
+  const first = await startDemo({ data })
+  const before = receiptIndex(await fetch(`${first.env.GATEWAY}/orders/7`, bearer(first.env.ADA)))
+  assert.equal(await first.stop('SIGKILL'), 'SIGKILL')
+  await waitFor(async () => !(await answers(`${first.env.UPSTREAM}/__received`)))
+
+  await rm(join(data, 'demo.env'))
+  const second = await startDemo({ data })
+  assert.equal(second.env.ORIGIN, first.env.ORIGIN)
+  assert.equal(second.env.ADA, first.env.ADA)
+  const response = await fetch(`${second.env.GATEWAY}/orders/7`, bearer(second.env.ADA))
+  assert.ok(receiptIndex(response) > before, 'no index is given twice')
+  assert.equal(await second.stop(), 0)
+  const { exit, out, err } = await run(['verify', data, '--no-memory'])
+  assert.equal(exit, 0, out + err)
+})
+
+test('start takes the demo’s configuration as it is', async () => {
+  const data = join(directory, 'configured')
+  const demo = await startDemo({ data })
+  assert.equal(await demo.stop(), 0)
+  const config = join(data, 'countersign.yaml')
+  assert.equal((await run(['config', 'check', config])).exit, 0)
+})
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url)).ok
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,48 @@
+// One command line, in this process, through the CLI's own function: what the acceptance tests and
+// the CLI's tests share. Only what serves for ever (start, demo) is left out.
+import { type CliContext, type Exit, runCli } from '../packages/gateway/src/cli/index.ts'
+import { nodeDisk, systemClock, systemRandom } from '../packages/gateway/src/platform/index.ts'
+
+export interface Ran {
+  readonly exit: Exit
+  readonly out: string
+  readonly err: string
+}
+
+export interface Surroundings {
+  readonly columns?: number
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+export async function run(args: readonly string[], around: Surroundings = {}): Promise<Ran> {
+  const said = { out: '', err: '' }
+  const exit = await runCli(args, {
+    terminal: {
+      out: (text) => {
+        said.out += text
+      },
+      err: (text) => {
+        said.err += text
+      },
+      columns: around.columns ?? 80,
+      interactive: false,
+      style: (_format, text) => text,
+    },
+    disk: nodeDisk(),
+    clock: systemClock(),
+    random: systemRandom(),
+    environment: around.environment ?? {},
+    fetch,
+    services,
+  })
+  return { exit, ...said }
+}
+
+const services: CliContext['services'] = {
+  readConfig: async (path) => {
+    const { readConfig } = await import('../packages/gateway/src/compose/read-config.ts')
+    return (await readConfig(path)).config
+  },
+  start: () => Promise.reject(new Error('start does not run in a test')),
+  demo: () => Promise.reject(new Error('demo does not run in a test')),
+}
