@@ -1,0 +1,205 @@
+// The gateway as the program composes it, on a simulated disk: real recorder, ledger, vault,
+// policies, keys and sockets. The disk is where a test makes things go wrong.
+import { hash } from 'node:crypto'
+import { kindOfCode, type SectionId, sectionName } from '@countersign/evidence'
+import { createKey, KeyStore } from '../../packages/gateway/src/identity/index.ts'
+import {
+  LedgerKeeper,
+  LocalIntegration,
+  openLogKeys,
+  openWal,
+  SEGMENT_LIMITS,
+} from '../../packages/gateway/src/ledger/index.ts'
+import { DEFAULT_LIMITS, type Limits } from '../../packages/gateway/src/limits/index.ts'
+import {
+  ed25519,
+  MemoryClaims,
+  memoryLock,
+  mlDsa44,
+  nodeSha256,
+  SeededRandom,
+  SimulatedDisk,
+  systemClock,
+  systemRandom,
+} from '../../packages/gateway/src/platform/index.ts'
+import { PolicySet } from '../../packages/gateway/src/policy/index.ts'
+import {
+  AccessProxy,
+  type Certificate,
+  type ProxyEvent,
+  routeSchema,
+  upstreamSchema,
+} from '../../packages/gateway/src/proxy/index.ts'
+import { Recorder } from '../../packages/gateway/src/recorder/index.ts'
+import {
+  BlockPacker,
+  decodePayload,
+  KeyRing,
+  newKekText,
+  parseKek,
+  Vault,
+} from '../../packages/gateway/src/vault/index.ts'
+
+export const ORIGIN = 'proxy.example/log'
+const DATA = '/data'
+
+// biome-ignore lint/suspicious/noExplicitAny: a record is asked by path in assertions
+export type Section = any
+
+/** A record as its sections say it, whoever's key they are under. */
+export interface RecordView {
+  readonly index: number
+  readonly kind: string
+  readonly text: string
+  readonly when: Section
+  readonly who: Section
+  readonly where: Section
+  readonly what: Section
+  readonly why: Section
+  readonly via: Section
+  readonly how: Section
+}
+
+export interface TestGateway {
+  readonly port: number
+  readonly tlsPort: number
+  readonly disk: SimulatedDisk
+  readonly keys: { readonly ada: string; readonly ben: string; readonly old: string }
+  readonly events: ProxyEvent[]
+  /** Every record so far, in order. */
+  records(): Promise<readonly RecordView[]>
+  /** Records of requests: intents, outcomes, refusals and folds, without the ledger's own story. */
+  exchanges(): Promise<readonly RecordView[]>
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly upstream: string
+  readonly routes?: readonly object[]
+  readonly limits?: Partial<Limits>
+  readonly policies?: string
+  readonly certificate?: Certificate
+  readonly upstreamAuthority?: string
+}
+
+const POLICIES = `
+@id("ada-may") permit (principal == User::"ada", action, resource);
+@id("anybody-on-open") permit (principal, action, resource == Route::"open");
+@id("no-deletes") forbid (principal, action == Action::"DELETE", resource);`
+
+const clock = systemClock()
+const random = systemRandom()
+
+async function openRecording(disk: SimulatedDisk) {
+  const directory = `${DATA}/keys`
+  await disk.makeDirectory(directory)
+  const kek = parseKek(newKekText(random))
+  const base = { disk, random, directory, origin: ORIGIN, kek }
+  const vault = await Vault.open({ ...base, nowUs: clock.nowUs() })
+  const keys = { ...base, clock, sha256: nodeSha256, epoch: 1, ed25519, mlDsa44 }
+  const signer = await openLogKeys(keys)
+  const epochDirectory = `${DATA}/1`
+  const keeper = await LedgerKeeper.start({
+    ...{ disk, clock, signer, sha256: nodeSha256, data: DATA, epoch: 1 },
+    lock: memoryLock(),
+    claim: new MemoryClaims().claim,
+    sealer: vault.sealer,
+    algorithms: { ed25519, mlDsa44 },
+    openIntegration: () =>
+      new LocalIntegration({
+        ...{ disk, directory: `${epochDirectory}/log`, sha256: nodeSha256 },
+        packer: new BlockPacker({
+          disk,
+          random,
+          ring: new KeyRing(base),
+          origin: ORIGIN,
+          epochDirectory,
+        }),
+      }),
+    publishEveryMs: 1000,
+    limits: { ...SEGMENT_LIMITS, preallocateBytes: 65_536 },
+    rollbackProtection: 'lock',
+  })
+  const recorder = new Recorder({
+    ...{ keeper, vault, clock, random, epoch: 1, origin: ORIGIN, vkeys: signer.vkeys },
+    ...{ gateway: 'test', version: '0', runtime: 'test', onFault: (fault) => console.error(fault) },
+  })
+  await recorder.start()
+  return { recorder, keeper, sealer: vault.sealer }
+}
+
+function makeKeys() {
+  const making = { clock, random }
+  const ada = createKey('', { principal: 'ada', groups: ['readers'], roles: ['staff'] }, making)
+  const ben = createKey(ada.text, { principal: 'ben', kind: 'service' }, making)
+  const old = createKey(ben.text, { principal: 'ada', expires: '2020-01-01T00:00:00Z' }, making)
+  const tokens = { ada: ada.token, ben: ben.token, old: old.token }
+  return { text: old.text, tokens }
+}
+
+export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  const { recorder, keeper, sealer } = await openRecording(disk)
+  const { text, tokens } = makeKeys()
+  const source = { read: async () => text, watch: () => () => undefined }
+  const store = await KeyStore.open({ clock, source })
+  const policyFiles = [{ name: 'test.cedar', text: options.policies ?? POLICIES }]
+  const policies = PolicySet.compile(policyFiles, (bytes) => hash('sha256', bytes, 'hex'))
+  const events: ProxyEvent[] = []
+  const { certificate, upstreamAuthority } = options
+  const plain = { name: 'plain', host: '127.0.0.1', port: 0 }
+  const proxy = await AccessProxy.open({
+    ...{ clock, random, recorder },
+    limits: { ...DEFAULT_LIMITS, stopMs: 2000, ...options.limits },
+    listeners: certificate ? [plain, { ...plain, name: 'tls', tls: certificate }] : [plain],
+    upstreams: {
+      upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),
+      nobody: upstreamSchema.parse({ url: 'http://127.0.0.1:1' }),
+    },
+    routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
+    configurationSha256: 'c'.repeat(64),
+    keys: () => store.current,
+    policies: () => policies,
+    answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
+    report: (event) => events.push(event),
+  })
+  const records = async (): Promise<readonly RecordView[]> => {
+    const wal = await openWal({ disk: disk.observer(), directory: `${DATA}/state/wal`, sealer })
+    const views: RecordView[] = []
+    for await (const { index, payload } of wal.entries()) views.push(viewOf(index, payload))
+    return views
+  }
+  return {
+    ...{ disk, events, records, keys: tokens },
+    port: proxy.addresses[0]?.port ?? 0,
+    tlsPort: proxy.addresses[1]?.port ?? 0,
+    exchanges: async () => (await records()).filter(({ kind }) => EXCHANGES.has(kind)),
+    close: async () => {
+      await proxy.close()
+      store.close()
+      await recorder.stop('test')
+      await keeper.close()
+    },
+  }
+}
+
+const ROUTES = [
+  { name: 'all', path: '/', upstream: 'upstream', headers: ['X-Shown', 'Cookie', 'X-Api-Key'] },
+  { name: 'open', path: '/echo/open', upstream: 'upstream', authenticate: 'optional' },
+  { name: 'dead', path: '/dead', upstream: 'nobody' },
+  { name: 'named', path: '/', hosts: ['named.example'], upstream: 'upstream', methods: ['GET'] },
+]
+const EXCHANGES = new Set(['intent', 'outcome', 'refusal', 'fold', 'gap'])
+
+function viewOf(index: number, payload: Uint8Array): RecordView {
+  const decoded = decodePayload(payload)
+  const sections = (decoded?.sections ?? []).map(({ id, bytes }) => {
+    return { name: sectionName(id as SectionId), text: Buffer.from(bytes).toString('utf8') }
+  })
+  return {
+    index,
+    kind: kindOfCode(decoded?.kind ?? 0) ?? 'unknown',
+    text: sections.map((section) => section.text).join('\n'),
+    ...Object.fromEntries(sections.map((section) => [section.name, JSON.parse(section.text)])),
+  } as RecordView
+}
