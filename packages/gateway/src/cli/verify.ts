@@ -3,6 +3,7 @@ import {
   headline,
   Memory,
   memoryDirectory,
+  POLICY_BYTES_MAX,
   type Report,
   SCOPES,
   type ScopeName,
@@ -13,6 +14,7 @@ import {
 } from '../verify/index.ts'
 import type { CliContext } from './command.ts'
 import { CliError, epochOption, jsonOption } from './command.ts'
+import { kekText } from './kek-text.ts'
 
 interface Options {
   readonly key: readonly string[]
@@ -32,8 +34,8 @@ Trusts nothing but what is signed: not the running gateway, not its index, no ca
 Exit codes: 0 all that was in scope holds; 1 tampered; 2 not decidable with what was given.
 
 Examples:
-  countersign verify data --key "$VKEY"               a data directory; records too, if its keys are there
-  countersign verify http://localhost:9080/log/       a served log
+  countersign verify data --key "$VKEY"          a data directory: records too, if its keys are there
+  countersign verify http://localhost:9080/log/  a served log
   countersign verify --proof 41.tlog-proof --key "$VKEY" --receipt "$RECEIPT"`
 
 export function verifyCommand(context: CliContext): Command {
@@ -70,16 +72,17 @@ export function verifyCommand(context: CliContext): Command {
 
 async function audit(context: CliContext, place: string, options: Options): Promise<Report> {
   const { disk } = context
-  const { key: keys, policy, require, proof, leaf, receipt, epoch, kekFile } = options
+  const { key: keys, require, proof, leaf, receipt, epoch, kekFile } = options
   if (proof === undefined && (leaf !== undefined || receipt !== undefined)) {
     throw new CliError(2, '--leaf and --receipt go with --proof')
   }
+  const policy = await policyText(context, options.policy)
   if (proof !== undefined) {
     return verifyProof({ disk, file: proof, keys, ...given({ policy, leaf, receipt }) })
   }
   const memory = options.memory ? memoryOf(context) : undefined
   const onProgress = progress(context)
-  const common = { keys, require, onProgress, ...given({ disk, policy, memory }) }
+  const common = { keys, require, onProgress, ...given({ policy, memory }) }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) {
     if (epoch !== undefined) throw new CliError(2, 'a served log is one epoch: no --epoch with it')
     return verifyUrl({ ...common, url: place, fetch: context.fetch })
@@ -88,17 +91,17 @@ async function audit(context: CliContext, place: string, options: Options): Prom
   return verifyDirectory({ ...common, disk, directory: place, ...given({ epoch, kek }) })
 }
 
-/** Where the key-encryption key is not in the data directory: a file, or the environment. */
-async function kekText(context: CliContext, file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return context.environment.COUNTERSIGN_KEK
+async function policyText(
+  { disk }: CliContext,
+  file: string | undefined,
+): Promise<string | undefined> {
+  if (file === undefined) return undefined
   try {
-    return new TextDecoder().decode(await context.disk.read(file, KEK_BYTES_MAX))
+    return new TextDecoder().decode(await disk.read(file, POLICY_BYTES_MAX))
   } catch (cause) {
-    throw new CliError(2, `cannot read the key-encryption key in ${file}`, { cause })
+    throw new CliError(2, `cannot read the policy in ${file}`, { cause })
   }
 }
-
-const KEK_BYTES_MAX = 256
 
 /** An absent option is one that is not there. */
 function given<Options extends object>(

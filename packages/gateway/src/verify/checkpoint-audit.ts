@@ -8,6 +8,7 @@ import {
   TlogError,
 } from '@countersign/tlog'
 import { nameOf, type TrustedKey } from './key-set.ts'
+import { auditQuorum, type Policy } from './policy.ts'
 import type { Findings } from './report.ts'
 
 /**
@@ -18,12 +19,15 @@ export function auditCheckpoint(
   { bytes, file }: { readonly bytes: Uint8Array; readonly file: string },
   keys: readonly TrustedKey[],
   to: Findings,
+  policy?: Policy,
 ): Checkpoint | undefined {
   try {
     const note = parseNote(bytes)
     const checkpoint = parseCheckpoint(note.text)
     for (const key of keys) auditKey(key, note, checkpoint, file, to)
-    auditStrangers(note, checkpoint, keys, file, to)
+    const known = [...keys, ...(policy?.witnesses ?? [])]
+    auditStrangers(note, checkpoint, known, file, to)
+    if (policy !== undefined) auditQuorum(note, checkpoint, policy, { file, to })
     return checkpoint
   } catch (error) {
     if (!(error instanceof TlogError)) throw error

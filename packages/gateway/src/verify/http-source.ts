@@ -32,11 +32,11 @@ async function get(fetchFile: typeof fetch, url: URL, bytesMax: number): Promise
     if (response.status === 200) return await bounded(response, bytesMax)
     await response.body?.cancel()
     if (response.status === 404) return { kind: 'missing' }
-    throw new VerifyError('VERIFY_UNREACHABLE', `${url} answers ${response.status}`)
+    throw new VerifyError('VERIFY_UNREACHABLE', `${url.href} answers ${response.status}`)
   } catch (cause) {
     if (cause instanceof VerifyError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new VerifyError('VERIFY_UNREACHABLE', `cannot read ${url}: ${why}`, { cause })
+    throw new VerifyError('VERIFY_UNREACHABLE', `cannot read ${url.href}: ${why}`, { cause })
   }
 }
 

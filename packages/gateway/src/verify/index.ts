@@ -1,5 +1,7 @@
 export { logAddress } from './http-source.ts'
 export { Memory, memoryDirectory } from './memory.ts'
+export { POLICY_BYTES_MAX } from './policy.ts'
+export { type EntryOptions, type ProvenEntry, provenEntry } from './proven-entry.ts'
 export {
   type Finding,
   type FindingKind,
@@ -10,6 +12,12 @@ export {
   type ScopeName,
   sentence,
 } from './report.ts'
+export {
+  type RecordOptions,
+  type ShownRecord,
+  type ShownSection,
+  shownRecord,
+} from './shown-record.ts'
 export { type DirectoryOptions, verifyDirectory } from './verify-directory.ts'
 export { VerifyError, type VerifyErrorCode } from './verify-error.ts'
 export { type ProofOptions, verifyProof } from './verify-proof.ts'

@@ -4,6 +4,7 @@ import { auditCheckpoint } from './checkpoint-audit.ts'
 import { KEY_LIST_BYTES_MAX, listedKeys, type TrustedKey, unite } from './key-set.ts'
 import type { Widths } from './log-layout.ts'
 import type { Seen } from './memory.ts'
+import type { Policy } from './policy.ts'
 import type { Findings } from './report.ts'
 import type { Source } from './source.ts'
 import { merge } from './stored-checkpoints.ts'
@@ -16,6 +17,7 @@ export interface LogAuditOptions {
   readonly sha256: Sha256
   /** The keys of the caller's; each must have signed. */
   readonly given: readonly TrustedKey[]
+  readonly policy?: Policy
   readonly to: Findings
   /** Every ledger has a list of its keys; a log by somebody else need not. */
   readonly keyListRequired?: boolean
@@ -33,7 +35,7 @@ export interface SignedLog {
  * against: no readable checkpoint, or no key at all.
  */
 export async function openLog(options: LogAuditOptions): Promise<SignedLog | undefined> {
-  const { source, sha256, given, to } = options
+  const { source, sha256, given, policy, to } = options
   const list = await source.read('vkeys', KEY_LIST_BYTES_MAX)
   if (list.kind === 'wrong') to.add('key', list.why, { file: 'vkeys' })
   if (list.kind === 'missing' && options.keyListRequired === true) {
@@ -41,12 +43,13 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
   }
   const listed =
     list.kind === 'bytes' ? listedKeys(sha256, { bytes: list.bytes, file: 'vkeys' }, to) : []
-  const keys = unite(given, listed)
+  const keys = unite(given, policy?.log ?? [], listed)
   const note = await source.read('checkpoint', NOTE_BYTES_MAX)
   if (note.kind === 'wrong') to.add('checkpoint', note.why, { file: 'checkpoint' })
   if (note.kind === 'missing') to.add('checkpoint', 'is missing', { file: 'checkpoint' })
   if (note.kind !== 'bytes') return undefined
-  const checkpoint = auditCheckpoint({ bytes: note.bytes, file: 'checkpoint' }, keys, to)
+  const shown = { bytes: note.bytes, file: 'checkpoint' }
+  const checkpoint = auditCheckpoint(shown, keys, to, policy)
   return checkpoint === undefined ? undefined : { checkpoint, keys }
 }
 

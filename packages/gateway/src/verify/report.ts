@@ -130,7 +130,8 @@ export function headline(report: Report): string {
   if (first !== undefined) return `FAILED: ${sentence(first)}`
   if (report.exit === 2) return `UNDECIDED: ${sentence(report.notChecked[0])}`
   const root = report.root === null ? '' : `, root ${report.root.slice(0, 4)}…`
-  return `ok: ${report.size} ${report.size === 1 ? 'entry' : 'entries'}${root}, trust: ${report.anchor}`
+  const count = `${report.size} ${report.size === 1 ? 'entry' : 'entries'}`
+  return `ok: ${count}${root}, trust: ${report.anchor}`
 }
 
 /** A finding as one line that names its place once. */

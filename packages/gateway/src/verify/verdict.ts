@@ -1,6 +1,9 @@
 import type { Checkpoint } from '@countersign/tlog'
+import { nodeSha256 } from '../platform/index.ts'
+import { givenKeys, type TrustedKey } from './key-set.ts'
 import type { SignedLog } from './log-audit.ts'
 import type { Memory, Seen } from './memory.ts'
+import { type Policy, parsePolicy } from './policy.ts'
 import { exitOf, Findings, type Report, SCOPES, type Scope, type ScopeName } from './report.ts'
 import { VerifyError } from './verify-error.ts'
 
@@ -8,7 +11,7 @@ import { VerifyError } from './verify-error.ts'
 export interface AuditOptions {
   /** Verifier keys that the caller trusts; all of them must have signed. */
   readonly keys?: readonly string[]
-  /** A tlog-policy file, already read. */
+  /** The text of a tlog-policy: the log's keys, and the witnesses that must have cosigned. */
   readonly policy?: string
   /** Where the verifier remembers what it saw; absent: nothing is remembered. */
   readonly memory?: Memory
@@ -83,11 +86,21 @@ function reportOf(audited: Audited, options: AuditOptions & { readonly place: st
 
 function anchorOf(
   { seen }: Audited,
-  { keys = [], place }: AuditOptions & { readonly place: string },
+  { keys = [], policy, place }: AuditOptions & { readonly place: string },
 ): string {
+  if (policy !== undefined) return 'policy given'
   if (keys.length > 0) return keys.length === 1 ? 'key given' : 'keys given'
   if (seen !== undefined) return `checkpoint ${seen.size} remembered from last time`
   return `key taken from this ${place}: self-consistency only`
+}
+
+/** Whom the caller trusts, as the audit of a log takes it. */
+export function trustOf({ keys = [], policy }: AuditOptions): {
+  readonly given: readonly TrustedKey[]
+  readonly policy?: Policy
+} {
+  const given = givenKeys(nodeSha256, keys)
+  return policy === undefined ? { given } : { given, policy: parsePolicy(nodeSha256, policy) }
 }
 
 /** The largest tree that was ever seen under one of these keys. */

@@ -1,7 +1,6 @@
 import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, TlogError } from '@countersign/tlog'
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
 import { allowsInEpoch, EpochFiles } from './epoch-layout.ts'
-import { givenKeys } from './key-set.ts'
 import {
   auditLog,
   auditRollback,
@@ -16,7 +15,7 @@ import { RecordsAudit } from './records-audit.ts'
 import type { Report } from './report.ts'
 import { directorySource, type Source } from './source.ts'
 import { storedNotes, storedRows } from './stored-checkpoints.ts'
-import { type Audited, type AuditOptions, recall, report } from './verdict.ts'
+import { type Audited, type AuditOptions, recall, report, trustOf } from './verdict.ts'
 import { VerifyError } from './verify-error.ts'
 
 export interface DirectoryOptions extends AuditOptions {
@@ -151,13 +150,13 @@ async function auditEverything(
 }
 
 function logOptions(
-  { keys = [], onProgress }: DirectoryOptions,
+  options: DirectoryOptions,
   source: Source,
   { findings }: Audited,
 ): LogAuditOptions {
-  const given = givenKeys(nodeSha256, keys)
+  const { onProgress } = options
   const progress = onProgress === undefined ? {} : { onProgress }
-  return { source, sha256: nodeSha256, given, to: findings, ...progress }
+  return { source, sha256: nodeSha256, ...trustOf(options), to: findings, ...progress }
 }
 
 async function openSigned(

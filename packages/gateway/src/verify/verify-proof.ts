@@ -11,9 +11,9 @@ import {
 } from '@countersign/tlog'
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
 import { auditCheckpoint } from './checkpoint-audit.ts'
-import { givenKeys } from './key-set.ts'
+import { unite } from './key-set.ts'
 import type { Findings, Report } from './report.ts'
-import { report } from './verdict.ts'
+import { report, trustOf } from './verdict.ts'
 import { VerifyError } from './verify-error.ts'
 
 export interface ProofOptions {
@@ -21,6 +21,8 @@ export interface ProofOptions {
   /** A c2sp.org/tlog-proof@v1 file. */
   readonly file: string
   readonly keys?: readonly string[]
+  /** The text of a tlog-policy. */
+  readonly policy?: string
   /** The entry that the proof is for, in hexadecimal or base64. */
   readonly leaf?: string
   /** Or the receipt that holds it: the value of its header. */
@@ -38,12 +40,13 @@ interface Held {
 export function verifyProof(options: ProofOptions): Promise<Report> {
   return report({ ...options, place: 'proof' }, async (audited) => {
     const to = audited.findings
-    const keys = givenKeys(nodeSha256, options.keys ?? [])
+    const { given, policy } = trustOf(options)
+    const keys = unite(given, policy?.log ?? [])
     const held = heldBy(options)
     const proof = parseProof(await read(options), to)
     if (proof === undefined) return
     const note = new TextEncoder().encode(proof.checkpoint)
-    const checkpoint = auditCheckpoint({ bytes: note, file: options.file }, keys, to)
+    const checkpoint = auditCheckpoint({ bytes: note, file: options.file }, keys, to, policy)
     if (checkpoint === undefined) return
     audited.signed = { checkpoint, keys }
     if (keys.length === 0) to.lack('key', 'no key was given to trust: add --key')

@@ -1,9 +1,8 @@
 import { nodeSha256 } from '../platform/index.ts'
 import { httpSource, logAddress } from './http-source.ts'
-import { givenKeys } from './key-set.ts'
 import { auditLog, auditRollback, openLog } from './log-audit.ts'
 import type { Report } from './report.ts'
-import { type AuditOptions, recall, report } from './verdict.ts'
+import { type AuditOptions, recall, report, trustOf } from './verdict.ts'
 
 export interface UrlOptions extends AuditOptions {
   readonly url: string
@@ -14,10 +13,15 @@ export interface UrlOptions extends AuditOptions {
 export function verifyUrl(options: UrlOptions): Promise<Report> {
   return report({ ...options, place: 'server' }, async (audited) => {
     const source = httpSource(options.fetch, logAddress(options.url))
-    const given = givenKeys(nodeSha256, options.keys ?? [])
     const to = audited.findings
     const { onProgress } = options
-    const log = { source, sha256: nodeSha256, given, to, ...(onProgress ? { onProgress } : {}) }
+    const log = {
+      source,
+      sha256: nodeSha256,
+      ...trustOf(options),
+      to,
+      ...(onProgress ? { onProgress } : {}),
+    }
     const signed = await openLog(log)
     if (signed === undefined) return
     audited.signed = signed

@@ -8,7 +8,7 @@ import { VerifyError } from './verify-error.ts'
 /** A running gateway may drop a segment while it is read; its entries are packed by then. */
 const ATTEMPTS_MAX = 5
 
-/** What the write-ahead log still holds: the entries that no block has yet, and some that one has. */
+/** What the write-ahead log still holds: entries that no block has yet, and some that one has. */
 export class WriteAhead {
   readonly #entries: ReadonlyMap<number, StoredEntry>
 
