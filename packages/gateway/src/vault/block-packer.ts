@@ -1,16 +1,14 @@
 import { hash } from 'node:crypto'
-import { KINDS, kindOfCode } from '@countersign/evidence'
 import type { Disk, Random } from '../platform/index.ts'
 import { BLOCK_ENTRIES, blockPath, FAMILIES, type Family, personsPath } from './block-path.ts'
 import { BlockStore, type StoredBlock } from './block-store.ts'
 import { mapKey } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
-import { keyRowId } from './key-row.ts'
 import { joinPacks, splitPacks } from './pack.ts'
-import { PackMaker } from './pack-maker.ts'
-import { isSameRecord, NO_RECORD_ID, OPAQUE_KIND } from './packed-record.ts'
-import { type DecodedPayload, decodePayload } from './payload.ts'
+import { PackMaker, PackOpener } from './pack-maker.ts'
+import { packedFrom } from './packed-from.ts'
+import { isSameRecord, NO_RECORD_ID } from './packed-record.ts'
 import {
   NOTHING_SEALED,
   PendingBlock,
@@ -64,6 +62,7 @@ interface PackedFile {
 export class BlockPacker {
   readonly #ring: KeyRing
   readonly #maker: PackMaker
+  readonly #opener: PackOpener
   readonly #store: BlockStore
   #blocks = new Map<number, PendingBlock>()
   #persons = new PendingPersons()
@@ -74,6 +73,7 @@ export class BlockPacker {
   constructor(options: BlockPackerOptions) {
     this.#ring = options.ring
     this.#maker = new PackMaker(options)
+    this.#opener = new PackOpener(options)
     this.#store = new BlockStore(options.disk, options.epochDirectory)
   }
 
@@ -83,9 +83,7 @@ export class BlockPacker {
     this.#persons = new PendingPersons()
     this.#next = undefined
     this.#confirmed = size
-    const row = await this.#ring.standing('opaque')
-    if (row === undefined) throw new VaultError('VAULT_KEY_MISSING', 'no standing opaque key')
-    this.#opaqueKeyId = keyRowId(row)
+    this.#opaqueKeyId = await this.#ring.opaqueKeyId()
   }
 
   add({ first, entries }: PackBatch): void {
@@ -135,7 +133,7 @@ export class BlockPacker {
     return [...reports, ...persons]
   }
 
-  #addEntry(index: number, payload: Uint8Array): void {
+  #addEntry(index: number, bytes: Uint8Array): void {
     const number = Math.floor(index / BLOCK_ENTRIES)
     const offset = index % BLOCK_ENTRIES
     let block = this.#blocks.get(number)
@@ -143,31 +141,13 @@ export class BlockPacker {
       block = new PendingBlock(number, offset)
       this.#blocks.set(number, block)
     }
-    const decoded = decodePayload(payload)
-    block.entries.push(this.#pendingEntry(offset, payload, decoded))
-    if (decoded === undefined) return
-    for (const row of decoded.rows) this.#ring.learn(row)
-    for (const { id, keyId, bytes, digest } of decoded.sections) {
-      if (digest !== undefined) this.#persons.add({ index, keyId, id, bytes })
+    const entry = packedFrom(offset, bytes)
+    const ledgerKeyId = entry.payload?.ledgerKeyId ?? this.#opaqueKeyId
+    block.entries.push({ offset, family: entry.family, ledgerKeyId, record: entry.record })
+    for (const row of entry.payload?.rows ?? []) this.#ring.learn(row)
+    for (const section of entry.payload?.sections ?? []) {
+      if (section.digest !== undefined) this.#persons.add({ index, ...section })
     }
-  }
-
-  #pendingEntry(
-    offset: number,
-    payload: Uint8Array,
-    decoded: DecodedPayload | undefined,
-  ): PendingEntry {
-    if (decoded === undefined) {
-      const record = { offset, kind: OPAQUE_KIND, recordId: NO_RECORD_ID, sections: [] }
-      const ledgerKeyId = this.#opaqueKeyId
-      return { offset, family: 'records', ledgerKeyId, record: { ...record, opaque: payload } }
-    }
-    const { kind, recordId, ledgerKeyId, sections } = decoded
-    const packed = sections.map(({ id, bytes, keyId, digest }) =>
-      digest === undefined ? { id, bytes } : { id, keyId, digest },
-    )
-    const record = { offset, kind, recordId, sections: packed, opaque: undefined }
-    return { offset, family: familyOf(kind), ledgerKeyId, record }
   }
 
   async #writeBlocks(blocks: readonly PendingBlock[], width: number): Promise<PackedFile[]> {
@@ -206,7 +186,7 @@ export class BlockPacker {
       const from = block.first + found.width
       const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
       const records = group.map(({ record }) => record)
-      packs.push(await this.#maker.sealRecords(spot, records))
+      packs.push(await this.#maker.records(spot, records))
     }
     if (packs.length === 0) return undefined
     return { block, family, path, bytes: joinPacks(packs), packs, isStored: false }
@@ -243,7 +223,7 @@ export class BlockPacker {
     )
     try {
       for (const pack of splitPacks(stored.path, stored.bytes)) {
-        for (const record of await this.#maker.openRecords(pack)) {
+        for (const record of await this.#opener.records(pack)) {
           const want = wanted.get(record.offset)
           if (want === undefined && record.offset >= block.startOffset) return false
           if (want !== undefined && !isSameRecord(want, record)) return false
@@ -276,18 +256,12 @@ export class BlockPacker {
       const sections = group.map(({ index, id, bytes }) => {
         return { offset: index - span.first, id, bytes }
       })
-      packs.push(await this.#maker.sealPersons(spot, sections))
+      packs.push(await this.#maker.persons(spot, sections))
     }
     const bytes = joinPacks(packs)
     await this.#store.write([{ path, bytes }])
     return [report('persons', span.first, bytes)]
   }
-}
-
-/** What a later version calls a kind that this one does not know is kept as an act. */
-function familyOf(kind: number): Family {
-  const name = kindOfCode(kind)
-  return name === undefined ? 'acts' : KINDS[name].blocks
 }
 
 function partOf(family: Family, files: readonly PackedFile[], width: number): SealedPart {

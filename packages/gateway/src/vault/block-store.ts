@@ -81,6 +81,12 @@ export class BlockStore {
     await this.#disk.removeDirectory(directory)
   }
 
+  /** First entries of the `persons/` files, ascending. */
+  async persons(): Promise<readonly number[]> {
+    const files = (await this.#names('persons')).map((name) => parseBlockPath(`persons/${name}`))
+    return files.flatMap((file) => (file?.family === 'persons' ? [file.first] : []))
+  }
+
   /** Widths of the partial files of a block, widest first. */
   async #parts(family: Family, block: number): Promise<readonly number[]> {
     const directory = dirname(blockPath(family, block, 1))

@@ -1,76 +1,114 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
 import { asBuffer, concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
-import type { PackedRecord, PackedSection, PersonSection } from './packed-record.ts'
+import {
+  isSameRecord,
+  NO_RECORD_ID,
+  type PackedRecord,
+  type PersonSection,
+} from './packed-record.ts'
+import { decodeTable } from './table-decoder.ts'
+import { TableEncoder, type TableStreams } from './table-encoder.ts'
 
-export const LAYOUT = 0
+/** The layout of this file with the dictionary of the same number. */
+export const LAYOUT = 1
 
+const LEVEL = 3
+const COMPRESS: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }
+/** What a frame may hold: no pack of ours comes near it. */
+const FRAME_BYTES_MAX = 512 * 1024 * 1024
+
+/** The plaintext of a ledger pack. */
 export function encodeRecords(records: readonly PackedRecord[]): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (const record of records) {
-    const head = Buffer.alloc(22)
-    head.writeUInt32BE(record.offset, 0)
-    head[4] = record.kind
-    head[5] = record.opaque === undefined ? record.sections.length : 255
-    head.set(record.recordId, 6)
-    parts.push(head)
-    if (record.opaque !== undefined) parts.push(sized(record.opaque))
-    for (const section of record.sections) {
-      if ('bytes' in section) parts.push(Uint8Array.of(section.id, 0), sized(section.bytes))
-      else parts.push(Uint8Array.of(section.id, 1), section.keyId, section.digest)
-    }
-  }
-  return zstdCompressSync(concat(...parts))
+  return compress(encodeTable(records, { hasRecordIds: true }))
 }
 
 export function decodeRecords(plain: Uint8Array): readonly PackedRecord[] {
-  const bytes = asBuffer(zstdDecompressSync(plain))
-  const records: PackedRecord[] = []
-  let at = 0
-  const take = (count: number): Buffer => {
-    if (at + count > bytes.length) throw new VaultError('VAULT_MALFORMED', 'columns are cut')
-    at += count
-    return bytes.subarray(at - count, at)
-  }
-  const takeSized = (): Buffer => take(take(4).readUInt32BE())
-  while (at < bytes.length) {
-    const head = take(22)
-    const count = head[5] ?? 0
-    const opaque = count === 255 ? takeSized() : undefined
-    const sections: PackedSection[] = []
-    for (let n = 0; opaque === undefined && n < count; n++) {
-      const [id = 0, own] = take(2)
-      if (own === 0) sections.push({ id, bytes: takeSized() })
-      else sections.push({ id, keyId: take(16), digest: take(32) })
-    }
-    const recordId = head.subarray(6, 22)
-    records.push({ offset: head.readUInt32BE(), kind: head[4] ?? 0, recordId, sections, opaque })
-  }
-  return records
+  return decode(plain, { hasRecordIds: true })
 }
 
+/** The plaintext of a person's pack; sections in ascending order of offset, then id. */
 export function encodePersons(sections: readonly PersonSection[]): Uint8Array {
-  return encodeRecords(
-    sections.map(({ offset, id, bytes }) => {
-      return {
-        offset,
-        kind: 0,
-        recordId: new Uint8Array(16),
-        sections: [{ id, bytes }],
-        opaque: undefined,
-      }
-    }),
-  )
+  const rows: PackedRecord[] = []
+  for (const each of Map.groupBy(sections, ({ offset }) => offset).values()) {
+    const offset = each[0]?.offset ?? 0
+    rows.push({ offset, kind: 0, recordId: NO_RECORD_ID, sections: each, opaque: undefined })
+  }
+  return compress(encodeTable(rows, { hasRecordIds: false }))
 }
 
 export function decodePersons(plain: Uint8Array): readonly PersonSection[] {
-  return decodeRecords(plain).flatMap(({ offset, sections }) =>
+  return decode(plain, { hasRecordIds: false }).flatMap(({ offset, sections }) =>
     sections.flatMap((section) => ('bytes' in section ? [{ offset, ...section }] : [])),
   )
 }
 
-function sized(bytes: Uint8Array): Uint8Array {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(bytes.length)
-  return concat(length, bytes)
+/** Nothing is sealed that does not read back byte for byte. */
+function encodeTable(
+  records: readonly PackedRecord[],
+  options: { readonly hasRecordIds: boolean },
+): TableStreams<Uint8Array> {
+  const encoder = new TableEncoder(options)
+  for (const record of records) encoder.add(record)
+  const streams = encoder.finish()
+  const back = decodeTable(streams, options)
+  if (!records.every((record, at) => isSameRecord(record, back[at]))) {
+    throw malformed('records do not read back')
+  }
+  return streams
+}
+
+/**
+ *     plain = lengths of structure, texts, blobs, numbers, raw || lengths of both frames
+ *             || frame(structure || texts || blobs) || frame(numbers) || raw
+ */
+function compress({ structure, texts, blobs, numbers, raw }: TableStreams<Uint8Array>): Uint8Array {
+  const head = new ByteWriter(32)
+  for (const { length } of [structure, texts, blobs, numbers, raw]) head.number(length)
+  const frames = [concat(structure, texts, blobs), numbers].map(frame)
+  for (const { length } of frames) head.number(length)
+  return concat(head.bytes, ...frames, raw)
+}
+
+/** What does not get smaller stays as it is: its length says so. */
+function frame(bytes: Uint8Array): Uint8Array {
+  const compressed = zstdCompressSync(bytes, COMPRESS)
+  return compressed.length < bytes.length ? compressed : bytes
+}
+
+function decode(
+  plain: Uint8Array,
+  options: { readonly hasRecordIds: boolean },
+): readonly PackedRecord[] {
+  try {
+    return decodeTable(decompress(plain), options)
+  } catch (cause) {
+    if (cause instanceof VaultError) throw cause
+    throw new VaultError('VAULT_MALFORMED', 'columns do not decode', { cause })
+  }
+}
+
+function decompress(plain: Uint8Array): TableStreams<Uint8Array> {
+  const from = new ByteReader(plain)
+  const lengths = Array.from({ length: 7 }, () => from.number())
+  const [structure = 0, texts = 0, blobs = 0, numbers = 0, raw = 0, first = 0, second = 0] = lengths
+  const words = new ByteReader(unframe(from.take(first), structure + texts + blobs))
+  const streams = {
+    structure: words.take(structure),
+    texts: words.take(texts),
+    blobs: words.take(blobs),
+    numbers: unframe(from.take(second), numbers),
+    raw: from.take(raw),
+  }
+  if (!from.isAtEnd) throw malformed('bytes after the last stream')
+  return streams
+}
+
+function unframe(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length === length) return bytes
+  if (length > FRAME_BYTES_MAX) throw malformed(`frame of ${length} bytes`)
+  const plain = zstdDecompressSync(asBuffer(bytes), { maxOutputLength: Math.max(length, 1) })
+  if (plain.length !== length) throw malformed(`frame holds ${plain.length} of ${length} bytes`)
+  return plain
 }

@@ -15,6 +15,8 @@ export type VaultErrorCode =
   | 'VAULT_MALFORMED'
   /** A file that must be there is not. */
   | 'VAULT_FILE_MISSING'
+  /** No pack of its block speaks of this entry. */
+  | 'VAULT_ENTRY_MISSING'
   /** More sections, rows or bytes than a payload may hold. */
   | 'VAULT_PAYLOAD_LIMIT'
   /** The packer was given entries out of order, or settles what it was never given. */

@@ -13,10 +13,12 @@ export {
   parseBlockPath,
   personsPath,
 } from './block-path.ts'
+export { BlockReader, type BlockReaderOptions, type OpenedBlock } from './block-reader.ts'
 export { type VaultConfig, vaultConfigSchema } from './config.ts'
 export { VaultError, type VaultErrorCode, type VaultPlace } from './errors.ts'
 export { type Kek, newKekText, parseKek } from './kek.ts'
 export { KeyRing, type KeyRingOptions } from './key-ring.ts'
+export type { OpenedRecord, OpenedSection } from './opened-record.ts'
 export {
   type DecodedPayload,
   type DecodedSection,

@@ -89,6 +89,13 @@ export class KeyRing {
     return undefined
   }
 
+  /** The key of payloads that are no records. */
+  async opaqueKeyId(): Promise<Uint8Array> {
+    const row = await this.standing('opaque')
+    if (row !== undefined) return keyRowId(row)
+    throw new VaultError('VAULT_KEY_MISSING', 'no standing key for opaque payloads')
+  }
+
   unwrap(row: Uint8Array): KeyObject {
     return secretKey(openKeyRow(row, this.#options.kek.wrapKey))
   }

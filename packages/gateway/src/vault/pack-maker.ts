@@ -15,11 +15,34 @@ export interface PackSpot {
   readonly ordinal: number
 }
 
-export function originHashOf(origin: string): Uint8Array {
+function originHashOf(origin: string): Uint8Array {
   return hash('sha256', utf8(origin), 'buffer')
 }
 
-/** Seals columns into packs, and opens them again. */
+/** Opens packs and decodes their columns. */
+export class PackOpener {
+  readonly #ring: KeyRing
+  readonly #originHash: Uint8Array
+
+  constructor(options: { readonly ring: KeyRing; readonly origin: string }) {
+    this.#ring = options.ring
+    this.#originHash = originHashOf(options.origin)
+  }
+
+  async records(pack: Pack): Promise<readonly PackedRecord[]> {
+    return decodeRecords(await this.#open(pack))
+  }
+
+  async persons(pack: Pack): Promise<readonly PersonSection[]> {
+    return decodePersons(await this.#open(pack))
+  }
+
+  async #open(pack: Pack): Promise<Uint8Array> {
+    return openPack(await this.#ring.key(pack.header.keyId), this.#originHash, pack)
+  }
+}
+
+/** Encodes columns and seals them. */
 export class PackMaker {
   readonly #random: Random
   readonly #ring: KeyRing
@@ -35,20 +58,12 @@ export class PackMaker {
     this.#originHash = originHashOf(options.origin)
   }
 
-  async sealRecords(spot: PackSpot, records: readonly PackedRecord[]): Promise<Uint8Array> {
+  async records(spot: PackSpot, records: readonly PackedRecord[]): Promise<Uint8Array> {
     return this.#seal(spot, encodeRecords(records))
   }
 
-  async sealPersons(spot: PackSpot, sections: readonly PersonSection[]): Promise<Uint8Array> {
+  async persons(spot: PackSpot, sections: readonly PersonSection[]): Promise<Uint8Array> {
     return this.#seal(spot, encodePersons(sections))
-  }
-
-  async openRecords(pack: Pack): Promise<readonly PackedRecord[]> {
-    return decodeRecords(await this.#open(pack))
-  }
-
-  async openPersons(pack: Pack): Promise<readonly PersonSection[]> {
-    return decodePersons(await this.#open(pack))
   }
 
   // Random nonces: one ledger key seals far fewer than 2^32 packs in its month.
@@ -56,9 +71,5 @@ export class PackMaker {
     const key = await this.#ring.key(spot.keyId)
     const nonce = this.#random.bytes(NONCE_BYTES)
     return sealPack(key, this.#originHash, { ...spot, dictionary: LAYOUT, nonce }, plain)
-  }
-
-  async #open(pack: Pack): Promise<Uint8Array> {
-    return openPack(await this.#ring.key(pack.header.keyId), this.#originHash, pack)
   }
 }

@@ -26,7 +26,8 @@ export interface PersonSection {
 export const OPAQUE_KIND = 0
 export const NO_RECORD_ID: Uint8Array = new Uint8Array(16)
 
-export function isSameRecord(one: PackedRecord, other: PackedRecord): boolean {
+export function isSameRecord(one: PackedRecord, other: PackedRecord | undefined): boolean {
+  if (other === undefined) return false
   const sections = one.sections.length === other.sections.length
   return (
     sections &&

@@ -1,0 +1,181 @@
+import type { Disk } from '../platform/index.ts'
+import { BLOCK_ENTRIES, FAMILIES, type Family } from './block-path.ts'
+import { BlockStore } from './block-store.ts'
+import { VaultError } from './errors.ts'
+import type { DataKey, KeyRing } from './key-ring.ts'
+import { type OpenedRecord, openRecord, type PersonalPart } from './opened-record.ts'
+import { type Pack, splitPacks } from './pack.ts'
+import { PackOpener } from './pack-maker.ts'
+import { familyOf, packedFrom } from './packed-from.ts'
+import type { PackedRecord } from './packed-record.ts'
+import { decodePayload } from './payload.ts'
+import { asFault, type PersonsFile, PersonsReader } from './persons-reader.ts'
+
+export interface BlockReaderOptions {
+  readonly disk: Disk
+  readonly ring: KeyRing
+  readonly origin: string
+  /** `data/<epoch>`. */
+  readonly epochDirectory: string
+  /** The payload of an entry whose write-ahead segment is still kept. */
+  readonly unpacked?: (index: number) => Promise<Uint8Array | undefined>
+}
+
+/** What could be read of one block, and what could not. */
+export interface OpenedBlock {
+  /** In ascending order of index. */
+  readonly records: readonly OpenedRecord[]
+  /** Faults of whole packs and files; those of single sections are with the section. */
+  readonly faults: readonly VaultError[]
+}
+
+/** Reads sealed records back: full blocks, unfinished ones, and what is not packed yet. */
+export class BlockReader {
+  readonly #options: BlockReaderOptions
+  readonly #store: BlockStore
+  readonly #opener: PackOpener
+  readonly #persons: PersonsReader
+
+  constructor(options: BlockReaderOptions) {
+    this.#options = options
+    this.#store = new BlockStore(options.disk, options.epochDirectory)
+    this.#opener = new PackOpener(options)
+    this.#persons = new PersonsReader(this.#store, { opener: this.#opener, ring: options.ring })
+  }
+
+  /** One record. Throws the fault of its pack, or VAULT_ENTRY_MISSING. */
+  async record(index: number): Promise<OpenedRecord> {
+    const number = Math.floor(index / BLOCK_ENTRIES)
+    const { records, faults } = await this.block(number, index % BLOCK_ENTRIES)
+    const record = records.find((each) => each.index === index)
+    if (record !== undefined) return record
+    throw faults[0] ?? new VaultError('VAULT_ENTRY_MISSING', `no pack speaks of entry ${index}`)
+  }
+
+  /** Block `number`, or of it the entry at `only`. */
+  async block(number: number, only?: number): Promise<OpenedBlock> {
+    const faults: VaultError[] = []
+    const sealed = await this.#sealed(number, faults)
+    const records: OpenedRecord[] = []
+    for (const { record, ledgerKey } of sealed) {
+      if (only !== undefined && record.offset !== only) continue
+      const index = number * BLOCK_ENTRIES + record.offset
+      if (records.at(-1)?.index === index) {
+        faults.push(new VaultError('VAULT_MALFORMED', `entry ${index} is in two packs`))
+      } else {
+        records.push(await this.#openRecord(record, index, ledgerKey))
+      }
+    }
+    return { records, faults }
+  }
+
+  async #sealed(number: number, faults: VaultError[]): Promise<readonly Sealed[]> {
+    const sealed: Sealed[] = []
+    let width = 0
+    for (const family of FAMILIES) {
+      const stored = await this.#store.widest(family, number)
+      if (stored === undefined) continue
+      width = Math.max(width, stored.width)
+      const packs = await asFault(async () => splitPacks(stored.path, stored.bytes))
+      if (packs instanceof VaultError) faults.push(packs)
+      else for (const pack of packs) await this.#openPack(family, number, pack, { sealed, faults })
+    }
+    if (width < BLOCK_ENTRIES) await this.#readUnpacked(number, sealed)
+    return sealed.sort((one, other) => one.record.offset - other.record.offset)
+  }
+
+  async #openPack(
+    family: Family,
+    number: number,
+    pack: Pack,
+    into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
+  ): Promise<void> {
+    const { from, to, keyId } = pack.header
+    const opened = await asFault(async () => {
+      const ledgerKey = await this.#options.ring.key(keyId)
+      const records = await this.#opener.records(pack)
+      const first = number * BLOCK_ENTRIES
+      const isHome = first <= from && to <= first + BLOCK_ENTRIES
+      if (isHome && records.every((each) => isAtHome(each, family, from - first, to - first))) {
+        return records.map((record) => ({ record, ledgerKey }))
+      }
+      throw new VaultError('VAULT_MALFORMED', `pack ${pack.place.pack} is not this block's`, {
+        place: pack.place,
+      })
+    })
+    if (opened instanceof VaultError) into.faults.push(opened)
+    else into.sealed.push(...opened)
+  }
+
+  async #readUnpacked(number: number, sealed: Sealed[]): Promise<void> {
+    const { unpacked, ring } = this.#options
+    if (unpacked === undefined) return
+    const known = new Set(sealed.map(({ record }) => record.offset))
+    for (let offset = 0; offset < BLOCK_ENTRIES; offset++) {
+      if (known.has(offset)) continue
+      const bytes = await unpacked(number * BLOCK_ENTRIES + offset)
+      if (bytes === undefined) continue
+      const { record, payload } = packedFrom(offset, bytes)
+      for (const row of payload?.rows ?? []) ring.learn(row)
+      const ledgerKey = await ring.key(payload?.ledgerKeyId ?? (await ring.opaqueKeyId()))
+      sealed.push({ record, ledgerKey })
+    }
+  }
+
+  async #openRecord(
+    record: PackedRecord,
+    index: number,
+    ledgerKey: DataKey,
+  ): Promise<OpenedRecord> {
+    const parts: PersonalPart[] = []
+    for (const section of record.sections) {
+      if ('bytes' in section) continue
+      const file = this.#persons.current(index)
+      const ready = file?.ready(section.keyId)
+      if (ready === undefined) parts.push(await this.#personal(index, section))
+      else parts.push(partOf(ready, index, section.id))
+    }
+    return openRecord(record, { index, ledgerKey }, parts)
+  }
+
+  async #personal(
+    index: number,
+    { id, keyId }: { readonly id: number; readonly keyId: Uint8Array },
+  ): Promise<PersonalPart> {
+    const file = await this.#persons.fileOf(index)
+    if (file instanceof VaultError) return { fault: file }
+    if (file !== undefined) return partOf(await file.open(keyId), index, id)
+    const key = await asFault(() => this.#options.ring.key(keyId))
+    if (key instanceof VaultError) return { fault: key }
+    const payload = await this.#options.unpacked?.(index)
+    const sections = payload === undefined ? undefined : decodePayload(payload)?.sections
+    const bytes = sections?.find((section) => section.id === id)?.bytes
+    if (bytes !== undefined) return { key, bytes }
+    const message = `no persons file speaks of entry ${index}`
+    return { fault: new VaultError('VAULT_FILE_MISSING', message) }
+  }
+}
+
+interface Sealed {
+  readonly record: PackedRecord
+  readonly ledgerKey: DataKey
+}
+
+function isAtHome(
+  { kind, offset }: PackedRecord,
+  family: Family,
+  from: number,
+  to: number,
+): boolean {
+  return familyOf(kind) === family && from <= offset && offset < to
+}
+
+function partOf(
+  opened: Awaited<ReturnType<PersonsFile['open']>>,
+  index: number,
+  id: number,
+): PersonalPart {
+  if (opened instanceof VaultError) return { fault: opened }
+  const bytes = opened.section(index, id)
+  return bytes instanceof VaultError ? { fault: bytes } : { key: opened.key, bytes }
+}

@@ -1,0 +1,109 @@
+import { VaultError } from './errors.ts'
+
+/** Bytes that grow. Numbers are unsigned LEB128, signed ones zigzag. */
+export class ByteWriter {
+  #bytes: Buffer
+  length = 0
+
+  constructor(bytes = 256) {
+    this.#bytes = Buffer.allocUnsafe(bytes)
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
+  }
+
+  byte(value: number): void {
+    this.#reserve(1)
+    this.#bytes[this.length++] = value
+  }
+
+  /** A safe integer from 0. */
+  number(value: number): void {
+    this.#reserve(8)
+    let rest = value
+    while (rest > 0x7f) {
+      this.#bytes[this.length++] = (rest % 0x80) | 0x80
+      rest = Math.floor(rest / 0x80)
+    }
+    this.#bytes[this.length++] = rest
+  }
+
+  /** An integer of at most 52 bits. */
+  signed(value: number): void {
+    this.number(value < 0 ? -2 * value - 1 : 2 * value)
+  }
+
+  write(source: Uint8Array, start: number = 0, end: number = source.length): void {
+    this.#reserve(end - start)
+    for (let at = start; at < end; at++) this.#bytes[this.length++] = source[at] ?? 0
+  }
+
+  writeAll(source: Uint8Array): void {
+    this.#reserve(source.length)
+    this.#bytes.set(source, this.length)
+    this.length += source.length
+  }
+
+  #reserve(count: number): void {
+    if (this.length + count <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.length + count))
+    grown.set(this.bytes)
+    this.#bytes = grown
+  }
+}
+
+/** Reads what a ByteWriter wrote; VAULT_MALFORMED past the end. */
+export class ByteReader {
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#at++]
+    if (value === undefined) throw malformed('bytes are missing')
+    return value
+  }
+
+  number(): number {
+    let value = 0
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.byte()
+      value += (byte & 0x7f) * scale
+      if (!Number.isSafeInteger(value)) throw malformed('number is too large')
+      if (byte < 0x80) return value
+    }
+  }
+
+  signed(): number {
+    const value = this.number()
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  }
+
+  take(count: number): Uint8Array {
+    const start = this.#at
+    this.#at += count
+    if (this.#at > this.#bytes.length) throw malformed(`${count} bytes are missing`)
+    return this.#bytes.subarray(start, this.#at)
+  }
+
+  /** Bytes before the next `stop`, which is passed over. */
+  until(stop: number): Uint8Array {
+    const end = this.#bytes.indexOf(stop, this.#at)
+    if (end < 0) throw malformed('text has no end')
+    const start = this.#at
+    this.#at = end + 1
+    return this.#bytes.subarray(start, end)
+  }
+}
+
+export function malformed(message: string): VaultError {
+  return new VaultError('VAULT_MALFORMED', `columns: ${message}`)
+}

@@ -1,0 +1,148 @@
+import { personsPath } from './block-path.ts'
+import type { BlockStore } from './block-store.ts'
+import { mapKey } from './bytes.ts'
+import { VaultError } from './errors.ts'
+import type { DataKey, KeyRing } from './key-ring.ts'
+import { type Pack, splitPacks } from './pack.ts'
+import type { PackOpener } from './pack-maker.ts'
+import { RecentMap } from './recent-map.ts'
+
+/** Files of persons that are kept open at one time: reading runs along the log. */
+export const PERSONS_FILES_MAX = 4
+
+/** The person-sealed sections of one write-ahead segment; each pack is opened once. */
+export class PersonsFile {
+  readonly path: string
+  readonly first: number
+  readonly end: number
+  readonly #packs: ReadonlyMap<string, Pack>
+  readonly #opener: PackOpener
+  readonly #ring: KeyRing
+  readonly #opened = new Map<string, OpenedPerson | VaultError>()
+
+  constructor(
+    packs: readonly Pack[],
+    from: { readonly path: string; readonly first: number },
+    by: { readonly opener: PackOpener; readonly ring: KeyRing },
+  ) {
+    this.path = from.path
+    this.first = from.first
+    this.end = packs[0]?.header.to ?? from.first
+    this.#packs = new Map(packs.map((pack) => [mapKey(pack.header.keyId), pack]))
+    this.#opener = by.opener
+    this.#ring = by.ring
+  }
+
+  /** One person's pack if it was opened before: no promise. */
+  ready(keyId: Uint8Array): OpenedPerson | VaultError | undefined {
+    return this.#opened.get(mapKey(keyId))
+  }
+
+  async open(keyId: Uint8Array): Promise<OpenedPerson | VaultError> {
+    const opened = await asFault(() => this.#open(keyId))
+    this.#opened.set(mapKey(keyId), opened)
+    return opened
+  }
+
+  async #open(keyId: Uint8Array): Promise<OpenedPerson> {
+    const key = await this.#ring.key(keyId)
+    const pack = this.#packs.get(mapKey(keyId))
+    if (pack === undefined) return new OpenedPerson(key, this.path)
+    const person = new OpenedPerson(key, this.path)
+    for (const { offset, id, bytes } of await this.#opener.persons(pack)) {
+      person.add(this.first + offset, id, bytes)
+    }
+    return person
+  }
+}
+
+/** What one person's pack holds. */
+export class OpenedPerson {
+  readonly key: DataKey
+  readonly #path: string
+  readonly #sections = new Map<number, Uint8Array>()
+
+  constructor(key: DataKey, path: string) {
+    this.key = key
+    this.#path = path
+  }
+
+  add(index: number, id: number, bytes: Uint8Array): void {
+    this.#sections.set(index * SECTION_IDS + id, bytes)
+  }
+
+  section(index: number, id: number): Uint8Array | VaultError {
+    const bytes = this.#sections.get(index * SECTION_IDS + id)
+    if (bytes !== undefined) return bytes
+    const message = `${this.#path} does not hold section ${id} of entry ${index}`
+    return new VaultError('VAULT_ENTRY_MISSING', message, { place: { file: this.#path } })
+  }
+}
+
+const SECTION_IDS = 256
+
+/** Finds the file that speaks of an entry. */
+export class PersonsReader {
+  readonly #store: BlockStore
+  readonly #by: { readonly opener: PackOpener; readonly ring: KeyRing }
+  readonly #files = new RecentMap<number, PersonsFile | VaultError>({
+    entriesMax: PERSONS_FILES_MAX,
+  })
+  #firsts: readonly number[] | undefined
+  #current: PersonsFile | undefined
+
+  constructor(store: BlockStore, by: { readonly opener: PackOpener; readonly ring: KeyRing }) {
+    this.#store = store
+    this.#by = by
+  }
+
+  /** The file if the last entry asked for was in it too: no promise. */
+  current(index: number): PersonsFile | undefined {
+    const file = this.#current
+    return file !== undefined && file.first <= index && index < file.end ? file : undefined
+  }
+
+  /** Undefined when no file speaks of the entry: its segment is not closed yet, or it is gone. */
+  async fileOf(index: number): Promise<PersonsFile | VaultError | undefined> {
+    const known = await this.#covering(index)
+    if (known !== undefined) return known
+    this.#firsts = await this.#store.persons()
+    return this.#covering(index)
+  }
+
+  async #covering(index: number): Promise<PersonsFile | VaultError | undefined> {
+    const first = this.#firsts?.findLast((each) => each <= index)
+    if (first === undefined) return undefined
+    const file = this.#files.get(first) ?? (await asFault(() => this.#read(first)))
+    this.#files.set(first, file)
+    if (file instanceof VaultError) return file
+    if (index >= file.end) return undefined
+    this.#current = file
+    return file
+  }
+
+  async #read(first: number): Promise<PersonsFile> {
+    const path = personsPath(first)
+    const bytes = await this.#store.read(path)
+    if (bytes === undefined) {
+      throw new VaultError('VAULT_FILE_MISSING', `${path} is gone`, { place: { file: path } })
+    }
+    const packs = splitPacks(path, bytes)
+    for (const { header, place } of packs) {
+      if (header.from === first && header.to === packs[0]?.header.to) continue
+      const found = `entries ${header.from} to ${header.to}`
+      throw new VaultError('VAULT_MALFORMED', `pack in ${path} speaks of ${found}`, { place })
+    }
+    return new PersonsFile(packs, { path, first }, this.#by)
+  }
+}
+
+/** A fault of the files is an answer here: other sections may still be read. */
+export async function asFault<Value>(run: () => Promise<Value>): Promise<Value | VaultError> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof VaultError) return error
+    throw error
+  }
+}

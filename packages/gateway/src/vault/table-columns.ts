@@ -1,0 +1,150 @@
+import { ByteWriter } from './byte-stream.ts'
+import { mapKey } from './bytes.ts'
+import { writeIntegers } from './integer-column.ts'
+import { type JsonScan, MARKS, readHex } from './json-scan.ts'
+
+/** What a pack's columns are written to. `raw` holds what no compressor makes smaller. */
+export interface Streams<Stream> {
+  readonly structure: Stream
+  readonly numbers: Stream
+  readonly texts: Stream
+  readonly raw: Stream
+}
+
+/** Ends each text: JSON text holds no control character. */
+export const TEXT_END = 0x0a
+
+/** One varying value of every section of one shape. */
+export interface Column {
+  add(bytes: Uint8Array, scan: JsonScan, value: number): void
+  write(to: Streams<ByteWriter>): void
+}
+
+/** Values of one length, each stored once in a pack, whatever columns they stand in. */
+export class Pool {
+  readonly #places = new Map<string, number>()
+  readonly #values = new ByteWriter(1024)
+  readonly scratch: Uint8Array
+
+  constructor(length: number) {
+    this.scratch = new Uint8Array(length)
+  }
+
+  get size(): number {
+    return this.#places.size
+  }
+
+  get bytes(): Uint8Array {
+    return this.#values.bytes
+  }
+
+  place(value: Uint8Array): number {
+    const key = mapKey(value)
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    const place = this.#places.size
+    this.#places.set(key, place)
+    this.#values.writeAll(value)
+    return place
+  }
+}
+
+export interface Pools {
+  readonly uuid: Pool
+  readonly hex16: Pool
+  readonly hex32: Pool
+}
+
+export function newColumn(mark: number, pools: Pools): Column {
+  if (mark === MARKS.integer || mark === MARKS.time) return new IntegerColumn()
+  if (mark === MARKS.uuid) return new PoolColumn(pools.uuid)
+  if (mark === MARKS.hex16) return new PoolColumn(pools.hex16)
+  if (mark === MARKS.hex32) return new PoolColumn(pools.hex32)
+  if (mark === MARKS.hex8) return new RawColumn()
+  return new TextColumn()
+}
+
+class IntegerColumn implements Column {
+  readonly #values: number[] = []
+
+  add(_bytes: Uint8Array, scan: JsonScan, value: number): void {
+    this.#values.push(scan.numbers[value] ?? 0)
+  }
+
+  write(to: Streams<ByteWriter>): void {
+    writeIntegers(this.#values, to)
+  }
+}
+
+class PoolColumn implements Column {
+  readonly #pool: Pool
+  readonly #places: number[] = []
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  add(bytes: Uint8Array, scan: JsonScan, value: number): void {
+    readHex(bytes, scan.starts[value] ?? 0, this.#pool.scratch)
+    this.#places.push(this.#pool.place(this.#pool.scratch))
+  }
+
+  write(to: Streams<ByteWriter>): void {
+    writeIntegers(this.#places, to)
+  }
+}
+
+class RawColumn implements Column {
+  readonly #values = new ByteWriter(1024)
+  readonly #scratch = new Uint8Array(8)
+
+  add(bytes: Uint8Array, scan: JsonScan, value: number): void {
+    readHex(bytes, scan.starts[value] ?? 0, this.#scratch)
+    this.#values.writeAll(this.#scratch)
+  }
+
+  write(to: Streams<ByteWriter>): void {
+    to.raw.writeAll(this.#values.bytes)
+  }
+}
+
+class TextColumn implements Column {
+  readonly #places = new Map<string, number>()
+  readonly #texts = new ByteWriter()
+  readonly #rows: number[] = []
+  #last: Uint8Array = new Uint8Array(0)
+  #lastPlace = -1
+
+  add(bytes: Uint8Array, scan: JsonScan, value: number): void {
+    const start = scan.starts[value] ?? 0
+    const end = scan.ends[value] ?? 0
+    if (this.#lastPlace < 0 || !isAt(bytes, start, end, this.#last)) {
+      this.#last = bytes.subarray(start, end)
+      this.#lastPlace = this.#placeOf(this.#last)
+    }
+    this.#rows.push(this.#lastPlace)
+  }
+
+  write(to: Streams<ByteWriter>): void {
+    to.structure.number(this.#places.size)
+    writeIntegers(this.#rows, to)
+    to.texts.writeAll(this.#texts.bytes)
+  }
+
+  #placeOf(text: Uint8Array): number {
+    const key = mapKey(text)
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    const place = this.#places.size
+    this.#places.set(key, place)
+    this.#texts.writeAll(text)
+    this.#texts.byte(TEXT_END)
+    return place
+  }
+}
+
+function isAt(bytes: Uint8Array, start: number, end: number, text: Uint8Array): boolean {
+  if (end - start !== text.length) return false
+  for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text[at]) return false
+  return true
+}

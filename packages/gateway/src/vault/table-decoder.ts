@@ -1,0 +1,294 @@
+import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
+import { readIntegers } from './integer-column.ts'
+import { MARK_MAX, MARKS } from './json-scan.ts'
+import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
+import { TEXT_END } from './table-columns.ts'
+import { CLOSED, OPAQUE_SECTIONS, type TableStreams, UUID_PLANES, WHOLE } from './table-encoder.ts'
+import {
+  HexPiece,
+  IntegerPiece,
+  type Piece,
+  StaticPiece,
+  TextPiece,
+  TimePiece,
+} from './template-renderer.ts'
+
+const DIGEST_BYTES = 32
+const ID_BYTES = 16
+const HEX8_BYTES = 8
+/** No value but a text takes more. */
+const VALUE_BYTES_MAX = 64
+
+/** Writes sections back byte for byte. VAULT_MALFORMED for streams that no encoder wrote. */
+export function decodeTable(
+  streams: TableStreams<Uint8Array>,
+  options: { readonly hasRecordIds: boolean },
+): readonly PackedRecord[] {
+  return new TableDecoder(streams).records(options.hasRecordIds)
+}
+
+interface Form {
+  readonly kind: number
+  readonly isOpaque: boolean
+  readonly sections: readonly { readonly id: number; readonly template: number }[]
+}
+
+/** A column as it was read, before the pools are known. */
+interface ReadColumn {
+  readonly mark: number
+  readonly values: readonly number[]
+  readonly texts?: readonly Uint8Array[]
+  readonly bytes?: Uint8Array
+}
+
+interface Template {
+  readonly skeleton: Uint8Array
+  rows: number
+  next: number
+  columns: readonly ReadColumn[]
+  pieces: readonly Piece[]
+}
+
+interface Pools {
+  readonly uuid: Uint8Array
+  readonly hex16: Uint8Array
+  readonly hex32: Uint8Array
+}
+
+class TableDecoder {
+  readonly #from: TableStreams<ByteReader>
+
+  constructor(streams: TableStreams<Uint8Array>) {
+    this.#from = {
+      structure: new ByteReader(streams.structure),
+      numbers: new ByteReader(streams.numbers),
+      texts: new ByteReader(streams.texts),
+      raw: new ByteReader(streams.raw),
+      blobs: new ByteReader(streams.blobs),
+    }
+  }
+
+  records(hasRecordIds: boolean): readonly PackedRecord[] {
+    const { structure, raw } = this.#from
+    const rowCount = structure.number()
+    const arena = Buffer.alloc(structure.number())
+    const forms = this.#forms()
+    const templates = this.#templates()
+    const offsets = readIntegers(rowCount, this.#from)
+    const rows = readIntegers(rowCount, this.#from).map((form) => at(forms, form))
+    const recordIds = hasRecordIds ? readIntegers(rowCount, this.#from) : undefined
+    const counts = countRows(rows, templates)
+    const closedKeys = readIntegers(counts.closed, this.#from)
+    const blobLengths = readIntegers(counts.blobs, this.#from)
+    const digests = raw.take(counts.closed * DIGEST_BYTES)
+    for (const template of templates) template.columns = this.#columns(template)
+    const pools = this.#pools()
+    for (const template of templates) template.pieces = piecesOf(template, pools)
+    const sections = new SectionWriter({ arena, templates, closedKeys, digests, blobLengths })
+    const records = rows.map(({ kind, isOpaque, sections: planned }, row) => ({
+      offset: at(offsets, row),
+      kind,
+      recordId: recordIds === undefined ? NO_RECORD_ID : idAt(pools.uuid, at(recordIds, row)),
+      opaque: isOpaque ? sections.blob(this.#from.blobs) : undefined,
+      sections: planned.map((plan) => sections.section(plan, pools.hex16, this.#from.blobs)),
+    }))
+    const isDone = Object.values(this.#from).every((stream: ByteReader) => stream.isAtEnd)
+    if (!isDone || !sections.isDone) throw malformed('bytes are left over')
+    return records
+  }
+
+  #forms(): readonly Form[] {
+    const { structure } = this.#from
+    return repeat(structure.number(), () => {
+      const kind = structure.byte()
+      const count = structure.byte()
+      const isOpaque = count === OPAQUE_SECTIONS
+      const sections = repeat(isOpaque ? 0 : count, () => {
+        return { id: structure.byte(), template: structure.byte() }
+      })
+      return { kind, isOpaque, sections }
+    })
+  }
+
+  #templates(): readonly Template[] {
+    const { structure } = this.#from
+    return repeat(structure.number(), () => {
+      const skeleton = structure.take(structure.number())
+      return { skeleton, rows: 0, next: 0, columns: [], pieces: [] }
+    })
+  }
+
+  #columns({ skeleton, rows }: Template): readonly ReadColumn[] {
+    const marks = skeleton.filter((byte) => byte <= MARK_MAX)
+    return Array.from(marks, (mark) => this.#column(mark, rows))
+  }
+
+  #column(mark: number, rows: number): ReadColumn {
+    if (mark === MARKS.hex8) {
+      return { mark, values: [], bytes: this.#from.raw.take(rows * HEX8_BYTES) }
+    }
+    if (mark !== MARKS.text) return { mark, values: readIntegers(rows, this.#from) }
+    const count = this.#from.structure.number()
+    const values = readIntegers(rows, this.#from)
+    return { mark, values, texts: repeat(count, () => this.#from.texts.until(TEXT_END)) }
+  }
+
+  #pools(): Pools {
+    const { structure, numbers, raw } = this.#from
+    const uuids = structure.number()
+    const hex16 = structure.number() * ID_BYTES
+    const hex32 = structure.number() * DIGEST_BYTES
+    const uuid = new Uint8Array(uuids * ID_BYTES)
+    for (let plane = 0; plane < UUID_PLANES; plane++) {
+      const bytes = numbers.take(uuids)
+      for (let row = 0; row < uuids; row++) uuid[row * ID_BYTES + plane] = bytes[row] ?? 0
+    }
+    for (let row = 0; row < uuids; row++) {
+      uuid.set(raw.take(ID_BYTES - UUID_PLANES), row * ID_BYTES + UUID_PLANES)
+    }
+    return { uuid, hex16: raw.take(hex16), hex32: raw.take(hex32) }
+  }
+}
+
+interface SectionSource {
+  readonly arena: Uint8Array
+  readonly templates: readonly Template[]
+  readonly closedKeys: readonly number[]
+  readonly digests: Uint8Array
+  readonly blobLengths: readonly number[]
+}
+
+/** Writes one section after the other into one piece of memory. */
+class SectionWriter {
+  readonly #source: SectionSource
+  #end = 0
+  #closed = 0
+  #blobs = 0
+
+  constructor(source: SectionSource) {
+    this.#source = source
+  }
+
+  get isDone(): boolean {
+    return this.#end === this.#source.arena.length
+  }
+
+  blob(blobs: ByteReader): Uint8Array {
+    return blobs.take(at(this.#source.blobLengths, this.#blobs++))
+  }
+
+  section(
+    { id, template }: { readonly id: number; readonly template: number },
+    keyIds: Uint8Array,
+    blobs: ByteReader,
+  ): PackedSection {
+    if (template === WHOLE) return { id, bytes: this.blob(blobs) }
+    if (template === CLOSED) {
+      const row = this.#closed++
+      const digest = this.#source.digests.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES)
+      return { id, keyId: idAt(keyIds, at(this.#source.closedKeys, row)), digest }
+    }
+    return { id, bytes: this.#render(at(this.#source.templates, template - 1)) }
+  }
+
+  #render(template: Template): Uint8Array {
+    const { arena } = this.#source
+    const start = this.#end
+    const row = template.next++
+    let end = start
+    for (const piece of template.pieces) end = piece.write(arena, end, row)
+    if (end > arena.length) throw malformed('sections are longer than they say')
+    this.#end = end
+    return arena.subarray(start, end)
+  }
+}
+
+function countRows(
+  rows: readonly Form[],
+  templates: readonly Template[],
+): { readonly closed: number; readonly blobs: number } {
+  let closed = 0
+  let blobs = 0
+  for (const { sections, isOpaque } of rows) {
+    if (isOpaque) blobs++
+    for (const { template } of sections) {
+      if (template === WHOLE) blobs++
+      else if (template === CLOSED) closed++
+      else at(templates, template - 1).rows++
+    }
+  }
+  return { closed, blobs }
+}
+
+/** What is the same in every row becomes part of what surrounds it. */
+function piecesOf({ skeleton, columns }: Template, pools: Pools): readonly Piece[] {
+  const pieces: Piece[] = []
+  const fixed = new ByteWriter(skeleton.length)
+  let column = 0
+  for (const byte of skeleton) {
+    if (byte > MARK_MAX) {
+      fixed.byte(byte)
+      continue
+    }
+    const read = at(columns, column++)
+    const piece = pieceOf(read, pools)
+    if (isConstant(read)) {
+      fixed.writeAll(render(piece, read.texts?.[0]?.length ?? 0))
+    } else {
+      if (fixed.length > 0) pieces.push(new StaticPiece(Uint8Array.from(fixed.bytes)))
+      fixed.length = 0
+      pieces.push(piece)
+    }
+  }
+  return fixed.length > 0 ? [...pieces, new StaticPiece(fixed.bytes)] : pieces
+}
+
+function isConstant({ values, texts }: ReadColumn): boolean {
+  return (
+    values.length > 0 && (texts ? texts.length === 1 : values.every((each) => each === values[0]))
+  )
+}
+
+function render(piece: Piece, textBytes: number): Uint8Array {
+  const bytes = new Uint8Array(Math.max(textBytes, VALUE_BYTES_MAX))
+  return bytes.subarray(0, piece.write(bytes, 0, 0))
+}
+
+function pieceOf({ mark, values, texts = [], bytes }: ReadColumn, pools: Pools): Piece {
+  if (mark === MARKS.text) return new TextPiece(texts, values)
+  if (mark === MARKS.integer) return new IntegerPiece(values)
+  if (mark === MARKS.time) return new TimePiece(values)
+  if (mark === MARKS.uuid) return pooled(pools.uuid, ID_BYTES, values, true)
+  if (mark === MARKS.hex16) return pooled(pools.hex16, ID_BYTES, values)
+  if (mark === MARKS.hex32) return pooled(pools.hex32, DIGEST_BYTES, values)
+  if (bytes !== undefined) return new HexPiece(bytes, { length: HEX8_BYTES })
+  throw malformed(`unknown mark ${mark}`)
+}
+
+function pooled(
+  pool: Uint8Array,
+  length: number,
+  places: readonly number[],
+  isUuid = false,
+): Piece {
+  for (const place of places) {
+    if (place < 0 || place * length >= pool.length) throw malformed(`pool has no value ${place}`)
+  }
+  return new HexPiece(pool, { length, places, isUuid })
+}
+
+function idAt(pool: Uint8Array, place: number): Uint8Array {
+  const id = pool.subarray(place * ID_BYTES, (place + 1) * ID_BYTES)
+  if (id.length !== ID_BYTES) throw malformed(`pool has no value ${place}`)
+  return id
+}
+
+function at<Value>(values: readonly Value[], place: number): Value {
+  const value = values[place]
+  if (value === undefined) throw malformed(`nothing at ${place} of ${values.length}`)
+  return value
+}
+
+function repeat<Value>(count: number, make: () => Value): Value[] {
+  return Array.from({ length: count }, make)
+}

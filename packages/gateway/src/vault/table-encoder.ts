@@ -1,0 +1,168 @@
+import { ByteWriter } from './byte-stream.ts'
+import { asBuffer } from './bytes.ts'
+import { writeIntegers } from './integer-column.ts'
+import { JsonScan } from './json-scan.ts'
+import type { PackedRecord } from './packed-record.ts'
+import { type Column, newColumn, Pool, type Pools, type Streams } from './table-columns.ts'
+
+/** Shapes of records and of sections in one pack; what comes beyond is stored whole. */
+export const SHAPES_MAX = 250
+/** A section of this template is stored whole, in `blobs`. */
+export const WHOLE = 0
+/** A section that is sealed elsewhere. */
+export const CLOSED = 255
+/** The section count of a record that is an opaque payload. */
+export const OPAQUE_SECTIONS = 255
+/** Bytes of a UUIDv7 that time decides, most of them alike: they go to the number planes. */
+export const UUID_PLANES = 8
+
+const scan = new JsonScan()
+
+/** The streams of a pack, before compression. */
+export interface TableStreams<Stream> extends Streams<Stream> {
+  readonly blobs: Stream
+}
+
+/**
+ * Writes records as columns. The order of everything written is that of `TableDecoder`:
+ *
+ *     structure   rows, bytes of the sections that follow a template, forms, templates, then the columns:
+ *                 offsets, forms of the rows, record ids, keys of closed sections, lengths of blobs,
+ *                 each template's values in order
+ */
+export class TableEncoder {
+  readonly #pools: Pools = { uuid: new Pool(16), hex16: new Pool(16), hex32: new Pool(32) }
+  readonly #templates = new Map<string, Template>()
+  readonly #forms = new Map<string, number>()
+  readonly #formBytes = new ByteWriter()
+  readonly #hasIds: boolean
+  readonly #offsets: number[] = []
+  readonly #formRows: number[] = []
+  readonly #recordIds: number[] = []
+  readonly #closedKeys: number[] = []
+  readonly #digests = new ByteWriter(1024)
+  readonly #blobLengths: number[] = []
+  readonly #blobs = new ByteWriter(64)
+  readonly #form = new ByteWriter(32)
+  #sectionBytes = 0
+
+  /** Persons' packs have no record ids: their ledger pack has them. */
+  constructor(options: { readonly hasRecordIds: boolean }) {
+    this.#hasIds = options.hasRecordIds
+  }
+
+  add(record: PackedRecord): void {
+    this.#offsets.push(record.offset)
+    if (this.#hasIds) this.#recordIds.push(this.#pools.uuid.place(record.recordId))
+    const form = this.#form
+    form.length = 0
+    form.byte(record.kind)
+    form.byte(record.opaque === undefined ? record.sections.length : OPAQUE_SECTIONS)
+    if (record.opaque !== undefined) this.#addBlob(record.opaque)
+    for (const section of record.sections) {
+      form.byte(section.id)
+      if ('bytes' in section) form.byte(this.#addSection(section.bytes))
+      else {
+        form.byte(CLOSED)
+        this.#closedKeys.push(this.#pools.hex16.place(section.keyId))
+        this.#digests.writeAll(section.digest)
+      }
+    }
+    this.#formRows.push(this.#formPlace(form.bytes))
+  }
+
+  finish(): TableStreams<Uint8Array> {
+    const to = {
+      structure: new ByteWriter(1024),
+      numbers: new ByteWriter(8192),
+      texts: new ByteWriter(8192),
+      raw: new ByteWriter(16_384),
+    }
+    const { structure, numbers, texts, raw } = to
+    structure.number(this.#offsets.length)
+    structure.number(this.#sectionBytes)
+    structure.number(this.#forms.size)
+    structure.writeAll(this.#formBytes.bytes)
+    structure.number(this.#templates.size)
+    for (const { skeleton } of this.#templates.values()) {
+      structure.number(skeleton.length)
+      structure.writeAll(skeleton)
+    }
+    writeIntegers(this.#offsets, to)
+    writeIntegers(this.#formRows, to)
+    if (this.#hasIds) writeIntegers(this.#recordIds, to)
+    writeIntegers(this.#closedKeys, to)
+    writeIntegers(this.#blobLengths, to)
+    raw.writeAll(this.#digests.bytes)
+    for (const { columns } of this.#templates.values()) for (const each of columns) each.write(to)
+    this.#writePools(to)
+    return {
+      structure: structure.bytes,
+      numbers: numbers.bytes,
+      texts: texts.bytes,
+      raw: raw.bytes,
+      blobs: this.#blobs.bytes,
+    }
+  }
+
+  #writePools({ structure, numbers, raw }: Streams<ByteWriter>): void {
+    const { uuid, hex16, hex32 } = this.#pools
+    for (const pool of [uuid, hex16, hex32]) structure.number(pool.size)
+    for (let plane = 0; plane < UUID_PLANES; plane++) {
+      for (let at = plane; at < uuid.bytes.length; at += 16) numbers.byte(uuid.bytes[at] ?? 0)
+    }
+    for (let at = UUID_PLANES; at < uuid.bytes.length; at += 16) {
+      raw.write(uuid.bytes, at, at + 16 - UUID_PLANES)
+    }
+    raw.writeAll(hex16.bytes)
+    raw.writeAll(hex32.bytes)
+  }
+
+  #addBlob(bytes: Uint8Array): void {
+    this.#blobLengths.push(bytes.length)
+    this.#blobs.writeAll(bytes)
+  }
+
+  /** The number of the template that the section follows. */
+  #addSection(bytes: Uint8Array): number {
+    const template = scan.scan(bytes) ? this.#template() : undefined
+    if (template === undefined) {
+      this.#addBlob(bytes)
+      return WHOLE
+    }
+    this.#sectionBytes += bytes.length
+    const { columns } = template
+    for (let value = 0; value < columns.length; value++) columns[value]?.add(bytes, scan, value)
+    return template.number
+  }
+
+  #template(): Template | undefined {
+    const skeleton = scan.skeleton.toString('latin1', 0, scan.skeletonLength)
+    const known = this.#templates.get(skeleton)
+    if (known !== undefined || this.#templates.size >= SHAPES_MAX) return known
+    const marks = scan.marks.subarray(0, scan.count)
+    const made = {
+      number: this.#templates.size + 1,
+      skeleton: Uint8Array.from(scan.skeleton.subarray(0, scan.skeletonLength)),
+      columns: Array.from(marks, (mark) => newColumn(mark, this.#pools)),
+    }
+    this.#templates.set(skeleton, made)
+    return made
+  }
+
+  #formPlace(form: Uint8Array): number {
+    const key = asBuffer(form).toString('latin1')
+    const known = this.#forms.get(key)
+    if (known !== undefined) return known
+    const place = this.#forms.size
+    this.#forms.set(key, place)
+    this.#formBytes.writeAll(form)
+    return place
+  }
+}
+
+interface Template {
+  readonly number: number
+  readonly skeleton: Uint8Array
+  readonly columns: readonly Column[]
+}

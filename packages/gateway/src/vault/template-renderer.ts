@@ -1,0 +1,121 @@
+import { malformed } from './byte-stream.ts'
+import { TIME_BYTES, writeTime } from './column-time.ts'
+
+/** Writes one value of a section; returns where the next byte goes. */
+export interface Piece {
+  write(into: Uint8Array, at: number, row: number): number
+}
+
+const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+const HIGH = new Uint8Array(256).map((_, byte) => DIGITS[byte >> 4] ?? 0)
+const LOW = new Uint8Array(256).map((_, byte) => DIGITS[byte & 15] ?? 0)
+const DASH = 0x2d
+const ZERO = 0x30
+/** Below it a loop is cheaper than the call. */
+const COPY_BYTES_MIN = 24
+
+export class StaticPiece implements Piece {
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  write(into: Uint8Array, at: number): number {
+    return copy(this.#bytes, into, at)
+  }
+}
+
+export class TextPiece implements Piece {
+  readonly #texts: readonly Uint8Array[]
+  readonly #rows: readonly number[]
+
+  constructor(texts: readonly Uint8Array[], rows: readonly number[]) {
+    this.#texts = texts
+    this.#rows = rows
+  }
+
+  write(into: Uint8Array, at: number, row: number): number {
+    const text = this.#texts[this.#rows[row] ?? -1]
+    if (text === undefined) throw malformed(`row ${row} has no text`)
+    return copy(text, into, at)
+  }
+}
+
+export class IntegerPiece implements Piece {
+  readonly #values: readonly number[]
+
+  constructor(values: readonly number[]) {
+    this.#values = values
+  }
+
+  write(into: Uint8Array, start: number, row: number): number {
+    let rest = this.#values[row] ?? 0
+    let at = start
+    if (rest < 0) {
+      into[at++] = DASH
+      rest = -rest
+    }
+    let end = at + 1
+    for (let scale = 10; scale <= rest; scale *= 10) end++
+    for (let digit = end - 1; digit >= at; digit--) {
+      const tenth = Math.floor(rest / 10)
+      into[digit] = ZERO + rest - tenth * 10
+      rest = tenth
+    }
+    return end
+  }
+}
+
+export class TimePiece implements Piece {
+  readonly #values: readonly number[]
+
+  constructor(values: readonly number[]) {
+    this.#values = values
+  }
+
+  write(into: Uint8Array, at: number, row: number): number {
+    writeTime(into, at, this.#values[row] ?? 0)
+    return at + TIME_BYTES
+  }
+}
+
+/** Hexadecimal digits of a value in a pool, or in a column of its own. */
+export class HexPiece implements Piece {
+  readonly #pool: Uint8Array
+  readonly #places: readonly number[] | undefined
+  readonly #length: number
+  readonly #isUuid: boolean
+
+  constructor(
+    pool: Uint8Array,
+    options: {
+      readonly length: number
+      readonly places?: readonly number[]
+      readonly isUuid?: boolean
+    },
+  ) {
+    this.#pool = pool
+    this.#places = options.places
+    this.#length = options.length
+    this.#isUuid = options.isUuid === true
+  }
+
+  write(into: Uint8Array, start: number, row: number): number {
+    const from = (this.#places === undefined ? row : (this.#places[row] ?? 0)) * this.#length
+    let at = start
+    for (let byte = 0; byte < this.#length; byte++) {
+      if (this.#isUuid && (byte === 4 || byte === 6 || byte === 8 || byte === 10)) into[at++] = DASH
+      const value = this.#pool[from + byte] ?? 0
+      into[at++] = HIGH[value] ?? 0
+      into[at++] = LOW[value] ?? 0
+    }
+    return at
+  }
+}
+
+function copy(source: Uint8Array, into: Uint8Array, at: number): number {
+  if (source.length > COPY_BYTES_MIN) into.set(source, at)
+  else for (let byte = 0; byte < source.length; byte++) into[at + byte] = source[byte] ?? 0
+  return at + source.length
+}
