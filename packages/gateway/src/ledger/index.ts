@@ -31,6 +31,13 @@ export { LogReader } from './log-reader.ts'
 export type { Recovery } from './open-instance.ts'
 export type { PackedBatch, Packer, PackReport, Span } from './packer.ts'
 export type { Published } from './publisher.ts'
+export {
+  type IntegrationPort,
+  type IntegrationWorker,
+  RemoteIntegration,
+  serveIntegration,
+  workerIntegration,
+} from './remote-integration.ts'
 export type { OpenedSegment, SealedSegment, Sealer } from './sealer.ts'
 export type { OpenIntent } from './segment-header.ts'
 export type { TornTail } from './segment-reader.ts'

@@ -178,7 +178,7 @@ export class Ledger {
   /** Group commit: while one batch is flushed the next one fills. */
   async #drain(): Promise<void> {
     try {
-      await undefined // Whatever is appended in this turn goes into the first batch.
+      await Promise.resolve() // Whatever is appended in this turn goes into the first batch.
       while (this.#state !== 'dead' && (await this.#next()));
     } catch (cause) {
       this.#die(cause)
@@ -321,7 +321,7 @@ export class Ledger {
   }
 
   async #quiesce(): Promise<void> {
-    await undefined
+    await Promise.resolve()
     await Promise.allSettled([this.#draining, this.#publishing])
     await this.#giveBack()
   }

@@ -10,6 +10,7 @@ import {
   tilePath,
 } from '@countersign/tlog'
 import { type Disk, writeFileDurably } from '../platform/index.ts'
+import { forEachAtOnce } from './at-once.ts'
 import { decodeEntries } from './entry.ts'
 import { LedgerError } from './error.ts'
 import type { Integration, PlainBatch, Settled } from './integration.ts'
@@ -25,6 +26,9 @@ export interface LocalIntegrationOptions {
   readonly sha256: Sha256
   readonly packer: Packer
 }
+
+/** The runtime has four threads for the disk; one stays free for the write-ahead log. */
+const FILES_AT_ONCE_MAX = 3
 
 /** Integration in this thread. Owns the log directory's tiles and bundles. */
 export class LocalIntegration implements Integration {
@@ -130,10 +134,10 @@ export class LocalIntegration implements Integration {
       if (!this.#made.has(directory)) await this.#disk.makeDirectory(directory)
       this.#made.add(directory)
     }
-    for (const { path, bytes } of files) {
+    await forEachAtOnce(files, FILES_AT_ONCE_MAX, async ({ path, bytes }) => {
       await writeFileDurably(this.#disk, `${this.#directory}/${path}`, bytes)
       this.#collector.wrote(path)
-    }
+    })
     for (const directory of directories) await this.#disk.syncDirectory(directory)
   }
 

@@ -66,10 +66,10 @@ async function openKey(options: LogKeysOptions, suffix: string, type: SignatureT
   if (key.name !== origin || key.type !== type) {
     throw new LedgerError('LEDGER_KEYS', `${path} holds a key of ${key.name}, not of ${origin}`)
   }
-  const { sign } = algorithm.signer(key.seed)
+  const secret = algorithm.signer(key.seed)
   return {
     vkey: formatVerifierKey(sha256, key),
-    signer: noteSigner(verifierKey(sha256, key), sign),
+    signer: noteSigner(verifierKey(sha256, key), (message) => secret.sign(message)),
   }
 }
 

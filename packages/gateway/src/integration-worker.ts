@@ -1,0 +1,28 @@
+// The second composition root: integration and packing in a worker thread, with the real disk.
+import { parentPort, workerData } from 'node:worker_threads'
+import { LocalIntegration, layoutOf, serveIntegration } from './ledger/index.ts'
+import { nodeDisk, nodeSha256, systemRandom } from './platform/index.ts'
+import { BlockPacker, KeyRing, parseKek } from './vault/index.ts'
+
+/** What the main thread passes as `workerData`. */
+export interface IntegrationWorkerData {
+  /** The data directory. */
+  readonly data: string
+  readonly keysDirectory: string
+  readonly epoch: number
+  readonly origin: string
+  /** The text of the key-encryption key. It stays within the process. */
+  readonly kek: string
+}
+
+if (parentPort !== null) {
+  const { data, keysDirectory, epoch, origin, kek } = workerData as IntegrationWorkerData
+  const disk = nodeDisk()
+  const ring = new KeyRing({ disk, directory: keysDirectory, kek: parseKek(kek), origin })
+  const epochDirectory = `${data}/${epoch}`
+  const random = systemRandom()
+  const packer = new BlockPacker({ disk, random, ring, origin, epochDirectory })
+  const directory = layoutOf(data, epoch).log
+  const integration = new LocalIntegration({ disk, directory, sha256: nodeSha256, packer })
+  serveIntegration(parentPort, integration)
+}
