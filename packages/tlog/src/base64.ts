@@ -30,7 +30,9 @@ export function decodeBase64(text: string): Uint8Array {
   if (latin1 === undefined || btoa(latin1) !== text) {
     throw new TlogError('TLOG_BASE64', `${quote(text)} is not canonical base64`)
   }
-  return Uint8Array.from(latin1, (character) => character.charCodeAt(0))
+  const bytes = new Uint8Array(latin1.length)
+  for (let at = 0; at < latin1.length; at += 1) bytes[at] = latin1.charCodeAt(at)
+  return bytes
 }
 
 function decodeLeniently(text: string): string | undefined {

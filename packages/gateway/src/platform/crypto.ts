@@ -3,8 +3,9 @@ import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify }
 const SHA256_BYTES = 32
 
 /**
- * SHA-256 by the runtime. A digest comes as a latin1 string and is written in place: two to three
- * times faster than any call that makes a Buffer for it.
+ * SHA-256 by the runtime. A digest comes as a latin1 string and is copied byte by byte: two to four
+ * times faster than any call that makes a Buffer for it, and than Buffer.latin1Write into small
+ * fresh arrays, whose memory the runtime must move first.
  */
 export const nodeSha256 = {
   digest(bytes: Uint8Array): Uint8Array {
@@ -13,19 +14,13 @@ export const nodeSha256 = {
     return digest
   },
   digestInto(bytes: Uint8Array, into: Uint8Array, offset: number): void {
+    if (offset < 0 || offset + SHA256_BYTES > into.length) {
+      throw new RangeError(`no room for a digest at ${offset} of ${into.length} bytes`)
+    }
     const digest = hash('sha256', bytes, 'latin1')
-    const written = latin1Write.call(into, digest, offset, SHA256_BYTES)
-    if (written !== SHA256_BYTES) throw new RangeError(`no room for a digest at ${offset}`)
+    for (let at = 0; at < SHA256_BYTES; at += 1) into[offset + at] = digest.charCodeAt(at)
   },
 } as const
-
-// Works on any Uint8Array; Buffer.from would cost an object for each call.
-const latin1Write = Buffer.prototype.latin1Write as (
-  this: Uint8Array,
-  text: string,
-  offset: number,
-  length: number,
-) => number
 
 /** A private key, held by the runtime. */
 export interface SeededSigner {
