@@ -12,6 +12,7 @@ import {
 } from '../../packages/gateway/src/ledger/index.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../packages/gateway/src/limits/index.ts'
 import {
+  type Disk,
   ed25519,
   MemoryClaims,
   memoryLock,
@@ -60,7 +61,47 @@ export interface RecordView {
   readonly how: Section
 }
 
+/** Stops the write-ahead log's writes while it is closed: what is appended stays volatile. */
+export class Gate {
+  #opened: Promise<void> = Promise.resolve()
+  #open: () => void = () => undefined
+
+  close(): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#opened = promise
+    this.#open = resolve
+  }
+
+  open(): void {
+    this.#open()
+  }
+
+  /** The disk as it is, but for writes to segments, which wait for the gate. */
+  before(disk: SimulatedDisk): Disk {
+    const open: Disk['open'] = async (path, mode) => {
+      const file = await disk.open(path, mode)
+      if (!path.includes('/wal/')) return file
+      const write: typeof file.write = async (offset, bytes) => {
+        await this.#opened
+        await file.write(offset, bytes)
+      }
+      return withMethod(file, 'write', write)
+    }
+    return withMethod(disk, 'open', open)
+  }
+}
+
+function withMethod<T extends object, K extends keyof T>(target: T, name: K, method: T[K]): T {
+  return new Proxy(target, {
+    get: (_, key) => {
+      const value: unknown = key === name ? method : Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
 export interface TestGateway {
+  readonly gate: Gate
   readonly port: number
   readonly tlsPort: number
   readonly disk: SimulatedDisk
@@ -90,7 +131,7 @@ const POLICIES = `
 const clock = systemClock()
 const random = systemRandom()
 
-async function openRecording(disk: SimulatedDisk) {
+async function openRecording(disk: Disk) {
   const directory = `${DATA}/keys`
   await disk.makeDirectory(directory)
   const kek = parseKek(newKekText(random))
@@ -139,7 +180,8 @@ function makeKeys() {
 
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const disk = new SimulatedDisk({ random: new SeededRandom(1) })
-  const { recorder, keeper, sealer } = await openRecording(disk)
+  const gate = new Gate()
+  const { recorder, keeper, sealer } = await openRecording(gate.before(disk))
   const { text, tokens } = makeKeys()
   const source = { read: async () => text, watch: () => () => undefined }
   const store = await KeyStore.open({ clock, source })
@@ -170,11 +212,12 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     return views
   }
   return {
-    ...{ disk, events, records, keys: tokens },
+    ...{ disk, gate, events, records, keys: tokens },
     port: proxy.addresses[0]?.port ?? 0,
     tlsPort: proxy.addresses[1]?.port ?? 0,
     exchanges: async () => (await records()).filter(({ kind }) => EXCHANGES.has(kind)),
     close: async () => {
+      gate.open()
       await proxy.close()
       store.close()
       await recorder.stop('test')
