@@ -40,7 +40,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
 
 /** Limits and refusals that need nothing but the head as it stands. */
 function refuseHead(inbound: Inbound, { limits }: ProxyContext): Reason | undefined {
-  const { fields, method, target, version, expects } = inbound
+  const { fields, method, target, version } = inbound
   if (version !== '1.1') return 'version-refused'
   if (fields.length > limits.headersMax) return 'head-too-large'
   if (target.length > limits.targetBytesMax) return 'uri-too-long'
@@ -48,7 +48,12 @@ function refuseHead(inbound: Inbound, { limits }: ProxyContext): Reason | undefi
   const ambiguous = refuseAmbiguous(fields)
   if (ambiguous !== undefined) return ambiguous
   if (valuesOf(fields, 'upgrade').length > 0) return 'upgrade-refused'
-  return expects === 'otherwise' ? 'expectation-failed' : undefined
+  return valuesOf(fields, 'expect').every(isContinue) ? undefined : 'expectation-failed'
+}
+
+/** Exactly that: engines look for it anywhere in the value. */
+function isContinue(expectation: string): boolean {
+  return expectation.trim().toLowerCase() === '100-continue'
 }
 
 function readHost({ fields }: Inbound): Reading<Authority> {

@@ -25,7 +25,8 @@ export interface Inbound {
   /** As in `1.1`. */
   readonly version: string
   readonly fields: HeaderFields
-  readonly expects: 'nothing' | 'continue' | 'otherwise'
+  /** The client waits to be invited before it sends its body. */
+  readonly isWaiting: boolean
   /** Read at most once, and only when the request is to go on. */
   readonly body: AsyncIterator<Uint8Array>
   /** Tells a client that waits for it to send its body. */

@@ -82,9 +82,9 @@ export class Listener {
       this.#connections.set(socket, new Connection(socket, this.#context.limits.pipelinedMax))
       socket.once('close', () => this.#connections.delete(socket))
     })
-    server.on('request', (request, response) => this.#take(request, response, 'nothing'))
-    server.on('checkContinue', (request, response) => this.#take(request, response, 'continue'))
-    server.on('checkExpectation', (request, response) => this.#take(request, response, 'otherwise'))
+    server.on('request', (request, response) => this.#take(request, response, false))
+    server.on('checkContinue', (request, response) => this.#take(request, response, true))
+    server.on('checkExpectation', (request, response) => this.#take(request, response, false))
     server.on('connect', (request: IncomingMessage, socket: Socket) => {
       const { method = '', httpVersion, rawHeaders } = request
       const known = { method, version: httpVersion, fields: pairFields(rawHeaders) }
@@ -101,10 +101,10 @@ export class Listener {
     }
   }
 
-  #take(request: IncomingMessage, response: ServerResponse, expects: Inbound['expects']): void {
+  #take(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
     const connection = this.#connections.get(request.socket)
     if (connection === undefined) return void request.socket.destroy()
-    const inbound = nodeInbound(request, response, connection.peer, expects)
+    const inbound = nodeInbound(request, response, connection.peer, isWaiting)
     const exchange = this.#exchange(inbound, nodeOutbound(response))
     response.once('close', () => {
       if (!response.writableFinished) exchange.cut.make('client-aborted')

@@ -8,7 +8,7 @@ export function nodeInbound(
   request: IncomingMessage,
   response: ServerResponse,
   peer: Peer,
-  expects: Inbound['expects'],
+  isWaiting: boolean,
 ): Inbound {
   return {
     peer,
@@ -16,7 +16,7 @@ export function nodeInbound(
     target: request.url ?? '',
     version: request.httpVersion,
     fields: pairFields(request.rawHeaders),
-    expects,
+    isWaiting,
     body: lazyIterator(request),
     invite: () => response.writeContinue(),
     isComplete: () => request.complete,

@@ -10,7 +10,7 @@ export function rawInbound(peer: Peer, known: Partial<Inbound> = {}): Inbound {
     target: '',
     version: '',
     fields: [],
-    expects: 'nothing',
+    isWaiting: false,
     body: { next: async () => ({ done: true, value: undefined }) },
     invite: () => undefined,
     isComplete: () => false,

@@ -11,7 +11,7 @@ export async function* passBody(
   { limits, clock }: ProxyContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { inbound, forwarded, cut, deadlines } = exchange
-  if (inbound.expects === 'continue') inbound.invite()
+  if (inbound.isWaiting) inbound.invite()
   for (;;) {
     deadlines.set('body', limits.bodyIdleMs, 'body-timeout')
     const step = await nextChunk(exchange)
