@@ -5,7 +5,7 @@ import { RecorderError } from './error.ts'
 import { type OpeningFacts, openLife } from './opening.ts'
 import type { RecordClock } from './record-clock.ts'
 import { RecordWriter, type WriteDraft, type WriterOptions, type Written } from './record-writer.ts'
-import { Silence } from './silence.ts'
+import { type Moment, Silence } from './silence.ts'
 
 /** How often what is owed to the ledger is tried again. */
 export const RETRY_MS = 1_000
@@ -61,10 +61,11 @@ export class Diary {
     const requests = isRequest(draft) ? 1 : 0
     const writer = this.#openWriter(requests)
     try {
-      const nowUs = this.#options.clock.nowUs()
-      if (this.#silence.isDue(nowUs)) this.#background(this.#silence.explain(writer, nowUs))
+      if (this.#silence.isDue(this.#options.timers.ticksMs())) {
+        this.#background(this.#silence.explain(writer, this.#now()))
+      }
       const written = await writer.write(draft)
-      this.#wrote(written.atUs)
+      this.#wrote()
       return written
     } catch (error) {
       this.#failed(error, requests)
@@ -103,7 +104,7 @@ export class Diary {
     const isCurrent = (): boolean => this.#writer === writer && !this.#stopped
     if (!(await openLife(writer, opening, { clock: timers, retryMs: RETRY_MS, isCurrent }))) return
     this.#isOpen = true
-    this.#wrote(this.#options.clock.nowUs())
+    this.#wrote()
     this.#arm()
   }
 
@@ -113,9 +114,15 @@ export class Diary {
     throw new RecorderError('RECORDER_UNAVAILABLE', 'ledger is opening')
   }
 
-  #wrote(atUs: number): void {
-    this.#silence.broken(atUs)
-    this.#lastTicksMs = this.#options.timers.ticksMs()
+  #now(): Moment {
+    const { timers } = this.#options
+    return { atUs: timers.nowUs(), ticksMs: timers.ticksMs() }
+  }
+
+  #wrote(): void {
+    const now = this.#now()
+    this.#silence.broken(now)
+    this.#lastTicksMs = now.ticksMs
   }
 
   #failed(error: unknown, requests: 0 | 1): void {
@@ -171,8 +178,8 @@ export class Diary {
   async #payDebts(): Promise<void> {
     const writer = this.#writer
     if (writer === undefined || !this.#isOpen || this.#stopped) return
-    const nowUs = this.#options.clock.nowUs()
-    if (this.#silence.isDue(nowUs)) await this.#silence.explain(writer, nowUs)
+    const now = this.#now()
+    if (this.#silence.isDue(now.ticksMs)) await this.#silence.explain(writer, now)
     for (const [index, write] of this.#debts) {
       await write()
       this.#debts.delete(index)

@@ -40,6 +40,6 @@ export class Recorded {
   /** What its caller gets. Made when asked for: of most exchanges only one record's is. */
   get receipt(): Receipt {
     const claim = { origin: this.#origin, index: this.index, leaf: this.leaf }
-    return { ...claim, epoch: this.epoch, open: this.#tag(receiptMessage(claim)) }
+    return { ...claim, epoch: this.epoch, open: new Uint8Array(this.#tag(receiptMessage(claim))) }
   }
 }

@@ -1,16 +1,22 @@
 import { formatTime } from '@countersign/evidence'
 import type { RecordWriter } from './record-writer.ts'
 
+/** By the wall clock, which records tell, and by the one that cannot be set. */
+export interface Moment {
+  readonly atUs: number
+  readonly ticksMs: number
+}
+
 /** Sees to it that no span of time goes by of which no record tells. */
 export class Silence {
-  readonly #silentUsMax: number
-  #lastUs: number | undefined
+  readonly #silentMsMax: number
+  #last: Moment | undefined
   #unrecorded = 0
   #owed = false
   #inFlight = false
 
   constructor({ heartbeatMs }: { readonly heartbeatMs: number }) {
-    this.#silentUsMax = 2 * heartbeatMs * 1000
+    this.#silentMsMax = 2 * heartbeatMs
   }
 
   /** Something could not be recorded, and no record tells of it yet. */
@@ -19,8 +25,8 @@ export class Silence {
   }
 
   /** A record is durable. */
-  broken(atUs: number): void {
-    this.#lastUs = atUs
+  broken(last: Moment): void {
+    this.#last = last
   }
 
   /** The ledger did not take a record; `requests` were turned away for it. */
@@ -30,28 +36,29 @@ export class Silence {
   }
 
   /** Says whether a `gap` record must come before any other. */
-  isDue(nowUs: number): boolean {
-    if (this.#lastUs === undefined || this.#inFlight) return false
-    return this.#owed || nowUs - this.#lastUs > this.#silentUsMax
+  isDue(ticksMs: number): boolean {
+    if (this.#last === undefined || this.#inFlight) return false
+    return this.#owed || ticksMs - this.#last.ticksMs > this.#silentMsMax
   }
 
   /**
    * Writes the `gap` record that `isDue` asks for: of requests that could not be recorded, or of a
    * process that did not run.
    */
-  async explain(writer: RecordWriter, nowUs: number): Promise<void> {
+  async explain(writer: RecordWriter, now: Moment): Promise<void> {
+    const from = this.#last ?? now
     const counted = this.#unrecorded
     this.#inFlight = true
     try {
-      const { atUs } = await writer.act('gap', {
+      await writer.act('gap', {
         reason: this.#owed ? 'ledger-unavailable' : 'not-running',
-        from: formatTime(this.#lastUs ?? nowUs),
-        until: formatTime(nowUs),
+        from: formatTime(from.atUs),
+        until: formatTime(now.atUs),
         unrecorded: counted,
       })
       this.#unrecorded -= counted
       this.#owed = this.#unrecorded > 0
-      this.broken(atUs)
+      this.broken(now)
     } finally {
       this.#inFlight = false
     }
