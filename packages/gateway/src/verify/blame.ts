@@ -1,17 +1,22 @@
 import {
+  CompactRange,
   equalHashes,
   HASH_BYTES,
   type Hash,
   hashLeaf,
   type Sha256,
   TILE_WIDTH,
+  tileWidthAt,
 } from '@countersign/tlog'
 import type { Findings } from './report.ts'
 import { SignedTree, type SignedTreeOptions } from './signed-tree.ts'
 import type { Group, Telling } from './stored-tile.ts'
 import { type Dispute, groupKey, type TreeFacts } from './tree-audit.ts'
 
-export type BlameOptions = Omit<SignedTreeOptions, 'disputes'>
+export interface BlameOptions extends Omit<SignedTreeOptions, 'disputes'> {
+  /** Leaf hashes that the log should hold, by what the records say: index to hash. */
+  readonly recorded?: ReadonlyMap<number, Hash>
+}
 
 /** What is signed for a group, where that can be told. */
 type Authority = (dispute: Dispute) => Promise<Uint8Array | undefined>
@@ -19,16 +24,38 @@ type Authority = (dispute: Dispute) => Promise<Uint8Array | undefined>
 /**
  * Names what was changed. Where the entries lead to the signed root, they are right and whatever
  * contradicts them is wrong; otherwise the stored tiles tell what was signed, and so which entry is
- * another one; where they were recomputed too, earlier checkpoints narrow it down.
+ * another one; where they were recomputed too, the records may, or earlier checkpoints narrow it down.
  */
 export async function blame(facts: TreeFacts, options: BlameOptions, to: Findings): Promise<void> {
   const entriesHold = facts.root !== undefined && equalHashes(facts.root, options.root)
   const judge = new Judge(facts, options, to)
   if (entriesHold) return judge.all((dispute) => Promise.resolve(firstTold(dispute)), facts)
   const tree = await SignedTree.open({ ...options, disputes: facts.disputes })
-  if (tree === undefined) return judge.unplaced()
-  await judge.all(({ group }) => tree.hashes(group), facts)
-  if (to.bad.length === 0) judge.unplaced()
+  const before = to.bad.length
+  if (tree !== undefined) await judge.all(({ group }) => tree.hashes(group), facts)
+  if (to.bad.length > before) return
+  const { recorded = new Map() } = options
+  const placed = recorded.size > 0 && (await leadsToRoot(recorded, options))
+  if (placed) judge.recordedOtherwise([...recorded.keys()])
+  else judge.unplaced()
+}
+
+/** Whether the log would be the signed one, had it the entries that the records commit to. */
+async function leadsToRoot(
+  recorded: ReadonlyMap<number, Hash>,
+  { sha256, reader, size, root }: BlameOptions,
+): Promise<boolean> {
+  const range = new CompactRange(sha256)
+  for (let index = 0; index * TILE_WIDTH < size; index += 1) {
+    const width = tileWidthAt(size, 0, index)
+    const { hashes } = await reader.entries({ level: 0, index, width })
+    if (hashes === undefined) return false
+    for (let at = 0; at < width; at += 1) {
+      const stored = hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
+      range.append(recorded.get(index * TILE_WIDTH + at) ?? stored)
+    }
+  }
+  return equalHashes(range.root(), root)
 }
 
 class Judge {
@@ -52,6 +79,14 @@ class Judge {
       else for (const telling of dispute.tellings) this.#one(dispute.group, telling, signed)
     }
     if (disputesDropped > 0) this.#to.add('file', `${disputesDropped} more tiles or bundles differ`)
+  }
+
+  /** All of the tree was changed alike, but the records still tell which entries were signed. */
+  recordedOtherwise(indices: readonly number[]): void {
+    for (const index of indices) {
+      const message = `is not the entry that ${this.#checkpoint} covers`
+      this.#to.add('entry', `${message}; its record is`, { index })
+    }
   }
 
   /** The tree was changed as a whole: nothing that is left leads to the signed root. */

@@ -1,4 +1,4 @@
-import { type Checkpoint, NOTE_BYTES_MAX, type Sha256 } from '@countersign/tlog'
+import { type Checkpoint, type Hash, NOTE_BYTES_MAX, type Sha256 } from '@countersign/tlog'
 import { blame } from './blame.ts'
 import { auditCheckpoint } from './checkpoint-audit.ts'
 import { KEY_LIST_BYTES_MAX, listedKeys, type TrustedKey, unite } from './key-set.ts'
@@ -60,13 +60,15 @@ export interface TreeExtras {
   readonly stored?: readonly AsyncIterable<SignedRoot>[]
   readonly remembered?: Seen
   readonly onBundle?: OnBundle
+  /** Where records commit to other leaves than the log holds: index to leaf hash. */
+  readonly recorded?: ReadonlyMap<number, Hash>
 }
 
 /** Holds every entry and every tile against the checkpoint, and names what does not fit. */
 export async function auditLog(
   { checkpoint }: SignedLog,
   options: LogAuditOptions,
-  { widths, stored = [], remembered, onBundle }: TreeExtras = {},
+  { widths, stored = [], remembered, onBundle, recorded }: TreeExtras = {},
 ): Promise<void> {
   const { source, sha256, to, onProgress } = options
   const { size, root } = checkpoint
@@ -81,7 +83,8 @@ export async function auditLog(
     onProgress: (entries) => onProgress?.(entries, size),
   }).run()
   const before = to.bad.length
-  await blame(facts, { sha256, reader, size, root }, to)
+  const known = recorded === undefined ? {} : { recorded }
+  await blame(facts, { sha256, reader, size, root, ...known }, to)
   if (to.bad.length > before) return
   for (const { size: earlier, file } of facts.unmatched) {
     if (file === REMEMBERED) to.add('fork', `checkpoint ${earlier} was another one last time`)

@@ -17,7 +17,7 @@ import {
   type When,
 } from '@countersign/evidence'
 import { equalHashes, type Hash, hashLeaf, type Sha256 } from '@countersign/tlog'
-import type { OpenedRecord, OpenedSection } from '../vault/index.ts'
+import { type OpenedRecord, type OpenedSection, parseBlockPath } from '../vault/index.ts'
 import type { Findings } from './report.ts'
 
 /** What the log holds at an index: the entry, where its bundle can be read, and the tile's hash. */
@@ -34,12 +34,18 @@ export interface RecordFacts {
   onAct<Kind extends keyof ActFacts>(kind: Kind, facts: ActFacts[Kind], index: number): void
 }
 
+/** How many records are kept that their entries do not commit to. */
+export const UNLIKE_MAX = 10_000
+
+const EMPTY = new Uint8Array(0)
+
 /** Holds opened records against the log, one after the other, and against each other. */
 export class RecordAudit {
   readonly #sha256: Sha256
   readonly #facts: RecordFacts
   readonly #pairs: PairChecker
   readonly #to: Findings
+  readonly #unlike = new Map<number, Hash>()
 
   constructor(options: {
     readonly sha256: Sha256
@@ -63,10 +69,7 @@ export class RecordAudit {
     const { index } = at
     if (record.opaque !== undefined) this.#opaque(at)
     else if (this.#fits(record, at)) this.#read(record, index)
-    else {
-      this.#to.add('record', 'is not what its entry in the log commits to', { index })
-      this.#pairs.skip(index)
-    }
+    else this.#pairs.skip(index)
   }
 
   /** Something else than a record may be logged; what looks like a record's leaf must be one. */
@@ -77,11 +80,19 @@ export class RecordAudit {
     else this.#to.skip('record', 'is no record: its bytes have no meaning here', { index })
   }
 
-  #fits({ sections }: OpenedRecord, { entry, leafHash }: LogEntry): boolean {
-    if (sections.length === 0) return false
-    const leaf = encodeLeaf(this.#sha256, sections)
+  /** Whether the log commits to the record: by its entry, or by the hash that its tile tells. */
+  #fits({ sections }: OpenedRecord, { index, entry, leafHash }: LogEntry): boolean {
+    const leaf = sections.length === 0 ? EMPTY : encodeLeaf(this.#sha256, sections)
     if (entry !== undefined && equalHashes(leaf, entry)) return true
-    return leafHash !== undefined && equalHashes(hashLeaf(this.#sha256, leaf), leafHash)
+    const hash = hashLeaf(this.#sha256, leaf)
+    if (leafHash !== undefined && equalHashes(hash, leafHash)) return true
+    if (this.#unlike.size < UNLIKE_MAX) this.#unlike.set(index, hash)
+    return false
+  }
+
+  /** Records whose leaf the log does not hold, by index: the hash that it would be. */
+  get unlike(): ReadonlyMap<number, Hash> {
+    return this.#unlike
   }
 
   #read(record: OpenedRecord, index: number): void {
@@ -126,7 +137,8 @@ export class RecordAudit {
     const { id, fault } = section
     if (fault?.code === 'VAULT_KEY_MISSING') this.#facts.onClosed(section, index)
     else {
-      const file = fault?.place.file ?? null
+      const named = fault?.place.file ?? ''
+      const file = parseBlockPath(named) === undefined ? null : named
       const why = `has a section ${sectionName(id as SectionId)} that is not as sealed`
       this.#to.add('record', `${why}: ${fault?.message}`, { index, file })
     }

@@ -1,11 +1,13 @@
 import type { ActFacts, BlockFile } from '@countersign/evidence'
-import { equalHashes, HASH_BYTES, type Sha256, TILE_WIDTH } from '@countersign/tlog'
+import { equalHashes, HASH_BYTES, type Hash, type Sha256, TILE_WIDTH } from '@countersign/tlog'
+import { diskErrorCode } from '../platform/index.ts'
 import {
   type BlockReader,
   blockPath,
   type OpenedBlock,
   type OpenedSection,
-  type VaultError,
+  parseBlockPath,
+  VaultError,
 } from '../vault/index.ts'
 import type { SignedLog } from './log-audit.ts'
 import { RecordAudit, type RecordFacts } from './record-audit.ts'
@@ -82,9 +84,18 @@ export class RecordsAudit implements RecordFacts {
     if (act.kind === 'epoch') this.#epoch(act.facts, index)
   }
 
-  /** Names what nothing explained. */
-  finish(): void {
+  /** Records whose leaf the log does not hold; which of the two is wrong, the signed root tells. */
+  get unlike(): ReadonlyMap<number, Hash> {
+    return this.#records.unlike
+  }
+
+  /** Names what nothing explained. `blamed`: entries that are not those that were signed. */
+  finish(blamed: ReadonlySet<number>): void {
     const { to } = this.#options
+    for (const index of this.unlike.keys()) {
+      if (blamed.has(index)) continue
+      to.add('record', 'is not what its entry in the log commits to', { index })
+    }
     for (const [block, { index, count }] of this.#absent) {
       if (this.#expired.has(blockPath('records', block))) continue
       if (this.#expired.has(blockPath('acts', block))) continue
@@ -104,9 +115,21 @@ export class RecordsAudit implements RecordFacts {
 
   /** A running gateway may put a wider file in place of the one that was about to be read. */
   async #block(bundle: number, width: number): Promise<OpenedBlock> {
-    const block = await this.#options.reader.block(bundle)
+    const block = await this.#read(bundle)
     const whole = block.faults.length === 0 && block.records.length >= width
-    return whole ? block : this.#options.reader.block(bundle)
+    return whole ? block : this.#read(bundle)
+  }
+
+  async #read(bundle: number): Promise<OpenedBlock> {
+    try {
+      return await this.#options.reader.block(bundle)
+    } catch (fault) {
+      if (fault instanceof VaultError) return { records: [], faults: [fault] }
+      // What is no file was found by the walk through the directory, and is named there.
+      if (diskErrorCode(fault) !== 'DISK_NOT_A_FILE') throw fault
+      const why = `block ${bundle} is no file`
+      return { records: [], faults: [new VaultError('VAULT_MALFORMED', why)] }
+    }
   }
 
   #writtenAhead(index: number, entry: Uint8Array | undefined): void {
@@ -116,10 +139,14 @@ export class RecordsAudit implements RecordFacts {
   }
 
   #fault(fault: VaultError, first: number): void {
-    const { file = null, keyId } = fault.place
-    if (fault.code === 'VAULT_KEY_MISSING' && keyId !== undefined && file === null) {
+    const { file, keyId } = fault.place
+    const inBlock = file !== undefined && parseBlockPath(file) !== undefined
+    if (fault.code === 'VAULT_KEY_MISSING' && keyId !== undefined && !inBlock) {
       note(this.#keys, keyId, first)
-    } else this.#options.to.add('block', `cannot be opened: ${fault.message}`, { file })
+      return
+    }
+    const place = inBlock ? { file } : { index: first }
+    this.#options.to.add('block', `cannot be opened: ${fault.message}`, place)
   }
 
   /** A block that cannot be opened was named already; its records are not lost one by one. */

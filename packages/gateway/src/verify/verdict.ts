@@ -1,5 +1,5 @@
 import type { Checkpoint } from '@countersign/tlog'
-import { nodeSha256 } from '../platform/index.ts'
+import { DiskError, nodeSha256 } from '../platform/index.ts'
 import { givenKeys, type TrustedKey } from './key-set.ts'
 import type { SignedLog } from './log-audit.ts'
 import type { Memory, Seen } from './memory.ts'
@@ -47,7 +47,7 @@ export async function report(
     requireScopes(audited, options.require ?? [])
     await remember(audited, options.memory)
   } catch (error) {
-    if (!(error instanceof VerifyError)) throw error
+    if (!(error instanceof VerifyError || error instanceof DiskError)) throw error
     audited.findings.lack('file', error.message)
   }
   return reportOf(audited, options)

@@ -144,8 +144,10 @@ async function auditEverything(
     signed,
     to: below,
   })
-  await auditTree(signed, log, audited, { ...extras, onBundle: records.onBundle })
-  records.finish()
+  const beside = { onBundle: records.onBundle, recorded: records.unlike }
+  await auditTree(signed, log, audited, { ...extras, ...beside })
+  const entries = to.bad.filter(({ kind }) => kind === 'entry')
+  records.finish(new Set(entries.flatMap(({ index }) => index ?? [])))
   audited.scope = { ...audited.scope, records: true, persons: true }
 }
 
