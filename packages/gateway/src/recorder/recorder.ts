@@ -10,7 +10,7 @@ import {
   type Who,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
-import type { LedgerKeeper } from '../ledger/index.ts'
+import { LedgerError, type LedgerKeeper } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { SealKey, Vault } from '../vault/index.ts'
 import { Diary } from './diary.ts'
@@ -41,6 +41,9 @@ export interface RecorderOptions {
   readonly onFault: (fault: unknown) => void
 }
 
+/** Exchanges whose end is remembered, so that an intent's receipt leads to its outcome. */
+export const ENDS_REMEMBERED_MAX = 65_536
+
 /** Where an act stands in the ledger. */
 export interface RecordedAct {
   readonly epoch: number
@@ -54,6 +57,7 @@ export class Recorder {
   readonly #clock: RecordClock
   readonly #identifiers: Identifiers
   readonly #diary: Diary
+  readonly #ends = new Map<LeafIndex, LeafIndex>()
   #openIntents = 0
 
   constructor(options: RecorderOptions) {
@@ -107,7 +111,11 @@ export class Recorder {
       throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
     }
     try {
-      return await this.#outcome(about, { via, how })
+      return await this.#outcome(about, { via, how }).catch((error: unknown) => {
+        // The end of what was let happen has room kept for it, but not beside other records.
+        if (!isFull(error)) throw error
+        return this.#outcome(about, { via, how })
+      })
     } catch (error) {
       if (!isClosed(error)) this.#diary.owe(about.index, () => this.#lateOutcome(about, via))
       throw error
@@ -140,6 +148,20 @@ export class Recorder {
     return { epoch: this.#options.epoch, index, leaf }
   }
 
+  /** The outcome of an intent, while it is remembered. */
+  endOf(intent: LeafIndex): LeafIndex | undefined {
+    return this.#ends.get(intent)
+  }
+
+  #remember(intent: LeafIndex, outcome: LeafIndex): void {
+    this.#ends.set(intent, outcome)
+    if (this.#ends.size <= ENDS_REMEMBERED_MAX) return
+    for (const oldest of this.#ends.keys()) {
+      this.#ends.delete(oldest)
+      return
+    }
+  }
+
   async #outcome(about: Recorded, { via, how }: OutcomeDraft): Promise<Recorded> {
     const exchange = parseUuid(about.exchange)
     const written = await this.#diary.write({
@@ -153,6 +175,7 @@ export class Recorder {
       ],
     })
     this.#openIntents -= 1
+    this.#remember(about.index, written.index)
     return this.#recorded(exchange, written, undefined)
   }
 
@@ -218,4 +241,9 @@ export class Recorder {
 
 function isClosed(error: unknown): boolean {
   return error instanceof RecorderError && error.code === 'RECORDER_INTENT_CLOSED'
+}
+
+function isFull(error: unknown): boolean {
+  const cause = error instanceof RecorderError ? error.cause : undefined
+  return cause instanceof LedgerError && cause.code === 'LEDGER_FULL'
 }

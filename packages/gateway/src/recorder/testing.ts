@@ -170,7 +170,7 @@ export class Machine {
     await this.clock.advance(this.publishEveryMs)
     const size = this.keeper?.published?.size ?? 0
     const reader = await this.reader()
-    const log = new LogReader(this.disk, `${EPOCH}/log`)
+    const log = this.log()
     const records: ReadRecord[] = []
     for (let block = 0; block * BLOCK_ENTRIES < size; block++) {
       const opened = await reader.block(block)
@@ -181,6 +181,11 @@ export class Machine {
       }
     }
     return records
+  }
+
+  /** What the public log says. */
+  log(): LogReader {
+    return new LogReader(this.disk, `${EPOCH}/log`)
   }
 
   async reader(): Promise<BlockReader> {
