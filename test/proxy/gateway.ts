@@ -141,7 +141,12 @@ async function openRecording(disk: Disk) {
   const signer = await openLogKeys(keys)
   const epochDirectory = `${DATA}/1`
   const keeper = await LedgerKeeper.start({
-    ...{ disk, clock, signer, sha256: nodeSha256, data: DATA, epoch: 1 },
+    disk,
+    clock,
+    signer,
+    sha256: nodeSha256,
+    data: DATA,
+    epoch: 1,
     lock: memoryLock(),
     claim: new MemoryClaims().claim,
     sealer: vault.sealer,
@@ -162,8 +167,17 @@ async function openRecording(disk: Disk) {
     rollbackProtection: 'lock',
   })
   const recorder = new Recorder({
-    ...{ keeper, vault, clock, random, epoch: 1, origin: ORIGIN, vkeys: signer.vkeys },
-    ...{ gateway: 'test', version: '0', runtime: 'test', onFault: (fault) => console.error(fault) },
+    keeper,
+    vault,
+    clock,
+    random,
+    epoch: 1,
+    origin: ORIGIN,
+    vkeys: signer.vkeys,
+    gateway: 'test',
+    version: '0',
+    runtime: 'test',
+    onFault: (fault) => console.error(fault),
   })
   await recorder.start()
   return { recorder, keeper, sealer: vault.sealer }
@@ -191,7 +205,9 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const { certificate, upstreamAuthority } = options
   const plain = { name: 'plain', host: '127.0.0.1', port: 0 }
   const proxy = await AccessProxy.open({
-    ...{ clock, random, recorder },
+    clock,
+    random,
+    recorder,
     limits: { ...DEFAULT_LIMITS, stopMs: 2000, ...options.limits },
     listeners: certificate ? [plain, { ...plain, name: 'tls', tls: certificate }] : [plain],
     upstreams: {
@@ -212,7 +228,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     return views
   }
   return {
-    ...{ disk, gate, events, records, keys: tokens },
+    disk,
+    gate,
+    events,
+    records,
+    keys: tokens,
     port: proxy.addresses[0]?.port ?? 0,
     tlsPort: proxy.addresses[1]?.port ?? 0,
     exchanges: async () => (await records()).filter(({ kind }) => EXCHANGES.has(kind)),

@@ -41,7 +41,11 @@ async function answer(
     if (parts[1] === 'close') request.socket.end()
     return
   }
-  if (verb === 'bytes') return void response.end(Buffer.alloc(first, 'b'))
+  if (verb === 'head') return void response.writeHead(200, { 'x-a': 'a'.repeat(first) }).end()
+  if (verb === 'bytes') {
+    response.setHeader('content-length', first)
+    return void response.end(Buffer.alloc(first, 'b'))
+  }
   if (verb === 'break') {
     response.writeHead(200, { 'content-length': second })
     response.write(Buffer.alloc(first, 'b'))

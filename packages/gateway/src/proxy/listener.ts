@@ -20,6 +20,7 @@ import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuse, serve } from './serve.ts'
 
+const EARLY_END = 'HPE_INVALID_EOF_STATE'
 /** How late a head that takes too long may be noticed. */
 const HEAD_CHECK_EVERY_MS = 500
 
@@ -123,7 +124,8 @@ export class Listener {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     const current = this.#connections.get(socket)?.current
     if (current !== undefined && !current.inbound.isComplete()) {
-      current.cut.make('malformed-framing')
+      // The end of the stream inside a body is a client that left, not one that lied.
+      current.cut.make(error.code === EARLY_END ? 'client-aborted' : 'malformed-framing')
     } else {
       this.#refuseRaw(socket, parseFault(error.code), {})
     }

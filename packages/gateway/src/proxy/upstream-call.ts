@@ -1,5 +1,6 @@
 import type { Reason } from '@countersign/evidence'
 import type { Dispatcher, Pool } from 'undici'
+import { readFraming } from './framing.ts'
 import type { HeaderFields } from './header-fields.ts'
 
 /** What goes to the upstream. */
@@ -43,7 +44,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #waitingBytes = 0
   #interims = 0
   #isPaused = false
-  #hasHead = false
   #hasEnded = false
   #fault: UpstreamFault | undefined
   #wake: (() => void) | undefined
@@ -104,13 +104,13 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Controller, status: number): void {
     if (status < 200) {
       this.#interims += 1
-      if (this.#interims <= INTERIM_RESPONSES_MAX) return
-      controller.abort(new Error(`${this.#interims} interim responses`))
-      this.#fail(new UpstreamFault('upstream-protocol', 'too many interim responses'))
+      if (this.#interims > INTERIM_RESPONSES_MAX) this.#refuse(controller, 'interim responses')
       return
     }
-    this.#hasHead = true
-    this.#settleHead.resolve({ status, fields: readRawFields(controller.rawHeaders) })
+    const fields = readRawFields(controller.rawHeaders)
+    const framing = readFraming(fields)
+    if ('refused' in framing) this.#refuse(controller, `framing: ${framing.refused}`)
+    else this.#settleHead.resolve({ status, fields })
   }
 
   onResponseData(controller: Controller, chunk: Uint8Array): void {
@@ -130,7 +130,15 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller | undefined, error: unknown): void {
-    this.#fail(new UpstreamFault(reasonOf(error, this.#hasHead), error))
+    const isConnected = this.#controller !== undefined
+    this.#fail(new UpstreamFault(isConnected ? reasonOf(error) : 'upstream-unreachable', error))
+  }
+
+  /** An answer that two readers could end at different places, or that never comes. */
+  #refuse(controller: Controller, why: string): void {
+    const fault = new UpstreamFault('upstream-protocol', why)
+    this.#fail(fault)
+    controller.abort(fault)
   }
 
   #taken(chunk: Uint8Array): Uint8Array {
@@ -161,20 +169,14 @@ function latin1(part: unknown): string {
   return part instanceof Uint8Array ? Buffer.from(part).toString('latin1') : String(part)
 }
 
-/** undici's errors in our words. */
-function reasonOf(error: unknown, hasHead: boolean): Reason {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+/** undici's errors, once it was connected, in our words. */
+function reasonOf(error: unknown): Reason {
   if (error instanceof UpstreamFault) return error.reason
-  if (code.startsWith('HPE_') || PROTOCOL_FAULTS.has(code)) return 'upstream-protocol'
-  if (hasHead || code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') {
-    return 'upstream-aborted'
-  }
-  return 'upstream-unreachable'
+  if (!(error instanceof Error)) return 'upstream-aborted'
+  const code = 'code' in error ? String(error.code) : ''
+  const isParser = error.name === 'HTTPParserError' || code.startsWith('HPE_')
+  const isRefused = PROTOCOL_FAULTS.has(code) || error.message === 'bad upgrade'
+  return isParser || isRefused ? 'upstream-protocol' : 'upstream-aborted'
 }
 
-const PROTOCOL_FAULTS = new Set([
-  'UND_ERR_HEADERS_OVERFLOW',
-  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-  'UND_ERR_RESPONSE_STATUS_CODE',
-  'UND_ERR_INVALID_ARG',
-])
+const PROTOCOL_FAULTS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
