@@ -71,10 +71,13 @@ export async function runToEnd(
   return { exit, err }
 }
 
-export async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const until = Date.now() + START_MS_MAX
+export async function waitFor(
+  condition: () => boolean | Promise<boolean>,
+  msMax: number = START_MS_MAX,
+): Promise<void> {
+  const until = Date.now() + msMax
   while (!(await condition())) {
-    if (Date.now() > until) throw new Error(`waited ${START_MS_MAX} ms for ${condition}`)
+    if (Date.now() > until) throw new Error(`waited ${msMax} ms for ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

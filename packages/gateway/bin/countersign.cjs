@@ -20,8 +20,10 @@ if (Number(process.versions.node.split('.')[0]) >= MAJOR_MIN) {
 } else {
   const runtime = findRuntime()
   if (runtime === undefined) {
-    fail(new Error(`countersign needs Node.js ${MAJOR_MIN} or newer; this is ${process.version}. \
-Install one, or reinstall with optional dependencies: npm install --include=optional`))
+    fail(
+      new Error(`countersign needs Node.js ${MAJOR_MIN} or newer; this is ${process.version}. \
+Install one, or reinstall with optional dependencies: npm install --include=optional`),
+    )
   } else handOver(runtime)
 }
 
@@ -30,7 +32,8 @@ function findRuntime() {
     try {
       return require.resolve(`${name}/bin/node`)
     } catch (cause) {
-      if (cause.code !== 'MODULE_NOT_FOUND' && cause.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw cause
+      if (cause.code !== 'MODULE_NOT_FOUND' && cause.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED')
+        throw cause
     }
   }
   return undefined

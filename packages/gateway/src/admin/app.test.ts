@@ -27,7 +27,7 @@ const parts: AdminParts = {
   logDirectory,
   published: () => ({ size: SIZE, note: 'the announced checkpoint\n' }),
   ledgerState: () => 'open',
-  answerReceipt: async ({ url }) => new Response(url),
+  answerWellKnown: async ({ url }) => new Response(url),
   consolePage: '<!doctype html>',
 }
 const app = adminApp(parts, (error) => failures.push(error))

@@ -28,6 +28,6 @@ export interface AdminParts {
   readonly published: () => PublishedCheckpoint | undefined
   /** `open` when the gateway takes requests; otherwise why not. */
   readonly ledgerState: () => string
-  readonly answerReceipt: (request: Request) => Promise<Response>
+  readonly answerWellKnown: (request: Request) => Promise<Response>
   readonly consolePage: string
 }

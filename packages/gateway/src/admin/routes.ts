@@ -11,8 +11,8 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/log/*', permission: 'public', handle: serveLog },
   {
     method: 'GET',
-    path: '/.well-known/countersign/receipts/*',
+    path: '/.well-known/countersign/*',
     permission: 'public',
-    handle: (request, parts) => parts.answerReceipt(request),
+    handle: (request, parts) => parts.answerWellKnown(request),
   },
 ]

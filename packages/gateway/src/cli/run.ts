@@ -4,6 +4,8 @@ import { CliError } from './command.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
+import { proveCommand } from './prove.ts'
+import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
 import { verifyCommand } from './verify.ts'
 
@@ -13,6 +15,8 @@ const COMMANDS: readonly MakeCommand[] = [
   demoCommand,
   startCommand,
   verifyCommand,
+  showCommand,
+  proveCommand,
   keysCommand,
   configCommand,
 ]

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
+import { wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { nodeSha256 } from '../platform/index.ts'
 import { PolicySet } from '../policy/index.ts'
 import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
-import { Recorder } from '../recorder/index.ts'
+import { ReceiptService, Recorder } from '../recorder/index.ts'
 import { readCertificate, readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
@@ -39,11 +40,15 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   parts.defer(() => ledger.close())
   ledger.keeper.onTrouble((reason, state) => log.error({ err: reason, state }, 'ledger'))
   const isNew = ledger.keeper.published?.size === 0
-  const answerReceipt = async (): Promise<Response> => new Response(null, { status: 404 })
-  const admin = await openAdmin(config, machine, { ledger, log, answerReceipt })
+  const recorder = makeRecorder(config, machine, { ledger, log })
+  const receipts = new ReceiptService({
+    ...{ ...ledger, origin: ledger.signer.origin, epoch: EPOCH },
+    endOf: (intent) => recorder.endOf(intent),
+  })
+  const answerOwn = wellKnown((request) => receipts.answer(request))
+  const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
 
-  const recorder = makeRecorder(config, machine, { ledger, log })
   await recorder.start()
   parts.defer(() => recorder.stop('asked to stop'))
   const configurationSha256 = hexDigest(read.bytes)
@@ -55,7 +60,7 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   const proxy = await AccessProxy.open({
     ...machine,
     ...(await proxyConfig(config)),
-    ...{ recorder, configurationSha256, answerOwn: answerReceipt },
+    ...{ recorder, configurationSha256, answerOwn },
     keys: () => keys.current,
     policies: () => policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),

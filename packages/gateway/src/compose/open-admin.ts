@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { type AdminServer, adminApp, serveAdmin } from '../admin/index.ts'
+import { type AdminServer, adminApp, serveAdmin, type WellKnown } from '../admin/index.ts'
 import type { Config } from '../config/index.ts'
 import { layoutOf } from '../ledger/index.ts'
 import { readCertificate } from './certificates.ts'
@@ -13,19 +13,19 @@ const PAGE_BYTES_MAX = 1_048_576
 export interface AdminNeeds {
   readonly ledger: OpenLedger
   readonly log: Logger
-  readonly answerReceipt: (request: Request) => Promise<Response>
+  readonly answerWellKnown: WellKnown
 }
 
 /** The control plane: console, public log, receipts, health. */
 export async function openAdmin(
   { admin, data }: Config,
   { disk }: Machine,
-  { ledger, log, answerReceipt }: AdminNeeds,
+  { ledger, log, answerWellKnown }: AdminNeeds,
 ): Promise<AdminServer> {
   const consolePage = new TextDecoder().decode(await readNamed(consoleFile(), PAGE_BYTES_MAX))
   const app = adminApp(
     {
-      ...{ disk, answerReceipt, consolePage },
+      ...{ disk, answerWellKnown, consolePage },
       logDirectory: layoutOf(data, EPOCH).log,
       published: () => ledger.keeper.published,
       ledgerState: () => ledger.keeper.state,

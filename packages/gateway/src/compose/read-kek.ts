@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { type Disk, diskErrorCode, type Random, writeFileDurably } from '../platform/index.ts'
-import { type Kek, newKekText, parseKek } from '../vault/index.ts'
+import { newKekText } from '../vault/index.ts'
 
 /** Where the key-encryption key is. */
 export type KekPlace = { readonly file: string } | { readonly env: string }
@@ -16,11 +16,12 @@ export interface KekOptions {
 
 const KEK_BYTES_MAX = 256
 
-export async function openKek(options: KekOptions): Promise<Kek> {
+/** The key's text, as the vault parses it. */
+export async function readKek(options: KekOptions): Promise<string> {
   const { place, environment } = options
-  if ('file' in place) return parseKek(await readOrCreate(options, place.file))
+  if ('file' in place) return readOrCreate(options, place.file)
   const text = environment[place.env]
-  if (text !== undefined) return parseKek(text)
+  if (text !== undefined) return text
   throw new Error(`vault.kek.env: the environment has no ${place.env}`)
 }
 

@@ -1,0 +1,76 @@
+import { isReason, REASONS } from '@countersign/evidence'
+import { decodeBase64, TlogError } from '@countersign/tlog'
+import type { ReceiptAnswer, ReceiptRequest } from '../recorder/index.ts'
+import { problem } from './problem.ts'
+
+/** What anybody may ask of the gateway itself, on the data plane and on the control plane. */
+export type WellKnown = (request: Request) => Promise<Response>
+
+const RECEIPT_PATH =
+  /^\/\.well-known\/countersign\/receipts\/([1-9][0-9]{0,15})\/(0|[1-9][0-9]{0,15})$/
+const REASON_PATH = /^\/\.well-known\/countersign\/reasons\/([a-z0-9-]{1,64})$/
+const SCHEME = 'Countersign-Receipt'
+const AUTHORIZATION = /^countersign-receipt +(:?)([A-Za-z0-9+/]+={0,2})\1$/i
+
+/** Answers with the caller's own evidence: no cache may keep it, or give it to somebody else. */
+const PRIVATE = { 'cache-control': 'private, no-store', vary: 'authorization' }
+
+export function wellKnown(answer: (request: ReceiptRequest) => Promise<ReceiptAnswer>): WellKnown {
+  return async (request) => {
+    const { pathname } = new URL(request.url)
+    const [, reason] = REASON_PATH.exec(pathname) ?? []
+    if (reason !== undefined) return explain(reason)
+    const [, epochText, indexText] = RECEIPT_PATH.exec(pathname) ?? []
+    const [epoch, index] = [Number(epochText), Number(indexText)]
+    if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(index)) return missing()
+    const open = openOf(request)
+    if (open === 'malformed') return refused()
+    return respond(await answer({ epoch, index, open }))
+  }
+}
+
+/** Credentials of another scheme are somebody's business, but not ours. */
+function openOf({ headers }: Request): Uint8Array | 'malformed' | undefined {
+  const value = headers.get('authorization')
+  if (value === null || !/^countersign-receipt\b/i.test(value)) return undefined
+  try {
+    return decodeBase64(AUTHORIZATION.exec(value)?.[2] ?? '')
+  } catch (error) {
+    if (error instanceof TlogError) return 'malformed'
+    throw error
+  }
+}
+
+function respond(answer: ReceiptAnswer): Response {
+  switch (answer.kind) {
+    case 'missing':
+      return missing()
+    case 'refused':
+      return refused()
+    case 'pending':
+      return new Response(null, {
+        status: 202,
+        headers: { ...PRIVATE, 'retry-after': String(answer.retryAfterSeconds) },
+      })
+    case 'proof':
+      return new Response(answer.proof, {
+        headers: { ...PRIVATE, 'content-type': 'text/plain; charset=utf-8' },
+      })
+    case 'opened':
+      return Response.json({ records: answer.records }, { headers: PRIVATE })
+  }
+}
+
+function explain(reason: string): Response {
+  if (!isReason(reason)) return missing()
+  const { status, meaning, advice } = REASONS[reason]
+  return Response.json({ reason, status, meaning, advice })
+}
+
+function missing(): Response {
+  return problem(404, 'No such record')
+}
+
+function refused(): Response {
+  return problem(401, 'Not the receipt of this record', { 'www-authenticate': SCHEME })
+}
