@@ -124,6 +124,12 @@ test('a key name of 255 bytes is taken, one of 256 refused', () => {
   assert.throws(() => verifierKey(sha256, longer), codeIs('TLOG_KEY_NAME'))
 })
 
+test('a signer key that does not belong to its key id is refused', () => {
+  const [skey = ''] = notes.signerKeys
+  const altered = skey.replace('+38581672+', '+38581673+')
+  assert.throws(() => parseSignerKey(sha256, altered, publicKeyOf), codeIs('TLOG_KEY_ID'))
+})
+
 test('errors about signer keys do not tell the key', () => {
   const secret = 'AYEKFALVFGyNhPJEMzD1QIDr'
   for (const skey of [
@@ -227,6 +233,32 @@ for (const [what, signatures, want] of [
     else assert.throws(check, codeIs(want))
   })
 }
+
+test('of two lines by one witness the first is returned', () => {
+  const key = { ...keyOf('w.example', 3), type: 4 } as const
+  const witness = noteSigner(key, (message) => sign(4, key.seed, message))
+  const signatures = [witness.sign(TEXT, 5), witness.sign(TEXT, 9)]
+  const verifier = noteVerifier(key, algorithms)
+  const verified = verifyNote({ text: TEXT, signatures }, [verifier])
+  assert.deepEqual(
+    verified.map(({ signature }) => verifier.timeOf(signature)),
+    [5],
+  )
+})
+
+test('a signature of another length is refused before any algorithm sees it', () => {
+  const credulous = { ed25519: { verify: () => true }, mlDsa44: { verify: () => true } }
+  const text = Buffer.from(TEXT)
+  for (const [type, length] of [
+    [1, 64],
+    [4, 72],
+  ] as const) {
+    const verifier = noteVerifier({ ...keyOf('a.example', 1), type }, credulous)
+    assert.ok(verifier.verify(text, new Uint8Array(length)))
+    assert.ok(!verifier.verify(text, new Uint8Array(length - 1)))
+    assert.ok(!verifier.verify(text, new Uint8Array(length + 1)))
+  }
+})
 
 test('two verifiers with one name and key id are refused', () => {
   const verifiers: NoteVerifier[] = [verifierOf('a.example', 1), verifierOf('a.example', 1)]

@@ -103,7 +103,6 @@ export function verifyConsistency(sha256: Sha256, claim: ConsistencyClaim): void
   const { from, to, fromRoot, toRoot, proof } = claim
   assertHashes(proof, fromRoot, toRoot)
   if (from === 0) assertRoot(emptyRoot(sha256), fromRoot)
-  if (to === 0) assertRoot(emptyRoot(sha256), toRoot)
   if (from === to) assertRoot(fromRoot, toRoot)
   if (from === 0 || from === to) {
     assertEmpty(proof)

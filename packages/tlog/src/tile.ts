@@ -140,7 +140,6 @@ function indexPath(index: number, width: number = TILE_WIDTH): string {
 
 function isCanonical(tile: TilePath, path: string): boolean {
   if (!Number.isSafeInteger(tile.index) || tile.width > TILE_WIDTH) return false
-  if (path.endsWith(`.p/${TILE_WIDTH}`)) return false
   if (tile.kind === 'entries') return entriesPath(tile) === path
   return tile.level <= TILE_LEVEL_MAX && tilePath(tile) === path
 }
