@@ -1,0 +1,126 @@
+// A ledger on a small volume that fills: requests are refused before the upstream is called, what was
+// acknowledged stays, and service resumes by itself when there is room again.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { parseReceipt } from '../../packages/evidence/src/index.ts'
+import { waitFor } from '../demo-process.ts'
+import { need } from '../needs.ts'
+import { run } from '../run-cli.ts'
+import {
+  allRecords,
+  assertReceipts,
+  type ScratchGateway,
+  scratchGateway,
+} from './scratch-gateway.ts'
+
+const VOLUME_MIB = 12
+const BALLAST_MIB = 5
+const CALLERS = 16
+const REFUSED_MIN = 200
+
+const skip = need('a small volume', {
+  met: () => process.getuid?.() === 0 && process.platform === 'linux',
+  install: 'run as root on Linux, to mount a tmpfs',
+})
+
+let directory: string
+let volume: string
+let scratch: ScratchGateway
+before(async () => {
+  if (skip !== false) return
+  directory = await mkdtemp(join(tmpdir(), 'countersign-full-'))
+  volume = join(directory, 'volume')
+  await mkdir(volume)
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_MIB}m`, 'tmpfs', volume])
+  assert.equal(mounted.status, 0, String(mounted.stderr))
+  await writeFile(join(volume, 'ballast'), Buffer.alloc(BALLAST_MIB << 20))
+  scratch = await scratchGateway(directory, join(volume, 'data'))
+})
+after(async () => {
+  if (skip !== false) return
+  await scratch.close()
+  spawnSync('umount', ['-l', volume])
+  await rm(directory, { recursive: true })
+})
+
+interface Answer {
+  readonly status: number
+  readonly reason: string | undefined
+}
+
+const receipts = new Map<number, string>()
+
+async function call(url: string): Promise<Answer> {
+  const headers = { authorization: `Bearer ${scratch.token}` }
+  const response = await fetch(`${url}/orders/7`, { headers })
+  const body = (await response.json()) as { reason?: string }
+  const header = response.headers.get('countersign-receipt')
+  if (header !== null) {
+    const { index, leaf } = parseReceipt(header)
+    receipts.set(index, Buffer.from(leaf).toString('hex'))
+  }
+  return { status: response.status, reason: body.reason }
+}
+
+async function callMany(url: string, calls: number): Promise<readonly Answer[]> {
+  const answers: Answer[] = []
+  const caller = async (): Promise<void> => {
+    while (answers.length < calls) answers.push(await call(url))
+  }
+  await Promise.all(Array.from({ length: CALLERS }, caller))
+  return answers
+}
+
+test('a full volume stops traffic and loses nothing', {
+  skip,
+  timeout: 300_000,
+}, async (context) => {
+  const life = await scratch.start()
+  let served = 0
+  await waitFor(async () => {
+    const answers = await callMany(life.url, 500)
+    served += answers.filter(({ status }) => status === 200).length
+    for (const { status, reason } of answers) {
+      const known =
+        status === 200 || reason === 'ledger-unavailable' || reason === 'outcome-unrecorded'
+      assert.ok(known, `${status} ${reason}`)
+    }
+    return answers.every(({ status }) => status === 503)
+  }, 120_000)
+  assert.ok(served > 500, `${served} were served before the volume was full`)
+
+  const before = await scratch.received()
+  const refused = await callMany(life.url, REFUSED_MIN)
+  for (const { status, reason } of refused) {
+    assert.deepEqual({ status, reason }, { status: 503, reason: 'ledger-unavailable' })
+  }
+  assert.equal((await scratch.received()).count, before.count, 'the upstream was not called')
+  const { bavail } = await statfs(volume)
+
+  await rm(join(volume, 'ballast'))
+  const resumedAfter = performance.now()
+  await waitFor(async () => (await call(life.url)).status === 200)
+  const resumedMs = Math.round(performance.now() - resumedAfter)
+  await callMany(life.url, 100)
+  assert.equal(await life.stop('SIGTERM'), 0)
+
+  const verified = await run(['verify', scratch.data, '--no-memory', '--json'])
+  assert.equal(verified.exit, 0, verified.out + verified.err)
+  const { size } = JSON.parse(verified.out) as { size: number }
+  await assertReceipts(scratch.data, size, receipts)
+  const records = await allRecords(scratch.data, life.origin, size)
+  const intents = new Set(records.filter(({ kind }) => kind === 'intent').map((r) => r.exchange))
+  for (const id of (await scratch.received()).ids) assert.ok(intents.has(id), `${id} has no intent`)
+  assert.ok(
+    records.some(({ kind }) => kind === 'gap'),
+    'what went unrecorded is counted in a gap',
+  )
+  context.diagnostic(
+    `${served} served, ${refused.length} refused with ${bavail} blocks free, resumed ${resumedMs} ms \
+after there was room, ${receipts.size} receipts, ${size} entries`,
+  )
+})

@@ -1,0 +1,183 @@
+// A gateway as an operator runs it (`start --config`), before a demo API that outlives it: what the
+// API received is told by a process that no fault of the gateway can reach.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
+import { LogReader } from '../../packages/gateway/src/ledger/index.ts'
+import { nodeDisk } from '../../packages/gateway/src/platform/index.ts'
+import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
+import { Findings } from '../../packages/gateway/src/verify/report.ts'
+import { run } from '../run-cli.ts'
+
+const SOURCE = join(import.meta.dirname, '../../packages/gateway/src')
+const START_MS_MAX = 20_000
+
+/** One life of the gateway process. */
+export interface GatewayLife {
+  readonly process: ChildProcess
+  readonly url: string
+  readonly origin: string
+  /** Sends a signal and waits for the end: exit code, or the signal's name. */
+  stop(signal: NodeJS.Signals): Promise<number | string>
+}
+
+export interface ScratchGateway {
+  readonly directory: string
+  readonly data: string
+  /** Of a principal who may read and write orders. */
+  readonly token: string
+  start(): Promise<GatewayLife>
+  /** What the API says that reached it. */
+  received(): Promise<{ readonly count: number; readonly ids: readonly string[] }>
+  close(): Promise<void>
+}
+
+/** Lays out configuration, keys and policies; the ledger's data may lie elsewhere. */
+export async function scratchGateway(directory: string, data: string): Promise<ScratchGateway> {
+  await mkdir(join(directory, 'policies'), { recursive: true })
+  const api = await startApi(join(SOURCE, 'demo/api.ts'), 0)
+  const config = join(directory, 'countersign.yaml')
+  await writeFile(config, configuration(data, api))
+  await writeFile(
+    join(directory, 'policies/orders.cedar'),
+    '@id("ada") permit (principal == User::"ada", action, resource == Route::"orders");\n',
+  )
+  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
+  assert.equal(made.exit, 0, made.err)
+  return {
+    directory,
+    data,
+    token: (JSON.parse(made.out) as { token: string }).token,
+    start: () => startLife(config),
+    received: async () => {
+      const response = await fetch(`http://127.0.0.1:${api.port}/__received`)
+      return (await response.json()) as { count: number; ids: string[] }
+    },
+    close: () => api.close(),
+  }
+}
+
+function configuration(data: string, api: DemoApi): string {
+  return `version: 1
+gateway: scratch
+origin: countersign.test
+data: ${data}
+log: { level: error }
+listeners:
+  - { name: main, host: 127.0.0.1, port: 0 }
+admin: { host: 127.0.0.1, port: 0 }
+identity: { keysFile: api-keys.yaml }
+policies: { directory: policies }
+upstreams:
+  orders: { url: "http://127.0.0.1:${api.port}" }
+routes:
+  - { name: orders, path: /orders, upstream: orders, headers: [] }
+`
+}
+
+async function startLife(config: string): Promise<GatewayLife> {
+  const child = spawn(
+    process.execPath,
+    [join(SOURCE, 'main.ts'), 'start', '--config', config, '--json'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let errors = ''
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk)
+  })
+  const ended = new Promise<number | string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? code ?? -1))
+  })
+  const line = await Promise.race([
+    firstLine(child),
+    ended.then((how) => Promise.reject(new Error(`start ended with ${how}: ${errors}`))),
+  ])
+  const { addresses, origin } = JSON.parse(line) as { addresses: string[]; origin: string }
+  const url = addresses.find((each) => each.startsWith('main '))?.slice('main '.length)
+  assert.ok(url !== undefined, `no listener in ${line}`)
+  return {
+    ...{ process: child, url, origin },
+    stop: (signal) => {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const timer = setTimeout(
+      () => reject(new Error(`no start in ${START_MS_MAX} ms`)),
+      START_MS_MAX,
+    )
+    child.stdout?.on('data', (chunk) => {
+      text += String(chunk)
+      if (!text.includes('\n')) return
+      clearTimeout(timer)
+      resolve(text)
+    })
+  })
+}
+
+/** One record as the checks of the fault tests need it. */
+export interface FoundRecord {
+  readonly index: number
+  readonly kind: string
+  readonly exchange: string | undefined
+  readonly about: number | undefined
+  readonly ended: string | undefined
+}
+
+/** Opens every record below `size` with the keys in the directory. */
+export async function allRecords(
+  data: string,
+  origin: string,
+  size: number,
+): Promise<readonly FoundRecord[]> {
+  const to = new Findings()
+  const disk = nodeDisk()
+  const records = await openRecords({ disk, data, epoch: 1, origin, kek: undefined, to })
+  assert.ok(records !== undefined, 'keys are in the directory')
+  const found: FoundRecord[] = []
+  for (let block = 0; block * 256 < size; block += 1) {
+    const opened = await records.reader.block(block)
+    assert.deepEqual(opened.faults, [])
+    for (const { index, sections } of opened.records) {
+      const read = (id: number): Record<string, unknown> => {
+        const bytes = sections.find((section) => section.id === id)?.open?.bytes
+        return bytes === undefined
+          ? {}
+          : (JSON.parse(Buffer.from(bytes).toString()) as object as never)
+      }
+      const when = read(1) as { kind: string; exchange?: string; about?: { index: number } }
+      const ended = (read(8) as { ended?: string }).ended
+      found.push({
+        index,
+        kind: when.kind,
+        exchange: when.exchange,
+        about: when.about?.index,
+        ended,
+      })
+    }
+  }
+  return found
+}
+
+/** Every leaf that a caller was told stands in the log at the index that it was told. */
+export async function assertReceipts(
+  data: string,
+  size: number,
+  receipts: ReadonlyMap<number, string>,
+): Promise<void> {
+  const reader = new LogReader(nodeDisk(), join(data, '1/log'))
+  const leaves: string[] = []
+  for (let block = 0; block * 256 < size; block += 1) {
+    const bundle = await reader.readBundle(block, Math.min(256, size - block * 256))
+    for (const leaf of bundle ?? []) leaves.push(Buffer.from(leaf).toString('hex'))
+  }
+  assert.equal(leaves.length, size)
+  for (const [index, leaf] of receipts) assert.equal(leaves[index], leaf, `entry ${index}`)
+}
