@@ -46,7 +46,7 @@ export class SeededRandom implements Random {
     return this.uint32() / 2 ** 32 < probability
   }
 
-  pick<Item>(items: readonly [Item, ...Item[]]): Item {
+  pick<const Item>(items: readonly [Item, ...Item[]]): Item {
     return items[this.below(items.length)] ?? items[0]
   }
 

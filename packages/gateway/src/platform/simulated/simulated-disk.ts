@@ -155,6 +155,13 @@ export class SimulatedDisk implements Disk {
     return this.#machine.faults.hits
   }
 
+  /** The same, counted from zero again. */
+  takeHits(): ReadonlyMap<string, number> {
+    const taken = new Map(this.hits)
+    this.#machine.faults.hits.clear()
+    return taken
+  }
+
   get misuses(): readonly string[] {
     return this.#machine.misuses
   }

@@ -1,0 +1,253 @@
+import { KINDS } from '@countersign/evidence'
+import {
+  formatVerifierKey,
+  type LeafIndex,
+  type NoteVerifier,
+  noteSigner,
+  noteVerifier,
+  SIGNATURE_TYPES,
+  verifierKey,
+} from '@countersign/tlog'
+import {
+  type Entry,
+  type Ledger,
+  LedgerError,
+  LedgerKeeper,
+  type LedgerOptions,
+  LocalIntegration,
+  localCheckpointSigner,
+} from '../../packages/gateway/src/ledger/index.ts'
+import {
+  type Clock,
+  type Disk,
+  ed25519,
+  nodeSha256,
+  type SeededRandom,
+} from '../../packages/gateway/src/platform/index.ts'
+import {
+  BlockPacker,
+  encodePayload,
+  KeyRing,
+  type PayloadSection,
+  parseKek,
+  type SealKey,
+  Vault,
+} from '../../packages/gateway/src/vault/index.ts'
+import { hashedAlgorithm } from './hashed-algorithm.ts'
+import { type Machine, watchedDisk } from './machine.ts'
+import { type Attempt, hexOf, type Model, Violation } from './model.ts'
+import type { Swarm } from './swarm.ts'
+
+export const DATA = '/data'
+export const EPOCH = 1
+export const ORIGIN = 'simulation.example/log'
+
+const KEK = parseKek('5c'.repeat(32))
+const SEED = new Uint8Array(32).fill(7)
+
+// Real Ed25519, which is deterministic; ML-DSA, which is hedged and slow, is only of its shape.
+const ALGORITHMS = { ed25519, mlDsa44: hashedAlgorithm }
+const KEYS = [
+  { type: SIGNATURE_TYPES.ed25519, signer: ed25519.signer(SEED) },
+  { type: SIGNATURE_TYPES.mlDsa44, signer: hashedAlgorithm.signer(SEED) },
+].map(({ type, signer }) => {
+  const key = verifierKey(nodeSha256, { name: ORIGIN, type, publicKey: signer.publicKey })
+  return { key, signer: noteSigner(key, signer.sign) }
+})
+const VKEYS = KEYS.map(({ key }) => formatVerifierKey(nodeSha256, key))
+
+export const VERIFIERS: readonly NoteVerifier[] = KEYS.map(({ key }) =>
+  noteVerifier(key, ALGORITHMS),
+)
+
+/** Changes what the gateway is made of: a place for planted bugs. */
+export type Plant = (parts: LedgerOptions, machine: Machine) => LedgerOptions
+
+export interface GatewayOptions {
+  readonly machine: Machine
+  readonly swarm: Swarm
+  readonly model: Model
+  readonly plant?: Plant | undefined
+}
+
+interface Made {
+  readonly keeper: LedgerKeeper
+  readonly vault: Vault
+  readonly parts: LedgerOptions
+  readonly poisoned: Set<number>
+}
+
+/** The ledger's and the vault's real code as one process, told on by a watched disk. */
+export class Gateway {
+  readonly keeper: LedgerKeeper
+  readonly #vault: Vault
+  readonly #parts: LedgerOptions
+  readonly #options: GatewayOptions
+  #ledger: Ledger | undefined
+  readonly #poisoned: Set<number>
+  readonly incarnations: Ledger[] = []
+  #writing = 0
+
+  private constructor(options: GatewayOptions, made: Made) {
+    this.#options = options
+    this.keeper = made.keeper
+    this.#vault = made.vault
+    this.#parts = made.parts
+    this.#poisoned = made.poisoned
+  }
+
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const { machine, plant } = options
+    // Incarnations that met a failed write or flush of the write-ahead log.
+    const poisoned = new Set<number>()
+    let gateway: Gateway | undefined
+    const disk = watchedDisk(machine.disk, {
+      failed: (path, operation) => {
+        const isFlush = operation === 'write' || operation === 'sync'
+        const incarnation = gateway?.incarnations.at(-1)?.incarnation
+        if (isFlush && path.includes('/wal/') && incarnation !== undefined)
+          poisoned.add(incarnation)
+      },
+      writing: (path, change) => {
+        if (gateway !== undefined && path.includes('/wal/')) gateway.#writing += change
+      },
+    })
+    const vault = await openVault(disk, machine)
+    const parts = ledgerOptions(options, disk, vault)
+    const keeper = await LedgerKeeper.start(plant?.(parts, machine) ?? parts)
+    gateway = new Gateway(options, { keeper, vault, parts, poisoned })
+    return gateway
+  }
+
+  get isWriting(): boolean {
+    return this.#writing > 0
+  }
+
+  /** Whether any instance met a failed flush of the write-ahead log. */
+  get isPoisoned(): boolean {
+    return this.#poisoned.size > 0
+  }
+
+  /** Listens to the open ledger and to those that follow it. */
+  begin(onIncarnation: (ledger: Ledger) => void, onRefused: (reason: Error) => void): void {
+    this.keeper.onIncarnation((ledger) => {
+      this.#ledger = ledger
+      this.incarnations.push(ledger)
+      onIncarnation(ledger)
+    })
+    this.keeper.onTrouble((reason, state) => {
+      if (state === 'refused') onRefused(reason)
+    })
+    const { model } = this.#options
+    this.keeper.onPublished(({ size, root }) => model.show(size, root))
+  }
+
+  /** Appends an entry; the model learns what the caller learns, when the caller does. */
+  async append(how: Pick<Entry, 'opens' | 'closes'>, to?: Ledger): Promise<Attempt> {
+    const { model, machine } = this.#options
+    const { settled, ...made } = this.#entry(machine.random, machine.clock)
+    const entry = { ...made, ...how }
+    const attempt = model.submit(entry)
+    try {
+      const index = await (to ?? this.keeper).append(entry)
+      this.#checkInstance(index)
+      model.acknowledge(attempt, index)
+      settled()
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      attempt.refused = error.code
+    }
+    return attempt
+  }
+
+  /** Starts a second one where this one runs. */
+  async startSecond(): Promise<LedgerKeeper> {
+    return LedgerKeeper.start(this.#parts)
+  }
+
+  /** After one failed flush nothing is acknowledged by the instance that met it. */
+  #checkInstance(index: LeafIndex): void {
+    const incarnation = this.#ledger?.incarnation ?? 0
+    if (!this.#poisoned.has(incarnation)) return
+    const what = `incarnation ${incarnation} acknowledged ${index} after a failed write`
+    throw new Violation('a failed flush is final for its instance', what)
+  }
+
+  /** A leaf as the recorder makes them, and a payload that exercises keys, packs and persons. */
+  #entry(random: SeededRandom, clock: Clock) {
+    const leaf = new Uint8Array(33).fill(1, 0, 1)
+    leaf.set(random.bytes(32), 1)
+    const nowUs = clock.nowUs()
+    const person = { issuer: 'simulation', id: `person ${random.below(4)}` }
+    const keys = [this.#vault.ledgerKey(nowUs), this.#vault.subjectKey(person, nowUs)]
+    const sections = keys.map((key, at) => ({
+      id: at + 1,
+      bytes: Buffer.from(JSON.stringify({ seen: hexOf(random.bytes(4)), at: nowUs })),
+      keyId: key.id,
+      digest: random.bytes(32),
+    }))
+    const payload = encode(random, keys, sections)
+    const settled = (): void => {
+      for (const key of keys) key.markDurable()
+    }
+    return { leaf, payload, settled }
+  }
+}
+
+async function openVault(disk: Disk, { clock, random }: Machine): Promise<Vault> {
+  const [directory, nowUs] = [`${DATA}/keys`, clock.nowUs()]
+  return Vault.open({ disk, random, directory, origin: ORIGIN, kek: KEK, nowUs })
+}
+
+function ledgerOptions(
+  { machine, swarm }: GatewayOptions,
+  disk: Disk,
+  vault: Vault,
+): LedgerOptions {
+  const { clock, lock, random } = machine
+  const signers = KEYS.map(({ signer }) => signer)
+  const openIntegration = () => {
+    const ring = new KeyRing({ disk, directory: `${DATA}/keys`, kek: KEK, origin: ORIGIN })
+    const epochDirectory = `${DATA}/${EPOCH}`
+    const packer = new BlockPacker({ disk, random, ring, origin: ORIGIN, epochDirectory })
+    return new LocalIntegration({
+      disk,
+      directory: `${epochDirectory}/log`,
+      sha256: nodeSha256,
+      packer,
+    })
+  }
+  return {
+    disk,
+    clock,
+    lock,
+    claim: machine.claims.claim,
+    sealer: vault.sealer,
+    signer: localCheckpointSigner({ origin: ORIGIN, vkeys: VKEYS, signers, clock }),
+    sha256: nodeSha256,
+    algorithms: ALGORITHMS,
+    openIntegration,
+    data: DATA,
+    epoch: EPOCH,
+    publishEveryMs: swarm.publishEveryMs,
+    limits: {
+      segmentEntriesMax: swarm.segmentEntriesMax,
+      segmentBytesMax: swarm.segmentBytesMax,
+      segmentAgeMsMax: 3_600_000,
+      preallocateBytes: swarm.preallocateBytes,
+    },
+    rollbackProtection: 'lock',
+  }
+}
+
+function encode(random: SeededRandom, keys: readonly SealKey[], sections: PayloadSection[]) {
+  const [ledger] = keys
+  if (ledger === undefined) throw new Error('no key')
+  return encodePayload({
+    kind: KINDS.intent.code,
+    recordId: random.bytes(16),
+    ledgerKeyId: ledger.id,
+    sections,
+    rows: keys.flatMap(({ row }) => row ?? []),
+  })
+}

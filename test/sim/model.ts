@@ -1,0 +1,131 @@
+import type { Hash, LeafIndex } from '@countersign/tlog'
+import type { Entry, LedgerErrorCode } from '../../packages/gateway/src/ledger/index.ts'
+
+/** What must hold after every fault, by the name that a failure prints. */
+export type Property =
+  | 'acknowledged entries are there, byte for byte'
+  | 'unacknowledged entries are whole or absent'
+  | 'no index is given twice'
+  | 'every checkpoint extends every earlier one'
+  | 'a torn tail is cut and reported'
+  | 'a failed flush is final for its instance'
+  | 'a full disk refuses, and service resumes by itself'
+  | 'one owner at a time'
+  | 'nothing is forwarded without its intent'
+  | 'every intent has one end'
+  | 'recovery is idempotent'
+  | 'service returns when faults end'
+  | 'files are used rightly'
+
+/** A property that does not hold: the run ends here. */
+export class Violation extends Error {
+  readonly property: Property
+
+  constructor(property: Property, what: string, options?: ErrorOptions) {
+    super(`${property}: ${what}`, options)
+    this.name = 'Violation'
+    this.property = property
+  }
+}
+
+/** One call of `append`, as the outside world knows it. */
+export interface Attempt {
+  readonly leaf: string
+  readonly payload: string
+  readonly opens: boolean
+  readonly closes: LeafIndex | undefined
+  /** When it was acknowledged. */
+  index?: LeafIndex
+  /** The code with which it was refused. */
+  refused?: LedgerErrorCode
+}
+
+/** Refusals that promise that nothing was written; LEDGER_DEAD promises nothing. */
+const NOT_WRITTEN: readonly LedgerErrorCode[] = [
+  'LEDGER_FULL',
+  'LEDGER_UNAVAILABLE',
+  'LEDGER_QUEUE_FULL',
+  'LEDGER_BACKLOG',
+  'LEDGER_INTENT_CLOSED',
+]
+
+export function wasNotWritten({ refused }: Attempt): boolean {
+  return refused !== undefined && NOT_WRITTEN.includes(refused)
+}
+
+export interface Shown {
+  readonly size: number
+  readonly root: Hash
+}
+
+/** Everything that clients, the upstream and readers of the log were ever told. */
+export class Model {
+  readonly attempts = new Map<string, Attempt>()
+  readonly acknowledged: Attempt[] = []
+  readonly forwarded: { readonly leaf: string; readonly index: LeafIndex }[] = []
+  /** Largest size first seen with its root. */
+  readonly shown = new Map<number, Hash>()
+
+  submit({ leaf, payload, opens, closes }: Entry): Attempt {
+    const attempt = {
+      leaf: hexOf(leaf),
+      payload: hexOf(payload),
+      opens: opens !== undefined,
+      closes,
+    }
+    this.attempts.set(attempt.leaf, attempt)
+    return attempt
+  }
+
+  acknowledge(attempt: Attempt, index: LeafIndex): void {
+    const earlier = this.acknowledged[index]
+    if (earlier !== undefined) {
+      throw new Violation('no index is given twice', `index ${index} was acknowledged before`)
+    }
+    attempt.index = index
+    this.acknowledged[index] = attempt
+  }
+
+  forward(attempt: Attempt): void {
+    const { leaf, index } = attempt
+    if (index !== undefined) this.forwarded.push({ leaf, index })
+  }
+
+  show(size: number, root: Hash): void {
+    const before = this.shown.get(size)
+    if (before === undefined) this.shown.set(size, root)
+    else if (hexOf(before) !== hexOf(root)) {
+      throw new Violation('every checkpoint extends every earlier one', `two roots of size ${size}`)
+    }
+  }
+
+  /**
+   * Holds the intents that recovery found open against what was acknowledged: an open one has no
+   * acknowledged end, and one that nobody tried to end is open.
+   */
+  checkOpen(open: readonly { readonly index: LeafIndex }[]): void {
+    const found = new Set(open.map(({ index }) => index))
+    const attempts = [...this.attempts.values()]
+    const closing = attempts.filter((attempt) => attempt.closes !== undefined)
+    for (const { closes, index } of closing) {
+      if (closes === undefined || index === undefined || !found.has(closes)) continue
+      throw new Violation('every intent has one end', `${closes} was closed by ${index}, is open`)
+    }
+    const tried = new Set(
+      closing.filter((attempt) => !wasNotWritten(attempt)).map(({ closes }) => closes),
+    )
+    for (const { index, opens } of attempts) {
+      if (!opens || index === undefined || tried.has(index) || found.has(index)) continue
+      throw new Violation('every intent has one end', `${index} is neither closed nor open`)
+    }
+  }
+
+  /** One more than the largest acknowledged index. */
+  get acknowledgedEnd(): number {
+    return this.acknowledged.length
+  }
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}

@@ -1,0 +1,354 @@
+import { crc32 } from 'node:zlib'
+import { equalHashes } from '@countersign/tlog'
+import { formatLockRecord, parseLockRecord } from '../../packages/gateway/src/ledger/index.ts'
+import { nodeSha256, type SeededRandom } from '../../packages/gateway/src/platform/index.ts'
+import { Auditor } from './auditor.ts'
+import { Clients } from './clients.ts'
+import { COVERED, Hits } from './coverage.ts'
+import { Faults } from './faults.ts'
+import { countFound, countRecovery } from './findings.ts'
+import { DATA, EPOCH, Gateway, VERIFIERS } from './gateway.ts'
+import { Machine } from './machine.ts'
+import { Model, Violation } from './model.ts'
+import type { RunOptions } from './simulate.ts'
+import { type Action, drawAction, drawSwarm, type Swarm } from './swarm.ts'
+
+/** How long service may take to come back when nothing fails any more. */
+const HEALING_MS_MAX = 120_000
+const RESTART_MS = 1_000
+
+/** Codes with which a process that starts says: try again. Everything else is a finding. */
+const TRY_AGAIN = /^(DISK_IO|DISK_FULL|LEDGER_DEAD|LEDGER_INTEGRATION)$/
+
+export class Scenario {
+  readonly hits = new Hits()
+  operations = 0
+  crashes = 0
+  trace = 0
+  readonly #options: RunOptions
+  readonly #random: SeededRandom
+  readonly #swarm: Swarm
+  readonly #machine: Machine
+  readonly #model = new Model()
+  readonly #auditor: Auditor
+  readonly #clients: Clients
+  readonly #faults: Faults
+  #gateway: Gateway | undefined
+  #isStarting = false
+  #isFencing = false
+  #trouble: unknown
+
+  constructor(options: RunOptions, random: SeededRandom) {
+    this.#options = options
+    this.#random = random
+    this.#swarm = drawSwarm(random)
+    this.#machine = new Machine(random, this.#swarm.longestMs)
+    this.#auditor = new Auditor({
+      sha256: nodeSha256,
+      verifiers: VERIFIERS,
+      directory: `${DATA}/${EPOCH}/log`,
+    })
+    const parts = { machine: this.#machine, model: this.#model, hits: this.hits }
+    this.#clients = new Clients({ ...parts, fail: (error) => this.#fail(error) })
+    this.#faults = new Faults(parts)
+    this.#machine.beforeStep = () => this.#beforeStep()
+  }
+
+  get steps(): number {
+    return this.#machine.steps
+  }
+
+  async play(): Promise<void> {
+    while (this.operations < this.#swarm.operations) {
+      this.#ensureStarted()
+      const action = drawAction(this.#swarm, this.#random)
+      this.#note(action)
+      await this.#act(action)
+      this.#check()
+    }
+    if (this.crashes === 0) await this.#crash('lost')
+    await this.#settle()
+    await this.#stop()
+    await this.#recoverAgain()
+  }
+
+  async #act(action: Action): Promise<void> {
+    const gateway = this.#gateway
+    switch (action) {
+      case 'exchange':
+      case 'refusal':
+      case 'burst':
+        return this.#serve(action)
+      case 'wait':
+        return this.#machine.run(this.#random.below(300))
+      case 'idle':
+        return this.#machine.run(this.#random.below(90_000))
+      case 'clock jump':
+        return this.#faults.clock()
+      case 'look':
+        return this.#look()
+      case 'disk fault':
+        return this.#faults.disk()
+      case 'flush fault':
+        return this.#faults.flush()
+      case 'lock fault':
+        return this.#faults.lock()
+      case 'full disk':
+        return this.#faults.space()
+      case 'evict':
+        return this.#faults.evict()
+      case 'kill':
+        return this.#crash('kept')
+      case 'power cut':
+        return this.#crash('lost')
+      case 'restart':
+        return this.#stop()
+      case 'settle':
+        return this.#settle()
+      case 'second owner':
+        return gateway === undefined ? undefined : this.#startSecond(gateway)
+      case 'fence':
+        return gateway === undefined ? undefined : this.#fence(gateway)
+    }
+  }
+
+  async #serve(action: 'exchange' | 'refusal' | 'burst'): Promise<void> {
+    const gateway = this.#gateway
+    if (gateway === undefined) return this.#machine.run(this.#random.below(200))
+    const count = action === 'burst' ? 1 + this.#random.below(this.#swarm.burstMax) : 1
+    this.operations += count
+    for (let each = 0; each < count; each++) {
+      if (action === 'refusal') this.#clients.refusal(gateway)
+      else this.#clients.exchange(gateway)
+    }
+    await this.#machine.run(this.#random.below(20))
+  }
+
+  /** Nothing waits for a start to end: it may crash, or meet a fault, in the middle. */
+  #ensureStarted(): void {
+    if (this.#gateway !== undefined || this.#isStarting) return
+    this.#isStarting = true
+    const { clock } = this.#machine
+    const isMine = (): boolean => clock === this.#machine.clock
+    void this.#start().then(
+      (gateway) => {
+        if (isMine()) this.#adopt(gateway)
+      },
+      (error: unknown) => {
+        if (isMine()) this.#retryStart(error)
+      },
+    )
+  }
+
+  async #start(): Promise<Gateway> {
+    await countFound(this.#machine, this.#auditor, this.hits)
+    const { plant } = this.#options
+    const parts = { machine: this.#machine, swarm: this.#swarm, model: this.#model, plant }
+    return Gateway.start(parts)
+  }
+
+  #adopt(gateway: Gateway): void {
+    this.#gateway = gateway
+    this.#isStarting = false
+    gateway.begin(
+      (ledger) => {
+        if (gateway.incarnations.length > 1) this.hits.add('restart: within the process')
+        if (gateway.isPoisoned) this.hits.add('found: after a failed flush')
+        this.#attempt(() => {
+          countRecovery(ledger, this.hits)
+          this.#model.checkOpen(ledger.recovery.interrupted)
+          this.#clients.interrupt(gateway, ledger)
+        })
+      },
+      (reason) => {
+        if (!this.#isFencing) this.#fail(reason)
+      },
+    )
+  }
+
+  /** A process that cannot start ends, and its supervisor starts another one. */
+  #retryStart(error: unknown): void {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (!TRY_AGAIN.test(code)) this.#fail(error)
+    this.#machine.clock.after(RESTART_MS, () => {
+      this.#isStarting = false
+    })
+  }
+
+  async #look(): Promise<void> {
+    const seen = await this.#auditor.checkpoint(this.#machine.disk.observer())
+    if (seen !== undefined) this.#model.show(seen.size, seen.root)
+  }
+
+  async #crash(power: 'kept' | 'lost'): Promise<void> {
+    await this.#look()
+    this.#goDown(power)
+  }
+
+  #goDown(power: 'kept' | 'lost'): void {
+    this.hits.add(power === 'kept' ? 'crash: process killed' : 'crash: power cut')
+    if (this.#isStarting) this.hits.add('crash: while opening')
+    if (this.#gateway?.isWriting === true) this.hits.add('crash: while writing a batch')
+    this.#collectFaults()
+    this.crashes += 1
+    this.#machine.crash(power)
+    this.#clients.abandon()
+    this.#gateway = undefined
+    this.#isStarting = false
+  }
+
+  /** Ends every fault; then service must come back, and what it shows must hold. */
+  async #settle(): Promise<void> {
+    const wasFull = this.#faults.isFull
+    this.#collectFaults()
+    this.#faults.end()
+    const untilMs = this.#machine.clock.ticksMs() + HEALING_MS_MAX
+    while (!this.#isSettled()) {
+      this.#check()
+      this.#ensureStarted()
+      if (this.#machine.clock.ticksMs() > untilMs) {
+        const state = this.#gateway?.keeper.state ?? 'starting'
+        throw new Violation('service returns when faults end', `ledger is ${state}`)
+      }
+      await this.#machine.run(500, () => this.#isSettled())
+    }
+    if (wasFull) this.hits.add('checked: resumed after a full disk')
+    await this.#audit()
+  }
+
+  #isSettled(): boolean {
+    const keeper = this.#gateway?.keeper
+    const end = this.#model.acknowledgedEnd
+    const isIdle = this.#clients.waiting === 0 && keeper?.state === 'open'
+    return isIdle && (keeper.published?.size ?? 0) >= end
+  }
+
+  async #audit() {
+    const disk = this.#machine.disk.observer()
+    const log = await this.#auditor.audit(disk, this.#model, this.#random)
+    if (log.size >= 256) this.hits.add('checked: full bundle')
+    const segments = await disk.list(`${DATA}/state/wal`)
+    if (!segments.some(({ name }) => name.startsWith('0000000000000000')) && log.size > 0) {
+      this.hits.add('checked: segment dropped')
+    }
+    return log
+  }
+
+  /** As an operator stops it: drained, published, everything given back. */
+  async #stop(): Promise<void> {
+    const gateway = this.#gateway
+    if (gateway === undefined) return
+    let isStopped = false
+    void gateway.keeper.close().then(
+      () => {
+        isStopped = true
+      },
+      (error: unknown) => this.#fail(error),
+    )
+    await this.#machine.run(HEALING_MS_MAX, () => isStopped || this.#trouble !== undefined)
+    this.#check()
+    // Stopping may have been cut short by a crash, and then there is nothing to stop any more.
+    if (this.#gateway !== gateway) return
+    if (!isStopped) throw new Violation('service returns when faults end', 'it does not stop')
+    const left = this.#machine.disk.openFiles
+    if (left.length > 0) throw new Violation('files are used rightly', `left open: ${left.join()}`)
+    this.hits.add('restart: stopped cleanly')
+    this.#goAway()
+  }
+
+  /** The process ends; what it had in the page cache stays there. */
+  #goAway(): void {
+    this.#collectFaults()
+    this.#machine.crash('kept')
+    this.#clients.abandon()
+    this.#gateway = undefined
+    this.#isStarting = false
+  }
+
+  /** Two recoveries in a row, the power failing between them, end in the same log. */
+  async #recoverAgain(): Promise<void> {
+    await this.#settle()
+    const before = await this.#audit()
+    await this.#crash('lost')
+    await this.#settle()
+    const after = await this.#audit()
+    if (before.size !== after.size || !equalHashes(before.root, after.root)) {
+      const what = `${before.size} entries before, ${after.size} after`
+      throw new Violation('recovery is idempotent', what)
+    }
+    this.hits.add('checked: recovered twice alike')
+  }
+
+  async #startSecond(gateway: Gateway): Promise<void> {
+    let end: unknown
+    void gateway.startSecond().then(
+      () => {
+        end = 'open'
+      },
+      (error: unknown) => {
+        end = error
+      },
+    )
+    await this.#machine.run(HEALING_MS_MAX, () => end !== undefined)
+    if (this.#gateway !== gateway || gateway.keeper.state !== 'open') return
+    if (end === 'open') throw new Violation('one owner at a time', 'a second one opened')
+    this.hits.add('checked: second owner refused')
+  }
+
+  /** Somebody else moved the lock: this writer must publish nothing more, and say why. */
+  async #fence(gateway: Gateway): Promise<void> {
+    const { cell, clock } = this.#machine
+    if (gateway.keeper.state !== 'open' || cell.locked === undefined) return
+    this.#isFencing = true
+    const record = parseLockRecord(cell.locked.value)
+    const value = formatLockRecord({ ...record, incarnation: record.incarnation + 1 })
+    cell.locked = { version: cell.locked.version + 1, value }
+    this.#clients.refusal(gateway)
+    const isRefused = (): boolean => gateway.keeper.state === 'refused'
+    await this.#machine.run(HEALING_MS_MAX, isRefused)
+    if (clock === this.#machine.clock) {
+      if (!isRefused()) throw new Violation('one owner at a time', 'a fenced writer goes on')
+      const { size } = parseLockRecord(cell.locked.value)
+      if (size !== record.size) throw new Violation('one owner at a time', 'fenced, yet published')
+      this.hits.add('checked: stale writer fenced')
+      await this.#crash('kept')
+    }
+    this.#isFencing = false
+  }
+
+  #collectFaults(): void {
+    for (const [kind, times] of this.#machine.disk.takeHits()) {
+      const covered = COVERED.find((each) => each === `fault: ${kind}`)
+      if (covered !== undefined) this.hits.add(covered, times)
+    }
+  }
+
+  #beforeStep(): void {
+    if (this.#machine.steps === this.#options.crashAtStep) this.#goDown('lost')
+  }
+
+  #attempt(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#trouble ??= error
+  }
+
+  #check(): void {
+    if (this.#trouble !== undefined) throw this.#trouble
+    const [misuse] = this.#machine.disk.misuses
+    if (misuse !== undefined) throw new Violation('files are used rightly', misuse)
+  }
+
+  #note(what: string): void {
+    const { clock } = this.#machine
+    const line = `${clock.ticksMs().toFixed(3)} step ${this.steps} ${what}`
+    this.trace = crc32(line, this.trace)
+    this.#options.tells?.(`${line} ${this.#gateway?.keeper.state ?? 'down'}`)
+  }
+}
