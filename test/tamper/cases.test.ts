@@ -16,7 +16,7 @@ import {
 import { nodeSha256 } from '../../packages/gateway/src/platform/index.ts'
 import { type Report, verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
 import type { FileMap } from './file-map.ts'
-import { DATA, MADE_ORIGIN, MadeLedger, request, someTraffic } from './made-ledger.ts'
+import { DATA, MADE_ORIGIN, MadeLedger, someTraffic } from './made-ledger.ts'
 import { LogKeys, makeLog, rootOf, someEntries, text } from './made-log.ts'
 
 const SIZE = 20
@@ -37,36 +37,12 @@ async function makeLedger(seed: number, path?: string): Promise<FileMap> {
   const ledger = new MadeLedger(seed, { segmentEntriesMax: 8 })
   const recorder = await ledger.start()
   for (const from of [0, 2, 4]) {
-    if (from === 2 && path !== undefined) await changedTraffic(recorder, path)
-    else await someTraffic(recorder, from)
+    await someTraffic(recorder, from, from === 2 ? path : undefined)
     await ledger.publish()
   }
   await ledger.stop(recorder)
   assert.deepEqual(ledger.faults, [])
   return ledger.files()
-}
-
-type Recorder = Awaited<ReturnType<MadeLedger['start']>>
-
-async function changedTraffic(recorder: Recorder, path: string): Promise<void> {
-  const from = request('ada', 2)
-  const changed = {
-    ...recorder,
-    intent: () => recorder.intent({ ...from, what: { ...from.what, path } }),
-  }
-  let first = true
-  await someTraffic(
-    {
-      intent: (draft: typeof from) => {
-        const chosen = first ? changed.intent() : recorder.intent(draft)
-        first = false
-        return chosen
-      },
-      outcome: recorder.outcome.bind(recorder),
-      refusal: recorder.refusal.bind(recorder),
-    } as unknown as Recorder,
-    2,
-  )
 }
 
 const entries = decodeBundle(honest.bytes(BUNDLE), SIZE)

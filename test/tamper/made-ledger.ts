@@ -71,8 +71,16 @@ export class MadeLedger {
     const signer = await openLogKeys({ ...keys, origin, ed25519, mlDsa44 })
     this.#keeper = await this.#keep(vault, signer)
     const recorder = new Recorder({
-      ...{ vault, clock, random, origin, epoch: 1, vkeys: signer.vkeys, keeper: this.#keeper },
-      ...{ gateway: 'test', version: '0.1.0', runtime: 'test' },
+      vault,
+      clock,
+      random,
+      origin,
+      epoch: 1,
+      vkeys: signer.vkeys,
+      keeper: this.#keeper,
+      gateway: 'test',
+      version: '0.1.0',
+      runtime: 'test',
       onFault: (fault) => this.faults.push(fault),
     })
     await recorder.start()
@@ -82,7 +90,13 @@ export class MadeLedger {
   #keep(vault: Vault, signer: CheckpointSigner): Promise<LedgerKeeper> {
     const { disk, clock } = this
     return LedgerKeeper.start({
-      ...{ disk, clock, sealer: vault.sealer, signer, sha256: nodeSha256, data: DATA, epoch: 1 },
+      disk,
+      clock,
+      sealer: vault.sealer,
+      signer,
+      sha256: nodeSha256,
+      data: DATA,
+      epoch: 1,
       lock: this.#lock,
       claim: this.#claims.claim,
       algorithms: { ed25519, mlDsa44 },
@@ -163,8 +177,13 @@ export const REFUSED: RefusalDraft = {
 export const DONE = { how: { ended: 'released', status: 200, source: 'upstream' } } as const
 
 /** One exchange of each of two persons, and somebody who is refused. */
-export async function someTraffic(recorder: Recorder, from: number): Promise<readonly Recorded[]> {
-  const ada = await recorder.intent(request('ada', from))
+export async function someTraffic(
+  recorder: Recorder,
+  from: number,
+  path = `/orders/${from}`,
+): Promise<readonly Recorded[]> {
+  const first = request('ada', from)
+  const ada = await recorder.intent({ ...first, what: { ...first.what, path } })
   const ben = await recorder.intent({ ...request('ben', from + 1), personal: ['what', 'how'] })
   const refusal = await recorder.refusal(REFUSED)
   return [ada, await recorder.outcome(ada, DONE), await recorder.outcome(ben, DONE), refusal]

@@ -34,7 +34,7 @@ Trusts nothing but what is signed: not the running gateway, not its index, no ca
 Exit codes: 0 all that was in scope holds; 1 tampered; 2 not decidable with what was given.
 
 Examples:
-  countersign verify data --key "$VKEY"          a data directory: records too, if its keys are there
+  countersign verify data --key "$VKEY"          a data directory; with its keys, records too
   countersign verify http://localhost:9080/log/  a served log
   countersign verify --proof 41.tlog-proof --key "$VKEY" --receipt "$RECEIPT"`
 

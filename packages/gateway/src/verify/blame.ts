@@ -24,7 +24,8 @@ type Authority = (dispute: Dispute) => Promise<Uint8Array | undefined>
 /**
  * Names what was changed. Where the entries lead to the signed root, they are right and whatever
  * contradicts them is wrong; otherwise the stored tiles tell what was signed, and so which entry is
- * another one; where they were recomputed too, the records may, or earlier checkpoints narrow it down.
+ * another one. Where they were recomputed too the records may tell, or an earlier checkpoint
+ * narrows it down.
  */
 export async function blame(facts: TreeFacts, options: BlameOptions, to: Findings): Promise<void> {
   const entriesHold = facts.root !== undefined && equalHashes(facts.root, options.root)

@@ -1,6 +1,6 @@
-import type { FileKind } from '../platform/index.ts'
+import type { Disk, FileKind } from '../platform/index.ts'
 import { parseBlockPath } from '../vault/index.ts'
-import { allowsInLog } from './log-layout.ts'
+import { allowsInLog, namesIn } from './log-layout.ts'
 
 const FOLDERS = /^(?:log|checkpoints|checkpoints\/notes|persons)$/
 const BLOCK_FOLDERS = /^(?:records|acts)(?:\/x[0-9]{3})*(?:\/[0-9]{3}\.p)?$/
@@ -13,24 +13,14 @@ export function allowsInEpoch(path: string, kind: FileKind): boolean {
   return CHECKPOINTS.test(path) || parseBlockPath(path) !== undefined
 }
 
-/** What a walk through an epoch's directory takes note of. */
-export class EpochFiles {
-  /** Sizes of the whole notes that are kept, rising once all are added. */
-  readonly #notes: number[] = []
-  #published = false
+/** Sizes of the whole notes that are kept of an epoch's checkpoints, rising. */
+export async function listNotes(disk: Disk, epochDirectory: string): Promise<readonly number[]> {
+  const names = await namesIn(disk, `${epochDirectory}/checkpoints/notes`)
+  const sizes = names.filter((name) => /^(?:0|[1-9][0-9]{0,15})$/.test(name)).map(Number)
+  return sizes.sort((one, other) => one - other)
+}
 
-  add(path: string): void {
-    const [, size] = /^checkpoints\/notes\/([0-9]+)$/.exec(path) ?? []
-    if (size !== undefined) this.#notes.push(Number(size))
-    this.#published ||= path.startsWith('checkpoints/') || path === 'log/checkpoint'
-  }
-
-  get notes(): readonly number[] {
-    return this.#notes.sort((one, other) => one - other)
-  }
-
-  /** Whether anything was ever published here. */
-  get published(): boolean {
-    return this.#published
-  }
+/** Whether a file says that anything was ever published. */
+export function tellsOfPublication(path: string): boolean {
+  return path.startsWith('checkpoints/') || path === 'log/checkpoint'
 }

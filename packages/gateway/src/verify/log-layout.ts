@@ -37,6 +37,11 @@ function whole(path: string, kind: FileKind): string {
   return temporary ? path.slice(0, -TEMPORARY_SUFFIX.length) : path
 }
 
+/** The names in a directory; none where there is no directory. */
+export async function namesIn(disk: Disk, path: string): Promise<readonly string[]> {
+  return (await listing(disk, path)).map(({ name }) => name)
+}
+
 async function listing(disk: Disk, path: string): ReturnType<Disk['list']> {
   try {
     return await disk.list(path)

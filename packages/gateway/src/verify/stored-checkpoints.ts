@@ -14,8 +14,8 @@ const ED25519 = 1
 export interface StoredOptions {
   /** Reads below the epoch's `checkpoints`. */
   readonly source: Source
-  /** Sizes of the whole notes that are kept, rising. */
-  readonly notes: readonly number[]
+  /** Sizes of the whole notes that are kept by now, rising: after the checkpoint was read. */
+  readonly listNotes: () => Promise<readonly number[]>
   readonly published: Checkpoint
   readonly keys: readonly TrustedKey[]
   readonly to: Findings
@@ -51,7 +51,8 @@ export async function* storedRows(options: StoredOptions): AsyncGenerator<Signed
 
 /** The whole notes, with the signatures of all keys. */
 export async function* storedNotes(options: StoredOptions): AsyncGenerator<SignedRoot> {
-  const { source, notes, published, keys, to } = options
+  const { source, published, keys, to } = options
+  const notes = await options.listNotes()
   if (!notes.some((size) => size >= published.size)) {
     const file = `notes/${published.size}`
     to.add('checkpoint', 'is missing, though its checkpoint is the one shown', { file })

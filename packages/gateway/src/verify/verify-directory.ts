@@ -1,6 +1,6 @@
 import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, TlogError } from '@countersign/tlog'
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
-import { allowsInEpoch, EpochFiles } from './epoch-layout.ts'
+import { allowsInEpoch, listNotes, tellsOfPublication } from './epoch-layout.ts'
 import {
   auditLog,
   auditRollback,
@@ -87,13 +87,13 @@ async function auditEpoch(
   const inEpoch = { ...audited, findings: audited.findings.below(`${epoch}`) }
   const to = inEpoch.findings
   const widths = new Widths()
-  const files = new EpochFiles()
+  let published = false
   const visit = (file: string): void => {
-    files.add(file)
+    published ||= tellsOfPublication(file)
     if (file.startsWith('log/')) widths.add(file.slice('log/'.length))
   }
   await walk({ disk, directory, allows: allowsInEpoch, to, visit })
-  if (!files.published) {
+  if (!published) {
     throw new VerifyError('VERIFY_NOTHING_THERE', `nothing is published in ${directory} yet`)
   }
   const inLog = { ...audited, findings: to.below('log') }
@@ -103,7 +103,7 @@ async function auditEpoch(
   if (signed === undefined) return
   const stored = {
     source: directorySource(disk, `${directory}/checkpoints`),
-    notes: files.notes,
+    listNotes: () => listNotes(disk, directory),
     published: signed.checkpoint,
     keys: signed.keys,
     to: to.below('checkpoints'),
