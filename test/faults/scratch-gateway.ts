@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
 import { LogReader } from '../../packages/gateway/src/ledger/index.ts'
 import { nodeDisk } from '../../packages/gateway/src/platform/index.ts'
+import type { OpenedBlock, OpenedRecord } from '../../packages/gateway/src/vault/index.ts'
 import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
 import { Findings } from '../../packages/gateway/src/verify/report.ts'
 import { run } from '../run-cli.ts'
@@ -98,7 +99,9 @@ async function startLife(config: string): Promise<GatewayLife> {
   const url = addresses.find((each) => each.startsWith('main '))?.slice('main '.length)
   assert.ok(url !== undefined, `no listener in ${line}`)
   return {
-    ...{ process: child, url, origin },
+    process: child,
+    url,
+    origin,
     stop: (signal) => {
       child.kill(signal)
       return ended
@@ -143,27 +146,27 @@ export async function allRecords(
   assert.ok(records !== undefined, 'keys are in the directory')
   const found: FoundRecord[] = []
   for (let block = 0; block * 256 < size; block += 1) {
-    const opened = await records.reader.block(block)
+    const opened: OpenedBlock = await records.reader.block(block)
     assert.deepEqual(opened.faults, [])
-    for (const { index, sections } of opened.records) {
-      const read = (id: number): Record<string, unknown> => {
-        const bytes = sections.find((section) => section.id === id)?.open?.bytes
-        return bytes === undefined
-          ? {}
-          : (JSON.parse(Buffer.from(bytes).toString()) as object as never)
-      }
-      const when = read(1) as { kind: string; exchange?: string; about?: { index: number } }
-      const ended = (read(8) as { ended?: string }).ended
-      found.push({
-        index,
-        kind: when.kind,
-        exchange: when.exchange,
-        about: when.about?.index,
-        ended,
-      })
-    }
+    found.push(...opened.records.map(foundRecord))
   }
   return found
+}
+
+interface WhenFacts {
+  readonly kind: string
+  readonly exchange?: string
+  readonly about?: { readonly index: number }
+}
+
+function foundRecord({ index, sections }: OpenedRecord): FoundRecord {
+  const read = (id: number): object => {
+    const bytes = sections.find((section) => section.id === id)?.open?.bytes
+    return bytes === undefined ? {} : (JSON.parse(Buffer.from(bytes).toString()) as object)
+  }
+  const { kind, exchange, about } = read(1) as WhenFacts
+  const { ended } = read(8) as { readonly ended?: string }
+  return { index, kind, exchange, about: about?.index, ended }
 }
 
 /** Every leaf that a caller was told stands in the log at the index that it was told. */
