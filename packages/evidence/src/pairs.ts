@@ -96,10 +96,11 @@ export class PairChecker {
     }
     // The first record of a ledger names the epoch; the start follows it.
     const first = index === 0 && when.kind === 'epoch'
-    if (!isStart(record) && !first && !this.#wasSkipped(index - 1)) {
+    const unknown = this.#wasSkipped(index - 1)
+    if (!isStart(record) && !first && !unknown) {
       this.#break(index, 'incarnation', 'an incarnation begins without a start')
     }
-    this.#owesRecovery = this.#incarnation !== undefined && !this.#stopped
+    this.#owesRecovery = this.#incarnation !== undefined && !this.#stopped && !unknown
     this.#incarnation = when.incarnation
     this.#stopped = false
     this.#heartbeatMs = undefined

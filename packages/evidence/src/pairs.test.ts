@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AnyActFacts } from './act-types.ts'
+import { isExchangeKind, type Kind } from './kinds.ts'
+import { type CheckedRecord, PairChecker, SILENCE_GRACE_MS } from './pairs.ts'
+import type { ClockState, How, When } from './section-types.ts'
+import { formatTime } from './time.ts'
+import { formatUuid, makeUuid } from './uuid.ts'
+
+const START_US = 1_800_000_000_000_000
+const HEARTBEAT_MS = 60_000
+
+/** Writes a ledger line by line: each second one record, unless told otherwise. */
+class Story {
+  readonly lines: (CheckedRecord | 'skipped')[] = []
+  incarnation = 1
+  #atUs = START_US
+
+  wait(ms: number): this {
+    this.#atUs += ms * 1000
+    return this
+  }
+
+  record(kind: Kind, more: Partial<Omit<CheckedRecord, 'when'>> & { when?: Partial<When> }): this {
+    const index = this.lines.length
+    const id = formatUuid(makeUuid(this.#atUs, new Uint8Array(8).fill(index)))
+    const when: When = {
+      v: 1,
+      kind,
+      id,
+      ...(isExchangeKind(kind) && { exchange: exchange(index) }),
+      at: formatTime(this.#atUs),
+      gateway: 'test',
+      incarnation: this.incarnation,
+      ...more.when,
+    }
+    this.lines.push({ index, ...more, when })
+    return this.wait(1_000)
+  }
+
+  act(kind: Kind, act: AnyActFacts, clock?: ClockState): this {
+    return this.record(kind, { act, ...(clock && { when: { clock } }) })
+  }
+
+  start(clock?: ClockState): this {
+    const facts = { version: '1', runtime: 'test', rollbackProtection: 'lock' }
+    return this.act('system', { act: 'start', heartbeatMs: HEARTBEAT_MS, ...facts }, clock)
+  }
+
+  recovery(): this {
+    return this.act('system', { act: 'recovery', interrupted: 0 })
+  }
+
+  stop(): this {
+    return this.act('system', { act: 'stop', cause: 'test' })
+  }
+
+  intent(when: Partial<When> = {}): this {
+    return this.record('intent', { when })
+  }
+
+  end(about: number, ended: How['ended'] = 'released', when: Partial<When> = {}): this {
+    const place = { epoch: 1, index: about }
+    return this.record('outcome', {
+      how: { ended },
+      when: { exchange: exchange(about), about: place, ...when },
+    })
+  }
+
+  skip(): this {
+    this.lines.push('skipped')
+    return this.wait(1_000)
+  }
+
+  /** The next process, after a crash. */
+  crash(): this {
+    this.incarnation += 1
+    return this
+  }
+}
+
+function exchange(index: number): string {
+  return formatUuid(makeUuid(START_US, new Uint8Array(8).fill(index)))
+}
+
+function begun(): Story {
+  return new Story().act('epoch', { epoch: 1, origin: 'o', vkeys: [] }).start()
+}
+
+function broken({ lines }: Story): readonly string[] {
+  const checker = new PairChecker({ epoch: 1 })
+  const found: string[] = []
+  for (const [index, line] of lines.entries()) {
+    if (line === 'skipped') checker.skip(index)
+    else found.push(...checker.add(line).map(({ rule, index: at }) => `${rule} at ${at}`))
+  }
+  return found
+}
+
+const SILENT_MS = 2 * HEARTBEAT_MS + SILENCE_GRACE_MS
+
+for (const [story, why] of [
+  [begun().intent().intent().end(3).end(2).stop(), 'every intent has one end before the stop'],
+  [begun().intent(), 'an intent is open while its incarnation lives'],
+  [begun().intent().crash().start(), 'a start alone has not closed anything yet'],
+  [
+    begun().intent().crash().start().end(2, 'interrupted').recovery().intent(),
+    'a crash is told of by the next start, the interrupted ends and the recovery',
+  ],
+  [
+    begun().intent().crash().start().crash().start().end(2, 'interrupted').recovery(),
+    'a crash before the recovery leaves it to the start after',
+  ],
+  [begun().stop().wait(1e9).crash().start(), 'nothing is due between a stop and a start'],
+  [begun().wait(1e9).crash().start().recovery(), 'nothing is due between a crash and a recovery'],
+  [
+    begun()
+      .wait(SILENT_MS - 1_000)
+      .record('refusal', {}),
+    'a heartbeat may be late',
+  ],
+  [
+    begun()
+      .wait(1e9)
+      .act('gap', {
+        reason: 'ledger-unavailable',
+        from: formatTime(START_US),
+        until: formatTime(START_US + 1e12),
+        unrecorded: 7,
+      }),
+    'a gap is told of',
+  ],
+  [
+    begun()
+      .wait(-1e9)
+      .record('refusal', { when: { clock: 'behind' } }),
+    'going back is flagged',
+  ],
+  [
+    begun()
+      .wait(1e9)
+      .record('refusal', { when: { clock: 'ahead' } }),
+    'leaping ahead is flagged',
+  ],
+  [
+    begun().stop().crash().wait(-1e9).start('unknown').record('refusal', {}),
+    'a new process cannot know what time it was',
+  ],
+  [begun().skip().end(2), 'the intent may be the record that was skipped'],
+  [begun().intent().skip().stop(), 'the end may be the record that was skipped'],
+  [begun().skip().wait(1e9).record('refusal', {}), 'a heartbeat may have been skipped'],
+  [begun().crash().skip().intent(), 'a start may have been skipped'],
+  [
+    begun()
+      .intent()
+      .record('progress', {
+        how: { ended: 'released' },
+        when: { exchange: exchange(2), about: { epoch: 1, index: 2 } },
+      }),
+    'progress concerns an open intent and does not end it',
+  ],
+] as const) {
+  test(`no fault: ${why}`, () => assert.deepEqual(broken(story), []))
+}
+
+for (const [story, wanted, why] of [
+  [begun().intent().end(2).end(2), ['terminal at 4'], 'an intent has two ends'],
+  [begun().intent().stop(), ['terminal at 2'], 'a stop leaves an intent open'],
+  [begun().intent().crash().start().recovery(), ['terminal at 2'], 'a recovery forgets an intent'],
+  [begun().end(1), ['terminal at 2'], 'an outcome ends what is no intent'],
+  [begun().end(7), ['about at 2'], 'an outcome points forward'],
+  [begun().end(2), ['about at 2'], 'an outcome points at itself'],
+  [
+    begun().record('outcome', { how: { ended: 'released' } }),
+    ['about at 2'],
+    'an outcome points at nothing',
+  ],
+  [
+    begun()
+      .intent()
+      .intent()
+      .end(2, 'released', { exchange: exchange(3) }),
+    ['about at 4'],
+    'an outcome is of another exchange',
+  ],
+  [
+    begun()
+      .intent()
+      .intent({ exchange: exchange(2) }),
+    ['terminal at 3'],
+    'an exchange begins twice',
+  ],
+  [begun().intent().end(2, 'interrupted'), ['incarnation at 3'], 'the living are not interrupted'],
+  [
+    begun().intent().crash().start().end(2, 'released').recovery(),
+    ['incarnation at 4'],
+    'an incarnation releases what another let in',
+  ],
+  [
+    begun().crash().intent(),
+    ['incarnation at 2', 'incarnation at 2'],
+    'there is no start, and no recovery',
+  ],
+  [begun().crash().start().intent(), ['incarnation at 3'], 'traffic comes before the recovery'],
+  [begun().stop().intent(), ['incarnation at 3'], 'somebody writes after the stop'],
+  [
+    begun().crash().start().recovery().intent({ incarnation: 1 }),
+    ['incarnation at 4'],
+    'a stale incarnation writes on',
+  ],
+  [begun().wait(SILENT_MS).record('refusal', {}), ['silence at 2'], 'a silence is not told of'],
+  [
+    begun()
+      .wait(1e9)
+      .act('gap', {
+        reason: 'ledger-unavailable',
+        from: formatTime(START_US + 5e11),
+        until: formatTime(START_US + 1e12),
+        unrecorded: 7,
+      }),
+    ['silence at 2'],
+    'a gap tells of half the silence',
+  ],
+  [begun().wait(-1e6).record('refusal', {}), ['time at 2'], 'time goes back unflagged'],
+  [
+    begun()
+      .wait(-1e6)
+      .record('refusal', { when: { clock: 'behind' } })
+      .record('refusal', {}),
+    ['time at 3'],
+    'the flag is dropped before the time is made up',
+  ],
+  [
+    begun()
+      .wait(-1e6)
+      .record('refusal', { when: { clock: 'unknown' } }),
+    ['time at 2'],
+    'a running process knows what time it was',
+  ],
+] as const) {
+  test(`broken: ${why}`, () => assert.deepEqual(broken(story), wanted))
+}
+
+test('open intents are counted', () => {
+  const checker = new PairChecker({ epoch: 1 })
+  for (const line of begun().intent().intent().end(2).lines) {
+    if (line !== 'skipped') checker.add(line)
+  }
+  assert.equal(checker.openIntents, 1)
+})
