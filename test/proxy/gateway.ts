@@ -44,7 +44,9 @@ import {
 export const ORIGIN = 'proxy.example/log'
 const DATA = '/data'
 
-// biome-ignore lint/suspicious/noExplicitAny: a record is asked by path in assertions
+/** Asked by path in assertions: what is not there is undefined, and says so. */
+// biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests are about
+// oxlint-disable-next-line typescript/no-explicit-any
 export type Section = any
 
 /** A record as its sections say it, whoever's key they are under. */
@@ -153,7 +155,9 @@ async function openRecording(disk: Disk) {
     algorithms: { ed25519, mlDsa44 },
     openIntegration: () =>
       new LocalIntegration({
-        ...{ disk, directory: `${epochDirectory}/log`, sha256: nodeSha256 },
+        disk,
+        directory: `${epochDirectory}/log`,
+        sha256: nodeSha256,
         packer: new BlockPacker({
           disk,
           random,

@@ -300,9 +300,16 @@ test('H69, H87 to H92 what only the gateway may say is not taken from a caller',
   const { rawHeaders } = await accepted(request)
   const names = rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
   assert.deepEqual(names.toSorted(), [
-    ...['connection', 'countersign-principal', 'countersign-principal-kind', 'host'],
-    ...['traceparent', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
-    ...['x-kept', 'x-request-id'],
+    'connection',
+    'countersign-principal',
+    'countersign-principal-kind',
+    'host',
+    'traceparent',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-kept',
+    'x-request-id',
   ])
   assert.deepEqual(valuesOf(rawHeaders, 'countersign-principal'), ['ada'])
   assert.deepEqual(valuesOf(rawHeaders, 'x-forwarded-for'), ['127.0.0.1'])

@@ -75,8 +75,18 @@ async function echo(request: IncomingMessage, response: ServerResponse): Promise
   const { method, url, rawHeaders, rawTrailers } = request
   const body = { method, url, rawHeaders, rawTrailers, bytes, sha256: hash.digest('hex') }
   response.writeHead(200, [
-    ...['content-type', 'application/json', 'set-cookie', 'a=1', 'set-cookie', 'b=2'],
-    ...['connection', 'x-hop', 'x-hop', 'gone', 'countersign-receipt', 'forged'],
+    'content-type',
+    'application/json',
+    'set-cookie',
+    'a=1',
+    'set-cookie',
+    'b=2',
+    'connection',
+    'x-hop',
+    'x-hop',
+    'gone',
+    'countersign-receipt',
+    'forged',
   ])
   response.end(JSON.stringify(body))
 }

@@ -35,7 +35,7 @@ export class Connection {
 function peerOf(socket: Socket): Peer {
   const tls = socket instanceof TLSSocket ? tlsFacts(socket) : undefined
   return {
-    address: plainAddress(socket.remoteAddress ?? '0.0.0.0'),
+    address: plainAddress(socket.remoteAddress),
     port: socket.remotePort ?? 0,
     scheme: tls === undefined ? 'http' : 'https',
     tls,
@@ -55,7 +55,12 @@ function tlsFacts(socket: TLSSocket): TlsFacts {
   }
 }
 
+/** A socket that is gone already has forgotten where it came from. */
+const UNKNOWN_ADDRESS = '0.0.0.0'
+
 /** An IPv4 client of a dual-stack socket is an IPv4 client; a zone is local and says nothing. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '').replace(/%.*$/, '')
+export function plainAddress(address: string | undefined): string {
+  return (address ?? UNKNOWN_ADDRESS)
+    .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
+    .replace(/%.*$/, '')
 }

@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Reason } from '@countersign/evidence'
 import type { Limits } from '../limits/index.ts'
-import { Connection } from './connection.ts'
+import { Connection, plainAddress } from './connection.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
@@ -24,10 +24,29 @@ const EARLY_END = 'HPE_INVALID_EOF_STATE'
 /** How late a head that takes too long may be noticed. */
 const HEAD_CHECK_EVERY_MS = 500
 
+/** Forward secrecy and authenticated encryption, nothing else. */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
 /** PEM texts. */
 export interface Certificate {
   readonly certificate: string
   readonly key: string
+}
+
+/** What is known of a connection that was not kept. */
+interface Gone {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
 }
 
 /** One address that is listened on, and the connections that came to it. */
@@ -35,6 +54,7 @@ export class Listener {
   readonly name: string
   readonly #server: Server
   readonly #context: ProxyContext
+  readonly #scheme: 'http' | 'https'
   readonly #connections = new Map<Socket, Connection>()
   readonly #active = new Set<Promise<void>>()
 
@@ -42,6 +62,7 @@ export class Listener {
     this.name = name
     this.#context = context
     this.#server = makeServer(context.limits, certificate)
+    this.#scheme = certificate === undefined ? 'http' : 'https'
     this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
   }
 
@@ -94,12 +115,10 @@ export class Listener {
     server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
       this.#unreadable(error, socket)
     })
-    server.on('drop', () => this.#refuseUnseen('overloaded'))
-    if (connected === 'secureConnection') {
-      server.on('tlsClientError', (_error, socket: Socket) =>
-        this.#refuseUnseen('malformed-request', socket),
-      )
-    }
+    server.on('drop', (gone) => this.#refuseUnseen('overloaded', gone))
+    server.on('tlsClientError', (_error, socket: Socket) => {
+      this.#refuseUnseen('malformed-request', socket)
+    })
   }
 
   #take(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
@@ -139,10 +158,13 @@ export class Listener {
   }
 
   /** A connection that is gone before there was anything to answer. */
-  #refuseUnseen(reason: Reason, socket?: Socket): void {
-    const address = socket?.remoteAddress ?? 'unknown'
-    const port = socket?.remotePort ?? 0
-    const peer = { address, port, scheme: 'https', tls: undefined } as const
+  #refuseUnseen(reason: Reason, gone: Gone | undefined): void {
+    const peer = {
+      address: plainAddress(gone?.remoteAddress),
+      port: gone?.remotePort ?? 0,
+      scheme: this.#scheme,
+      tls: undefined,
+    }
     const nowhere: Outbound = {
       begin: () => undefined,
       write: async () => undefined,
@@ -205,6 +227,7 @@ function makeServer(limits: Limits, certificate: Certificate | undefined): Serve
           cert: certificate.certificate,
           key: certificate.key,
           minVersion: 'TLSv1.2',
+          ciphers: CIPHERS,
           ALPNProtocols: ['http/1.1'],
           handshakeTimeout: limits.headMs,
         })

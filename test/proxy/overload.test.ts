@@ -1,0 +1,106 @@
+// What anybody can cause as fast as they can send is bounded, and counted to the last one.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startGateway } from './gateway.ts'
+import { sendRaw } from './raw-client.ts'
+import { startUpstream, type UpstreamProcess } from './upstream.ts'
+
+let upstream: UpstreamProcess
+
+before(async () => {
+  upstream = await startUpstream()
+})
+after(() => upstream.close())
+
+const NOISE = 'NOISE\r\n\r\n'
+const SENT = 40
+const RECORDED = 5
+
+test('beyond a rate unreadable requests are counted in a fold that is durable first', async () => {
+  const limits = { refusalsPerSecondMax: RECORDED, foldMs: 1500 }
+  const gateway = await startGateway({ upstream: upstream.url, limits })
+  const answers = await Promise.all(
+    Array.from({ length: SENT }, () => sendRaw(gateway.port, NOISE)),
+  )
+  assert.ok(answers.every((text) => text.startsWith('HTTP/1.1 400')))
+  const receipts = answers.filter((text) => text.includes('countersign-receipt'))
+  const open = await gateway.exchanges()
+  assert.equal(open.filter(({ kind }) => kind === 'refusal').length, receipts.length)
+  assert.ok(receipts.length < SENT, 'some were folded')
+  const opening = open.find(({ kind }) => kind === 'fold')
+  assert.deepEqual([opening?.what.act, opening?.what.reason], ['open', 'malformed-request'])
+
+  await gateway.close()
+  const folds = (await gateway.exchanges()).filter(({ kind }) => kind === 'fold')
+  const counted = folds.reduce((sum, { what }) => sum + (what.count ?? 0), 0)
+  assert.equal(counted + receipts.length, SENT, 'every one is in the ledger')
+  assert.deepEqual(folds.map(({ what }) => what.act).slice(0, 2), ['open', 'close'])
+})
+
+test('decisions are never folded', async () => {
+  const limits = { refusalsPerSecondMax: 0 }
+  const gateway = await startGateway({ upstream: upstream.url, limits })
+  const request = 'GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+  await Promise.all(Array.from({ length: 20 }, () => sendRaw(gateway.port, request)))
+  const kinds = (await gateway.exchanges()).map(({ kind }) => kind)
+  assert.deepEqual(kinds, Array(20).fill('refusal'))
+  await gateway.close()
+})
+
+test('while the opening of a fold cannot be written, the answer is ledger-unavailable', async () => {
+  const gateway = await startGateway({
+    upstream: upstream.url,
+    limits: { refusalsPerSecondMax: 0 },
+  })
+  gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
+  assert.match(await sendRaw(gateway.port, NOISE), /^HTTP\/1\.1 503 .*ledger-unavailable/s)
+  await sleep(1500)
+  assert.match(await sendRaw(gateway.port, NOISE), /^HTTP\/1\.1 400/)
+  await gateway.close()
+  const records = await gateway.exchanges()
+  assert.equal(records.find(({ kind }) => kind === 'gap')?.what.unrecorded, 1)
+})
+
+test('H109 connections beyond the limit are dropped, and on record', async () => {
+  const gateway = await startGateway({ upstream: upstream.url, limits: { connectionsMax: 2 } })
+  const kept = [connect(gateway.port, '127.0.0.1'), connect(gateway.port, '127.0.0.1')]
+  await Promise.all(kept.map((socket) => once(socket, 'connect')))
+  await sleep(50)
+  assert.equal(await sendRaw(gateway.port, NOISE), '')
+  for (const socket of kept) socket.destroy()
+  await sleep(100)
+  const [refusal] = await gateway.exchanges()
+  assert.deepEqual([refusal?.kind, refusal?.why.reason], ['refusal', 'overloaded'])
+  await gateway.close()
+})
+
+test('a thousand pipelined requests wait in the socket, and are all served in order', async () => {
+  const gateway = await startGateway({ upstream: upstream.url, limits: { pipelinedMax: 4 } })
+  const key = `Authorization: Bearer ${gateway.keys.ada}`
+  const request = `GET /bytes/1 HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`
+  const text = await sendRaw(gateway.port, request.repeat(1000), { waitMs: 8000 })
+  assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 1000)
+  await gateway.close()
+})
+
+test('H107 heads that never end are closed in time, and others are served meanwhile', async () => {
+  const limits = { headMs: 300 }
+  const gateway = await startGateway({ upstream: upstream.url, limits })
+  const slow = Array.from({ length: 50 }, () => connect(gateway.port, '127.0.0.1'))
+  const closed = slow.map(async (socket) => {
+    socket.on('data', () => undefined).on('error', () => undefined)
+    socket.write('GET / HTTP/1.1\r\nX: ')
+    await once(socket, 'close')
+  })
+  const response = await fetch(`http://127.0.0.1:${gateway.port}/echo`, {
+    headers: { authorization: `Bearer ${gateway.keys.ada}` },
+  })
+  assert.equal(response.status, 200)
+  await Promise.all(closed)
+  await gateway.close()
+  const refusals = (await gateway.exchanges()).filter(({ kind }) => kind === 'refusal')
+  assert.equal(refusals.filter(({ how }) => how.status === 408).length, 50)
+})
