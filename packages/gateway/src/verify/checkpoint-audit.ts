@@ -11,22 +11,29 @@ import { nameOf, type TrustedKey } from './key-set.ts'
 import { auditQuorum, type Policy } from './policy.ts'
 import type { Findings } from './report.ts'
 
+/** Who must have signed a checkpoint. */
+export interface Signers {
+  readonly keys: readonly TrustedKey[]
+  /** Whether these are all the keys that the log has. */
+  readonly isWhole: boolean
+  readonly policy?: Policy
+}
+
 /**
  * The checkpoint that a signed note holds, if its form is right; whatever is wrong with its
  * signatures is found as well. Every key must have signed, and nobody else in the log's name.
  */
 export function auditCheckpoint(
   { bytes, file }: { readonly bytes: Uint8Array; readonly file: string },
-  keys: readonly TrustedKey[],
+  signers: Signers,
   to: Findings,
-  policy?: Policy,
 ): Checkpoint | undefined {
+  const { keys, policy } = signers
   try {
     const note = parseNote(bytes)
     const checkpoint = parseCheckpoint(note.text)
     for (const key of keys) auditKey(key, note, checkpoint, file, to)
-    const known = [...keys, ...(policy?.witnesses ?? [])]
-    auditStrangers(note, checkpoint, known, file, to)
+    auditStrangers(note, checkpoint, signers, { file, to })
     if (policy !== undefined) auditQuorum(note, checkpoint, policy, { file, to })
     return checkpoint
   } catch (error) {
@@ -60,15 +67,15 @@ function auditKey(
 function auditStrangers(
   note: Note,
   { origin }: Checkpoint,
-  keys: readonly TrustedKey[],
-  file: string,
-  to: Findings,
+  { keys, isWhole, policy }: Signers,
+  { file, to }: { readonly file: string; readonly to: Findings },
 ): void {
+  const known = [...keys, ...(policy?.witnesses ?? [])]
   for (const { name, keyId } of note.signatures) {
-    const known = keys.some(({ verifier }) => verifier.name === name && verifier.keyId === keyId)
-    if (known) continue
+    if (known.some(({ verifier }) => verifier.name === name && verifier.keyId === keyId)) continue
     const by = `${name}+${hexKeyId(keyId)}`
-    if (name === origin) to.add('signature', `is signed by ${by}, none of the log's keys`, { file })
-    else to.skip('signature', `has a line by ${by}, whose key is not known here`, { file })
+    if (isWhole && name === origin) {
+      to.add('signature', `is signed by ${by}, none of the log's keys`, { file })
+    } else to.skip('signature', `has a line by ${by}, whose key is not known here`, { file })
   }
 }

@@ -49,7 +49,8 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
   if (note.kind === 'missing') to.add('checkpoint', 'is missing', { file: 'checkpoint' })
   if (note.kind !== 'bytes') return undefined
   const shown = { bytes: note.bytes, file: 'checkpoint' }
-  const checkpoint = auditCheckpoint(shown, keys, to, policy)
+  const signers = { keys, isWhole: listed.length > 0, ...(policy === undefined ? {} : { policy }) }
+  const checkpoint = auditCheckpoint(shown, signers, to)
   return checkpoint === undefined ? undefined : { checkpoint, keys }
 }
 

@@ -63,7 +63,7 @@ export async function* storedNotes(options: StoredOptions): AsyncGenerator<Signe
     if (read.kind === 'missing') continue // Dropped since: only the newest and hourly ones stay.
     if (read.kind === 'wrong') to.add('checkpoint', read.why, { file })
     if (read.kind !== 'bytes') continue
-    const checkpoint = auditCheckpoint({ bytes: read.bytes, file }, keys, to)
+    const checkpoint = auditCheckpoint({ bytes: read.bytes, file }, { keys, isWhole: true }, to)
     if (checkpoint === undefined) continue
     if (checkpoint.size !== size) to.add('checkpoint', `is for size ${checkpoint.size}`, { file })
     else if (size <= published.size) yield { size, root: checkpoint.root, file }

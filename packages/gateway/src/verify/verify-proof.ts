@@ -46,7 +46,8 @@ export function verifyProof(options: ProofOptions): Promise<Report> {
     const proof = parseProof(await read(options), to)
     if (proof === undefined) return
     const note = new TextEncoder().encode(proof.checkpoint)
-    const checkpoint = auditCheckpoint({ bytes: note, file: options.file }, keys, to, policy)
+    const signers = { keys, isWhole: false, ...(policy === undefined ? {} : { policy }) }
+    const checkpoint = auditCheckpoint({ bytes: note, file: options.file }, signers, to)
     if (checkpoint === undefined) return
     audited.signed = { checkpoint, keys }
     if (keys.length === 0) to.lack('key', 'no key was given to trust: add --key')

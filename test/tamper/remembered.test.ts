@@ -1,0 +1,63 @@
+// What the files alone cannot tell, and what the verifier remembers does.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SeededRandom, SimulatedDisk } from '../../packages/gateway/src/platform/index.ts'
+import { Memory, type Report, verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
+import { FileMap } from './file-map.ts'
+import { LogKeys, makeLog, someEntries } from './made-log.ts'
+
+const keys = new LogKeys('log.example/1/q7x', 7)
+const entries = someEntries(40)
+const forged = entries.map((entry, at) => (at < 25 ? entry : Uint8Array.from([...entry, 33])))
+
+/** Logs as anybody could make them who has the key. */
+function log(of: readonly Uint8Array[], published?: readonly number[]): FileMap {
+  const files = [...makeLog(keys, of, published)]
+  return new FileMap(new Map(files.map(([path, bytes]) => [`log/${path}`, bytes])))
+}
+
+function makeMemory(): Memory {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  return new Memory(disk, '/home/auditor/.local/state/countersign')
+}
+
+function audit(files: FileMap, memory?: Memory): Promise<Report> {
+  const remembering = memory === undefined ? {} : { memory }
+  return verifyDirectory({ disk: files.disk(), directory: 'log', keys: keys.vkeys, ...remembering })
+}
+
+const CASES = [
+  ['T30 the tail rewritten and signed', log([...forged, ...someEntries(3)]), 'fork', null],
+  ['T31 an older state put back', log(entries.slice(0, 30)), 'rollback', 'checkpoint'],
+  ['T32 another log with the same beginning', log(forged), 'fork', null],
+  ['T33 begun anew under the same key', log(someEntries(50, 'other')), 'fork', null],
+  ['T33 begun anew, and empty', log([], [0]), 'rollback', 'checkpoint'],
+] as const
+
+for (const [name, files, kind, file] of CASES) {
+  test(`${name}: only memory tells`, async () => {
+    const memory = makeMemory()
+    assert.equal((await audit(log(entries), memory)).exit, 0)
+    assert.equal((await audit(files)).exit, 0, 'the files alone hold')
+    const report = await audit(files, memory)
+    assert.equal(report.exit, 1)
+    assert.deepEqual({ kind: report.bad[0]?.kind, file: report.bad[0]?.file }, { kind, file })
+    assert.equal((await audit(log(entries), memory)).exit, 0, 'a bad log is not remembered')
+  })
+}
+
+test('a log that grew is remembered at its new size', async () => {
+  const memory = makeMemory()
+  await audit(log(entries.slice(0, 30)), memory)
+  assert.equal((await audit(log(entries), memory)).exit, 0)
+  assert.equal((await audit(log(entries.slice(0, 30)), memory)).bad[0]?.kind, 'rollback')
+})
+
+test('without a key given, what was remembered is what is trusted', async () => {
+  const memory = makeMemory()
+  const options = { disk: log(entries).disk(), directory: 'log', memory }
+  const first = await verifyDirectory(options)
+  assert.equal(first.anchor, 'key taken from this directory: self-consistency only')
+  const second = await verifyDirectory(options)
+  assert.equal(second.anchor, 'checkpoint 40 remembered from last time')
+})
