@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { type Report, verifyUrl } from '../../packages/gateway/src/verify/index.ts'
+import { LogKeys, makeLog, someEntries } from '../tamper/made-log.ts'
+
+const keys = new LogKeys('log.example/1/q7x', 7)
+const files = makeLog(keys, someEntries(300), [256, 300])
+
+/** Serves on a free port for as long as `use` runs. */
+async function served(listener: RequestListener, use: (url: string) => Promise<void>) {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/log`)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+function serve(of: ReadonlyMap<string, Uint8Array>): RequestListener {
+  return ({ url = '' }, response) => {
+    const bytes = of.get(url.replace('/log/', ''))
+    response.statusCode = bytes === undefined ? 404 : 200
+    response.end(bytes)
+  }
+}
+
+const audit = (url: string): Promise<Report> => verifyUrl({ url, fetch, keys: keys.vkeys })
+
+test('a served log holds', () =>
+  served(serve(files), async (url) => {
+    const report = await audit(url)
+    assert.deepEqual(report.bad, [])
+    assert.equal(report.size, 300)
+    assert.deepEqual(report.scope, { log: true, records: false, persons: false })
+  }))
+
+test('without a key the one that is served is used, and the report says so', () =>
+  served(serve(files), async (url) => {
+    const report = await verifyUrl({ url: `${url}/`, fetch })
+    assert.equal(report.anchor, 'key taken from this server: self-consistency only')
+    assert.equal(report.exit, 0)
+  }))
+
+test('an entry that was changed is named', () => {
+  const bytes = files.get('tile/entries/000')?.slice() ?? new Uint8Array(0)
+  bytes[bytes.length - 1] = 0
+  return served(serve(new Map(files).set('tile/entries/000', bytes)), async (url) => {
+    const report = await audit(url)
+    assert.equal(report.exit, 1)
+    assert.equal(report.bad[0]?.index, 255)
+  })
+})
+
+for (const [name, listener] of [
+  ['sends elsewhere', (_, response) => response.writeHead(302, { location: '/' }).end()],
+  ['fails', (_, response) => response.writeHead(500).end()],
+  ['hangs up', (_, response) => response.destroy()],
+] as readonly (readonly [string, RequestListener])[]) {
+  test(`a server that ${name} decides nothing: 2`, () =>
+    served(listener, async (url) => assert.equal((await audit(url)).exit, 2)))
+}
+
+test('a body without end is cut, and is a fault', () => {
+  const endless: RequestListener = ({ url = '' }, response) => {
+    if (!url.endsWith('/checkpoint')) return void serve(files)({ url } as never, response)
+    const more = (): void => {
+      while (response.write(Buffer.alloc(65_536, 97)));
+    }
+    response.on('drain', more)
+    more()
+  }
+  return served(endless, async (url) => {
+    const report = await audit(url)
+    assert.equal(report.exit, 1)
+    assert.equal(report.bad[0]?.file, 'checkpoint')
+  })
+})
