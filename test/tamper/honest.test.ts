@@ -104,7 +104,7 @@ for (const power of ['kept', 'lost'] as const) {
         void someTraffic(recorder, life * 10 + 2).catch(() => undefined)
         const publishing = ledger.publish()
         const turns = random.bytes(1)[0] ?? 0
-        for (let turn = 0; turn < turns; turn += 1) await undefined
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
         ledger.crash(power)
         await publishing
         crashes += 1

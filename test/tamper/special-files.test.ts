@@ -27,8 +27,18 @@ type Swap = (path: string, moved: string) => Promise<void>
 
 const SWAPS: readonly (readonly [string, Swap])[] = [
   ['a link to the very file', (path, moved) => symlink(moved, path)],
-  ['a pipe', async (path) => void execFileSync('mkfifo', [path])],
-  ['a directory', async (path) => void (await mkdir(path))],
+  [
+    'a pipe',
+    async (path) => {
+      execFileSync('mkfifo', [path])
+    },
+  ],
+  [
+    'a directory',
+    async (path) => {
+      await mkdir(path)
+    },
+  ],
   ['a link to nothing', (path) => symlink('/nowhere/at/all', path)],
 ]
 
