@@ -10,8 +10,8 @@ export interface RecordPlace {
 
 /**
  * What the gateway's clock did before this record. `behind`: it went back, `at` is earlier than
- * that of an earlier record. `ahead`: it leapt forward past the time that really went by. `unknown`: first
- * record of a process that has nothing to compare with. Left out: steady.
+ * that of an earlier record. `ahead`: it leapt forward past the time that really went by.
+ * `unknown`: first record of a process that has nothing to compare with. Left out: steady.
  */
 export type ClockState = 'behind' | 'ahead' | 'unknown'
 

@@ -1,4 +1,4 @@
-/** The sections of a record: each the answer to one question, with the number it is hashed under. */
+/** The sections of a record: each answers one question and is hashed under its number. */
 export const SECTIONS = {
   when: 1,
   who: 2,

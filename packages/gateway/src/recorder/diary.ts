@@ -23,7 +23,8 @@ export interface DiaryOptions extends WriterOptions {
 
 /**
  * Writes records into whichever instance of the ledger there is, and the ledger's own story beside
- * them: beginnings, heartbeats, gaps, digests of finished files, and what could not be written at its time.
+ * them: beginnings, heartbeats, gaps, digests of finished files, and what could not be written at
+ * its time.
  */
 export class Diary {
   readonly #options: DiaryOptions

@@ -75,7 +75,7 @@ for (const [end, about] of [
   })
 }
 
-test('who does not hold the receipt is refused, and who asks for nothing finds nothing', async () => {
+test('only the holder of a receipt is shown what it opens', async () => {
   const machine = new Machine()
   const recorder = await machine.start()
   const intent = await recorder.intent(ADA)

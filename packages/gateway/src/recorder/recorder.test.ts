@@ -100,7 +100,7 @@ test('a crash leaves open intents that the next start closes as interrupted', as
   assert.deepEqual(pairViolations(records), [])
 })
 
-test('two thousand five hundred interrupted intents are closed before anything new is taken', async () => {
+test('2,500 interrupted intents are closed before anything new is taken', async () => {
   const machine = new Machine()
   const before = await machine.start()
   await Promise.all(Array.from({ length: 2500 }, () => before.intent(ADA)))
@@ -134,7 +134,7 @@ test('an idle ledger has a heartbeat a minute, which a busy one needs not', asyn
   assert.deepEqual(pairViolations(records), [])
 })
 
-test('a clock that is set back is flagged until it is past the highest time on record', async () => {
+test('a clock set back is flagged until it is past the highest time on record', async () => {
   const machine = new Machine()
   const recorder = await machine.start()
   await recorder.refusal(NOBODY)
@@ -242,7 +242,7 @@ test('block records tell of each finished file once, and die out', async () => {
   assert.equal((await machine.records()).length, size)
 })
 
-test('a section that is too large or not strict is refused, and the exchange still ends', async () => {
+test('a section too large or not strict is refused, and the exchange still ends', async () => {
   const machine = new Machine()
   const recorder = await machine.start()
   const path = `/${'a'.repeat(65_536)}`
