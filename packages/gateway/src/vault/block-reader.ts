@@ -55,7 +55,7 @@ export class BlockReader {
   /** Block `number`, or of it the entry at `only`. */
   async block(number: number, only?: number): Promise<OpenedBlock> {
     const faults: VaultError[] = []
-    const sealed = await this.#sealed(number, faults)
+    const sealed = await this.#sealed(number, faults, only)
     const records: OpenedRecord[] = []
     for (const { record, ledgerKey } of sealed) {
       if (only !== undefined && record.offset !== only) continue
@@ -69,7 +69,7 @@ export class BlockReader {
     return { records, faults }
   }
 
-  async #sealed(number: number, faults: VaultError[]): Promise<readonly Sealed[]> {
+  async #sealed(number: number, faults: VaultError[], only?: number): Promise<readonly Sealed[]> {
     const sealed: Sealed[] = []
     let width = 0
     for (const family of FAMILIES) {
@@ -80,7 +80,7 @@ export class BlockReader {
       if (packs instanceof VaultError) faults.push(packs)
       else for (const pack of packs) await this.#openPack(family, number, pack, { sealed, faults })
     }
-    if (width < BLOCK_ENTRIES) await this.#readUnpacked(number, sealed)
+    if (width < BLOCK_ENTRIES) await this.#readUnpacked(number, { sealed, faults }, only)
     return sealed.sort((one, other) => one.record.offset - other.record.offset)
   }
 
@@ -92,7 +92,9 @@ export class BlockReader {
   ): Promise<void> {
     const { from, to, keyId } = pack.header
     const opened = await asFault(async () => {
-      const ledgerKey = await this.#options.ring.key(keyId)
+      const ledgerKey = await this.#options.ring.key(keyId).catch((cause: unknown) => {
+        throw placed(cause, pack)
+      })
       const records = await this.#opener.records(pack)
       const first = number * BLOCK_ENTRIES
       const isHome = first <= from && to <= first + BLOCK_ENTRIES
@@ -107,18 +109,26 @@ export class BlockReader {
     else into.sealed.push(...opened)
   }
 
-  async #readUnpacked(number: number, sealed: Sealed[]): Promise<void> {
+  /** Entries that only the write-ahead log holds. */
+  async #readUnpacked(
+    number: number,
+    into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
+    only?: number,
+  ): Promise<void> {
     const { unpacked, ring } = this.#options
     if (unpacked === undefined) return
-    const known = new Set(sealed.map(({ record }) => record.offset))
+    const known = new Set(into.sealed.map(({ record }) => record.offset))
     for (let offset = 0; offset < BLOCK_ENTRIES; offset++) {
-      if (known.has(offset)) continue
+      if (known.has(offset) || (only ?? offset) !== offset) continue
       const bytes = await unpacked(number * BLOCK_ENTRIES + offset)
       if (bytes === undefined) continue
       const { record, payload } = packedFrom(offset, bytes)
       for (const row of payload?.rows ?? []) ring.learn(row)
-      const ledgerKey = await ring.key(payload?.ledgerKeyId ?? (await ring.opaqueKeyId()))
-      sealed.push({ record, ledgerKey })
+      const ledgerKey = await asFault(async () =>
+        ring.key(payload?.ledgerKeyId ?? (await ring.opaqueKeyId())),
+      )
+      if (ledgerKey instanceof VaultError) into.faults.push(ledgerKey)
+      else into.sealed.push({ record, ledgerKey })
     }
   }
 
@@ -154,6 +164,13 @@ export class BlockReader {
     const message = `no persons file speaks of entry ${index}`
     return { fault: new VaultError('VAULT_FILE_MISSING', message) }
   }
+}
+
+/** A key that is not there is as well a key id that was changed: the fault names the pack. */
+function placed(cause: unknown, { place }: Pack): unknown {
+  return cause instanceof VaultError
+    ? new VaultError(cause.code, cause.message, { place, cause })
+    : cause
 }
 
 interface Sealed {

@@ -9,7 +9,7 @@ import {
   type PersonSection,
 } from './packed-record.ts'
 import { decodeTable } from './table-decoder.ts'
-import { TableEncoder, type TableStreams } from './table-encoder.ts'
+import { TableEncoder, type TableOptions, type TableStreams } from './table-encoder.ts'
 
 /** The layout of this file with the dictionary of the same number. */
 export const LAYOUT = 1
@@ -44,19 +44,39 @@ export function decodePersons(plain: Uint8Array): readonly PersonSection[] {
   )
 }
 
-/** Nothing is sealed that does not read back byte for byte. */
+/** Nothing is sealed that does not read back byte for byte: then sections are stored whole. */
 function encodeTable(
   records: readonly PackedRecord[],
   options: { readonly hasRecordIds: boolean },
 ): TableStreams<Uint8Array> {
+  const streams = tableOf(records, { ...options, isWhole: false })
+  if (readsBack(streams, records, options)) return streams
+  const whole = tableOf(records, { ...options, isWhole: true })
+  if (readsBack(whole, records, options)) return whole
+  throw malformed('records do not read back')
+}
+
+function tableOf(
+  records: readonly PackedRecord[],
+  options: TableOptions,
+): TableStreams<Uint8Array> {
   const encoder = new TableEncoder(options)
   for (const record of records) encoder.add(record)
-  const streams = encoder.finish()
-  const back = decodeTable(streams, options)
-  if (!records.every((record, at) => isSameRecord(record, back[at]))) {
-    throw malformed('records do not read back')
+  return encoder.finish()
+}
+
+function readsBack(
+  streams: TableStreams<Uint8Array>,
+  records: readonly PackedRecord[],
+  options: { readonly hasRecordIds: boolean },
+): boolean {
+  try {
+    const back = decodeTable(streams, options)
+    return records.every((record, at) => isSameRecord(record, back[at]))
+  } catch (error) {
+    if (error instanceof VaultError) return false
+    throw error
   }
-  return streams
 }
 
 /**

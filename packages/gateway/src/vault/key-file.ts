@@ -30,7 +30,7 @@ export function keyFileName(of: Uint8Array | number): string {
 
 /**
  * Rows side by side, appended and never moved. A row that a crash tore stays where it is and holds
- * no key: the payload that brought it is still in the write-ahead log, and its row is appended again.
+ * no key: the payload that brought it is still in the write-ahead log, its row is appended again.
  */
 export class KeyFile {
   readonly path: string

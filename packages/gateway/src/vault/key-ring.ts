@@ -45,7 +45,7 @@ export class KeyRing {
     this.#packInfo = concat(utf8(PACK_INFO), utf8(options.origin))
   }
 
-  /** The key of that id; VAULT_KEY_MISSING when no row holds it, VAULT_KEY_DAMAGED when one lies. */
+  /** VAULT_KEY_MISSING when no row holds the key, VAULT_KEY_DAMAGED when one lies. */
   async key(id: Uint8Array): Promise<DataKey> {
     return this.ready(id) ?? this.#derive(id, await this.#row(id))
   }
@@ -61,7 +61,7 @@ export class KeyRing {
     if (!this.#learned.has(id)) this.#learned.set(id, Uint8Array.from(row))
   }
 
-  /** Makes every learned row durable. Nothing sealed under a key is written before this resolves. */
+  /** Makes every learned row durable: nothing sealed under a key is written before it resolves. */
   async flush(): Promise<void> {
     const pending = [...this.#learned]
     const byFile = Map.groupBy(pending, ([, row]) => keyFileName(keyRowId(row)))

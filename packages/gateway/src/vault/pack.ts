@@ -39,7 +39,7 @@ export function sealPack(
   return concat(head, sealBytes(key.packKey, header.nonce, concat(originHash, head), plain))
 }
 
-/** The columns of a pack; VAULT_NOT_AUTHENTIC when they are not what was sealed under its header. */
+/** The plaintext of a pack; VAULT_NOT_AUTHENTIC when it is not what was sealed under its header. */
 export function openPack(key: DataKey, originHash: Uint8Array, pack: Pack): Uint8Array {
   const head = pack.bytes.subarray(0, PACK_HEADER_BYTES)
   const sealed = pack.bytes.subarray(PACK_HEADER_BYTES)

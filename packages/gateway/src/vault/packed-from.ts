@@ -25,7 +25,7 @@ export function packedFrom(offset: number, bytes: Uint8Array): PackedEntry {
   return { family: familyOf(kind), record, payload }
 }
 
-/** A kind that only a later version knows is kept with the acts: those never expire by themselves. */
+/** A kind that only a later version knows is kept with the acts: they never expire with traffic. */
 export function familyOf(kind: number): Family {
   if (kind === OPAQUE_KIND) return 'records'
   const name = kindOfCode(kind)

@@ -1,5 +1,3 @@
-import { asBuffer } from './bytes.ts'
-
 /** One entry as a ledger pack keeps it. */
 export interface PackedRecord {
   /** Position in the block. */
@@ -47,5 +45,5 @@ function isSameSection(one: PackedSection, other: PackedSection | undefined): bo
 
 function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
   if (one === undefined || other === undefined) return one === other
-  return asBuffer(one).equals(other)
+  return Buffer.compare(one, other) === 0
 }

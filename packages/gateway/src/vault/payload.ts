@@ -6,9 +6,9 @@ import { KEY_ID_BYTES, KEY_ROW_BYTES } from './key-row.ts'
  * What the write-ahead log keeps of one record beside its leaf. Private to the gateway: sealed with
  * the segment, read by the packer, gone with the segment.
  *
- *     payload = 0xC5 || version u8 || kind u8 || sections u8 || rows u8 || record id[16] || ledger key id[16]
- *               || key row[128] … || section …
- *     section = id u8 || length u24 || 0x00 || bytes                          under the ledger's key
+ *     payload = 0xC5 || version u8 || kind u8 || sections u8 || rows u8 || record id[16]
+ *               || ledger key id[16] || key row[128] … || section …
+ *     section = id u8 || length u24 || 0x00 || bytes                     under the ledger's key
  *             | id u8 || length u24 || 0x01 || key id[16] || digest[32] || bytes
  */
 export interface PayloadRecord {

@@ -1,4 +1,4 @@
-/** A bounded cache in two generations: what was not asked for during one generation is forgotten. */
+/** A bounded cache in two generations: what one generation long nobody asked for is forgotten. */
 export class RecentMap<Key, Value> {
   readonly #perGeneration: number
   #young = new Map<Key, Value>()

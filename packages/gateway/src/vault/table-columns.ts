@@ -1,7 +1,8 @@
 import { ByteWriter } from './byte-stream.ts'
 import { mapKey } from './bytes.ts'
 import { writeIntegers } from './integer-column.ts'
-import { type JsonScan, MARKS, readHex } from './json-scan.ts'
+import { type JsonScan, MARKS, readHex, readUuid } from './json-scan.ts'
+import type { Pool } from './pool.ts'
 
 /** What a pack's columns are written to. `raw` holds what no compressor makes smaller. */
 export interface Streams<Stream> {
@@ -20,35 +21,6 @@ export interface Column {
   write(to: Streams<ByteWriter>): void
 }
 
-/** Values of one length, each stored once in a pack, whatever columns they stand in. */
-export class Pool {
-  readonly #places = new Map<string, number>()
-  readonly #values = new ByteWriter(1024)
-  readonly scratch: Uint8Array
-
-  constructor(length: number) {
-    this.scratch = new Uint8Array(length)
-  }
-
-  get size(): number {
-    return this.#places.size
-  }
-
-  get bytes(): Uint8Array {
-    return this.#values.bytes
-  }
-
-  place(value: Uint8Array): number {
-    const key = mapKey(value)
-    const known = this.#places.get(key)
-    if (known !== undefined) return known
-    const place = this.#places.size
-    this.#places.set(key, place)
-    this.#values.writeAll(value)
-    return place
-  }
-}
-
 export interface Pools {
   readonly uuid: Pool
   readonly hex16: Pool
@@ -57,9 +29,9 @@ export interface Pools {
 
 export function newColumn(mark: number, pools: Pools): Column {
   if (mark === MARKS.integer || mark === MARKS.time) return new IntegerColumn()
-  if (mark === MARKS.uuid) return new PoolColumn(pools.uuid)
-  if (mark === MARKS.hex16) return new PoolColumn(pools.hex16)
-  if (mark === MARKS.hex32) return new PoolColumn(pools.hex32)
+  if (mark === MARKS.uuid) return new PoolColumn(pools.uuid, readUuid)
+  if (mark === MARKS.hex16) return new PoolColumn(pools.hex16, readHex)
+  if (mark === MARKS.hex32) return new PoolColumn(pools.hex32, readHex)
   if (mark === MARKS.hex8) return new RawColumn()
   return new TextColumn()
 }
@@ -78,14 +50,16 @@ class IntegerColumn implements Column {
 
 class PoolColumn implements Column {
   readonly #pool: Pool
+  readonly #read: typeof readHex
   readonly #places: number[] = []
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, read: typeof readHex) {
     this.#pool = pool
+    this.#read = read
   }
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {
-    readHex(bytes, scan.starts[value] ?? 0, this.#pool.scratch)
+    this.#read(bytes, scan.starts[value] ?? 0, this.#pool.scratch)
     this.#places.push(this.#pool.place(this.#pool.scratch))
   }
 
@@ -108,21 +82,27 @@ class RawColumn implements Column {
   }
 }
 
+/** Most columns hold few texts: the first ones are compared before anything is looked up. */
+const TEXTS_EARLY = 4
+
 class TextColumn implements Column {
   readonly #places = new Map<string, number>()
   readonly #texts = new ByteWriter()
   readonly #rows: number[] = []
-  #last: Uint8Array = new Uint8Array(0)
-  #lastPlace = -1
+  readonly #early: { readonly text: Uint8Array; readonly place: number }[] = []
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {
     const start = scan.starts[value] ?? 0
     const end = scan.ends[value] ?? 0
-    if (this.#lastPlace < 0 || !isAt(bytes, start, end, this.#last)) {
-      this.#last = bytes.subarray(start, end)
-      this.#lastPlace = this.#placeOf(this.#last)
+    for (const { text, place } of this.#early) {
+      if (!isAt(bytes, start, end, text)) continue
+      this.#rows.push(place)
+      return
     }
-    this.#rows.push(this.#lastPlace)
+    const text = bytes.subarray(start, end)
+    const place = this.#placeOf(text)
+    if (this.#early.length < TEXTS_EARLY) this.#early.push({ text, place })
+    this.#rows.push(place)
   }
 
   write(to: Streams<ByteWriter>): void {

@@ -1,9 +1,10 @@
 import { ByteWriter } from './byte-stream.ts'
 import { asBuffer } from './bytes.ts'
 import { writeIntegers } from './integer-column.ts'
-import { JsonScan } from './json-scan.ts'
+import { JsonScan, Skeleton } from './json-scan.ts'
 import type { PackedRecord } from './packed-record.ts'
-import { type Column, newColumn, Pool, type Pools, type Streams } from './table-columns.ts'
+import { Pool } from './pool.ts'
+import { type Column, newColumn, type Pools, type Streams } from './table-columns.ts'
 
 /** Shapes of records and of sections in one pack; what comes beyond is stored whole. */
 export const SHAPES_MAX = 250
@@ -13,6 +14,8 @@ export const WHOLE = 0
 export const CLOSED = 255
 /** The section count of a record that is an opaque payload. */
 export const OPAQUE_SECTIONS = 255
+/** Templates that a section is held against before it is cut anew. */
+const LATELY_MAX = 4
 /** Bytes of a UUIDv7 that time decides, most of them alike: they go to the number planes. */
 export const UUID_PLANES = 8
 
@@ -23,12 +26,19 @@ export interface TableStreams<Stream> extends Streams<Stream> {
   readonly blobs: Stream
 }
 
+export interface TableOptions {
+  /** Persons' packs have none: their ledger pack has them. */
+  readonly hasRecordIds: boolean
+  /** Cuts no section. */
+  readonly isWhole: boolean
+}
+
 /**
  * Writes records as columns. The order of everything written is that of `TableDecoder`:
  *
- *     structure   rows, bytes of the sections that follow a template, forms, templates, then the columns:
- *                 offsets, forms of the rows, record ids, keys of closed sections, lengths of blobs,
- *                 each template's values in order
+ *     structure   rows, bytes of the sections that follow a template, forms, templates; then columns:
+ *                 offsets, forms of the rows, record ids, keys of closed sections, lengths of
+ *                 blobs, each template's values in order; sizes of the pools
  */
 export class TableEncoder {
   readonly #pools: Pools = { uuid: new Pool(16), hex16: new Pool(16), hex32: new Pool(32) }
@@ -36,6 +46,7 @@ export class TableEncoder {
   readonly #forms = new Map<string, number>()
   readonly #formBytes = new ByteWriter()
   readonly #hasIds: boolean
+  readonly #isWhole: boolean
   readonly #offsets: number[] = []
   readonly #formRows: number[] = []
   readonly #recordIds: number[] = []
@@ -45,10 +56,14 @@ export class TableEncoder {
   readonly #blobs = new ByteWriter(64)
   readonly #form = new ByteWriter(32)
   #sectionBytes = 0
+  // By section id, the templates followed last.
+  readonly #lately: (readonly Template[])[] = []
+  #lastForm = -1
+  #lastFormBytes: Uint8Array = new Uint8Array(0)
 
-  /** Persons' packs have no record ids: their ledger pack has them. */
-  constructor(options: { readonly hasRecordIds: boolean }) {
+  constructor(options: TableOptions) {
     this.#hasIds = options.hasRecordIds
+    this.#isWhole = options.isWhole
   }
 
   add(record: PackedRecord): void {
@@ -61,7 +76,7 @@ export class TableEncoder {
     if (record.opaque !== undefined) this.#addBlob(record.opaque)
     for (const section of record.sections) {
       form.byte(section.id)
-      if ('bytes' in section) form.byte(this.#addSection(section.bytes))
+      if ('bytes' in section) form.byte(this.#addSection(section.id, section.bytes))
       else {
         form.byte(CLOSED)
         this.#closedKeys.push(this.#pools.hex16.place(section.keyId))
@@ -85,8 +100,8 @@ export class TableEncoder {
     structure.writeAll(this.#formBytes.bytes)
     structure.number(this.#templates.size)
     for (const { skeleton } of this.#templates.values()) {
-      structure.number(skeleton.length)
-      structure.writeAll(skeleton)
+      structure.number(skeleton.bytes.length)
+      structure.writeAll(skeleton.bytes)
     }
     writeIntegers(this.#offsets, to)
     writeIntegers(this.#formRows, to)
@@ -124,16 +139,30 @@ export class TableEncoder {
   }
 
   /** The number of the template that the section follows. */
-  #addSection(bytes: Uint8Array): number {
-    const template = scan.scan(bytes) ? this.#template() : undefined
+  #addSection(id: number, bytes: Uint8Array): number {
+    const template = this.#isWhole ? undefined : this.#templateOf(id, bytes)
     if (template === undefined) {
       this.#addBlob(bytes)
       return WHOLE
     }
+    this.#remember(id, template)
     this.#sectionBytes += bytes.length
     const { columns } = template
     for (let value = 0; value < columns.length; value++) columns[value]?.add(bytes, scan, value)
     return template.number
+  }
+
+  /** Leaves the values of the section in `scan`. */
+  #templateOf(id: number, bytes: Uint8Array): Template | undefined {
+    const recent = this.#lately[id]?.find(({ skeleton }) => scan.follows(skeleton, bytes))
+    return recent ?? (scan.scan(bytes) ? this.#template() : undefined)
+  }
+
+  #remember(id: number, template: Template): void {
+    const lately = this.#lately[id] ?? []
+    if (lately[0] === template) return
+    const others = lately.filter((each) => each !== template).slice(0, LATELY_MAX - 1)
+    this.#lately[id] = [template, ...others]
   }
 
   #template(): Template | undefined {
@@ -143,7 +172,7 @@ export class TableEncoder {
     const marks = scan.marks.subarray(0, scan.count)
     const made = {
       number: this.#templates.size + 1,
-      skeleton: Uint8Array.from(scan.skeleton.subarray(0, scan.skeletonLength)),
+      skeleton: new Skeleton(Uint8Array.from(scan.skeleton.subarray(0, scan.skeletonLength))),
       columns: Array.from(marks, (mark) => newColumn(mark, this.#pools)),
     }
     this.#templates.set(skeleton, made)
@@ -151,6 +180,14 @@ export class TableEncoder {
   }
 
   #formPlace(form: Uint8Array): number {
+    if (this.#lastForm >= 0 && Buffer.compare(form, this.#lastFormBytes) === 0)
+      return this.#lastForm
+    this.#lastForm = this.#findForm(form)
+    this.#lastFormBytes = Uint8Array.from(form)
+    return this.#lastForm
+  }
+
+  #findForm(form: Uint8Array): number {
     const key = asBuffer(form).toString('latin1')
     const known = this.#forms.get(key)
     if (known !== undefined) return known
@@ -163,6 +200,6 @@ export class TableEncoder {
 
 interface Template {
   readonly number: number
-  readonly skeleton: Uint8Array
+  readonly skeleton: Skeleton
   readonly columns: readonly Column[]
 }

@@ -1,0 +1,92 @@
+/** Places tried before a value is stored again: what an adversary may cost by choosing values. */
+const PROBES_MAX = 16
+const SLOTS = 1024
+const VALUES = 256
+
+/** Values of one length; each is stored once in a pack, whatever columns it stands in. */
+export class Pool {
+  /** Where a caller may put a value before it asks for its place. */
+  readonly scratch: Uint8Array
+  readonly #length: number
+  #values: Uint8Array
+  // Open addressing: 0 is empty, else a place and one.
+  #slots = new Int32Array(SLOTS)
+  #last = 0
+  size = 0
+
+  constructor(valueBytes: number) {
+    this.scratch = new Uint8Array(valueBytes)
+    this.#length = valueBytes
+    this.#values = new Uint8Array(VALUES * valueBytes)
+  }
+
+  get bytes(): Uint8Array {
+    return this.#values.subarray(0, this.size * this.#length)
+  }
+
+  /** The place of `value`, which is copied if it is new. */
+  place(value: Uint8Array): number {
+    // The same value often comes twice in a row.
+    if (this.size > 0 && this.#isAt(this.#last, value)) return this.#last
+    const mask = this.#slots.length - 1
+    let slot = hash(value, 0) & mask
+    for (let probe = 0; probe < PROBES_MAX; probe++, slot = (slot + 1) & mask) {
+      const found = this.#slots[slot] ?? 0
+      if (found === 0) {
+        this.#slots[slot] = this.size + 1
+        break
+      }
+      if (this.#isAt(found - 1, value)) {
+        this.#last = found - 1
+        return this.#last
+      }
+    }
+    this.#last = this.#append(value)
+    return this.#last
+  }
+
+  #append(value: Uint8Array): number {
+    if (this.#values.length === this.size * this.#length) {
+      const grown = new Uint8Array(2 * this.#values.length)
+      grown.set(this.#values)
+      this.#values = grown
+    }
+    this.#values.set(value, this.size * this.#length)
+    this.size++
+    if (2 * this.size > this.#slots.length) this.#rehash()
+    return this.size - 1
+  }
+
+  #rehash(): void {
+    const slots = new Int32Array(2 * this.#slots.length)
+    const mask = slots.length - 1
+    for (let place = 0; place < this.size; place++) {
+      let slot = hash(this.#values, place * this.#length, this.#length) & mask
+      let probe = 0
+      while (slots[slot] !== 0 && ++probe < PROBES_MAX) slot = (slot + 1) & mask
+      if (probe < PROBES_MAX) slots[slot] = place + 1
+    }
+    this.#slots = slots
+  }
+
+  #isAt(place: number, value: Uint8Array): boolean {
+    const start = place * this.#length
+    for (let at = 0; at < value.length; at++) {
+      if (this.#values[start + at] !== value[at]) return false
+    }
+    return true
+  }
+}
+
+/** Mixes the bytes that differ most in time-ordered and in random identifiers. */
+function hash(bytes: Uint8Array, start: number, length: number = bytes.length): number {
+  const head = word(bytes, start + 4)
+  const tail = word(bytes, start + length - 4)
+  const mixed = Math.imul(head ^ Math.imul(tail, 0x9e3779b1), 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
+  return low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)
+}
