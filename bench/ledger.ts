@@ -1,5 +1,5 @@
-// npm run bench -- ledger [--seconds 60] [--in-thread]: durable appends per second, and how long one
-// takes at 10,000 a second. Integration, packing and publishing are on, as in production.
+// npm run bench -- ledger [--seconds 60] [--in-thread]: durable appends per second, and how long
+// one takes at 10,000 a second. Integration, packing and publishing are on, as in production.
 import { closeSync, constants, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -95,11 +95,20 @@ async function open(data: string, inThread: boolean): Promise<Ledger> {
   const vault = await Vault.open({ ...vaultOptions, nowUs: clock.nowUs() })
   const keys = { disk, clock, random, sha256: nodeSha256, directory: keysDirectory, epoch: EPOCH }
   const workerData: IntegrationWorkerData = {
-    ...{ data, keysDirectory, epoch: EPOCH, origin: ORIGIN, kek },
+    data,
+    keysDirectory,
+    epoch: EPOCH,
+    origin: ORIGIN,
+    kek,
   }
   await mkdir(`${data}/state`, { recursive: true })
   return Ledger.open({
-    ...{ disk, clock, data, epoch: EPOCH, sealer: vault.sealer, claim: claimDirectory },
+    disk,
+    clock,
+    data,
+    epoch: EPOCH,
+    sealer: vault.sealer,
+    claim: claimDirectory,
     lock: sqliteLock(`${data}/state/lock.db`),
     signer: await openLogKeys({ ...keys, origin: ORIGIN, ed25519, mlDsa44 }),
     sha256: nodeSha256,
@@ -130,7 +139,7 @@ function prepare(): readonly Entry[] {
   const random = systemRandom()
   return Array.from({ length: PREPARED }, (_, at) => {
     const digests = Buffer.from(random.bytes(PAYLOAD_BYTES / 4)).toString('hex')
-    const text = `{"at":"2026-11-21T08:00:00.${at}Z","method":"GET","path":"/orders/${at}","digests":"`
+    const text = `{"at":"2026-11-21T08:00:00.${at}Z","path":"/orders/${at}","digests":"`
     const payload = Buffer.alloc(PAYLOAD_BYTES, `${text}${digests}","route":"orders","status":200}`)
     return { leaf: random.bytes(LEAF_BYTES), payload: Uint8Array.from(payload) }
   })

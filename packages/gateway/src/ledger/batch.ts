@@ -57,7 +57,9 @@ export class Batch {
     if (opens !== undefined || closes !== undefined) {
       intents.reserve(entry)
       if (closes !== undefined) this.#closing += 1
-      this.#effects.push({ position: this.count, opens: opens?.slice(), closes })
+      // A copy; `slice` of a Buffer would not be one.
+      const tag = opens === undefined ? undefined : new Uint8Array(opens)
+      this.#effects.push({ position: this.count, opens: tag, closes })
     }
     this.#reserve(this.#length + entryBytes(entry))
     this.#length = encodeEntry(entry, this.#bytes, this.#view, this.#length)

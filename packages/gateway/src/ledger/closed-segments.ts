@@ -15,6 +15,8 @@ export class ClosedSegments {
   readonly #directory: string
   readonly #integration: Integration
   readonly #spans: Span[]
+  /** How many of them, from the oldest, are packed. */
+  #packed = 0
   #reports: PackReport[] = []
   #listener: Listener | undefined
 
@@ -48,11 +50,18 @@ export class ClosedSegments {
    */
   async drop(published: TreeSize): Promise<void> {
     const due = this.#spans.filter(({ end }) => end <= published)
-    for (const span of due) this.report(await this.#integration.closeSegment(span))
+    for (const span of due.slice(this.#packed)) {
+      this.report(await this.#integration.closeSegment(span))
+      this.#packed += 1
+    }
     if (!(await this.#handOver()) || due.length === 0) return
-    for (const { first } of due) await this.#remove(`${this.#directory}/${segmentName(first)}`)
-    await this.#disk.syncDirectory(this.#directory)
-    this.#spans.splice(0, due.length)
+    for (const { first } of due) {
+      await this.#remove(`${this.#directory}/${segmentName(first)}`)
+      // One by one, the oldest first: a power cut must not bring one back behind a gap.
+      await this.#disk.syncDirectory(this.#directory)
+      this.#spans.shift()
+      this.#packed -= 1
+    }
   }
 
   /** False: the reports were not taken, and are offered again at the next turn. */

@@ -81,6 +81,8 @@ export class Ledger {
   #timer: Timer | undefined
   #probe: Timer | undefined
   #settled: TreeSize
+  /** What a full disk had no room for. */
+  #neededBytes = 0
   #addedBytes = 0
   #settledBytes = 0
 
@@ -200,18 +202,23 @@ export class Ledger {
       await this.#makeRoom(0, 0)
       return true
     }
-    if (!(await this.#hasRoom(batch))) {
+    if (await this.#hasRoom(batch)) {
+      await this.#commit(batch)
+    } else {
       batch.refuse(full(), this.#intents)
       this.#intake.refuseAll(full())
-      return true
     }
-    await this.#commit(batch)
     return true
   }
 
   async #hasRoom(batch: Batch): Promise<boolean> {
-    if (await this.#makeRoom(batch.count, batch.byteLength)) return true
-    return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength)
+    try {
+      if (await this.#makeRoom(batch.count, batch.byteLength)) return true
+      return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength)
+    } catch (cause) {
+      batch.refuse(unavailable('dead', cause), this.#intents)
+      throw cause
+    }
   }
 
   /**
@@ -225,17 +232,19 @@ export class Ledger {
       }
       await this.#wal.makeRoom(bytes + this.#options.limits.preallocateBytes)
       if (this.#state === 'full') this.#state = 'open'
+      this.#neededBytes = 0
       return true
     } catch (cause) {
       if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
-      this.#becomeFull()
+      this.#becomeFull(bytes)
       return false
     }
   }
 
-  #becomeFull(): void {
+  #becomeFull(neededBytes: number): void {
     if (this.#state !== 'open' && this.#state !== 'full') return
     this.#state = 'full'
+    this.#neededBytes = Math.max(this.#neededBytes, neededBytes)
     this.#probe?.cancel()
     this.#probe = this.#options.clock.after(PROBE_EVERY_MS, () => {
       if (this.#state === 'full') this.#draining ??= this.#askAgain()
@@ -244,7 +253,7 @@ export class Ledger {
 
   async #askAgain(): Promise<void> {
     try {
-      await this.#makeRoom(0, 0)
+      await this.#makeRoom(0, this.#neededBytes)
     } catch (cause) {
       this.#die(cause)
     } finally {

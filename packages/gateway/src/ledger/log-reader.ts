@@ -160,7 +160,11 @@ async function readUnfinishedBundle(
 ): Promise<readonly Uint8Array[]> {
   const [index, width] = [Math.floor(size / 256), size % 256]
   if (width === 0) return []
-  const entries = await reader.readBundle(index, width)
+  const entries = await reader.readBundle(index, width).catch((cause: unknown) => {
+    if (!(cause instanceof TlogError)) throw cause
+    const message = `${reader.directory}/${entriesPath({ index, width })}: ${cause.message}`
+    throw new LedgerError('LEDGER_DAMAGED', message, { cause })
+  })
   if (entries !== undefined) return entries.map((entry) => entry.slice())
   throw missing(reader, entriesPath({ index, width }))
 }

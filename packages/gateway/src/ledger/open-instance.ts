@@ -103,8 +103,13 @@ async function checkAndRecover(
   const walOptions = { disk, directory: layout.wal, sealer, clock, epoch, incarnation, originHash }
   const wal = await WalWriter.open({ ...walOptions, limits }, recovered.end, recovered.intents)
   const publisher = publisherOf(options, layout, lock, verifiers)
-  await publisher.resume()
-  await integrate(source, recovered.segments, integration)
+  try {
+    await publisher.resume()
+    await integrate(source, recovered.segments, integration)
+  } catch (cause) {
+    await wal.close()
+    throw cause
+  }
 
   const { cut, end: size, intents: interrupted, copied: copiedSegments } = recovered
   const { rollbackProtection } = options

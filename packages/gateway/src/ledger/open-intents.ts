@@ -48,7 +48,7 @@ export class OpenIntents {
   /** Follows an entry that was read back. */
   apply(index: LeafIndex, { opens, closes }: Pick<Entry, 'opens' | 'closes'>): void {
     if (closes !== undefined) this.#open.delete(closes)
-    if (opens !== undefined) this.#open.set(index, opens.slice())
+    if (opens !== undefined) this.#open.set(index, new Uint8Array(opens))
   }
 
   /** In rising index. */

@@ -100,7 +100,7 @@ export class Publisher {
     await writeFileDurably(disk, path, bytes, { syncDirectory: true })
   }
 
-  /** Whole notes, with their large ML-DSA line, stay for the newest and for the first of an hour. */
+  /** Whole notes stay for the newest checkpoint and for the first of an hour. */
   async #dropNote(before: TreeSize | undefined): Promise<void> {
     if (before !== undefined && before !== this.#kept) await this.#stored.removeNote(before)
     const hour = Math.floor(this.#options.clock.nowUs() / HOUR_US)

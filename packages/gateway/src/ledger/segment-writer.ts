@@ -109,7 +109,7 @@ export class SegmentWriter {
     this.#end += count
   }
 
-  /** Gives the segment its name, replacing what had it. A crash here leaves the one or the other. */
+  /** Gives the segment its name, replacing what had it: a crash leaves one or the other. */
   async publish(): Promise<void> {
     const path = `${this.#directory}/${segmentName(this.first)}`
     await this.#disk.rename(path + TEMPORARY_SUFFIX, path)

@@ -19,7 +19,7 @@ export const CHECKPOINT_ROWS_MAX = 65_536
 
 const CHUNK_NAME = /^[0-9]{8}$/
 
-/** One published checkpoint in short: enough to write its text again, and check its Ed25519 line. */
+/** One published checkpoint in short: its text and its Ed25519 line follow from it. */
 export interface CheckpointRow {
   readonly size: TreeSize
   readonly root: Hash
@@ -100,7 +100,8 @@ export class StoredCheckpoints {
       throw new LedgerError('LEDGER_DAMAGED', `${path}: row ${this.#count - 1} is not signed`)
     }
     if (last !== undefined && last.size > row.size) throw ahead(path, last.size, row.size)
-    this.#last = last?.size
+    // Written again even if it is there: after a flush that failed it may be in memory only.
+    if (last?.size === row.size) this.#count -= 1
     await this.append(row)
   }
 

@@ -1,6 +1,8 @@
 // A ledger on a simulated machine, for tests of this room. Nothing here is a stand-in of the
 // ledger's own parts; the packer only remembers, since packing is the vault's.
-import type { LeafIndex, TreeSize } from '@countersign/tlog'
+import assert from 'node:assert/strict'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { CompactRange, hashLeaf, type LeafIndex, type TreeSize } from '@countersign/tlog'
 import {
   type Disk,
   ed25519,
@@ -9,16 +11,20 @@ import {
   memoryLock,
   mlDsa44,
   nodeSha256,
+  type Random,
   SeededRandom,
   SimulatedClock,
   SimulatedDisk,
+  writeFileDurably,
 } from '../platform/index.ts'
-import { newKekText, parseKek, Vault } from '../vault/index.ts'
 import type { Entry } from './entry.ts'
+import { LedgerError, type LedgerErrorCode } from './error.ts'
 import { Ledger, type LedgerOptions } from './ledger.ts'
 import { LocalIntegration } from './local-integration.ts'
 import { openLogKeys } from './log-keys.ts'
+import { LogReader } from './log-reader.ts'
 import type { PackedBatch, Packer, PackReport, Span } from './packer.ts'
+import { SEAL_BYTES, type Sealer } from './sealer.ts'
 import { SEGMENT_LIMITS } from './wal-writer.ts'
 
 export const ORIGIN = 'ledger.example/log'
@@ -51,6 +57,35 @@ export class RememberingPacker implements Packer {
   }
 }
 
+/** Segment keys that are kept as they are: wrapping them is the vault's. */
+export function segmentSealer(random: Random): Sealer {
+  return {
+    newSegment() {
+      const wrapped = random.bytes(32)
+      return {
+        wrapped,
+        seal(counter, aad, plain) {
+          const cipher = createCipheriv('aes-256-gcm', wrapped, nonce(counter)).setAAD(aad)
+          return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+        },
+      }
+    },
+    openSegment: (wrapped) => ({
+      open(counter, aad, sealed) {
+        const decipher = createDecipheriv('aes-256-gcm', wrapped, nonce(counter)).setAAD(aad)
+        decipher.setAuthTag(sealed.subarray(-SEAL_BYTES))
+        return Buffer.concat([decipher.update(sealed.subarray(0, -SEAL_BYTES)), decipher.final()])
+      },
+    }),
+  }
+}
+
+function nonce(counter: number): Uint8Array {
+  const bytes = Buffer.alloc(12)
+  bytes.writeUInt32BE(counter, 8)
+  return bytes
+}
+
 /** One simulated machine: its parts outlive the instances that run on it. */
 export class Machine {
   readonly clock: SimulatedClock = new SimulatedClock()
@@ -60,11 +95,9 @@ export class Machine {
   packer: RememberingPacker = new RememberingPacker()
   disk: SimulatedDisk
   lock = memoryLock({ cell: this.cell })
-  readonly #kek: string
 
   constructor(seed = 1) {
     this.random = new SeededRandom(seed)
-    this.#kek = newKekText(this.random)
     this.disk = new SimulatedDisk({ random: new SeededRandom(seed + 1) })
   }
 
@@ -76,21 +109,13 @@ export class Machine {
   async options(overrides: Partial<LedgerOptions> = {}): Promise<LedgerOptions> {
     const { disk, clock, random, lock, claims } = this
     await disk.makeDirectory(KEYS)
-    const vault = await Vault.open({
-      disk,
-      random,
-      directory: KEYS,
-      origin: ORIGIN,
-      kek: parseKek(this.#kek),
-      nowUs: clock.nowUs(),
-    })
     const keys = { disk, clock, random, sha256: nodeSha256, directory: KEYS, epoch: 1 }
     return {
       disk,
       clock,
       lock,
       claim: claims.claim,
-      sealer: vault.sealer,
+      sealer: segmentSealer(random),
       signer: await openLogKeys({ ...keys, origin: ORIGIN, ed25519, mlDsa44 }),
       sha256: nodeSha256,
       algorithms: { ed25519, mlDsa44 },
@@ -137,4 +162,44 @@ export function appendAll(
 
 export function text(of: string): Uint8Array {
   return new TextEncoder().encode(of)
+}
+
+/** Every leaf that the log's bundles hold below `size`. */
+export async function readLeaves(disk: Disk, size: TreeSize): Promise<readonly Uint8Array[]> {
+  const log = new LogReader(disk, `${DATA}/1/log`)
+  const leaves: Uint8Array[] = []
+  for (let index = 0; index * 256 < size; index += 1) {
+    const width = Math.min(256, size - index * 256)
+    leaves.push(...((await log.readBundle(index, width)) ?? []))
+  }
+  return leaves
+}
+
+/** The root over leaves, by the accumulator of the package that other tests hold to its oracle. */
+export function rootOf(leaves: readonly Uint8Array[]): Uint8Array {
+  const range = new CompactRange(nodeSha256)
+  for (const leaf of leaves) range.append(hashLeaf(nodeSha256, leaf))
+  return range.root()
+}
+
+export async function changeFile(
+  disk: Disk,
+  path: string,
+  change: (bytes: Uint8Array) => Uint8Array,
+): Promise<void> {
+  await writeFileDurably(disk, path, change(Uint8Array.from(await disk.read(path))))
+}
+
+/** Changes one bit. */
+export function flip(offset: number): (bytes: Uint8Array) => Uint8Array {
+  return (bytes) => bytes.map((byte, at) => (at === offset ? byte ^ 0x10 : byte))
+}
+
+export function hasCode(code: LedgerErrorCode, message: RegExp = /./): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof LedgerError, String(error))
+    assert.equal(error.code, code, error.message)
+    assert.match(error.message, message)
+    return true
+  }
 }
