@@ -91,6 +91,7 @@ export class Faults {
   /** From here on nothing fails. */
   end(): void {
     this.#machine.disk.clearFaults()
+    this.#machine.lock.failSwap(undefined)
     this.makeRoom()
   }
 }

@@ -16,6 +16,7 @@ import {
   type LedgerOptions,
   LocalIntegration,
   localCheckpointSigner,
+  type TroubleListener,
 } from '../../packages/gateway/src/ledger/index.ts'
 import {
   type Clock,
@@ -129,15 +130,13 @@ export class Gateway {
   }
 
   /** Listens to the open ledger and to those that follow it. */
-  begin(onIncarnation: (ledger: Ledger) => void, onRefused: (reason: Error) => void): void {
+  begin(onIncarnation: (ledger: Ledger) => void, onTrouble: TroubleListener): void {
     this.keeper.onIncarnation((ledger) => {
       this.#ledger = ledger
       this.incarnations.push(ledger)
       onIncarnation(ledger)
     })
-    this.keeper.onTrouble((reason, state) => {
-      if (state === 'refused') onRefused(reason)
-    })
+    this.keeper.onTrouble(onTrouble)
     const { model } = this.#options
     this.keeper.onPublished(({ size, root }) => model.show(size, root))
   }

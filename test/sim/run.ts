@@ -1,5 +1,5 @@
-// Seeded simulation: node test/sim/run.ts [--runs N] [--seed S] [--sweeps N]. A failing run is
-// replayed by its seed; `SEED=7.412` is scenario 7 with a crash at step 412.
+// Seeded simulation: node test/sim/run.ts [--runs N] [--seed S] [--sweeps N] [--failures N]. It ends
+// after so many failures. A failing run is replayed by its seed; `SEED=7.412` is scenario 7 with a crash at step 412.
 import { fork } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
@@ -12,13 +12,14 @@ const RUNS_DEFAULT = 1_000
 /** From this many runs on, a kind of fault or a branch of recovery that was never met fails. */
 const RUNS_COVERING = 10_000
 const RUNS_A_TASK = 25
-const FAILURES_SHOWN_MAX = 5
+const FAILURES_DEFAULT = 5
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string' },
     seed: { type: 'string' },
     sweeps: { type: 'string' },
+    failures: { type: 'string' },
   },
 })
 const given = values.seed ?? process.env.SEED
@@ -26,6 +27,7 @@ const first = Number(given ?? randomInt(2 ** 40))
 const isReplay = given !== undefined && values.runs === undefined
 const runs = isReplay ? 1 : Number(values.runs ?? RUNS_DEFAULT)
 const sweeps = Number(values.sweeps ?? (isReplay ? 0 : Math.ceil(runs / RUNS_COVERING)))
+const failuresMax = Number(values.failures ?? FAILURES_DEFAULT)
 if (!(first >= 0) || !(runs >= 1)) throw new Error('usage: run.ts [--runs N] [--seed S]')
 
 const started = process.hrtime.bigint()
@@ -60,7 +62,7 @@ function serve(queue: Generator<Task>): Promise<void> {
   return new Promise((done, fail) => {
     const next = (): void => {
       const task = queue.next()
-      if (task.done === true || failures.length >= FAILURES_SHOWN_MAX) child.disconnect()
+      if (task.done === true || failures.length >= failuresMax) child.disconnect()
       else child.send(task.value)
     }
     child.on('message', (answer: Answer) => {
@@ -84,7 +86,7 @@ function take(answer: Answer): void {
 function report(): void {
   const seconds = Number((process.hrtime.bigint() - started) / 1_000_000n) / 1000
   if (!isReplay) process.stdout.write(hits.table())
-  for (const failure of failures.slice(0, FAILURES_SHOWN_MAX)) {
+  for (const failure of failures.slice(0, failuresMax)) {
     process.stdout.write(`\n${failure.what}\nreplay with: SEED=${failure.seed} npm run sim\n`)
   }
   const unmet = runs >= RUNS_COVERING ? unmetKinds() : []

@@ -1,6 +1,10 @@
 import { crc32 } from 'node:zlib'
 import { equalHashes } from '@countersign/tlog'
-import { formatLockRecord, parseLockRecord } from '../../packages/gateway/src/ledger/index.ts'
+import {
+  formatLockRecord,
+  type LedgerKeeper,
+  parseLockRecord,
+} from '../../packages/gateway/src/ledger/index.ts'
 import { nodeSha256, type SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import { Auditor } from './auditor.ts'
 import { Clients } from './clients.ts'
@@ -16,6 +20,9 @@ import { type Action, drawAction, drawSwarm, type Swarm } from './swarm.ts'
 /** How long service may take to come back when nothing fails any more. */
 const HEALING_MS_MAX = 120_000
 const RESTART_MS = 1_000
+
+/** More make a run long, not better. */
+const CRASHES_MAX = 8
 
 /** Codes with which a process that starts says: try again. Everything else is a finding. */
 const TRY_AGAIN = /^(DISK_IO|DISK_FULL|LEDGER_DEAD|LEDGER_INTEGRATION)$/
@@ -98,9 +105,9 @@ export class Scenario {
       case 'evict':
         return this.#faults.evict()
       case 'kill':
-        return this.#crash('kept')
+        return this.crashes < CRASHES_MAX ? this.#crash('kept') : undefined
       case 'power cut':
-        return this.#crash('lost')
+        return this.crashes < CRASHES_MAX ? this.#crash('lost') : undefined
       case 'restart':
         return this.#stop()
       case 'settle':
@@ -130,7 +137,7 @@ export class Scenario {
     this.#isStarting = true
     const { clock } = this.#machine
     const isMine = (): boolean => clock === this.#machine.clock
-    void this.#start().then(
+    void this.#start(isMine).then(
       (gateway) => {
         if (isMine()) this.#adopt(gateway)
       },
@@ -140,8 +147,9 @@ export class Scenario {
     )
   }
 
-  async #start(): Promise<Gateway> {
+  async #start(isMine: () => boolean): Promise<Gateway> {
     await countFound(this.#machine, this.#auditor, this.hits)
+    if (!isMine()) return new Promise(() => undefined)
     const { plant } = this.#options
     const parts = { machine: this.#machine, swarm: this.#swarm, model: this.#model, plant }
     return Gateway.start(parts)
@@ -160,8 +168,9 @@ export class Scenario {
           this.#clients.interrupt(gateway, ledger)
         })
       },
-      (reason) => {
-        if (!this.#isFencing) this.#fail(reason)
+      (reason, state) => {
+        this.#note(`${state}, ${reason.message}`)
+        if (state === 'refused' && !this.#isFencing) this.#fail(reason)
       },
     )
   }
@@ -169,7 +178,12 @@ export class Scenario {
   /** A process that cannot start ends, and its supervisor starts another one. */
   #retryStart(error: unknown): void {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    this.#note(`start failed: ${String(error)}`)
     if (!TRY_AGAIN.test(code)) this.#fail(error)
+    const left = this.#machine.disk.openFiles
+    if (left.length > 0) this.#fail(new Violation('files are used rightly', `left: ${left}`))
+    this.#goAway()
+    this.#isStarting = true
     this.#machine.clock.after(RESTART_MS, () => {
       this.#isStarting = false
     })
@@ -280,25 +294,34 @@ export class Scenario {
   }
 
   async #startSecond(gateway: Gateway): Promise<void> {
-    let end: unknown
-    void gateway.startSecond().then(
-      () => {
-        end = 'open'
-      },
-      (error: unknown) => {
-        end = error
-      },
-    )
-    await this.#machine.run(HEALING_MS_MAX, () => end !== undefined)
-    if (this.#gateway !== gateway || gateway.keeper.state !== 'open') return
-    if (end === 'open') throw new Violation('one owner at a time', 'a second one opened')
-    this.hits.add('checked: second owner refused')
+    let second: LedgerKeeper | undefined
+    let isOver = false
+    void gateway
+      .startSecond()
+      .then((keeper) => {
+        second = keeper
+      })
+      .catch((error: unknown) => this.#note(String(error)))
+      .finally(() => {
+        isOver = true
+      })
+    await this.#machine.run(HEALING_MS_MAX, () => isOver)
+    if (this.#gateway !== gateway || !isOver) return
+    if (second === undefined) {
+      this.hits.add('checked: second owner refused')
+      return
+    }
+    // Between two instances of the first nobody owns the directory. Otherwise there are two now.
+    const isOpen = gateway.keeper.state !== 'opening'
+    if (isOpen) throw new Violation('one owner at a time', 'a second one opened')
+    await this.#crash('kept')
   }
 
   /** Somebody else moved the lock: this writer must publish nothing more, and say why. */
   async #fence(gateway: Gateway): Promise<void> {
+    await this.#settle()
     const { cell, clock } = this.#machine
-    if (gateway.keeper.state !== 'open' || cell.locked === undefined) return
+    if (this.#gateway !== gateway || cell.locked === undefined) return
     this.#isFencing = true
     const record = parseLockRecord(cell.locked.value)
     const value = formatLockRecord({ ...record, incarnation: record.incarnation + 1 })

@@ -19,8 +19,8 @@ export interface MemoryLockOptions {
 }
 
 export interface MemoryLock extends Lock {
-  /** Makes the next swap fail. */
-  failSwap(fault: LockFault): void
+  /** Makes the next swap fail; undefined: no more. */
+  failSwap(fault: LockFault | undefined): void
   /** No call is answered from here on; a swap under way may or may not happen. */
   goDown(): void
 }

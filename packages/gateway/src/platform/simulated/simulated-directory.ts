@@ -25,14 +25,18 @@ export class SimulatedDirectory {
   readonly #durable = new Map<string, SimulatedNode>()
   #unsynced: Change[] = []
 
-  /** Begins a flush of the names; the function ends it. */
+  /**
+   * Begins a flush of the names; the function ends it. Names that did not reach the disk stay
+   * unsynced: a journal keeps them, or lets nothing more be written at all.
+   */
   beginFlush(): (reached: () => boolean) => void {
     const flushed = new Set(this.#unsynced)
     return (reached) => {
-      for (const change of this.#unsynced) {
-        if (flushed.has(change) && reached()) this.#apply(this.#durable, change)
-      }
-      this.#unsynced = this.#unsynced.filter((change) => !flushed.has(change))
+      this.#unsynced = this.#unsynced.filter((change) => {
+        const stays = !flushed.has(change) || !reached()
+        if (!stays) this.#apply(this.#durable, change)
+        return stays
+      })
     }
   }
 

@@ -52,18 +52,21 @@ export class SimulatedDisk implements Disk {
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    return this.#act('open', path, () => {
-      const { parent, name, node } = this.#find(path)
-      if (mode.for === 'read' || mode.create === 'never' || node !== undefined) {
-        if (node === undefined) throw new DiskError('DISK_NOT_FOUND', path, 'open: no such file')
-        if (mode.for === 'write' && mode.create === 'new') throw exists(path)
-        return new SimulatedFile(this.#machine, fileAt(node, path), path, mode)
-      }
-      const inode = new SimulatedInode(this.#machine.usage)
-      this.#refuseFull(path)
-      SimulatedDirectory.change([{ directory: parent, name, node: inode }])
-      return new SimulatedFile(this.#machine, inode, path, mode)
-    })
+    const forget = (file: SimulatedFile): void => file.forget()
+    return this.#act('open', path, () => this.#open(path, mode), forget)
+  }
+
+  #open(path: string, mode: OpenMode): SimulatedFile {
+    const { parent, name, node } = this.#find(path)
+    if (mode.for === 'read' || mode.create === 'never' || node !== undefined) {
+      if (node === undefined) throw new DiskError('DISK_NOT_FOUND', path, 'open: no such file')
+      if (mode.for === 'write' && mode.create === 'new') throw exists(path)
+      return new SimulatedFile(this.#machine, fileAt(node, path), path, mode)
+    }
+    const inode = new SimulatedInode(this.#machine.usage)
+    this.#refuseFull(path)
+    SimulatedDirectory.change([{ directory: parent, name, node: inode }])
+    return new SimulatedFile(this.#machine, inode, path, mode)
   }
 
   async read(path: string, bytesMax: number = READ_BYTES_MAX): Promise<Uint8Array> {
@@ -226,12 +229,13 @@ export class SimulatedDisk implements Disk {
     operation: DiskOperation,
     path: string,
     effect: () => Result,
+    undo: (result: Result) => void = () => undefined,
   ): Promise<Result> {
     if (this.#machine.isDown) return never()
     const struck = this.#machine.faults.strike(operation, path)
     return perform(this.#machine, () => {
       if (struck === undefined) return effect()
-      if (struck.effect === 'all') effect()
+      if (struck.effect === 'all') undo(effect())
       throw struck.error
     })
   }

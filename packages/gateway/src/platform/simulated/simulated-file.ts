@@ -81,6 +81,12 @@ export class SimulatedFile implements DiskFile {
     this.#inode.releaseIfUnused()
   }
 
+  /** Opening it failed after all. */
+  forget(): void {
+    this.#machine.open.delete(this)
+    this.abandon()
+  }
+
   async close(): Promise<void> {
     if (this.#machine.isDown) return never()
     if (this.#pending > 0) this.#misused('closed while an operation runs')
