@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import {
+  type Finding,
   headline,
   Memory,
   memoryDirectory,
@@ -42,7 +43,11 @@ export function verifyCommand(context: CliContext): Command {
   return new Command('verify')
     .description('audit a ledger as a stranger would: every entry, tile, block and record')
     .argument('[place]', 'data directory, log directory or address of a served log', './data')
-    .option('--key <vkey>', 'verifier key of the log that you trust (repeatable)', collect, [])
+    .addOption(
+      new Option('--key <vkey>', 'verifier key of the log that you trust (repeatable)')
+        .argParser(collect)
+        .default([], 'the log’s own list'),
+    )
     .option('--policy <file>', 'tlog-policy: the log, its witnesses and how many must have signed')
     .option(
       '--kek-file <file>',
@@ -136,7 +141,7 @@ const LINES_MAX = 20
 function describe(report: Report, { terminal }: CliContext): string {
   const color = report.ok ? 'green' : 'red'
   const lines = [terminal.style(color, headline(report))]
-  lines.push(...few(report.bad.slice(1).map(sentence), 'found more'))
+  lines.push(...few(report.bad.map(detail), 'more'))
   const scope = SCOPES.filter((name) => report.scope[name])
   lines.push(`  scope: ${scope.length === 0 ? 'nothing' : scope.join(', ')}`)
   if (report.origin !== null) lines.push(`  origin: ${report.origin}`)
@@ -148,6 +153,12 @@ function describe(report: Report, { terminal }: CliContext): string {
     ),
   )
   return `${lines.join('\n')}\n`
+}
+
+/** The headline says what; here it says in which file too. */
+function detail(finding: Finding): string {
+  const { index, file } = finding
+  return index === null || file === null ? sentence(finding) : `${file}: ${sentence(finding)}`
 }
 
 function few(lines: readonly string[], rest: string): readonly string[] {

@@ -47,6 +47,8 @@ export class RecordsAudit implements RecordFacts {
   readonly #keys = new Map<string, Missing>()
   /** By block number. */
   readonly #absent = new Map<number, Missing>()
+  /** Entries that the write-ahead log and the log do not tell alike. */
+  readonly #aheadUnlike = new Set<number>()
   readonly #files: { readonly file: BlockFile; readonly index: number }[] = []
   readonly #goneFiles: { readonly file: BlockFile; readonly index: number }[] = []
 
@@ -96,6 +98,10 @@ export class RecordsAudit implements RecordFacts {
       if (blamed.has(index)) continue
       to.add('record', 'is not what its entry in the log commits to', { index })
     }
+    for (const index of this.#aheadUnlike) {
+      if (blamed.has(index)) continue
+      to.add('record', 'has another leaf in the write-ahead log', { index })
+    }
     for (const [block, { index, count }] of this.#absent) {
       if (this.#expired.has(blockPath('records', block))) continue
       if (this.#expired.has(blockPath('acts', block))) continue
@@ -135,7 +141,7 @@ export class RecordsAudit implements RecordFacts {
   #writtenAhead(index: number, entry: Uint8Array | undefined): void {
     const leaf = this.#options.writeAhead.leaf(index)
     if (leaf === undefined || entry === undefined || equalHashes(leaf, entry)) return
-    this.#options.to.add('record', 'has another leaf in the write-ahead log', { index })
+    this.#aheadUnlike.add(index)
   }
 
   #fault(fault: VaultError, first: number): void {
