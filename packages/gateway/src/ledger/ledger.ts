@@ -78,6 +78,7 @@ export class Ledger {
   #state: LedgerState = 'open'
   #draining: Promise<void> | undefined
   #publishing: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   #timer: Timer | undefined
   #probe: Timer | undefined
   #settled: TreeSize
@@ -153,9 +154,13 @@ export class Ledger {
     })
   }
 
-  /** Writes what waits, publishes it, and gives everything back. */
-  async close(): Promise<void> {
-    if (this.#state === 'dead' || this.#state === 'closed') return
+  /** Writes what waits, publishes it, and gives everything back; after a death only waits for it. */
+  close(): Promise<void> {
+    this.#closing ??= this.#state === 'dead' ? this.died.then(() => undefined) : this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#state = 'closed'
     this.#timer?.cancel()
     this.#probe?.cancel()

@@ -27,6 +27,7 @@ export class SegmentWriter {
   readonly #stepBytes: number
   #end: number
   #counter = 0
+  #isClosed = false
   #offset: number
   #allocated: number
   #scratch = new Uint8Array(0)
@@ -116,8 +117,11 @@ export class SegmentWriter {
     await this.#disk.syncDirectory(this.#directory)
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  /** Once: a file is given up even when closing it fails. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#file.close()
   }
 
   #frame(bytes: number): Uint8Array {

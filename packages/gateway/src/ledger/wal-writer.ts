@@ -78,9 +78,10 @@ export class WalWriter {
   async rotate(intents: readonly OpenIntent[]): Promise<Span> {
     const next = await newSegment(this.#options, this.end, intents)
     const { span } = this
-    await this.#segment.close()
+    const before = this.#segment
     this.#segment = next
     this.#startedMs = this.#options.clock.ticksMs()
+    await before.close()
     return span
   }
 
