@@ -144,7 +144,7 @@ test('a full disk: 503, the upstream is not called, and the count follows', () =
     const records = await gateway.exchanges()
     const gap = records.find(({ kind }) => kind === 'gap')
     assert.equal(gap?.what.reason, 'ledger-unavailable')
-    assert.ok(gap?.what.unrecorded >= 4, `${gap?.what.unrecorded} of at least 4`)
+    assert.ok((gap?.what.unrecorded ?? 0) >= 4, `${gap?.what.unrecorded} of at least 4`)
     assertOneEnd(records)
   }))
 
@@ -215,7 +215,8 @@ test('every id that the upstream has seen has an intent, under parallel load', (
 function assertOneEnd(records: Awaited<ReturnType<TestGateway['exchanges']>>): void {
   const ends = new Map<number, number>()
   for (const { kind, when } of records) {
-    if (kind === 'outcome') ends.set(when.about.index, (ends.get(when.about.index) ?? 0) + 1)
+    const about = when.about?.index ?? -1
+    if (kind === 'outcome') ends.set(about, (ends.get(about) ?? 0) + 1)
   }
   const intents = records.filter(({ kind }) => kind === 'intent')
   for (const { index } of intents) assert.equal(ends.get(index), 1, `intent ${index}`)

@@ -152,16 +152,17 @@ for (const [name, path, status, body] of [
 test('HEAD: the length of the upstream, no body, an outcome all the same', async () => {
   const { answer, outcome } = await outcomeOf(request('/bytes/77').replace('GET', 'HEAD'))
   assert.deepEqual([answer.status, answer.headers['content-length']], [200, '77'])
-  assert.deepEqual([answer.rest, answer.body, outcome.how.response.bytes], ['', '', 0])
+  assert.deepEqual([answer.rest, answer.body, outcome.how.response?.bytes ?? -1], ['', '', 0])
 })
 
 test('an upstream that breaks off a stream: cut off, and the record says how far it came', async () => {
   const { answer, outcome } = await outcomeOf(request('/break/400000/500000'))
   assert.deepEqual([answer.status, answer.truncated], [200, true])
   assert.deepEqual([outcome.how.ended, outcome.how.error], ['upstream-aborted', 'upstream-aborted'])
-  assert.equal(outcome.via.response.bytes, 400_000)
+  assert.equal(outcome.via.response?.bytes, 400_000)
   assert.ok(
-    outcome.how.response.bytes < 400_000 && outcome.how.response.bytes >= answer.body.length,
+    (outcome.how.response?.bytes ?? -1) < 400_000 &&
+      (outcome.how.response?.bytes ?? -1) >= answer.body.length,
   )
 })
 
@@ -199,7 +200,7 @@ test('H29 a client that leaves in its upload: the upstream sees an abort, not an
   await sleep(100)
   socket.destroy()
   const outcome = await lastOutcome(undefined, beyond)
-  assert.deepEqual([outcome.how.ended, outcome.how.request.bytes], ['client-aborted', 3])
+  assert.deepEqual([outcome.how.ended, outcome.how.request?.bytes], ['client-aborted', 3])
   await sleep(50)
   assert.equal((await upstream.received()).aborted, before.aborted + 1)
 })
@@ -222,7 +223,7 @@ test('H108 a client that does not read its response is let go', async () => {
   socket.write(request('/bytes/50000000'))
   const outcome = await lastOutcome(undefined, beyond)
   assert.deepEqual([outcome.how.ended, outcome.how.error], ['client-aborted', 'client-aborted'])
-  assert.ok(outcome.how.response.bytes < 50_000_000)
+  assert.ok((outcome.how.response?.bytes ?? -1) < 50_000_000)
   socket.resume()
   await once(socket, 'close')
 })
@@ -244,5 +245,6 @@ test('stopping: what is going on ends, then what does not is cut, all of it reco
   assert.deepEqual([cut.status, JSON.parse(cut.body).reason], [503, 'shutting-down'])
   await closed
   const outcomes = (await stopping.exchanges()).filter(({ kind }) => kind === 'outcome')
-  assert.deepEqual(outcomes.map(({ how }) => how.error).toSorted(), ['shutting-down', undefined])
+  const errors = new Set(outcomes.map(({ how }) => how.error))
+  assert.deepEqual([outcomes.length, errors], [2, new Set([undefined, 'shutting-down'])])
 })

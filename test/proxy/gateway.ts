@@ -1,7 +1,18 @@
 // The gateway as the program composes it, on a simulated disk: real recorder, ledger, vault,
 // policies, keys and sockets. The disk is where a test makes things go wrong.
 import { hash } from 'node:crypto'
-import { kindOfCode, type SectionId, sectionName } from '@countersign/evidence'
+import {
+  type How,
+  kindOfCode,
+  type SectionId,
+  sectionName,
+  type Via,
+  type What,
+  type When,
+  type Where,
+  type Who,
+  type Why,
+} from '@countersign/evidence'
 import { createKey, KeyStore } from '../../packages/gateway/src/identity/index.ts'
 import {
   LedgerKeeper,
@@ -44,23 +55,25 @@ import {
 export const ORIGIN = 'proxy.example/log'
 const DATA = '/data'
 
-/** Asked by path in assertions: what is not there is undefined, and says so. */
-// biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests are about
-// oxlint-disable-next-line typescript/no-explicit-any
-export type Section = any
+/** `what` of an exchange, of a fold or of a gap. */
+type AnyWhat = What & { readonly act?: string; readonly reason?: string } & {
+  readonly count?: number
+  readonly unrecorded?: number
+}
 
-/** A record as its sections say it, whoever's key they are under. */
+/** A record as its sections say it, whoever's key they are under; what it has not is undefined. */
 export interface RecordView {
   readonly index: number
   readonly kind: string
+  /** All sections as they were recorded. */
   readonly text: string
-  readonly when: Section
-  readonly who: Section
-  readonly where: Section
-  readonly what: Section
-  readonly why: Section
-  readonly via: Section
-  readonly how: Section
+  readonly when: When
+  readonly who: Who
+  readonly where: Where
+  readonly what: AnyWhat
+  readonly why: Why
+  readonly via: Via
+  readonly how: How
 }
 
 /** Stops the write-ahead log's writes while it is closed: what is appended stays volatile. */
@@ -240,13 +253,21 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     port: proxy.addresses[0]?.port ?? 0,
     tlsPort: proxy.addresses[1]?.port ?? 0,
     exchanges: async () => (await records()).filter(({ kind }) => EXCHANGES.has(kind)),
-    close: async () => {
+    close: once(async () => {
       gate.open()
       await proxy.close()
       store.close()
       await recorder.stop('test')
       await keeper.close()
-    },
+    }),
+  }
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => {
+    running ??= run()
+    return running
   }
 }
 

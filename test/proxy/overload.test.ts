@@ -19,9 +19,10 @@ const NOISE = 'NOISE\r\n\r\n'
 const SENT = 40
 const RECORDED = 5
 
-test('beyond a rate unreadable requests are counted in a fold that is durable first', async () => {
+test('beyond a rate unreadable requests are counted in a fold that is durable first', async (t) => {
   const limits = { refusalsPerSecondMax: RECORDED, foldMs: 1500 }
   const gateway = await startGateway({ upstream: upstream.url, limits })
+  t.after(gateway.close)
   const answers = await Promise.all(
     Array.from({ length: SENT }, () => sendRaw(gateway.port, NOISE)),
   )
@@ -40,21 +41,22 @@ test('beyond a rate unreadable requests are counted in a fold that is durable fi
   assert.deepEqual(folds.map(({ what }) => what.act).slice(0, 2), ['open', 'close'])
 })
 
-test('decisions are never folded', async () => {
+test('decisions are never folded', async (t) => {
   const limits = { refusalsPerSecondMax: 0 }
   const gateway = await startGateway({ upstream: upstream.url, limits })
+  t.after(gateway.close)
   const request = 'GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
   await Promise.all(Array.from({ length: 20 }, () => sendRaw(gateway.port, request)))
   const kinds = (await gateway.exchanges()).map(({ kind }) => kind)
   assert.deepEqual(kinds, Array(20).fill('refusal'))
-  await gateway.close()
 })
 
-test('while the opening of a fold cannot be written, the answer is ledger-unavailable', async () => {
+test('while the opening of a fold cannot be written, the answer is ledger-unavailable', async (t) => {
   const gateway = await startGateway({
     upstream: upstream.url,
     limits: { refusalsPerSecondMax: 0 },
   })
+  t.after(gateway.close)
   gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
   assert.match(await sendRaw(gateway.port, NOISE), /^HTTP\/1\.1 503 .*ledger-unavailable/s)
   await sleep(1500)
@@ -64,8 +66,9 @@ test('while the opening of a fold cannot be written, the answer is ledger-unavai
   assert.equal(records.find(({ kind }) => kind === 'gap')?.what.unrecorded, 1)
 })
 
-test('H109 connections beyond the limit are dropped, and on record', async () => {
+test('H109 connections beyond the limit are dropped, and on record', async (t) => {
   const gateway = await startGateway({ upstream: upstream.url, limits: { connectionsMax: 2 } })
+  t.after(gateway.close)
   const kept = [connect(gateway.port, '127.0.0.1'), connect(gateway.port, '127.0.0.1')]
   await Promise.all(kept.map((socket) => once(socket, 'connect')))
   await sleep(50)
@@ -74,21 +77,23 @@ test('H109 connections beyond the limit are dropped, and on record', async () =>
   await sleep(100)
   const [refusal] = await gateway.exchanges()
   assert.deepEqual([refusal?.kind, refusal?.why.reason], ['refusal', 'overloaded'])
-  await gateway.close()
 })
 
-test('a thousand pipelined requests wait in the socket, and are all served in order', async () => {
+test('a thousand pipelined requests wait in the socket, and are all served in order', async (t) => {
   const gateway = await startGateway({ upstream: upstream.url, limits: { pipelinedMax: 4 } })
+  t.after(gateway.close)
   const key = `Authorization: Bearer ${gateway.keys.ada}`
   const request = `GET /bytes/1 HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`
-  const text = await sendRaw(gateway.port, request.repeat(1000), { waitMs: 8000 })
+  const text = await sendRaw(gateway.port, request.repeat(1000), {
+    isAll: (text) => text.split('HTTP/1.1 200').length > 1000,
+  })
   assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 1000)
-  await gateway.close()
 })
 
-test('H107 heads that never end are closed in time, and others are served meanwhile', async () => {
+test('H107 heads that never end are closed in time, and others are served meanwhile', async (t) => {
   const limits = { headMs: 300 }
   const gateway = await startGateway({ upstream: upstream.url, limits })
+  t.after(gateway.close)
   const slow = Array.from({ length: 50 }, () => connect(gateway.port, '127.0.0.1'))
   const closed = slow.map(async (socket) => {
     socket.on('data', () => undefined).on('error', () => undefined)

@@ -1,5 +1,5 @@
 // A client that sends bytes as they are, and reads whatever comes back.
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Answer {
@@ -14,38 +14,46 @@ export interface Answer {
 }
 
 export interface RawOptions {
-  readonly socket?: Socket
   /** Bytes to send one after the other, each after a pause. */
   readonly parts?: readonly string[]
-  readonly waitMs?: number
+  /** Whether what has come is all that is waited for; one whole response when not given. */
+  readonly isAll?: (text: string) => boolean
 }
 
-/** Sends `bytes` and reads until the connection ends, or nothing has come for `waitMs`. */
+const WAIT_MS_MAX = 10_000
+
+/** Sends `bytes` and reads until the connection ends, or all that is waited for has come. */
 export async function sendRaw(
   port: number,
   bytes: string,
-  options: RawOptions = {},
+  { parts = [], isAll = isWhole }: RawOptions = {},
 ): Promise<string> {
-  const socket = options.socket ?? connect(port, '127.0.0.1')
-  let text = ''
-  let quietAt = Date.now() + (options.waitMs ?? 2000)
-  let ended = false
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1')
-    quietAt = Date.now() + 150
+  const socket = connect(port, '127.0.0.1')
+  const chunks: Buffer[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    if (isAll(Buffer.concat(chunks).toString('latin1'))) resolve()
   })
   socket.on('error', () => undefined)
-  socket.on('close', () => {
-    ended = true
-  })
+  socket.on('close', () => resolve())
+  const timer = setTimeout(resolve, WAIT_MS_MAX)
   socket.write(bytes, 'latin1')
-  for (const part of options.parts ?? []) {
+  for (const part of parts) {
     await sleep(30)
     socket.write(part, 'latin1')
   }
-  while (!ended && Date.now() < quietAt) await sleep(5)
+  await promise
+  clearTimeout(timer)
   socket.destroy()
-  return text
+  return Buffer.concat(chunks).toString('latin1')
+}
+
+/** Of a connection that is said to end with the response, the end is waited for. */
+function isWhole(text: string): boolean {
+  if (!text.includes('\r\n\r\n')) return false
+  const { status, headers, truncated } = readAnswer(text)
+  return status >= 200 && !truncated && headers.connection !== 'close'
 }
 
 /** The first response in `text`. */

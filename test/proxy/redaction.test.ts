@@ -31,7 +31,10 @@ after(async () => {
 const SECRET = 'S3cr3tS3cr3tS3cr3t'
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl'
 const escaped = (text: string): string => {
-  return [...text].map((each) => `%${each.charCodeAt(0).toString(16)}`).join('')
+  return text
+    .split('')
+    .map((each) => `%${each.charCodeAt(0).toString(16)}`)
+    .join('')
 }
 
 for (const [name, target, headers] of [
