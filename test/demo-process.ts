@@ -25,7 +25,16 @@ export interface DemoArguments {
 }
 
 const PORTS = ['--port', '0', '--admin-port', '0', '--upstream-port', '0']
-const MAIN = [process.execPath, join(root, 'packages/gateway/src/main.ts')] as const
+const MAIN = npmStart()
+
+/** What `npm start` runs, its flags included: they are a part of what is promised and measured. */
+function npmStart(): readonly [string, ...string[]] {
+  const manifest = readFileSync(join(root, 'package.json'), 'utf8')
+  const { scripts } = JSON.parse(manifest) as { readonly scripts: { readonly start: string } }
+  const [, flags = '', main] = /^exec node (.*?)(\S+\.ts) demo$/.exec(scripts.start) ?? []
+  if (main === undefined) throw new Error(`npm start is ${scripts.start}`)
+  return [process.execPath, ...flags.split(' ').filter((flag) => flag !== ''), join(root, main)]
+}
 
 /** Starts a demo and waits until it says that every listener answers. */
 export async function startDemo(args: DemoArguments): Promise<Demo> {
@@ -62,7 +71,8 @@ export async function startDemo(args: DemoArguments): Promise<Demo> {
 export async function runToEnd(
   args: readonly string[],
 ): Promise<{ readonly exit: number | null; readonly err: string }> {
-  const child = spawn(MAIN[0], [MAIN[1], ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const [command, ...first] = MAIN
+  const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
   let err = ''
   child.stderr.on('data', (chunk) => {
     err += String(chunk)

@@ -34,14 +34,15 @@ function residentMib(pid: number): number {
 
 describe('a running demo', () => {
   let demo: Demo
+  let begunMs: number
   let firstAnswerMs: number
 
   before(async () => {
-    const begun = performance.now()
+    begunMs = performance.now()
     demo = await startDemo({ data: join(directory, 'running') })
     const { GATEWAY, ADA } = demo.env
     assert.equal((await fetch(`${GATEWAY}/orders/7`, bearer(ADA))).status, 200)
-    firstAnswerMs = performance.now() - begun
+    firstAnswerMs = performance.now() - begunMs
   })
   after(async () => {
     assert.equal(await demo.stop(), 0)
@@ -143,7 +144,7 @@ describe('a running demo', () => {
   })
 
   test('the gateway is small ten seconds after its start', async (context) => {
-    const aliveMs = performance.now() - 0
+    const aliveMs = performance.now() - begunMs
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, 10_000 - aliveMs)))
     const resident = residentMib(Number(demo.env.PID))
     context.diagnostic(`resident ${resident.toFixed(0)} MiB`)
