@@ -29,10 +29,12 @@ export function showCommand(context: CliContext): Command {
     .action(async (index: number, options: Options) => {
       const { disk, terminal } = context
       const { data, kekFile, json } = options
-      const epoch = options.epoch ?? (await newestEpoch(disk, data))
+      const newest = await newestEpoch(disk, data)
+      const epoch = options.epoch ?? newest
+      const isNewest = epoch === newest
       const kek = await kekText(context, kekFile)
       const key = kek === undefined ? {} : { kek }
-      const record = await orTampered(shownRecord({ disk, data, epoch, index, ...key }))
+      const record = await orTampered(shownRecord({ disk, data, epoch, isNewest, index, ...key }))
       terminal.out(json === true ? `${JSON.stringify(record)}\n` : describe(record, context))
     })
 }

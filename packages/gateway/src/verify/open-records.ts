@@ -16,6 +16,8 @@ export interface OpenRecordsOptions {
   /** The data directory. */
   readonly data: string
   readonly epoch: number
+  /** The write-ahead log belongs to the newest epoch; those before are packed whole. */
+  readonly isNewest: boolean
   readonly origin: string
   /** The key-encryption key as text; absent: as found in the data directory. */
   readonly kek: string | undefined
@@ -39,7 +41,9 @@ export async function openRecords(options: OpenRecordsOptions): Promise<Records 
   const ring = new KeyRing({ disk, directory: `${data}/keys`, kek, origin })
   const sealer = segmentSealer({ kek, random: NO_RANDOM, origin })
   const directory = `${data}/state/wal`
-  const writeAhead = await WriteAhead.read({ disk, directory, sealer, ring, to })
+  const writeAhead = options.isNewest
+    ? await WriteAhead.read({ disk, directory, sealer, ring, to })
+    : WriteAhead.none
   const reader = new BlockReader({
     disk,
     ring,

@@ -170,7 +170,10 @@ function agree(record: OpenedRecord, when: When, seal: Seal | undefined): void {
     throw new EvidenceError('EVIDENCE_SECTIONS', `stored under another id than ${when.id}`)
   }
   const sealed: Readonly<Record<string, string>> = seal?.keys ?? {}
-  const others = record.sections.filter(({ keyId }) => !equalHashes(keyId, record.ledgerKeyId))
+  const { ledgerKeyId } = record
+  const others = record.sections.filter(
+    ({ keyId }) => keyId !== ledgerKeyId && !equalHashes(keyId, ledgerKeyId),
+  )
   if (others.length !== Object.keys(sealed).length) {
     throw new EvidenceError('EVIDENCE_SECTIONS', 'seal names other sections than are sealed apart')
   }

@@ -18,6 +18,8 @@ import { VerifyError } from './verify-error.ts'
 export interface RecordOptions extends EntryOptions {
   /** The key-encryption key as text, where it is not in the directory. */
   readonly kek?: string
+  /** False for an epoch that another one follows. */
+  readonly isNewest?: boolean
 }
 
 export interface ShownSection {
@@ -44,11 +46,11 @@ export interface ShownRecord {
  * VERIFY_NO_KEY where there is no key to open it.
  */
 export async function shownRecord(options: RecordOptions): Promise<ShownRecord> {
-  const { disk, data, epoch, index, kek } = options
+  const { disk, data, epoch, isNewest = true, index, kek } = options
   const proven = await entryOrNothing(options)
   const to = new Findings()
   const origin = proven.checkpoint.origin
-  const records = await openRecords({ disk, data, epoch, origin, kek, to })
+  const records = await openRecords({ disk, data, epoch, isNewest, origin, kek, to })
   if (to.bad[0] !== undefined) throw new VerifyError('VERIFY_TAMPERED', sentence(to.bad[0]))
   if (records === undefined) {
     throw new VerifyError('VERIFY_NO_KEY', 'there is no key-encryption key to open records with')

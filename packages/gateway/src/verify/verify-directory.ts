@@ -31,17 +31,24 @@ export interface DirectoryOptions extends AuditOptions {
 /** Audits a data directory or a bare log directory, trusting nothing in it but what is signed. */
 export function verifyDirectory(options: DirectoryOptions): Promise<Report> {
   return report({ ...options, place: 'directory' }, async (audited) => {
-    const epoch = await locate(options)
-    audited.epoch = epoch ?? null
-    if (epoch === undefined) await auditBareLog(options, audited)
-    else await auditEpoch(options, epoch, audited)
+    const place = await locate(options)
+    audited.epoch = place?.epoch ?? null
+    if (place === undefined) await auditBareLog(options, audited)
+    else await auditEpoch(options, place, audited)
   })
 }
 
 const EPOCH_NAME = /^[1-9][0-9]{0,8}$/
 
-/** The epoch to audit; undefined where the directory is a log itself. */
-async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<number | undefined> {
+/** The epoch to audit, and whether it is the one that a gateway writes to. */
+interface Place {
+  readonly epoch: number
+  readonly isNewest: boolean
+  readonly others: readonly number[]
+}
+
+/** Undefined where the directory is a log itself. */
+async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<Place | undefined> {
   const found = await listed(disk, directory)
   const names = found.filter(({ kind }) => kind !== 'other').map(({ name }) => name)
   if (names.includes('checkpoint') || names.includes('tile')) {
@@ -49,8 +56,12 @@ async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<num
     throw new VerifyError('VERIFY_USAGE', `${directory} is one log, it has no epoch ${epoch}`)
   }
   const epochs = names.filter((name) => EPOCH_NAME.test(name)).map(Number)
-  const chosen = epoch ?? Math.max(...epochs)
-  if (epochs.includes(chosen)) return chosen
+  const newest = Math.max(...epochs)
+  const chosen = epoch ?? newest
+  if (epochs.includes(chosen)) {
+    const others = epochs.filter((each) => each !== chosen)
+    return { epoch: chosen, isNewest: chosen === newest, others }
+  }
   const what = epoch === undefined ? 'ledger' : `epoch ${epoch}`
   throw new VerifyError('VERIFY_NOTHING_THERE', `there is no ${what} in ${directory}`)
 }
@@ -79,10 +90,12 @@ async function auditBareLog(options: DirectoryOptions, audited: Audited): Promis
 
 async function auditEpoch(
   options: DirectoryOptions,
-  epoch: number,
+  place: Place,
   audited: Audited,
 ): Promise<void> {
   const { disk } = options
+  const { epoch, others } = place
+  for (const other of others) audited.findings.skip('file', `epoch ${other} was not looked at`)
   const directory = `${options.directory}/${epoch}`
   const inEpoch = { ...audited, findings: audited.findings.below(`${epoch}`) }
   const to = inEpoch.findings
@@ -110,7 +123,7 @@ async function auditEpoch(
     publishedNow: () => shownSize(source),
   }
   const extras = { widths, stored: [storedRows(stored), storedNotes(stored)] }
-  await auditEverything(signed, log, { options, epoch, audited, extras })
+  await auditEverything(signed, log, { options, place, audited, extras })
 }
 
 /** The records are opened beside the log: each is read once, and in the order of the log. */
@@ -119,16 +132,18 @@ async function auditEverything(
   log: LogAuditOptions,
   epochAudit: {
     readonly options: DirectoryOptions
-    readonly epoch: number
+    readonly place: Place
     readonly audited: Audited
     readonly extras: TreeExtras
   },
 ): Promise<void> {
-  const { options, epoch, audited, extras } = epochAudit
+  const { options, place, audited, extras } = epochAudit
+  const { epoch, isNewest } = place
   const { disk, directory, kek } = options
   const to = audited.findings
   const { origin } = signed.checkpoint
-  const opened = await openRecords({ disk, data: directory, epoch, origin, kek, to })
+  const ledger = { disk, data: directory, epoch, isNewest, origin }
+  const opened = await openRecords({ ...ledger, kek, to })
   if (opened === undefined) {
     to.skip('record', 'records were not opened: there is no key-encryption key here')
     await auditTree(signed, log, audited, extras)

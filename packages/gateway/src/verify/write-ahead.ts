@@ -10,6 +10,7 @@ const ATTEMPTS_MAX = 5
 
 /** What the write-ahead log still holds: entries that no block has yet, and some that one has. */
 export class WriteAhead {
+  static readonly none: WriteAhead = new WriteAhead(new Map())
   readonly #entries: ReadonlyMap<number, StoredEntry>
 
   private constructor(entries: ReadonlyMap<number, StoredEntry>) {
