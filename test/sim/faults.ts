@@ -53,6 +53,13 @@ export class Faults {
     disk.inject({ operation: 'write', path: '/wal/', nth, effect })
   }
 
+  /** A tile or bundle will not be what was written. What was acknowledged has no such luck. */
+  flip(): void {
+    const { random, disk } = this.#machine
+    const nth = 1 + random.below(8)
+    disk.inject({ operation: 'write', path: '/log/tile/', nth, effect: 'flip' })
+  }
+
   lock(): void {
     const { random, lock } = this.#machine
     const fault = random.pick(['before', 'after'])

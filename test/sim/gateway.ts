@@ -37,6 +37,7 @@ import {
 import { hashedAlgorithm } from './hashed-algorithm.ts'
 import { type Machine, watchedDisk } from './machine.ts'
 import { type Attempt, hexOf, type Model, Violation } from './model.ts'
+import type { PlantedBug } from './planted.ts'
 import type { Swarm } from './swarm.ts'
 
 export const DATA = '/data'
@@ -61,14 +62,11 @@ export const VERIFIERS: readonly NoteVerifier[] = KEYS.map(({ key }) =>
   noteVerifier(key, ALGORITHMS),
 )
 
-/** Changes what the gateway is made of: a place for planted bugs. */
-export type Plant = (parts: LedgerOptions, machine: Machine) => LedgerOptions
-
 export interface GatewayOptions {
   readonly machine: Machine
   readonly swarm: Swarm
   readonly model: Model
-  readonly plant?: Plant | undefined
+  readonly planted?: PlantedBug | undefined
 }
 
 interface Made {
@@ -98,7 +96,7 @@ export class Gateway {
   }
 
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const { machine, plant } = options
+    const { machine } = options
     // Incarnations that met a failed write or flush of the write-ahead log.
     const poisoned = new Set<number>()
     let gateway: Gateway | undefined
@@ -115,7 +113,7 @@ export class Gateway {
     })
     const vault = await openVault(disk, machine)
     const parts = ledgerOptions(options, disk, vault)
-    const keeper = await LedgerKeeper.start(plant?.(parts, machine) ?? parts)
+    const keeper = await LedgerKeeper.start(parts)
     gateway = new Gateway(options, { keeper, vault, parts, poisoned })
     return gateway
   }
@@ -199,13 +197,14 @@ async function openVault(disk: Disk, { clock, random }: Machine): Promise<Vault>
 }
 
 function ledgerOptions(
-  { machine, swarm }: GatewayOptions,
-  disk: Disk,
+  { machine, swarm, planted }: GatewayOptions,
+  watched: Disk,
   vault: Vault,
 ): LedgerOptions {
   const { clock, lock, random } = machine
   const signers = KEYS.map(({ signer }) => signer)
   const openIntegration = () => {
+    const disk = planted?.integrationDisk?.(watched) ?? watched
     const ring = new KeyRing({ disk, directory: `${DATA}/keys`, kek: KEK, origin: ORIGIN })
     const epochDirectory = `${DATA}/${EPOCH}`
     const packer = new BlockPacker({ disk, random, ring, origin: ORIGIN, epochDirectory })
@@ -217,7 +216,7 @@ function ledgerOptions(
     })
   }
   return {
-    disk,
+    disk: planted?.ledgerDisk?.(watched) ?? watched,
     clock,
     lock,
     claim: machine.claims.claim,

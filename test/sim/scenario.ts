@@ -100,6 +100,8 @@ export class Scenario {
         return this.#faults.flush()
       case 'lock fault':
         return this.#faults.lock()
+      case 'bit flip':
+        return this.#faults.flip()
       case 'full disk':
         return this.#faults.space()
       case 'evict':
@@ -150,8 +152,8 @@ export class Scenario {
   async #start(isMine: () => boolean): Promise<Gateway> {
     await countFound(this.#machine, this.#auditor, this.hits)
     if (!isMine()) return new Promise(() => undefined)
-    const { plant } = this.#options
-    const parts = { machine: this.#machine, swarm: this.#swarm, model: this.#model, plant }
+    const { planted } = this.#options
+    const parts = { machine: this.#machine, swarm: this.#swarm, model: this.#model, planted }
     return Gateway.start(parts)
   }
 
@@ -170,6 +172,7 @@ export class Scenario {
       },
       (reason, state) => {
         this.#note(`${state}, ${reason.message}`)
+        if (/^second pass/.test(reason.message)) this.hits.add('found: second pass refused')
         if (state === 'refused' && !this.#isFencing) this.#fail(reason)
       },
     )

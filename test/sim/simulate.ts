@@ -1,6 +1,6 @@
 import { SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import type { HitCounts } from './coverage.ts'
-import type { Plant } from './gateway.ts'
+import type { PlantedBug } from './planted.ts'
 import { Scenario } from './scenario.ts'
 
 export interface RunOptions {
@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly crashAtStep?: number | undefined
   /** Wants to be told what happens. */
   readonly tells?: ((what: string) => void) | undefined
-  readonly plant?: Plant | undefined
+  readonly planted?: PlantedBug | undefined
 }
 
 export interface Run {

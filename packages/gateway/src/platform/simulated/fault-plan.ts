@@ -22,14 +22,19 @@ export interface DiskFault {
   readonly code?: DiskErrorCode
   /** Only operations on a path that contains this count. */
   readonly path?: string
-  /** The operation happens (a write: a part of it, unless all of it) and reports failure. */
-  readonly effect?: 'none' | 'part' | 'all'
+  readonly effect?: FaultEffect
 }
+
+/**
+ * `none`, `part`, `all`: so much of it happens, and it reports failure. `flip`: a write reports
+ * success, and one bit of it is another one.
+ */
+export type FaultEffect = 'none' | 'part' | 'all' | 'flip'
 
 /** A fault that has struck: the error to throw, and how much of the operation to do before. */
 export interface Struck {
   readonly error: DiskError
-  readonly effect: 'none' | 'part' | 'all'
+  readonly effect: FaultEffect
 }
 
 interface Waiting {
@@ -68,7 +73,12 @@ export class FaultPlan {
 
   #struck(fault: DiskFault, path: string): Struck {
     const { operation, code = 'DISK_IO', effect = 'none' } = fault
-    this.count(`${operation} fails${effect === 'none' ? '' : `, ${effect} of it done`}`)
+    this.count(nameOf(operation, effect))
     return { error: new DiskError(code, path, `${operation}: simulated fault`), effect }
   }
+}
+
+function nameOf(operation: DiskOperation, effect: FaultEffect): string {
+  if (effect === 'flip') return `${operation} flips a bit`
+  return `${operation} fails${effect === 'none' ? '' : `, ${effect} of it done`}`
 }

@@ -1,6 +1,6 @@
 import { DiskError } from '../disk-error.ts'
 import type { DiskFile, OpenMode } from '../types.ts'
-import type { DiskOperation } from './fault-plan.ts'
+import type { DiskOperation, FaultEffect } from './fault-plan.ts'
 import { type Flush, PAGE_BYTES, type SimulatedInode } from './simulated-inode.ts'
 import { type Machine, never, perform } from './simulated-machine.ts'
 
@@ -38,11 +38,9 @@ export class SimulatedFile implements DiskFile {
     const struck = this.#machine.faults.strike('write', this.#path)
     let flush: Flush | undefined
     const put = () => {
-      const part = struck?.effect === 'part' ? this.#machine.random.below(given.length) : 0
-      const count = { none: 0, part, all: given.length }[struck?.effect ?? 'all']
-      this.#put(offset, given.subarray(0, count))
+      this.#put(offset, this.#affected(given, struck?.effect))
       if (this.#isDurable) flush = this.#inode.beginFlush(span.from, span.to)
-      if (struck !== undefined) this.#fail(struck.error, flush)
+      if (struck !== undefined && struck.effect !== 'flip') this.#fail(struck.error, flush)
     }
     try {
       await this.#run('write', put, () => {
@@ -101,6 +99,18 @@ export class SimulatedFile implements DiskFile {
 
   get #isDurable(): boolean {
     return this.#mode.for === 'write' && this.#mode.durable === true
+  }
+
+  /** What of the bytes reaches the file. */
+  #affected(bytes: Uint8Array, effect: FaultEffect = 'all'): Uint8Array {
+    const { random } = this.#machine
+    if (effect === 'all') return bytes
+    if (effect !== 'flip')
+      return bytes.subarray(0, effect === 'none' ? 0 : random.below(bytes.length))
+    const flipped = bytes.slice()
+    const at = random.below(flipped.length)
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << random.below(8))
+    return flipped
   }
 
   #put(offset: number, bytes: Uint8Array): void {

@@ -1,0 +1,72 @@
+import type { Disk } from '../../packages/gateway/src/platform/index.ts'
+
+/**
+ * A bug that the simulation must find. It is planted from outside, by a disk that is not what it
+ * says: the product has no switch for it.
+ */
+export interface PlantedBug {
+  readonly name: string
+  /** The disk of the write-ahead log, the lock's neighbours, the checkpoint. */
+  readonly ledgerDisk?: (disk: Disk) => Disk
+  /** The disk of tiles, bundles and blocks. */
+  readonly integrationDisk?: (disk: Disk) => Disk
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  { name: 'acknowledge before flush', ledgerDisk: withoutFlushes },
+  { name: 'reused index', ledgerDisk: withoutLastBatch },
+  { name: 'skipped second pass', integrationDisk: fromMemory },
+]
+
+/** The write-ahead log without O_DSYNC: a write resolves when the page cache has its bytes. */
+function withoutFlushes(disk: Disk): Disk {
+  return {
+    ...disk,
+    open: (path, mode) => {
+      const isLog = path.includes('/wal/') && mode.for === 'write'
+      return disk.open(path, isLog ? { ...mode, durable: false } : mode)
+    },
+  }
+}
+
+/** Recovery does not see the last batch of a segment, and gives its indices again. */
+function withoutLastBatch(disk: Disk): Disk {
+  return {
+    ...disk,
+    read: async (path, bytesMax) => {
+      const bytes = await disk.read(path, bytesMax)
+      if (!path.endsWith('.wal')) return bytes
+      const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).lastIndexOf('CSWF')
+      return frame === -1 ? bytes : bytes.fill(0, frame)
+    },
+  }
+}
+
+/** What is read again is what was meant to be written, not what the disk holds. */
+function fromMemory(disk: Disk): Disk {
+  const meant = new Map<string, Uint8Array>()
+  return {
+    ...disk,
+    open: async (path, mode) => {
+      const file = await disk.open(path, mode)
+      return {
+        ...file,
+        close: () => file.close(),
+        write: async (offset, bytes) => {
+          meant.set(path, bytes.slice())
+          await file.write(offset, bytes)
+        },
+      }
+    },
+    rename: async (from, to) => {
+      await disk.rename(from, to)
+      const bytes = meant.get(from)
+      if (bytes !== undefined) meant.set(to, bytes)
+      meant.delete(from)
+    },
+    read: async (path, bytesMax) => {
+      const bytes = path.includes('/log/tile/') ? meant.get(path) : undefined
+      return bytes ?? disk.read(path, bytesMax)
+    },
+  }
+}
