@@ -126,7 +126,7 @@ export interface TestGateway {
   records(): Promise<readonly RecordView[]>
   /** Records of requests: intents, outcomes, refusals and folds, without the ledger's own story. */
   exchanges(): Promise<readonly RecordView[]>
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface GatewayOptions {

@@ -108,10 +108,10 @@ export const LIMITS = {
     meaning: 'open client connections of a listener',
   },
   pipelinedMax: {
-    of: 16,
+    of: 100,
     min: 1,
     max: 1000,
-    reason: 'none: the connection is not read until its queue is shorter',
+    reason: 'overloaded',
     meaning: 'requests of one connection that wait for their turn',
   },
   releaseBufferBytesMax: {

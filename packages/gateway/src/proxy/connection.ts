@@ -3,6 +3,9 @@ import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '@countersign/evidence'
 import type { Exchange, Peer } from './exchange.ts'
 
+/** Requests that came after the last one that is answered; beyond it the connection is cut. */
+const IGNORED_MAX = 1000
+
 /** One client connection: its facts, and its requests, served one after the other in order. */
 export class Connection {
   readonly peer: Peer
@@ -10,6 +13,7 @@ export class Connection {
   readonly #pipelinedMax: number
   #tail: Promise<void> = Promise.resolve()
   #waiting = 0
+  #ignored = 0
   /** The exchange whose turn it is. */
   current: Exchange | undefined
 
@@ -19,14 +23,23 @@ export class Connection {
     this.peer = peerOf(socket)
   }
 
+  /**
+   * What becomes of one more request: `served` in its turn; `refused`, in its turn and as the last
+   * of the connection, because too many wait; `ignored`, because one was refused before it.
+   */
+  place(): 'served' | 'refused' | 'ignored' {
+    if (this.#waiting < this.#pipelinedMax) return 'served'
+    this.#ignored += 1
+    if (this.#ignored === 1) return 'refused'
+    if (this.#ignored > IGNORED_MAX) this.#socket.destroy()
+    return 'ignored'
+  }
+
   /** Runs `serve` when everything before it has been answered. It must not reject. */
   enqueue(serve: () => Promise<void>): Promise<void> {
     this.#waiting += 1
-    // What is not read cannot be queued: the sender waits, not our memory.
-    if (this.#waiting > this.#pipelinedMax) this.#socket.pause()
     this.#tail = this.#tail.then(serve).finally(() => {
       this.#waiting -= 1
-      if (this.#waiting === this.#pipelinedMax) this.#socket.resume()
     })
     return this.#tail
   }

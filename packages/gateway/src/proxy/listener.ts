@@ -124,15 +124,18 @@ export class Listener {
   #take(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
     const connection = this.#connections.get(request.socket)
     if (connection === undefined) return void request.socket.destroy()
+    const place = connection.place()
+    if (place === 'ignored') return
     const inbound = nodeInbound(request, response, connection.peer, isWaiting)
     const exchange = this.#exchange(inbound, nodeOutbound(response))
     response.once('close', () => {
       if (!response.writableFinished) exchange.cut.make('client-aborted')
     })
+    const run = place === 'served' ? serve : refuseOverload
     this.#track(
       connection.enqueue(async () => {
         connection.current = exchange
-        await serve(exchange, this.#context)
+        await run(exchange, this.#context)
         connection.current = undefined
       }),
     )
@@ -190,6 +193,10 @@ export class Listener {
   #report(event: 'listener-error', cause: unknown): void {
     this.#context.report({ event, cause })
   }
+}
+
+function refuseOverload(exchange: Exchange, context: ProxyContext): Promise<void> {
+  return refuseSafely(exchange, context, 'overloaded')
 }
 
 async function refuseSafely(

@@ -107,4 +107,5 @@ const CLOSING: ReadonlySet<Reason> = new Set([
   'body-timeout',
   'request-timeout',
   'shutting-down',
+  'overloaded',
 ])
