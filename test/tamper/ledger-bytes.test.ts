@@ -8,15 +8,22 @@ import { DATA, MadeLedger, someTraffic } from './made-ledger.ts'
 
 const STRIDE = Number(process.env.TAMPER_STRIDE ?? 97)
 
-const ledger = new MadeLedger(1, { segmentEntriesMax: 8 })
-const recorder = await ledger.start()
-for (const from of [0, 2, 4]) {
-  await someTraffic(recorder, from)
-  await ledger.publish()
-}
-await ledger.stop(recorder)
-const honest = await ledger.files()
+/** How many bytes of a larger ledger are changed, whatever the stride. */
+const LARGE_CHANGES = 60
+
+const honest = await makeLedger(3, 8)
 const honestReport = await audit(honest)
+
+async function makeLedger(rounds: number, segmentEntriesMax: number): Promise<FileMap> {
+  const ledger = new MadeLedger(1, { segmentEntriesMax })
+  const recorder = await ledger.start()
+  for (let round = 0; round < rounds; round += 1) {
+    await someTraffic(recorder, 2 * round)
+    if (round % 10 === 0 || rounds < 10) await ledger.publish()
+  }
+  await ledger.stop(recorder)
+  return ledger.files()
+}
 
 function audit(files: FileMap): Promise<Report> {
   const require = ['log', 'records', 'persons'] as const
@@ -33,19 +40,21 @@ test('the ledger is honest, and holds a file of every kind', () => {
   }
 })
 
+const located: Check = async (path, offset, report) => {
+  const place = `${path} byte ${offset}: ${JSON.stringify(report.bad[0])}`
+  assert.equal(report.exit, 1, place)
+  const named = report.bad.some(({ file }) => file === path.slice(DATA.length + 1))
+  assert.ok(named, place)
+}
+
 test('every byte below the epoch, changed, is found and located', async (context) => {
-  const changed = await flipAll(`${DATA}/1/`, async (path, offset, report) => {
-    const place = `${path} byte ${offset}: ${JSON.stringify(report.bad[0])}`
-    assert.equal(report.exit, 1, place)
-    const named = report.bad.some(({ file }) => file === path.slice(DATA.length + 1))
-    assert.ok(named, place)
-  })
+  const changed = await flipAll(`${DATA}/1/`, located)
   context.diagnostic(`${changed} bytes changed, ${changed} found and located`)
 })
 
 test('a byte of state or keys, changed, is found, or changes no record', async (context) => {
   let found = 0
-  const check = async (path: string, offset: number, report: Report): Promise<void> => {
+  const check: Check = async (path, offset, report) => {
     const place = `${path} byte ${offset}: ${JSON.stringify(report.bad[0])}`
     if (report.exit === 1) found += 1
     else assert.deepEqual(report, honestReport, place)
@@ -55,10 +64,23 @@ test('a byte of state or keys, changed, is found, or changes no record', async (
   assert.ok(found > 0)
 })
 
-async function flipAll(
-  below: string,
-  check: (path: string, offset: number, report: Report) => Promise<void>,
-): Promise<number> {
+test('bytes of full blocks and tiles, changed, are found and located', async (context) => {
+  const large = await makeLedger(80, 100)
+  assert.deepEqual((await audit(large)).bad, [])
+  const whole = /\/(records|acts|tile\/entries|tile\/[01])\/000(\.p\/1)?$|\/persons\//
+  const files = [...large.files].filter(([path]) => whole.test(path))
+  assert.ok(files.some(([path]) => path.endsWith('/records/000')))
+  for (let change = 0; change < LARGE_CHANGES; change += 1) {
+    const [path, bytes] = files[change % files.length] ?? ['', new Uint8Array(0)]
+    const offset = (change * 7919) % bytes.length
+    await located(path, offset, await audit(large.flip(path, offset, 1 + (change % 255))))
+  }
+  context.diagnostic(`${LARGE_CHANGES} bytes of ${files.length} files changed`)
+})
+
+type Check = (path: string, offset: number, report: Report) => Promise<void>
+
+async function flipAll(below: string, check: Check): Promise<number> {
   let count = 0
   let mask = 1
   for (const [path, bytes] of honest.files) {
