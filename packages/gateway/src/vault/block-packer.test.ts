@@ -214,7 +214,7 @@ async function pack(
 
 const STEPS = ['open', 'write', 'sync', 'rename', 'remove', 'sync-directory'] as const
 for (const operation of STEPS) {
-  test(`after a crash at any ${operation} the next run completes, and changes no file`, async () => {
+  test(`after a crash at any ${operation} the next run completes, no file changes`, async () => {
     for (let nth = 1; ; nth++) {
       const struck = await crashAt({ operation, nth, effect: nth % 2 === 0 ? 'part' : 'none' })
       if (!struck) return assert.ok(nth > 1, `no point of ${operation}`)

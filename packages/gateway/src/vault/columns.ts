@@ -1,7 +1,8 @@
 import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
-import { asBuffer, concat } from './bytes.ts'
+import { concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
+import { DICTIONARY_1 } from './generated/dictionary-1.ts'
 import {
   isSameRecord,
   NO_RECORD_ID,
@@ -15,7 +16,14 @@ import { TableEncoder, type TableOptions, type TableStreams } from './table-enco
 export const LAYOUT = 1
 
 const LEVEL = 3
-const COMPRESS: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }
+const dictionary = Buffer.from(DICTIONARY_1, 'latin1')
+const WORDS: ZstdOptions = {
+  params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+  dictionary,
+}
+const NUMBERS: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }
+/** A frame of less than this only gets longer. */
+const FRAME_BYTES_MIN = 48
 /** What a frame may hold: no pack of ours comes near it. */
 const FRAME_BYTES_MAX = 512 * 1024 * 1024
 
@@ -86,14 +94,15 @@ function readsBack(
 function compress({ structure, texts, blobs, numbers, raw }: TableStreams<Uint8Array>): Uint8Array {
   const head = new ByteWriter(32)
   for (const { length } of [structure, texts, blobs, numbers, raw]) head.number(length)
-  const frames = [concat(structure, texts, blobs), numbers].map(frame)
+  const frames = [frame(concat(structure, texts, blobs), WORDS), frame(numbers, NUMBERS)]
   for (const { length } of frames) head.number(length)
   return concat(head.bytes, ...frames, raw)
 }
 
 /** What does not get smaller stays as it is: its length says so. */
-function frame(bytes: Uint8Array): Uint8Array {
-  const compressed = zstdCompressSync(bytes, COMPRESS)
+function frame(bytes: Uint8Array, options: ZstdOptions): Uint8Array {
+  if (bytes.length < FRAME_BYTES_MIN) return bytes
+  const compressed = zstdCompressSync(bytes, options)
   return compressed.length < bytes.length ? compressed : bytes
 }
 
@@ -128,7 +137,7 @@ function decompress(plain: Uint8Array): TableStreams<Uint8Array> {
 function unframe(bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length === length) return bytes
   if (length > FRAME_BYTES_MAX) throw malformed(`frame of ${length} bytes`)
-  const plain = zstdDecompressSync(asBuffer(bytes), { maxOutputLength: Math.max(length, 1) })
+  const plain = zstdDecompressSync(bytes, { dictionary, maxOutputLength: Math.max(length, 1) })
   if (plain.length !== length) throw malformed(`frame holds ${plain.length} of ${length} bytes`)
   return plain
 }

@@ -16,7 +16,7 @@ export const KEY_CLASSES = {
   subject: 2,
   /** One address prefix, one day. */
   anonymous: 3,
-  /** All anonymous traffic of a day beyond the cap. It names nobody: it is not erased, it expires. */
+  /** All anonymous traffic of a day beyond the cap. It names nobody: it only expires. */
   shared: 4,
   /** Hides the names in `lookup`. Made once. */
   lookup: 5,

@@ -36,7 +36,7 @@ export interface TableOptions {
 /**
  * Writes records as columns. The order of everything written is that of `TableDecoder`:
  *
- *     structure   rows, bytes of the sections that follow a template, forms, templates; then columns:
+ *     structure   rows, bytes of sections that follow a template, forms, templates; then columns:
  *                 offsets, forms of the rows, record ids, keys of closed sections, lengths of
  *                 blobs, each template's values in order; sizes of the pools
  */
