@@ -22,6 +22,7 @@ export interface DemoArguments {
   readonly more?: readonly string[]
   /** What is run: this checkout's `main.ts` unless told otherwise. */
   readonly command?: readonly [string, ...string[]]
+  readonly environment?: Readonly<NodeJS.ProcessEnv>
 }
 
 const PORTS = ['--port', '0', '--admin-port', '0', '--upstream-port', '0']
@@ -42,6 +43,7 @@ export async function startDemo(args: DemoArguments): Promise<Demo> {
   const { data, more = PORTS } = args
   const child = spawn(command, [...first, 'demo', '--data', data, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: args.environment ?? process.env,
   })
   let text = ''
   child.stdout.on('data', (chunk) => {
