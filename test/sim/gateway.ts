@@ -21,7 +21,6 @@ import {
 import {
   type Clock,
   type Disk,
-  ed25519,
   nodeSha256,
   type SeededRandom,
 } from '../../packages/gateway/src/platform/index.ts'
@@ -47,11 +46,13 @@ export const ORIGIN = 'simulation.example/log'
 const KEK = parseKek('5c'.repeat(32))
 const SEED = new Uint8Array(32).fill(7)
 
-// Real Ed25519, which is deterministic; ML-DSA, which is hedged and slow, is only of its shape.
-const ALGORITHMS = { ed25519, mlDsa44: hashedAlgorithm }
+const ALGORITHMS = {
+  ed25519: hashedAlgorithm({ publicKey: 32, signature: 64 }),
+  mlDsa44: hashedAlgorithm({ publicKey: 1312, signature: 2420 }),
+}
 const KEYS = [
-  { type: SIGNATURE_TYPES.ed25519, signer: ed25519.signer(SEED) },
-  { type: SIGNATURE_TYPES.mlDsa44, signer: hashedAlgorithm.signer(SEED) },
+  { type: SIGNATURE_TYPES.ed25519, signer: ALGORITHMS.ed25519.signer(SEED) },
+  { type: SIGNATURE_TYPES.mlDsa44, signer: ALGORITHMS.mlDsa44.signer(SEED) },
 ].map(({ type, signer }) => {
   const key = verifierKey(nodeSha256, { name: ORIGIN, type, publicKey: signer.publicKey })
   return { key, signer: noteSigner(key, signer.sign) }

@@ -21,6 +21,8 @@ import { type Action, drawAction, drawSwarm, type Swarm } from './swarm.ts'
 const HEALING_MS_MAX = 120_000
 const RESTART_MS = 1_000
 
+const IDLE_MS_MAX = 15_000
+
 /** More make a run long, not better. */
 const CRASHES_MAX = 8
 
@@ -89,7 +91,7 @@ export class Scenario {
       case 'wait':
         return this.#machine.run(this.#random.below(300))
       case 'idle':
-        return this.#machine.run(this.#random.below(90_000))
+        return this.#machine.run(this.#random.below(IDLE_MS_MAX))
       case 'clock jump':
         return this.#faults.clock()
       case 'look':

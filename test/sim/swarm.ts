@@ -73,13 +73,13 @@ export function drawSwarm(random: SeededRandom): Swarm {
   }
   return {
     weights,
-    operations: OPERATIONS_MIN + random.below(40),
+    operations: OPERATIONS_MIN + random.below(30),
     burstMax: random.pick([5, 20, 60, 150]),
     longestMs: random.pick([0.5, 3, 3, 40]),
     segmentEntriesMax: random.pick([10, 40, 256, 300, 65_536]),
     segmentBytesMax: random.pick([8_192, 65_536, 1_048_576]),
     preallocateBytes: random.pick([512, 4_096, 16_384]),
-    publishEveryMs: random.pick([50, 1_000, 1_000, 5_000]),
+    publishEveryMs: random.pick([200, 1_000, 1_000, 5_000]),
   }
 }
 

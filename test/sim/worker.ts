@@ -24,6 +24,8 @@ export interface Answer {
 }
 
 process.on('message', (task: Task) => {
+  // Most errors here are expected ones, by the thousand; a replay shows where the last one arose.
+  Error.stackTraceLimit = task.kind === 'replay' ? 20 : 0
   void perform(task).then((answer) => process.send?.(answer))
 })
 
