@@ -66,9 +66,28 @@ export class SignedTree {
     if (above === undefined) return undefined
     const at = (index % TILE_WIDTH) * HASH_BYTES
     const signed = above.subarray(at, at + HASH_BYTES)
-    const candidates = await candidatesOf(this.#options, group)
-    return candidates.find((each) => equalHashes(rootOf(this.#options.sha256, each), signed))
+    const leadsThere = (each: Uint8Array): boolean =>
+      equalHashes(rootOf(this.#options.sha256, each), signed)
+    const found = (await candidatesOf(this.#options, group)).find(leadsThere)
+    if (found !== undefined || level === 0) return found
+    const made = await madeFromTiles(this.#options, group)
+    return made !== undefined && leadsThere(made) ? made : undefined
   }
+}
+
+/** What the tiles below add up to, entries aside; undefined where one of them is not there. */
+async function madeFromTiles(
+  { sha256, reader }: SignedTreeOptions,
+  { level, index, width }: Group,
+): Promise<Uint8Array | undefined> {
+  const made = new Uint8Array(width * HASH_BYTES)
+  for (let at = 0; at < width; at += 1) {
+    const child = { level: level - 1, index: index * TILE_WIDTH + at, width: TILE_WIDTH }
+    const { hashes } = await reader.tile(child)
+    if (hashes === undefined) return undefined
+    made.set(rootOf(sha256, hashes), at * HASH_BYTES)
+  }
+  return made
 }
 
 const EMPTY = new Uint8Array(0)
