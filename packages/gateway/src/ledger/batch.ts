@@ -27,10 +27,16 @@ export class Batch {
   readonly #resolves: Resolve[] = []
   readonly #rejects: Reject[] = []
   readonly #effects: Effect[] = []
-  #bytes = new Uint8Array(FIRST_BYTES)
-  #view = viewOf(this.#bytes)
+  #bytes: Uint8Array<ArrayBuffer>
+  #view: DataView
   #length = 0
   #closing = 0
+
+  /** `expectedBytes` spares it growing; the memory is given away with the batch. */
+  constructor(expectedBytes = 0) {
+    this.#bytes = new Uint8Array(Math.max(FIRST_BYTES, expectedBytes))
+    this.#view = viewOf(this.#bytes)
+  }
 
   get count(): number {
     return this.#resolves.length

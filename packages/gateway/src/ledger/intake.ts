@@ -14,6 +14,7 @@ export class Intake {
   readonly #batches: Batch[] = []
   #entries = 0
   #bytes = 0
+  #lastBytes = 0
 
   constructor(intents: OpenIntents) {
     this.#intents = intents
@@ -41,6 +42,7 @@ export class Intake {
     const batch = this.#batches.shift()
     if (batch === undefined) return undefined
     this.#entries -= batch.count
+    this.#lastBytes = batch.byteLength
     this.#bytes -= batch.byteLength
     return batch.count === 0 ? undefined : batch
   }
@@ -55,7 +57,7 @@ export class Intake {
   #batchFor(entry: Entry): Batch {
     const last = this.#batches.at(-1)
     if (last?.accepts(entry)) return last
-    const batch = new Batch()
+    const batch = new Batch(this.#lastBytes)
     this.#batches.push(batch)
     return batch
   }

@@ -1,11 +1,12 @@
 import {
   bundlesBetween,
-  decodeBundle,
   entriesPath,
   equalHashes,
+  HASH_BYTES,
   type Hash,
   hashBundle,
   type Sha256,
+  TILE_WIDTH,
   type TreeSize,
   tilePath,
 } from '@countersign/tlog'
@@ -14,6 +15,7 @@ import { forEachAtOnce } from './at-once.ts'
 import { decodeEntries } from './entry.ts'
 import { LedgerError } from './error.ts'
 import type { Integration, PlainBatch, Settled } from './integration.ts'
+import { LogBuilder } from './log-builder.ts'
 import { type Edge, EMPTY_EDGE, edgeRoot, LogReader, readEdge } from './log-reader.ts'
 import type { Packer, PackReport, Span } from './packer.ts'
 import { PartialCollector } from './partial-collector.ts'
@@ -43,7 +45,7 @@ export class LocalIntegration implements Integration {
   #operations = 0
   /** The edge that is durable and was read again: every pass begins here. */
   #settled: Edge = EMPTY_EDGE
-  #builder: TileBuilder
+  #builder: LogBuilder
   #unwritten: LogFile[] = []
   /** What an entry met that could not be integrated; `settle` tells. */
   #failure: unknown
@@ -54,7 +56,7 @@ export class LocalIntegration implements Integration {
     this.#sha256 = sha256
     this.#packer = packer
     this.#collector = new PartialCollector(disk, directory)
-    this.#builder = new TileBuilder(sha256, EMPTY_EDGE)
+    this.#builder = new LogBuilder(sha256, EMPTY_EDGE)
   }
 
   resume(size: TreeSize, root: Hash): Promise<void> {
@@ -62,7 +64,7 @@ export class LocalIntegration implements Integration {
       const edge = await readEdge(new LogReader(this.#disk, this.#directory), this.#sha256, size)
       if (!equalHashes(edgeRoot(this.#sha256, edge), root)) throw forked(this.#directory, size)
       this.#settled = edge
-      this.#builder = new TileBuilder(this.#sha256, edge)
+      this.#builder = new LogBuilder(this.#sha256, edge)
       this.#unwritten = []
       await this.#collector.resume(size)
       await this.#packer.resume(size)
@@ -141,25 +143,26 @@ export class LocalIntegration implements Integration {
     for (const directory of directories) await this.#disk.syncDirectory(directory)
   }
 
-  /** The second pass: nothing is signed that was not read back and hashed from what was read. */
+  /**
+   * The second pass: nothing is signed that was not read back and hashed from what was read. Every
+   * bundle is hashed whole and compared with its tile, what stood in it before included; what is
+   * new grows the tree once more, whose other tiles and whose root must be the same.
+   */
   async #readAgain(size: TreeSize, root: Hash): Promise<void> {
+    const since = this.#settled.size
     const again = new TileBuilder(this.#sha256, this.#settled)
-    for (const { index, width } of bundlesBetween(this.#settled.size, size)) {
-      const bytes = await this.#read(entriesPath({ index, width }))
-      // What stood in this bundle before is not appended again, but was written again.
-      if (index * 256 < this.#settled.size) {
-        await this.#compare({
-          path: tilePath({ level: 0, index, width }),
-          bytes: hashBundle(this.#sha256, bytes, width),
-        })
+    for (const { index, width } of bundlesBetween(since, size)) {
+      const bundle = await this.#read(entriesPath({ index, width }))
+      const hashes = hashBundle(this.#sha256, bundle, width)
+      if (index * TILE_WIDTH < since) {
+        await this.#compare({ path: tilePath({ level: 0, index, width }), bytes: hashes })
       }
-      const entries = decodeBundle(bytes, width)
-      for (const [at, entry] of entries.entries()) {
-        if (index * 256 + at >= again.size) again.append(entry)
+      for (let at = again.size - index * TILE_WIDTH; at < width; at += 1) {
+        again.append(hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))
       }
       for (const file of again.takeFilled()) await this.#compare(file)
     }
-    for (const file of again.partials()) await this.#compare(file)
+    for (const file of again.partials(since)) await this.#compare(file)
     if (!equalHashes(again.root(), root)) throw unlike(`root at ${size}`)
   }
 

@@ -1,10 +1,7 @@
 import {
   CompactRange,
-  encodeBundle,
-  entriesPath,
   HASH_BYTES,
   type Hash,
-  hashLeafInto,
   type Sha256,
   TILE_WIDTH,
   type TreeSize,
@@ -21,25 +18,17 @@ export interface LogFile {
 const TREE_LEVELS_PER_TILE = 8
 
 /**
- * Grows the tree in memory and keeps what its growth writes: every tile and bundle that was
- * filled, and on demand the unfinished ones. Written files are a function of edge and entries
- * alone, so the second pass and the next start make the same bytes again.
+ * Grows the tree in memory, and keeps every tile that its growth fills. The files are a function of
+ * the edge and the leaf hashes alone, so the second pass and the next start make the same again.
  */
 export class TileBuilder {
-  readonly #sha256: Sha256
   readonly #range: CompactRange
   readonly #tiles: UnfinishedTile[]
-  readonly #leafHash = new Uint8Array(HASH_BYTES)
-  readonly #start: TreeSize
-  #entries: Uint8Array[]
   #filled: LogFile[] = []
 
   constructor(sha256: Sha256, edge: Edge) {
-    this.#sha256 = sha256
-    this.#start = edge.size
     this.#range = new CompactRange(sha256, edge)
     this.#tiles = edge.tiles.map((hashes, level) => unfinished(edge.size, level, hashes))
-    this.#entries = [...edge.entries]
   }
 
   get size(): TreeSize {
@@ -50,31 +39,20 @@ export class TileBuilder {
     return this.#range.root()
   }
 
-  /** Appends one leaf; its bytes are kept until its bundle is written. */
-  append(leaf: Uint8Array): void {
-    this.#entries.push(leaf)
-    hashLeafInto(this.#sha256, leaf, this.#leafHash, 0)
-    this.#range.append(this.#leafHash, this.#keepNode)
-    if (this.#entries.length < TILE_WIDTH) return
-    const index = this.size / TILE_WIDTH - 1
-    this.#filled.push({ path: entriesPath({ index }), bytes: encodeBundle(this.#entries) })
-    this.#entries = []
+  append(leafHash: Hash): void {
+    this.#range.append(leafHash, this.#keepNode)
   }
 
-  /** What was filled since the beginning, or since it was last taken. */
+  /** What was filled since it was last taken. */
   takeFilled(): readonly LogFile[] {
     const filled = this.#filled
     this.#filled = []
     return filled
   }
 
-  /** The partial tiles and the partial bundle at this size that differ from those at `since`. */
-  partials(since: TreeSize = this.#start): readonly LogFile[] {
+  /** The unfinished tiles that gained a hash since the tree had size `since`. */
+  partials(since: TreeSize): readonly LogFile[] {
     const files: LogFile[] = []
-    if (this.#entries.length > 0 && this.size > since) {
-      const at = { index: Math.floor(this.size / TILE_WIDTH), width: this.#entries.length }
-      files.push({ path: entriesPath(at), bytes: encodeBundle(this.#entries) })
-    }
     for (const [level, { index, bytes, width }] of this.#tiles.entries()) {
       const before = Math.floor(since / TILE_WIDTH ** level)
       if (width === 0 || before === index * TILE_WIDTH + width) continue
@@ -84,13 +62,12 @@ export class TileBuilder {
     return files
   }
 
-  /** A copy of the right edge. */
-  edge(): Edge {
+  /** A copy of the right edge, but for the entries. */
+  edge(): Omit<Edge, 'entries'> {
     return {
       size: this.size,
       hashes: this.#range.hashes(),
       tiles: this.#tiles.map(({ bytes, width }) => bytes.slice(0, width * HASH_BYTES)),
-      entries: [...this.#entries],
     }
   }
 
