@@ -106,11 +106,25 @@ for (const [name, file, args, exit] of CASES) {
   })
 }
 
-test('prove refuses what no checkpoint covers', async () => {
-  const { exit, err } = await run(['prove', '8', '--data', data])
-  assert.equal(exit, 2)
-  assert.match(err, /not covered yet/)
-})
+for (const command of ['prove', 'show']) {
+  test(`${command} of what is not there says so`, async () => {
+    const { exit, err } = await run([command, '8', '--data', data])
+    assert.equal(exit, 2)
+    assert.match(err, /entry 8 does not exist: the log has 8 entries/)
+  })
+
+  test(`${command} of an entry that was changed fails`, async () => {
+    const path = join(data, '1/log/tile/entries/000.p/8')
+    const bytes = await readFile(path)
+    const changed = Buffer.from(bytes)
+    changed[INDEX * 35 + 9] = (changed[INDEX * 35 + 9] ?? 0) ^ 1
+    await writeFile(path, changed)
+    const { exit, err } = await run([command, `${INDEX}`, '--data', data])
+    await writeFile(path, bytes)
+    assert.equal(exit, 1)
+    assert.match(err, /entry 3 is not the entry that checkpoint 8 covers/)
+  })
+}
 
 test('show opens a record and holds it against the log', async () => {
   const { exit, out } = await run(['show', '2', '--data', data, '--json'])

@@ -50,10 +50,7 @@ export async function provenEntry(options: EntryOptions): Promise<ProvenEntry> {
   const source = directorySource(disk, `${data}/${epoch}/log`)
   const signed = await openSigned(source, options)
   const { checkpoint } = signed
-  if (index >= checkpoint.size) {
-    const why = `entry ${index} is not covered yet: checkpoint ${checkpoint.size} is the newest`
-    throw new VerifyError('VERIFY_NOT_COVERED', why)
-  }
+  if (index >= checkpoint.size) throw notThere(index, checkpoint.size)
   try {
     const entry = await readEntry(source, checkpoint, index)
     const proof = await makeProof(source, signed, index)
@@ -65,6 +62,12 @@ export async function provenEntry(options: EntryOptions): Promise<ProvenEntry> {
     const why = `entry ${index} is not the entry that checkpoint ${checkpoint.size} covers`
     throw new VerifyError('VERIFY_TAMPERED', `${why}: ${cause.message}`, { cause })
   }
+}
+
+/** Said of what no checkpoint covers: it was never recorded, or only just. */
+export function notThere(index: number, size: number): VerifyError {
+  const why = `entry ${index} does not exist: the log has ${size} entries`
+  return new VerifyError('VERIFY_NOT_COVERED', why)
 }
 
 async function openSigned(source: Source, { keys = [] }: EntryOptions): Promise<SignedLog> {

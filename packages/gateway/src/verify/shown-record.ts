@@ -11,7 +11,7 @@ import { equalHashes } from '@countersign/tlog'
 import { nodeSha256 } from '../platform/index.ts'
 import { type OpenedRecord, type OpenedSection, VaultError } from '../vault/index.ts'
 import { openRecords } from './open-records.ts'
-import { type EntryOptions, type ProvenEntry, provenEntry } from './proven-entry.ts'
+import { type EntryOptions, notThere, type ProvenEntry, provenEntry } from './proven-entry.ts'
 import { Findings, sentence } from './report.ts'
 import { VerifyError } from './verify-error.ts'
 
@@ -56,8 +56,9 @@ export async function shownRecord(options: RecordOptions): Promise<ShownRecord> 
     throw new VerifyError('VERIFY_NO_KEY', 'there is no key-encryption key to open records with')
   }
   const leaf = proven.entry ?? records.writeAhead.leaf(index)
+  if (leaf === undefined) throw notThere(index, proven.checkpoint.size)
   const record = await openRecord(() => records.reader.record(index))
-  if (leaf === undefined || !equalHashes(encodeLeaf(nodeSha256, record.sections), leaf)) {
+  if (!equalHashes(encodeLeaf(nodeSha256, record.sections), leaf)) {
     throw new VerifyError('VERIFY_TAMPERED', `record ${index} is not what its leaf commits to`)
   }
   return {
