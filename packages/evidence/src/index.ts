@@ -44,10 +44,13 @@ export {
   DIGEST_BYTES,
   encodeLeaf,
   LEAF_BYTES,
+  LeafWriter,
   SALT_BYTES,
   SECTION_BYTES_MAX,
+  SECTION_HEAD_BYTES,
   sectionDigest,
   sectionDigestInto,
+  sectionHead,
 } from './leaf.ts'
 export {
   type CheckedRecord,

@@ -4,7 +4,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { cutSalts, encodeLeaf, SECTION_BYTES_MAX, sectionDigest } from './leaf.ts'
+import {
+  cutSalts,
+  encodeLeaf,
+  LeafWriter,
+  SECTION_BYTES_MAX,
+  SECTION_HEAD_BYTES,
+  sectionDigest,
+  sectionHead,
+} from './leaf.ts'
 
 const sha256 = {
   digest: (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest(),
@@ -114,6 +122,34 @@ test('a digest does not depend on the one before: the scratch space holds nothin
   const alone = sectionDigest(sha256, short)
   sectionDigest(sha256, { id: 9, salt: salt.fill(9), bytes: new Uint8Array(1000).fill(7) })
   assert.deepEqual(sectionDigest(sha256, { ...short, salt: new Uint8Array(16) }), alone)
+})
+
+test('a writer of many leaves makes the same leaves, one after the other', () => {
+  const writer = new LeafWriter(sha256)
+  const section = fc.record({
+    salt: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+    bytes: fc.uint8Array({ maxLength: 200 }),
+  })
+  fc.assert(
+    fc.property(fc.array(section, { minLength: 1, maxLength: 9 }), (sections) => {
+      const digests = sections.map(({ salt, bytes }, at) => {
+        const id = at + 1
+        const head = Buffer.from(sectionHead(id), 'latin1')
+        assert.equal(head.length, SECTION_HEAD_BYTES)
+        const written = writer.add(Buffer.concat([head, bytes]), salt)
+        const found = sectionDigest(sha256, { id, salt, bytes })
+        assert.deepEqual(Buffer.from(written), Buffer.from(found))
+        return { id, digest: found }
+      })
+      assert.deepEqual(writer.finish(), encodeLeaf(sha256, digests))
+    }),
+  )
+  writer.add(Buffer.from(sectionHead(1), 'latin1'), new Uint8Array(16))
+  writer.reset()
+  writer.add(Buffer.from(sectionHead(2), 'latin1'), new Uint8Array(16))
+  const alone = { id: 2, salt: new Uint8Array(16), bytes: new Uint8Array(0) }
+  const leaf = encodeLeaf(sha256, [{ id: 2, digest: sectionDigest(sha256, alone) }])
+  assert.deepEqual(writer.finish(), leaf)
 })
 
 const digest = new Uint8Array(32)

@@ -72,9 +72,9 @@ export function sectionDigestInto(
   sha256.digestInto(scratch.subarray(0, saltAt + SALT_BYTES + bytes.length), into, offset)
 }
 
-const leafScratch = new Uint8Array(
-  RECORD_PREFIX.length + 1 + SECTION_COUNT_MAX * (1 + DIGEST_BYTES),
-)
+const LEAF_HEAD_BYTES = RECORD_PREFIX.length + 1
+const LEAF_INPUT_BYTES_MAX = LEAF_HEAD_BYTES + SECTION_COUNT_MAX * (1 + DIGEST_BYTES)
+const leafScratch = new Uint8Array(LEAF_INPUT_BYTES_MAX)
 leafScratch.set(RECORD_PREFIX)
 
 /**
@@ -108,7 +108,76 @@ export function encodeLeaf(sha256: Sha256, sections: readonly SectionDigest[]): 
   return leaf
 }
 
+/** Bytes of a section's head. */
+export const SECTION_HEAD_BYTES: number = SECTION_PREFIX.length + 1 + SALT_BYTES
+
+/**
+ * Returns the head of what a section's digest is taken of, as text of as many ASCII characters:
+ * domain, id, and zeros where the salt goes. A writer puts it before the section's JSON and encodes
+ * both at once.
+ */
+export function sectionHead(id: number): string {
+  checkSectionId(id)
+  return `countersign/section/v1\0${String.fromCharCode(id)}${'\0'.repeat(SALT_BYTES)}`
+}
+
+/**
+ * Hashes records and allocates nothing but their leaves: for writers of many. The sections stand
+ * behind their heads, and each digest is written to where the leaf's hash reads it.
+ */
+export class LeafWriter {
+  readonly #sha256: Sha256
+  readonly #input = new Uint8Array(LEAF_INPUT_BYTES_MAX)
+  #at = LEAF_HEAD_BYTES
+  #count = 0
+
+  constructor(sha256: Sha256) {
+    this.#sha256 = sha256
+    this.#input.set(RECORD_PREFIX)
+  }
+
+  /**
+   * Adds a section, in ascending order of id, and returns its digest: memory that the record after
+   * this one uses again.
+   *
+   * @param framed  `sectionHead` and the section's bytes; the salt is written into it
+   * @throws EvidenceError EVIDENCE_TOO_LARGE beyond SECTION_BYTES_MAX
+   */
+  add(framed: Uint8Array, salt: Uint8Array): Uint8Array {
+    if (framed.length - SECTION_HEAD_BYTES > SECTION_BYTES_MAX) {
+      throw new EvidenceError('EVIDENCE_TOO_LARGE', `section of ${framed.length} bytes`)
+    }
+    framed.set(salt, SECTION_HEAD_BYTES - SALT_BYTES)
+    this.#input[this.#at] = framed[SECTION_PREFIX.length] ?? 0
+    this.#sha256.digestInto(framed, this.#input, this.#at + 1)
+    this.#count += 1
+    this.#at += 1 + DIGEST_BYTES
+    return this.#input.subarray(this.#at - DIGEST_BYTES, this.#at)
+  }
+
+  /** Returns the leaf of what was added, and begins the next record. */
+  finish(): Uint8Array {
+    const leaf = new Uint8Array(LEAF_BYTES)
+    leaf[0] = LEAF_VERSION
+    this.#input[RECORD_PREFIX.length] = this.#count
+    this.#sha256.digestInto(this.#input.subarray(0, this.#at), leaf, 1)
+    this.reset()
+    return leaf
+  }
+
+  /** Forgets what was added to a record that is given up. */
+  reset(): void {
+    this.#at = LEAF_HEAD_BYTES
+    this.#count = 0
+  }
+}
+
 const SALTS_PER_BLOCK = 4
+
+const SALT_KEY_BYTES = 32
+const RECORD_ID_BYTES = 16
+const saltScratch = new Uint8Array(SALT_PREFIX.length + SALT_KEY_BYTES + RECORD_ID_BYTES + 1)
+saltScratch.set(SALT_PREFIX)
 
 /**
  * Returns `count` salts of 16 bytes for a record's sections under one key, in ascending order of
@@ -122,14 +191,18 @@ export function cutSalts(
   sha512: Sha512,
   { saltKey, recordId, count }: SaltRequest,
 ): readonly Uint8Array[] {
-  const message = new Uint8Array(SALT_PREFIX.length + saltKey.length + recordId.length + 1)
-  message.set(SALT_PREFIX)
-  message.set(saltKey, SALT_PREFIX.length)
-  message.set(recordId, SALT_PREFIX.length + saltKey.length)
+  if (saltKey.length !== SALT_KEY_BYTES || recordId.length !== RECORD_ID_BYTES) {
+    const lengths = `salt key of ${saltKey.length} bytes, record id of ${recordId.length}`
+    throw new EvidenceError('EVIDENCE_LEAF', lengths)
+  }
+  saltScratch.set(saltKey, SALT_PREFIX.length)
+  saltScratch.set(recordId, SALT_PREFIX.length + SALT_KEY_BYTES)
   const salts: Uint8Array[] = []
   for (let n = 0; salts.length < count; n++) {
-    message[message.length - 1] = n
-    const block = sha512.digest(message)
+    saltScratch[saltScratch.length - 1] = n
+    const digest = sha512.digest(saltScratch)
+    // A plain view: cutting a Buffer into pieces costs more than its hash.
+    const block = new Uint8Array(digest.buffer, digest.byteOffset, digest.length)
     for (let cut = 0; cut < SALTS_PER_BLOCK && salts.length < count; cut++) {
       salts.push(block.subarray(cut * SALT_BYTES, (cut + 1) * SALT_BYTES))
     }

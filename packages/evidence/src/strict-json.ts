@@ -1,5 +1,5 @@
 import { EvidenceError } from './error.ts'
-import { JSON_DEPTH_MAX, type Json } from './json.ts'
+import { JSON_DEPTH_MAX, type Json, type JsonObject } from './json.ts'
 
 /** Nesting that facts may have: they stand two levels deep in a section. */
 export const FACTS_DEPTH_MAX = JSON_DEPTH_MAX - 2
@@ -35,10 +35,15 @@ export function isStrictJson(value: unknown, depthMax: number = FACTS_DEPTH_MAX)
   if (typeof value === 'string') return value.isWellFormed()
   if (typeof value === 'number') return Number.isSafeInteger(value)
   if (typeof value !== 'object' || depthMax === 0) return false
-  if (Array.isArray(value)) return value.every((item) => isStrictJson(item, depthMax - 1))
-  return Object.entries(value).every(
-    ([name, item]) => name.isWellFormed() && isStrictJson(item, depthMax - 1),
-  )
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isStrictJson(item, depthMax - 1)) return false
+    return true
+  }
+  for (const name of Object.keys(value)) {
+    if (!name.isWellFormed()) return false
+    if (!isStrictJson((value as JsonObject)[name], depthMax - 1)) return false
+  }
+  return true
 }
 
 function refuse(message: string): never {

@@ -37,12 +37,15 @@ export function makeUuid(atUs: number, random: Uint8Array): Uint8Array {
 /** Returns the 36 lower-case characters of a UUID of 16 bytes. */
 export function formatUuid(uuid: Uint8Array): string {
   if (uuid.length !== 16) throw new EvidenceError('EVIDENCE_UUID', `uuid of ${uuid.length} bytes`)
-  let text = ''
-  for (let at = 0; at < 16; at++) {
-    if (at === 4 || at === 6 || at === 8 || at === 10) text += '-'
-    text += HEX[uuid[at] ?? 0]
-  }
-  return text
+  const low = `${hex(uuid, 8)}${hex(uuid, 9)}-${hex(uuid, 10)}${hex(uuid, 11)}${hex(uuid, 12)}`
+  return (
+    `${hex(uuid, 0)}${hex(uuid, 1)}${hex(uuid, 2)}${hex(uuid, 3)}-${hex(uuid, 4)}${hex(uuid, 5)}-` +
+    `${hex(uuid, 6)}${hex(uuid, 7)}-${low}${hex(uuid, 13)}${hex(uuid, 14)}${hex(uuid, 15)}`
+  )
+}
+
+function hex(uuid: Uint8Array, at: number): string {
+  return HEX[uuid[at] ?? 0] ?? ''
 }
 
 /**
@@ -52,8 +55,18 @@ export function formatUuid(uuid: Uint8Array): string {
  */
 export function parseUuid(text: string): Uint8Array {
   if (!FORM.test(text)) throw new EvidenceError('EVIDENCE_UUID', 'not a lower-case uuid version 7')
-  const hex = text.replaceAll('-', '')
-  return Uint8Array.from({ length: 16 }, (_, at) =>
-    Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16),
-  )
+  const uuid = new Uint8Array(16)
+  let place = 0
+  for (let at = 0; at < 16; at++) {
+    if (text[place] === '-') place += 1
+    uuid[at] = (digit(text, place) << 4) | digit(text, place + 1)
+    place += 2
+  }
+  return uuid
+}
+
+/** The value of a digit 0 to 9 or a to f. */
+function digit(text: string, place: number): number {
+  const code = text.charCodeAt(place)
+  return code <= 57 ? code - 48 : code - 87
 }

@@ -1,23 +1,21 @@
 import {
-  DIGEST_BYTES,
-  encodeLeaf,
-  isStrictJson,
   KINDS,
   type Kind,
-  type PersonalSection,
+  LeafWriter,
   SECTION_BYTES_MAX,
+  SECTION_HEAD_BYTES,
   SECTIONS,
   type SectionName,
-  sectionDigestInto,
+  sectionHead,
 } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
 import { encodePayload, type PayloadSection, type SealKey } from '../vault/index.ts'
 import { RecorderError } from './error.ts'
 
-/** One section to be: what it says, and whose key it is under. */
+/** One section to be: its JSON, and whose key it is under. */
 export interface SectionDraft {
   readonly name: SectionName
-  readonly value: object
+  readonly text: string
   readonly key: SealKey
 }
 
@@ -38,29 +36,35 @@ export interface Composed {
   readonly newKeys: readonly SealKey[]
 }
 
-// UTF-8 takes at most three bytes for a code unit: the last section may be found too large only
-// once it is written.
-const ARENA_BYTES = 12 * SECTION_BYTES_MAX
-const arena = Buffer.allocUnsafeSlow(ARENA_BYTES)
+// Nine sections at their largest, of code units that take three bytes each.
+const ARENA_BYTES = 9 * (SECTION_HEAD_BYTES + 3 * SECTION_BYTES_MAX)
+const arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES))
+const writer = new LeafWriter(nodeSha256)
+const heads = new Map(
+  Object.entries(SECTIONS).map(([name, id]) => [name as SectionName, sectionHead(id)]),
+)
 
-/** Turns sections into bytes, salts, digests, a leaf and a payload. Belongs to one thread. */
+/**
+ * Turns sections into bytes, salts, digests, a leaf and a payload. Belongs to one thread, and runs
+ * twice for every exchange: all sections are encoded in one call, each behind its head, and hashed
+ * where they stand.
+ */
 export function composeRecord({ kind, recordId, ledgerKey, sections }: RecordDraft): Composed {
   const sealed = withSeal(sections, ledgerKey)
+  const lengths = encodeSections(sealed)
   const salts = saltsOf(sealed, recordId)
-  const digests = new Uint8Array(sealed.length * DIGEST_BYTES)
-  const parts: PayloadSection[] = []
-  let at = 0
-  for (const [place, { name, value, key }] of sealed.entries()) {
-    const bytes = encodeSection(name, value, at)
-    at += bytes.length
-    const id = SECTIONS[name]
-    const digestAt = place * DIGEST_BYTES
-    const salt = salts[place] ?? missingSalt(name)
-    sectionDigestInto(nodeSha256, { id, salt, bytes }, digests, digestAt)
-    const digest = digests.subarray(digestAt, digestAt + DIGEST_BYTES)
-    parts.push({ id, bytes, keyId: key.id, digest })
-  }
   const newKeys = keysWithRow(sealed)
+  const parts: PayloadSection[] = []
+  writer.reset() // a record that was given up half way left its digests
+  let at = 0
+  for (let place = 0; place < sealed.length; place++) {
+    const { name, key } = sealed[place] as SectionDraft
+    const end = at + SECTION_HEAD_BYTES + (lengths[place] as number)
+    const digest = writer.add(arena.subarray(at, end), salts[place] as Uint8Array)
+    const bytes = arena.subarray(at + SECTION_HEAD_BYTES, end)
+    parts.push({ id: SECTIONS[name], bytes, keyId: key.id, digest })
+    at = end
+  }
   const payload = encodePayload({
     kind: KINDS[kind].code,
     recordId,
@@ -68,25 +72,20 @@ export function composeRecord({ kind, recordId, ledgerKey, sections }: RecordDra
     sections: parts,
     rows: newKeys.flatMap(({ row }) => row ?? []),
   })
-  return { leaf: encodeLeaf(nodeSha256, parts), payload, newKeys }
+  return { leaf: writer.finish(), payload, newKeys }
 }
 
 /** Adds the section that fixes in the leaf which keys were not the ledger's. */
 function withSeal(sections: readonly SectionDraft[], ledgerKey: SealKey): readonly SectionDraft[] {
-  const keys: { [name in PersonalSection]?: string } = {}
-  let personal = false
-  let shared = false
+  let keys = ''
+  let shared = ''
   for (const { name, key } of sections) {
     if (key === ledgerKey) continue
-    keys[name as PersonalSection] = hexId(key)
-    personal = true
-    if (key.expiresOnly) shared = true
+    keys += `${keys === '' ? '' : ','}"${name}":"${hexId(key)}"`
+    if (key.expiresOnly) shared = ',"shared":true'
   }
-  if (!personal) return sections
-  return [
-    ...sections,
-    { name: 'seal', value: shared ? { keys, shared } : { keys }, key: ledgerKey },
-  ]
+  if (keys === '') return sections
+  return [...sections, { name: 'seal', text: `{"keys":{${keys}}${shared}}`, key: ledgerKey }]
 }
 
 const hexIds = new WeakMap<SealKey, string>()
@@ -100,50 +99,64 @@ function hexId(key: SealKey): string {
   return hex
 }
 
+const utf8Write = Buffer.prototype.utf8Write as (
+  this: Uint8Array,
+  text: string,
+  offset: number,
+  length: number,
+) => number
+
+/** Writes every section behind its head, one after the other, and returns their lengths. */
+function encodeSections(sections: readonly SectionDraft[]): readonly number[] {
+  let whole = ''
+  const lengths: number[] = []
+  for (const { name, text } of sections) {
+    if (text.length > SECTION_BYTES_MAX) refuse(name, text.length)
+    whole += (heads.get(name) as string) + text
+    lengths.push(text.length)
+  }
+  const written = utf8Write.call(arena, whole, 0, ARENA_BYTES)
+  // Mostly all is ASCII, and a text has as many bytes as characters.
+  if (written === whole.length) return lengths
+  return sections.map(({ name, text }) => {
+    const length = Buffer.byteLength(text)
+    return length > SECTION_BYTES_MAX ? refuse(name, length) : length
+  })
+}
+
+function refuse(name: SectionName, length: number): never {
+  const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
+  throw new RecorderError('RECORDER_TOO_LARGE', message)
+}
+
 /** Salts by place: each key cuts its own, for its sections in ascending order. */
-function saltsOf(sections: readonly SectionDraft[], recordId: Uint8Array): Uint8Array[] {
-  const salts: Uint8Array[] = []
-  for (const [first, { key }] of sections.entries()) {
+function saltsOf(
+  sections: readonly SectionDraft[],
+  recordId: Uint8Array,
+): readonly (Uint8Array | undefined)[] {
+  const salts: (Uint8Array | undefined)[] = sections.map(() => undefined)
+  for (let first = 0; first < sections.length; first++) {
     if (salts[first] !== undefined) continue
-    const places: number[] = []
+    const { key } = sections[first] as SectionDraft
+    let count = 0
+    for (const section of sections) if (section.key === key) count += 1
+    const cut = key.salts(recordId, count)
+    let next = 0
     for (let place = first; place < sections.length; place++) {
-      if (sections[place]?.key === key) places.push(place)
+      if (sections[place]?.key === key) salts[place] = cut[next++]
     }
-    const cut = key.salts(recordId, places.length)
-    for (const [nth, place] of places.entries()) salts[place] = cut[nth] ?? missingSalt('any')
   }
   return salts
 }
 
-function missingSalt(name: string): never {
-  throw new RangeError(`no salt was cut for ${name}`)
-}
+const NONE: readonly SealKey[] = []
 
 function keysWithRow(sections: readonly SectionDraft[]): readonly SealKey[] {
-  const keys: SealKey[] = []
+  let keys: SealKey[] | undefined
   for (const { key } of sections) {
-    if (key.row !== undefined && !keys.includes(key)) keys.push(key)
+    if (key.row === undefined || keys?.includes(key)) continue
+    keys ??= []
+    keys.push(key)
   }
-  return keys
-}
-
-function encodeSection(name: SectionName, value: object, at: number): Uint8Array {
-  if ('facts' in value && !isStrictJson(value.facts)) {
-    throw new RecorderError('RECORDER_NOT_STRICT', `facts of ${name} are not strict json`)
-  }
-  const text = wellFormed(value, JSON.stringify(value))
-  const length = text.length > SECTION_BYTES_MAX ? text.length : arena.write(text, at)
-  if (length > SECTION_BYTES_MAX) {
-    const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
-    throw new RecorderError('RECORDER_TOO_LARGE', message)
-  }
-  return arena.subarray(at, at + length)
-}
-
-/** A lone surrogate has no UTF-8: JSON writes it as an escape, which no strict reader takes. */
-function wellFormed(value: object, text: string): string {
-  if (!text.includes('\\ud')) return text
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === 'string' ? item.toWellFormed() : item,
-  )
+  return keys ?? NONE
 }

@@ -56,22 +56,24 @@ export class Diary {
     await this.#opening
   }
 
-  /** Resolves when the record is durable. It is appended before the first await. */
-  async write(draft: WriteDraft): Promise<Written> {
+  /** Resolves when the record is durable. It is appended at once. */
+  write(draft: WriteDraft): Promise<Written> {
     if (this.#stopped) throw new RecorderError('RECORDER_STOPPED', 'recorder has stopped')
     const requests = isRequest(draft) ? 1 : 0
     const writer = this.#openWriter(requests)
-    try {
-      if (this.#silence.isDue(this.#options.timers.ticksMs())) {
-        this.#background(this.#silence.explain(writer, this.#now()))
-      }
-      const written = await writer.write(draft)
-      this.#wrote()
-      return written
-    } catch (error) {
-      this.#failed(error, requests)
-      throw error
+    if (this.#silence.isDue(this.#options.timers.ticksMs())) {
+      this.#background(this.#silence.explain(writer, this.#now()))
     }
+    return writer.write(draft).then(
+      (written) => {
+        this.#wrote()
+        return written
+      },
+      (error: unknown) => {
+        this.#failed(error, requests)
+        throw error
+      },
+    )
   }
 
   /** Tries `write` until it succeeds, or another incarnation makes it pointless. */

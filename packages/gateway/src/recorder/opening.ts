@@ -78,7 +78,7 @@ async function interrupt(
     intents.map(({ index, tag }) =>
       writer.write({
         kind: 'outcome',
-        exchange: tag,
+        exchange: formatUuid(tag),
         about: { epoch, index },
         closes: index,
         sections: [{ name: 'how', value: { ended: 'interrupted' } }],

@@ -8,18 +8,21 @@ import {
   type When,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
-import { type Entry, type Ledger, LedgerError } from '../ledger/index.ts'
+import { type Ledger, LedgerError } from '../ledger/index.ts'
 import type { SealKey, Vault } from '../vault/index.ts'
 import { composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
 import type { Identifiers } from './identifiers.ts'
 import type { RecordClock } from './record-clock.ts'
+import { sectionText, whenText } from './section-text.ts'
 
 /** One record to be written: everything but its `when`. */
 export interface WriteDraft {
   readonly kind: Kind
-  /** 16 bytes of UUIDv7. An intent or refusal takes it as its own id too. */
-  readonly exchange?: Uint8Array
+  /** UUIDv7 of the record; without it one is made. */
+  readonly recordId?: Uint8Array
+  /** UUIDv7 of the exchange. */
+  readonly exchange?: string
   readonly about?: RecordPlace
   /** Of the sections after `when`, in ascending order of id; undefined values are left out. */
   readonly sections: readonly PlannedSection[]
@@ -35,7 +38,6 @@ export interface PlannedSection {
 }
 
 export interface Written {
-  readonly atUs: number
   readonly index: LeafIndex
   readonly leaf: Uint8Array
   readonly incarnation: number
@@ -59,34 +61,38 @@ export class RecordWriter {
   }
 
   /**
-   * Resolves when the record is durable. All up to the append happens before the first await, so
-   * records have their indices in the order of their times.
+   * Resolves when the record is durable. All up to the append happens at once, so records have
+   * their indices in the order of their times. Throws what makes the draft no record.
    */
-  async write(draft: WriteDraft): Promise<Written> {
+  write(draft: WriteDraft): Promise<Written> {
     const { vault, clock, identifiers, gateway } = this.#options
+    const { incarnation } = this.ledger
+    const { kind, exchange, about, opens, closes } = draft
     const { atUs, at, clock: state } = clock.next()
     const ledgerKey = vault.ledgerKey(atUs)
-    const begins = draft.kind === 'intent' || draft.kind === 'refusal'
-    const recordId = (begins ? draft.exchange : undefined) ?? identifiers.next(atUs)
+    const recordId = draft.recordId ?? identifiers.next(atUs)
+    const id = formatUuid(recordId)
     const when: When = {
       v: 1,
-      kind: draft.kind,
-      id: formatUuid(recordId),
-      ...(draft.exchange && { exchange: formatUuid(draft.exchange) }),
+      kind,
+      id,
+      ...(exchange !== undefined && { exchange }),
       at,
       gateway,
-      incarnation: this.ledger.incarnation,
-      ...(draft.about && { about: draft.about }),
+      incarnation,
+      ...(about && { about }),
       ...(state && { clock: state }),
     }
-    const sections: SectionDraft[] = [{ name: 'when', value: when, key: ledgerKey }]
+    const sections: SectionDraft[] = [{ name: 'when', text: whenText(when), key: ledgerKey }]
     for (const { name, value, keyOf } of draft.sections) {
-      if (value !== undefined) sections.push({ name, value, key: keyOf?.(atUs) ?? ledgerKey })
+      if (value === undefined) continue
+      sections.push({ name, text: sectionText(name, value), key: keyOf?.(atUs) ?? ledgerKey })
     }
-    const record = composeRecord({ kind: draft.kind, recordId, ledgerKey, sections })
-    const index = await this.#append({ ...record, opens: draft.opens, closes: draft.closes })
-    for (const key of record.newKeys) key.markDurable()
-    return { atUs, index, leaf: record.leaf, incarnation: this.ledger.incarnation }
+    const { leaf, payload, newKeys } = composeRecord({ kind, recordId, ledgerKey, sections })
+    return this.ledger.append({ leaf, payload, opens, closes }).then((index) => {
+      for (const key of newKeys) key.markDurable()
+      return { index, leaf, incarnation }
+    }, rethrow)
   }
 
   /** An act: its facts, and who acted where a person did. */
@@ -97,14 +103,10 @@ export class RecordWriter {
     ] as const
     return this.write({ kind, sections })
   }
+}
 
-  async #append(entry: Entry): Promise<LeafIndex> {
-    try {
-      return await this.ledger.append(entry)
-    } catch (cause) {
-      throw unwritten(cause)
-    }
-  }
+function rethrow(cause: unknown): never {
+  throw unwritten(cause)
 }
 
 /** The ledger's reasons, as far as callers of the recorder can tell them apart. */

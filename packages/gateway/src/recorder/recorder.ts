@@ -97,9 +97,11 @@ export class Recorder {
 
   /** Before one byte of the request is forwarded. */
   async intent(draft: IntentDraft): Promise<Recorded> {
-    const exchange = this.#exchangeOf(draft)
+    const recordId = this.#exchangeOf(draft)
+    const exchange = draft.exchange ?? formatUuid(recordId)
     const { sections, howKey } = this.#asked(draft)
-    const written = await this.#diary.write({ kind: 'intent', exchange, opens: exchange, sections })
+    const opens = recordId
+    const written = await this.#diary.write({ kind: 'intent', recordId, exchange, opens, sections })
     this.#openIntents += 1
     return this.#recorded(exchange, written, howKey)
   }
@@ -124,11 +126,12 @@ export class Recorder {
 
   /** Before a refusal is sent. */
   async refusal(draft: RefusalDraft): Promise<Recorded> {
-    const exchange = this.#exchangeOf(draft)
+    const recordId = this.#exchangeOf(draft)
+    const exchange = draft.exchange ?? formatUuid(recordId)
     const { sections, howKey } = this.#asked(draft)
     const how = { name: 'how', value: draft.how, keyOf: howKey } as const
     const all = [...sections, how]
-    const written = await this.#diary.write({ kind: 'refusal', exchange, sections: all })
+    const written = await this.#diary.write({ kind: 'refusal', recordId, exchange, sections: all })
     return this.#recorded(exchange, written, undefined)
   }
 
@@ -163,7 +166,7 @@ export class Recorder {
   }
 
   async #outcome(about: Recorded, { via, how }: OutcomeDraft): Promise<Recorded> {
-    const exchange = parseUuid(about.exchange)
+    const { exchange } = about
     const written = await this.#diary.write({
       kind: 'outcome',
       exchange,
@@ -221,7 +224,7 @@ export class Recorder {
   }
 
   #recorded(
-    exchange: Uint8Array,
+    exchange: string,
     { index, leaf, incarnation }: Written,
     howKey: Recorded['howKey'],
   ): Recorded {
@@ -233,7 +236,7 @@ export class Recorder {
       incarnation,
       howKey,
       origin,
-      exchange: formatUuid(exchange),
+      exchange,
       tag: (message) => vault.receiptTag(message),
     })
   }
