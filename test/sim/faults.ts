@@ -4,7 +4,7 @@ import type { Machine } from './machine.ts'
 
 const HOUR_US = 3_600_000_000
 const PAGE_BYTES = 4_096
-const WITHIN_OPERATIONS = 40
+const WITHIN_OPERATIONS = [2, 8, 40] as const
 const FREE_PAGES_MAX = 12
 
 const OPERATIONS: readonly [DiskOperation, ...DiskOperation[]] = [
@@ -38,7 +38,7 @@ export class Faults {
     const { random, disk } = this.#machine
     const fault: DiskFault = {
       operation: random.pick(OPERATIONS),
-      nth: 1 + random.below(WITHIN_OPERATIONS),
+      nth: 1 + random.below(random.pick(WITHIN_OPERATIONS)),
       path: random.pick(PLACES),
       effect: random.pick(['none', 'none', 'part', 'all']),
     }

@@ -1,67 +1,27 @@
 import { KINDS } from '@countersign/evidence'
-import {
-  formatVerifierKey,
-  type LeafIndex,
-  type NoteVerifier,
-  noteSigner,
-  noteVerifier,
-  SIGNATURE_TYPES,
-  verifierKey,
-} from '@countersign/tlog'
+import type { LeafIndex } from '@countersign/tlog'
 import {
   type Entry,
   type Ledger,
   LedgerError,
   LedgerKeeper,
   type LedgerOptions,
-  LocalIntegration,
-  localCheckpointSigner,
   type TroubleListener,
 } from '../../packages/gateway/src/ledger/index.ts'
+import type { Clock, Disk, SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import {
-  type Clock,
-  type Disk,
-  nodeSha256,
-  type SeededRandom,
-} from '../../packages/gateway/src/platform/index.ts'
-import {
-  BlockPacker,
   encodePayload,
-  KeyRing,
   type PayloadSection,
-  parseKek,
   type SealKey,
-  Vault,
+  type Vault,
 } from '../../packages/gateway/src/vault/index.ts'
-import { hashedAlgorithm } from './hashed-algorithm.ts'
+import { assembleLedger, openVault, type World } from './assembly.ts'
 import { type Machine, watchedDisk } from './machine.ts'
 import { type Attempt, hexOf, type Model, Violation } from './model.ts'
 import type { PlantedBug } from './planted.ts'
 import type { Swarm } from './swarm.ts'
 
 export const DATA = '/data'
-export const EPOCH = 1
-export const ORIGIN = 'simulation.example/log'
-
-const KEK = parseKek('5c'.repeat(32))
-const SEED = new Uint8Array(32).fill(7)
-
-const ALGORITHMS = {
-  ed25519: hashedAlgorithm({ publicKey: 32, signature: 64 }),
-  mlDsa44: hashedAlgorithm({ publicKey: 1312, signature: 2420 }),
-}
-const KEYS = [
-  { type: SIGNATURE_TYPES.ed25519, signer: ALGORITHMS.ed25519.signer(SEED) },
-  { type: SIGNATURE_TYPES.mlDsa44, signer: ALGORITHMS.mlDsa44.signer(SEED) },
-].map(({ type, signer }) => {
-  const key = verifierKey(nodeSha256, { name: ORIGIN, type, publicKey: signer.publicKey })
-  return { key, signer: noteSigner(key, signer.sign) }
-})
-const VKEYS = KEYS.map(({ key }) => formatVerifierKey(nodeSha256, key))
-
-export const VERIFIERS: readonly NoteVerifier[] = KEYS.map(({ key }) =>
-  noteVerifier(key, ALGORITHMS),
-)
 
 export interface GatewayOptions {
   readonly machine: Machine
@@ -112,8 +72,9 @@ export class Gateway {
         if (gateway !== undefined && path.includes('/wal/')) gateway.#writing += change
       },
     })
-    const vault = await openVault(disk, machine)
-    const parts = ledgerOptions(options, disk, vault)
+    const world = worldOf(options, disk)
+    const vault = await openVault(world)
+    const parts = assembleLedger(world, vault)
     const keeper = await LedgerKeeper.start(parts)
     gateway = new Gateway(options, { keeper, vault, parts, poisoned })
     return gateway
@@ -192,50 +153,19 @@ export class Gateway {
   }
 }
 
-async function openVault(disk: Disk, { clock, random }: Machine): Promise<Vault> {
-  const [directory, nowUs] = [`${DATA}/keys`, clock.nowUs()]
-  return Vault.open({ disk, random, directory, origin: ORIGIN, kek: KEK, nowUs })
-}
-
-function ledgerOptions(
-  { machine, swarm, planted }: GatewayOptions,
-  watched: Disk,
-  vault: Vault,
-): LedgerOptions {
-  const { clock, lock, random } = machine
-  const signers = KEYS.map(({ signer }) => signer)
-  const openIntegration = () => {
-    const disk = planted?.integrationDisk?.(watched) ?? watched
-    const ring = new KeyRing({ disk, directory: `${DATA}/keys`, kek: KEK, origin: ORIGIN })
-    const epochDirectory = `${DATA}/${EPOCH}`
-    const packer = new BlockPacker({ disk, random, ring, origin: ORIGIN, epochDirectory })
-    return new LocalIntegration({
-      disk,
-      directory: `${epochDirectory}/log`,
-      sha256: nodeSha256,
-      packer,
-    })
-  }
+function worldOf({ machine, swarm, planted }: GatewayOptions, watched: Disk): World {
+  const { clock, lock, random, claims } = machine
+  const { segmentEntriesMax, segmentBytesMax, preallocateBytes, publishEveryMs } = swarm
   return {
     disk: planted?.ledgerDisk?.(watched) ?? watched,
+    integrationDisk: planted?.integrationDisk?.(watched) ?? watched,
     clock,
     lock,
-    claim: machine.claims.claim,
-    sealer: vault.sealer,
-    signer: localCheckpointSigner({ origin: ORIGIN, vkeys: VKEYS, signers, clock }),
-    sha256: nodeSha256,
-    algorithms: ALGORITHMS,
-    openIntegration,
+    random,
+    claim: claims.claim,
     data: DATA,
-    epoch: EPOCH,
-    publishEveryMs: swarm.publishEveryMs,
-    limits: {
-      segmentEntriesMax: swarm.segmentEntriesMax,
-      segmentBytesMax: swarm.segmentBytesMax,
-      segmentAgeMsMax: 3_600_000,
-      preallocateBytes: swarm.preallocateBytes,
-    },
-    rollbackProtection: 'lock',
+    publishEveryMs,
+    limits: { segmentEntriesMax, segmentBytesMax, preallocateBytes, segmentAgeMsMax: 3_600_000 },
   }
 }
 
