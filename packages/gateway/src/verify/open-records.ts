@@ -17,7 +17,7 @@ export interface OpenRecordsOptions {
   readonly data: string
   readonly epoch: number
   /** The write-ahead log belongs to the newest epoch; those before are packed whole. */
-  readonly isNewest: boolean
+  readonly isNewest?: boolean
   readonly origin: string
   /** The key-encryption key as text; absent: as found in the data directory. */
   readonly kek: string | undefined
@@ -41,9 +41,10 @@ export async function openRecords(options: OpenRecordsOptions): Promise<Records 
   const ring = new KeyRing({ disk, directory: `${data}/keys`, kek, origin })
   const sealer = segmentSealer({ kek, random: NO_RANDOM, origin })
   const directory = `${data}/state/wal`
-  const writeAhead = options.isNewest
-    ? await WriteAhead.read({ disk, directory, sealer, ring, to })
-    : WriteAhead.none
+  const writeAhead =
+    (options.isNewest ?? true)
+      ? await WriteAhead.read({ disk, directory, sealer, ring, to })
+      : WriteAhead.none
   const reader = new BlockReader({
     disk,
     ring,

@@ -6,6 +6,7 @@ import {
   formatUuid,
   type How,
   KINDS,
+  type Kind,
   LEAF_BYTES,
   PairChecker,
   parseSection,
@@ -18,6 +19,7 @@ import {
 } from '@countersign/evidence'
 import { equalHashes, type Hash, hashLeaf, type Sha256 } from '@countersign/tlog'
 import { type OpenedRecord, type OpenedSection, parseBlockPath } from '../vault/index.ts'
+import { quickText, quickWhen } from './quick-check.ts'
 import type { Findings } from './report.ts'
 
 /** What the log holds at an index: the entry, where its bundle can be read, and the tile's hash. */
@@ -114,7 +116,8 @@ export class RecordAudit {
   }
 
   #parse(record: OpenedRecord, index: number): Parsed {
-    const when = parseWhen(bytesOf(record.sections, SECTIONS.when))
+    const whenBytes = bytesOf(record.sections, SECTIONS.when)
+    const when = quickWhen(whenBytes) ?? parseWhen(whenBytes)
     const parsed: { when: When; act?: Parsed['act']; how?: How; seal?: Seal } = { when }
     checkSections(
       when.kind,
@@ -124,10 +127,10 @@ export class RecordAudit {
       const { id, open } = section
       if (section.fault !== undefined) this.#closed(section, index)
       if (open === undefined || id === SECTIONS.when) continue
-      const value = parseSection(id as SectionId, when.kind, open.bytes)
+      const value = parsedSection(id as SectionId, when.kind, open.bytes)
       if (id === SECTIONS.how) parsed.how = value as How
       else if (id === SECTIONS.seal) parsed.seal = value as Seal
-      else if (id === SECTIONS.what && isAct(when)) parsed.act = value as Parsed['act']
+      else if (id === SECTIONS.what && isAct(when.kind)) parsed.act = value as Parsed['act']
     }
     agree(record, when, parsed.seal)
     return parsed
@@ -151,7 +154,15 @@ interface Parsed {
   readonly how?: How | undefined
 }
 
-function isAct({ kind }: When): boolean {
+/** The section where its value matters to other records; in any case it is as its schema says. */
+function parsedSection(id: SectionId, kind: Kind, bytes: Uint8Array): unknown {
+  const text = quickText(sectionName(id), kind, bytes)
+  if (text === undefined) return parseSection(id, kind, bytes)
+  const tells = id === SECTIONS.how || id === SECTIONS.seal || (id === SECTIONS.what && isAct(kind))
+  return tells ? JSON.parse(text) : undefined
+}
+
+function isAct(kind: Kind): boolean {
   return KINDS[kind].blocks === 'acts' || kind === 'fold'
 }
 
