@@ -67,3 +67,23 @@ test('a disk that fills while publishing is tried again, and writes no row twice
   assert.equal(rows, 2, 'the row was written once')
   await ledger.close()
 })
+
+test('the queue waits for an integration that is behind', async () => {
+  const machine = new Machine()
+  const ledger = await machine.open({ backlogEntriesMax: 50 })
+  for (let first = 0; first < 200; first += 40) await appendAll(ledger, first, first + 40)
+  assert.equal(ledger.published.size, 0, 'no time has passed: it settled for the queue alone')
+  assert.ok(machine.packer.calls.includes('settle 80'), String(machine.packer.calls))
+  await ledger.close()
+})
+
+test('what cannot be integrated, because its disk is full, is bounded', async () => {
+  const machine = new Machine()
+  const ledger = await machine.open({ backlogEntriesMax: 50 })
+  await appendAll(ledger, 0, 60)
+  const code = 'DISK_FULL'
+  machine.disk.inject({ operation: 'write', nth: 1, path: 'tile', code })
+  await assert.rejects(ledger.append(entry(60)), hasCode('LEDGER_BACKLOG'))
+  assert.equal(await ledger.append(entry(60)), 60)
+  await ledger.close()
+})

@@ -13,7 +13,7 @@ import type { ClosedSegments } from './closed-segments.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError } from './error.ts'
 import { Intake } from './intake.ts'
-import type { Integration } from './integration.ts'
+import type { Integration, Settled } from './integration.ts'
 import { type Instance, openInstance, type Recovery } from './open-instance.ts'
 import { OpenIntents } from './open-intents.ts'
 import type { PackReport } from './packer.ts'
@@ -39,6 +39,8 @@ export interface LedgerOptions {
   readonly limits: SegmentLimits
   /** `none` where the lock lies on the volume of the data: a restored volume would go unnoticed. */
   readonly rollbackProtection: RollbackProtection
+  /** Entries that may be durable but not settled. */
+  readonly backlogEntriesMax?: number
 }
 
 export type RollbackProtection = 'lock' | 'none'
@@ -48,9 +50,12 @@ export type LedgerState = 'open' | 'full' | 'dead' | 'closed'
 export type PackedListener = (reports: readonly PackReport[]) => Promise<void> | void
 export type PublishedListener = (published: Published) => void
 
-/** Entries that are durable but not settled yet. Beyond either: LEDGER_BACKLOG. */
-export const BACKLOG_ENTRIES_MAX = 1_048_576
-export const BACKLOG_BYTES_MAX = 536_870_912
+/**
+ * Entries that are durable but not settled yet. Beyond either the queue waits for the integration,
+ * and where that makes no progress, because its disk is full, entries meet LEDGER_BACKLOG.
+ */
+export const BACKLOG_ENTRIES_MAX = 262_144
+export const BACKLOG_BYTES_MAX = 268_435_456
 
 /** How often a full disk is asked again. */
 const PROBE_EVERY_MS = 1_000
@@ -78,6 +83,7 @@ export class Ledger {
   #state: LedgerState = 'open'
   #draining: Promise<void> | undefined
   #publishing: Promise<void> | undefined
+  #settling: Promise<Settled> | undefined
   #closing: Promise<void> | undefined
   #timer: Timer | undefined
   #probe: Timer | undefined
@@ -175,11 +181,6 @@ export class Ledger {
     if (this.#state === 'dead' || this.#state === 'closed') throw unavailable(this.#state)
     // What an open intent leads to was let happen: its end is taken while allocated room lasts.
     if (this.#state === 'full' && entry.closes === undefined) throw full()
-    const entries = this.#wal.end - this.#settled
-    const bytes = this.#addedBytes - this.#settledBytes
-    if (entries < BACKLOG_ENTRIES_MAX && bytes < BACKLOG_BYTES_MAX) return
-    const message = `${entries} entries, ${bytes} bytes are durable but not settled`
-    throw new LedgerError('LEDGER_BACKLOG', message)
   }
 
   /** Group commit: while one batch is flushed the next one fills. */
@@ -207,22 +208,44 @@ export class Ledger {
       await this.#makeRoom(0, 0)
       return true
     }
-    if (await this.#hasRoom(batch)) {
+    const refusal = await this.#refusalOf(batch)
+    if (refusal === undefined) {
       await this.#commit(batch)
     } else {
-      batch.refuse(full(), this.#intents)
-      this.#intake.refuseAll(full())
+      batch.refuse(refusal, this.#intents)
+      this.#intake.refuseAll(refusal)
     }
     return true
   }
 
-  async #hasRoom(batch: Batch): Promise<boolean> {
+  /** Why the batch cannot be written now; undefined when there is room for it. */
+  async #refusalOf(batch: Batch): Promise<LedgerError | undefined> {
     try {
-      if (await this.#makeRoom(batch.count, batch.byteLength)) return true
-      return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength)
+      if (this.#isBehind() && !(await this.#catchUp())) return backlog()
+      if (await this.#makeRoom(batch.count, batch.byteLength)) return undefined
+      return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength) ? undefined : full()
     } catch (cause) {
       batch.refuse(unavailable('dead', cause), this.#intents)
       throw cause
+    }
+  }
+
+  #isBehind(): boolean {
+    const entries = this.#wal.end - this.#settled
+    const bytes = this.#addedBytes - this.#settledBytes
+    const entriesMax = this.#options.backlogEntriesMax ?? BACKLOG_ENTRIES_MAX
+    return entries >= entriesMax || bytes >= BACKLOG_BYTES_MAX
+  }
+
+  /** False: the disk of the integration is full. Any other failure is told by the publication. */
+  async #catchUp(): Promise<boolean> {
+    try {
+      // One settle may be under way that does not reach far enough.
+      for (let time = 0; time < 2 && this.#isBehind(); time += 1) await this.#settle()
+      return true
+    } catch (cause) {
+      if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
+      return false
     }
   }
 
@@ -306,12 +329,25 @@ export class Ledger {
     }
   }
 
-  async #settleAndPublish(): Promise<void> {
+  #settle(): Promise<Settled> {
+    this.#settling ??= this.#settleAll().finally(() => {
+      this.#settling = undefined
+    })
+    return this.#settling
+  }
+
+  /** A crash here leaves files beyond the lock's size: the next start makes them again. */
+  async #settleAll(): Promise<Settled> {
     const addedBytes = this.#addedBytes
-    const { size, root, reports } = await this.#integration.settle()
-    this.#settled = size
+    const settled = await this.#integration.settle()
+    this.#settled = settled.size
     this.#settledBytes = addedBytes
-    this.#segments.report(reports)
+    this.#segments.report(settled.reports)
+    return settled
+  }
+
+  async #settleAndPublish(): Promise<void> {
+    const { size, root } = await this.#settle()
     const published = await this.#publisher.publish(size, root)
     for (const listener of this.#publishedListeners) listener(published)
     for (const waiting of this.#waiting) {
@@ -336,7 +372,7 @@ export class Ledger {
 
   async #quiesce(): Promise<void> {
     await Promise.resolve()
-    await Promise.allSettled([this.#draining, this.#publishing])
+    await Promise.allSettled([this.#draining, this.#publishing, this.#settling])
     await this.#giveBack()
   }
 
@@ -355,6 +391,11 @@ interface Waiting {
 
 function full(): LedgerError {
   return new LedgerError('LEDGER_FULL', 'disk is full: the entry was not written')
+}
+
+function backlog(): LedgerError {
+  const message = 'disk is full: what was written before cannot be integrated'
+  return new LedgerError('LEDGER_BACKLOG', message)
 }
 
 function unavailable(state: LedgerState, cause?: unknown): LedgerError {
