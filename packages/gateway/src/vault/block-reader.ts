@@ -1,6 +1,6 @@
 import type { Disk } from '../platform/index.ts'
 import { BLOCK_ENTRIES, FAMILIES, type Family } from './block-path.ts'
-import { BlockStore } from './block-store.ts'
+import { BlockStore, type StoredBlock } from './block-store.ts'
 import { VaultError } from './errors.ts'
 import type { DataKey, KeyRing } from './key-ring.ts'
 import { type OpenedRecord, openRecord, type PersonalPart } from './opened-record.ts'
@@ -69,19 +69,35 @@ export class BlockReader {
     return { records, faults }
   }
 
+  /** Finished files say it all; an unfinished block is in its parts and the write-ahead log. */
   async #sealed(number: number, faults: VaultError[], only?: number): Promise<readonly Sealed[]> {
     const sealed: Sealed[] = []
-    let width = 0
+    const unfinished: Family[] = []
+    this.#persons.forgetListing()
     for (const family of FAMILIES) {
-      const stored = await this.#store.widest(family, number)
-      if (stored === undefined) continue
-      width = Math.max(width, stored.width)
-      const packs = await asFault(async () => splitPacks(stored.path, stored.bytes))
-      if (packs instanceof VaultError) faults.push(packs)
-      else for (const pack of packs) await this.#openPack(family, number, pack, { sealed, faults })
+      const full = await this.#store.full(family, number)
+      if (full === undefined) unfinished.push(family)
+      else await this.#openFile(family, number, full, { sealed, faults })
     }
-    if (width < BLOCK_ENTRIES) await this.#readUnpacked(number, { sealed, faults }, only)
+    if (sealed.length < BLOCK_ENTRIES && unfinished.length > 0) {
+      for (const family of unfinished) {
+        const part = await this.#store.widest(family, number)
+        if (part !== undefined) await this.#openFile(family, number, part, { sealed, faults })
+      }
+      await this.#readUnpacked(number, { sealed, faults }, only)
+    }
     return sealed.sort((one, other) => one.record.offset - other.record.offset)
+  }
+
+  async #openFile(
+    family: Family,
+    number: number,
+    { path, bytes }: StoredBlock,
+    into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
+  ): Promise<void> {
+    const packs = await asFault(async () => splitPacks(path, bytes))
+    if (packs instanceof VaultError) into.faults.push(packs)
+    else for (const pack of packs) await this.#openPack(family, number, pack, into)
   }
 
   async #openPack(

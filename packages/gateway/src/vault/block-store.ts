@@ -39,19 +39,30 @@ export class BlockStore {
     }
   }
 
+  /** The finished file of a block. */
+  async full(family: Family, block: number): Promise<StoredBlock | undefined> {
+    return this.#stored(family, block, BLOCK_ENTRIES)
+  }
+
   /** The widest file of a block that is at most `widthMax` entries wide. */
   async widest(
     family: Family,
     block: number,
     widthMax: number = BLOCK_ENTRIES,
   ): Promise<StoredBlock | undefined> {
-    const widths = [BLOCK_ENTRIES, ...(await this.#parts(family, block))]
-    for (const width of widths.filter((each) => each <= widthMax)) {
-      const path = blockPath(family, block, width)
-      const bytes = await this.read(path)
-      if (bytes !== undefined) return { path, bytes, width }
+    const full = widthMax < BLOCK_ENTRIES ? undefined : await this.full(family, block)
+    if (full !== undefined) return full
+    for (const width of await this.#parts(family, block)) {
+      const stored = width > widthMax ? undefined : await this.#stored(family, block, width)
+      if (stored !== undefined) return stored
     }
     return undefined
+  }
+
+  async #stored(family: Family, block: number, width: number): Promise<StoredBlock | undefined> {
+    const path = blockPath(family, block, width)
+    const bytes = await this.read(path)
+    return bytes === undefined ? undefined : { path, bytes, width }
   }
 
   /** Puts files in place, whole and durable with their names when it resolves. */

@@ -22,6 +22,8 @@ const WORDS: ZstdOptions = {
   dictionary,
 }
 const NUMBERS: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }
+/** Number planes take a frame of their own from this size on: each costs a call and a header. */
+const NUMBERS_APART_MIN = 1024
 /** A frame of less than this only gets longer. */
 const FRAME_BYTES_MIN = 48
 /** What a frame may hold: no pack of ours comes near it. */
@@ -90,14 +92,22 @@ function readsBack(
 /**
  *     plain = lengths of structure, texts, blobs, numbers, raw || lengths of both frames
  *             || frame(structure || texts || blobs) || frame(numbers) || raw
+ *
+ * Few numbers stand at the end of the first frame, and the second has no bytes.
  */
 function compress({ structure, texts, blobs, numbers, raw }: TableStreams<Uint8Array>): Uint8Array {
   const head = new ByteWriter(32)
   for (const { length } of [structure, texts, blobs, numbers, raw]) head.number(length)
-  const frames = [frame(concat(structure, texts, blobs), WORDS), frame(numbers, NUMBERS)]
-  for (const { length } of frames) head.number(length)
-  return concat(head.bytes, ...frames, raw)
+  const isJoined = numbers.length < NUMBERS_APART_MIN
+  const words = isJoined ? [structure, texts, blobs, numbers] : [structure, texts, blobs]
+  const first = frame(concat(...words), WORDS)
+  const second = isJoined ? NOTHING : frame(numbers, NUMBERS)
+  head.number(first.length)
+  head.number(second.length)
+  return concat(head.bytes, first, second, raw)
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** What does not get smaller stays as it is: its length says so. */
 function frame(bytes: Uint8Array, options: ZstdOptions): Uint8Array {
@@ -119,15 +129,17 @@ function decode(
 }
 
 function decompress(plain: Uint8Array): TableStreams<Uint8Array> {
-  const from = new ByteReader(plain)
+  const from = new ByteReader(plainView(plain))
   const lengths = Array.from({ length: 7 }, () => from.number())
   const [structure = 0, texts = 0, blobs = 0, numbers = 0, raw = 0, first = 0, second = 0] = lengths
-  const words = new ByteReader(unframe(from.take(first), structure + texts + blobs))
+  const joined = numbers < NUMBERS_APART_MIN ? numbers : 0
+  const words = new ByteReader(unframe(from.take(first), structure + texts + blobs + joined))
+  const rest = from.take(second)
   const streams = {
     structure: words.take(structure),
     texts: words.take(texts),
     blobs: words.take(blobs),
-    numbers: unframe(from.take(second), numbers),
+    numbers: joined > 0 ? words.take(joined) : unframe(rest, numbers),
     raw: from.take(raw),
   }
   if (!from.isAtEnd) throw malformed('bytes after the last stream')
@@ -139,5 +151,10 @@ function unframe(bytes: Uint8Array, length: number): Uint8Array {
   if (length > FRAME_BYTES_MAX) throw malformed(`frame of ${length} bytes`)
   const plain = zstdDecompressSync(bytes, { dictionary, maxOutputLength: Math.max(length, 1) })
   if (plain.length !== length) throw malformed(`frame holds ${plain.length} of ${length} bytes`)
-  return plain
+  return plainView(plain)
+}
+
+/** Pieces of a Buffer are Buffers, which cost more to make. */
+function plainView({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -1,9 +1,8 @@
 import { cutSalts, sectionDigest } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
-import { asBuffer, mapKey } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import type { DataKey } from './key-ring.ts'
-import type { PackedRecord, PackedSection } from './packed-record.ts'
+import type { PackedRecord } from './packed-record.ts'
 import { sha512 } from './seal-key.ts'
 
 /** A record as far as the keys at hand open it. */
@@ -36,21 +35,30 @@ export type PersonalPart =
 
 /** Salts and hashes every section that there is a key for; `personal` in order of section id. */
 export function openRecord(
-  packed: PackedRecord,
-  at: { readonly index: number; readonly ledgerKey: DataKey },
+  { kind, recordId, opaque, sections: packed }: PackedRecord,
+  { index, ledgerKey }: { readonly index: number; readonly ledgerKey: DataKey },
   personal: readonly PersonalPart[],
 ): OpenedRecord {
-  const { kind, recordId, opaque } = packed
-  const { index, ledgerKey } = at
-  const salts = new SaltsByKey(packed.sections, recordId, ledgerKey.id)
-  let nextPersonal = 0
-  const sections = packed.sections.map((section) =>
-    'bytes' in section
-      ? openOwn(section, salts.next(ledgerKey), ledgerKey.id)
-      : openPersonal(section, personal[nextPersonal++], salts),
-  )
+  const ledgerSalts = cutSalts(sha512, {
+    saltKey: ledgerKey.saltKey,
+    recordId,
+    count: packed.length - personal.length,
+  })
+  const sections: OpenedSection[] = []
+  let [own, other] = [0, 0]
+  for (const section of packed) {
+    if ('bytes' in section) {
+      sections.push(openOwn(section, ledgerSalts[own++] ?? NO_SALT, ledgerKey.id))
+    } else {
+      const part = personal[other]
+      const salt = saltOf(personal, other++, recordId)
+      sections.push(openPersonal(section, part, salt))
+    }
+  }
   return { index, kind, recordId, ledgerKeyId: ledgerKey.id, sections, opaque }
 }
+
+const NO_SALT = new Uint8Array(0)
 
 function openOwn(
   { id, bytes }: { readonly id: number; readonly bytes: Uint8Array },
@@ -64,51 +72,31 @@ function openOwn(
 function openPersonal(
   section: { readonly id: number; readonly keyId: Uint8Array; readonly digest: Uint8Array },
   part: PersonalPart | undefined,
-  salts: SaltsByKey,
+  salt: Uint8Array,
 ): OpenedSection {
   const { id, keyId, digest } = section
   if (part === undefined || 'fault' in part) {
     return { id, keyId, digest, open: undefined, fault: part?.fault }
   }
   const { bytes } = part
-  const salt = salts.next(part.key)
   const found = sectionDigest(nodeSha256, { id, salt, bytes })
-  if (asBuffer(found).equals(digest)) {
+  if (Buffer.compare(found, digest) === 0) {
     return { id, keyId, digest, open: { bytes, salt }, fault: undefined }
   }
   const fault = new VaultError('VAULT_NOT_AUTHENTIC', `section ${id} is not what its digest says`)
   return { id, keyId, digest, open: undefined, fault }
 }
 
-/** Hands out the salts of one record, for each key in ascending order of section id. */
-class SaltsByKey {
-  readonly #sections: readonly PackedSection[]
-  readonly #recordId: Uint8Array
-  readonly #ledgerKeyId: string
-  readonly #salts = new Map<string, { next: number; readonly cut: readonly Uint8Array[] }>()
-
-  constructor(sections: readonly PackedSection[], recordId: Uint8Array, ledgerKeyId: Uint8Array) {
-    this.#sections = sections
-    this.#recordId = recordId
-    this.#ledgerKeyId = mapKey(ledgerKeyId)
+/** Each key cuts its own salts, for the sections under it in ascending order of id. */
+function saltOf(personal: readonly PersonalPart[], at: number, recordId: Uint8Array): Uint8Array {
+  const part = personal[at]
+  if (part === undefined || 'fault' in part) return NO_SALT
+  let [nth, count] = [0, 0]
+  for (let other = 0; other < personal.length; other++) {
+    const each = personal[other]
+    if (each === undefined || 'fault' in each || each.key !== part.key) continue
+    if (other === at) nth = count
+    count++
   }
-
-  next(key: DataKey): Uint8Array {
-    const place = mapKey(key.id)
-    let salts = this.#salts.get(place)
-    if (salts === undefined) {
-      const count = this.#sections.filter((section) => this.#placeOf(section) === place).length
-      const { saltKey } = key
-      const recordId = this.#recordId
-      salts = { next: 0, cut: cutSalts(sha512, { saltKey, recordId, count }) }
-      this.#salts.set(place, salts)
-    }
-    const salt = salts.cut[salts.next++]
-    if (salt === undefined) throw new VaultError('VAULT_MALFORMED', 'more sections than salts')
-    return salt
-  }
-
-  #placeOf(section: PackedSection): string {
-    return 'bytes' in section ? this.#ledgerKeyId : mapKey(section.keyId)
-  }
+  return cutSalts(sha512, { saltKey: part.key.saltKey, recordId, count })[nth] ?? NO_SALT
 }

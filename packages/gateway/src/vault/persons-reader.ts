@@ -19,6 +19,8 @@ export class PersonsFile {
   readonly #opener: PackOpener
   readonly #ring: KeyRing
   readonly #opened = new Map<string, OpenedPerson | VaultError>()
+  // A record's sections mostly tell of one person.
+  #last: OpenedPerson | undefined
 
   constructor(
     packs: readonly Pack[],
@@ -35,7 +37,11 @@ export class PersonsFile {
 
   /** One person's pack if it was opened before: no promise. */
   ready(keyId: Uint8Array): OpenedPerson | VaultError | undefined {
-    return this.#opened.get(mapKey(keyId))
+    const last = this.#last
+    if (last !== undefined && Buffer.compare(last.key.id, keyId) === 0) return last
+    const opened = this.#opened.get(mapKey(keyId))
+    if (opened instanceof OpenedPerson) this.#last = opened
+    return opened
   }
 
   async open(keyId: Uint8Array): Promise<OpenedPerson | VaultError> {
@@ -89,6 +95,7 @@ export class PersonsReader {
     entriesMax: PERSONS_FILES_MAX,
   })
   #firsts: readonly number[] | undefined
+  #isListed = false
   #current: PersonsFile | undefined
 
   constructor(store: BlockStore, by: { readonly opener: PackOpener; readonly ring: KeyRing }) {
@@ -105,9 +112,15 @@ export class PersonsReader {
   /** Undefined when no file speaks of the entry: its segment is not closed yet, or it is gone. */
   async fileOf(index: number): Promise<PersonsFile | VaultError | undefined> {
     const known = await this.#covering(index)
-    if (known !== undefined) return known
+    if (known !== undefined || this.#isListed) return known
     this.#firsts = await this.#store.persons()
+    this.#isListed = true
     return this.#covering(index)
+  }
+
+  /** Files that came since are found again: once, however many entries have none. */
+  forgetListing(): void {
+    this.#isListed = false
   }
 
   async #covering(index: number): Promise<PersonsFile | VaultError | undefined> {

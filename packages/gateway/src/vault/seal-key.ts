@@ -46,5 +46,19 @@ export class SealKey {
 
 /** Over a latin1 string: a Buffer result costs three times the hash. */
 export const sha512: Sha512 = {
-  digest: (bytes) => Buffer.from(hash('sha512', bytes, 'latin1'), 'latin1'),
+  digest: (bytes) => {
+    const digest = new Uint8Array(SHA512_BYTES)
+    latin1Write.call(digest, hash('sha512', bytes, 'latin1'), 0, SHA512_BYTES)
+    return digest
+  },
 }
+
+const SHA512_BYTES = 64
+
+// Works on any Uint8Array; Buffer.from would cost an object for each call.
+const latin1Write = Buffer.prototype.latin1Write as (
+  this: Uint8Array,
+  text: string,
+  offset: number,
+  length: number,
+) => number

@@ -71,7 +71,7 @@ class TableDecoder {
   records(hasRecordIds: boolean): readonly PackedRecord[] {
     const { structure, raw } = this.#from
     const rowCount = structure.number()
-    const arena = Buffer.alloc(structure.number())
+    const arena = new Uint8Array(structure.number())
     const forms = this.#forms()
     const templates = this.#templates()
     const offsets = readIntegers(rowCount, this.#from)
