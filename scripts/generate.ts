@@ -3,9 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REASONS } from '../packages/evidence/src/index.ts'
 import { configJsonSchema } from '../packages/gateway/src/config/index.ts'
+import { LIMITS } from '../packages/gateway/src/limits/index.ts'
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/generated/reasons.md': reasons,
+  'docs/generated/limits.md': limits,
   'docs/generated/countersign.schema.json': schema,
 }
 
@@ -20,6 +22,21 @@ The closed list of reasons for a verdict or an error: in records, in \`applicati
 
 | code | status | what it says | what to do |
 |---|---|---|---|
+${rows.join('\n')}
+`
+}
+
+function limits(): string {
+  const rows = Object.entries(LIMITS).map(([name, { of, min, max, meaning, reason }]) => {
+    return `| \`${name}\` | ${meaning} | ${of} | ${min} to ${max} | ${reason} |`
+  })
+  return `# Limits of the request path
+
+Section \`limits\` of the configuration. The unit is the end of the name. Written by \`node scripts/generate.ts\` from
+\`packages/gateway/src/limits\`.
+
+| limit | of what | default | range | reaching it |
+|---|---|---|---|---|
 ${rows.join('\n')}
 `
 }
