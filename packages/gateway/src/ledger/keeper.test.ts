@@ -69,3 +69,19 @@ test('a keeper whose lock was taken over does not take it back', async () => {
   assert.equal(machine.cell.locked.version, version + 1)
   await keeper.close()
 })
+
+test('instances that open and die at once come later and later too', async () => {
+  const machine = new Machine()
+  const keeper = await LedgerKeeper.start(await machine.options())
+  let died = 0
+  keeper.onTrouble(() => {
+    died += 1
+  })
+  for (let second = 0; second < 12; second += 1) {
+    machine.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
+    await keeper.append(entry(0)).catch(() => undefined)
+    await machine.clock.advance(1_000)
+  }
+  assert.ok(died > 3 && died < 9, `${died} deaths in 12 s`)
+  await keeper.close()
+})

@@ -95,8 +95,9 @@ export class LedgerKeeper {
 
   #adopt(ledger: Ledger): void {
     this.#state = 'open'
-    this.#backoffMs = BACKOFF_MS_MIN
     ledger.onPublished((published) => {
+      // Opening is no proof of health, publishing is.
+      this.#backoffMs = BACKOFF_MS_MIN
       this.#published = published
       for (const listener of this.#onPublished) listener(published)
     })
