@@ -1,0 +1,151 @@
+// A gateway as a process of its own, on one core. `strict` is the program as it is; `off` is the
+// same proxy with a recorder that remembers nothing, which only this bench composes; `bare` is
+// Node's HTTP server in front of an undici pool, without a line of ours.
+
+import { hash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { leafIndex } from '@countersign/tlog'
+import { Pool } from 'undici'
+import { openGateway } from '../packages/gateway/src/compose/gateway.ts'
+import { realMachine } from '../packages/gateway/src/compose/machine.ts'
+import { readConfig } from '../packages/gateway/src/compose/read-config.ts'
+import { createKey, parseKeysFile } from '../packages/gateway/src/identity/index.ts'
+import { DEFAULT_LIMITS } from '../packages/gateway/src/limits/index.ts'
+import { PolicySet } from '../packages/gateway/src/policy/index.ts'
+import {
+  AccessProxy,
+  type ExchangeRecorder,
+  routeSchema,
+  upstreamSchema,
+} from '../packages/gateway/src/proxy/index.ts'
+import { Recorded } from '../packages/gateway/src/recorder/index.ts'
+
+export type Mode = 'bare' | 'off' | 'strict'
+
+/** What the parent asks for: the mode, an empty directory, and where the upstream is. */
+export interface GatewayOrder {
+  readonly mode: Mode
+  readonly data: string
+  readonly upstream: string
+}
+
+export interface GatewayReady {
+  readonly port: number
+  readonly key: string
+}
+
+/** Microseconds of CPU since the process began: of all threads, and of the request thread. */
+export interface CpuTimes {
+  readonly allUs: number
+  readonly requestThreadUs: number
+}
+
+const POLICY = `@id("ada-reads") permit (principal == User::"ada", action in Action::"read", resource);`
+const { clock, random } = realMachine()
+const { text: keysText, token } = createKey('', { principal: 'ada' }, { clock, random })
+
+process.on('message', (order: GatewayOrder | 'cpu') => {
+  if (order === 'cpu') return void process.send?.(cpuTimes())
+  void open(order).then((port) => process.send?.({ port, key: token } satisfies GatewayReady))
+})
+
+function cpuTimes(): CpuTimes {
+  const all = process.cpuUsage()
+  const own = process.threadCpuUsage()
+  return { allUs: all.user + all.system, requestThreadUs: own.user + own.system }
+}
+
+function open({ mode, data, upstream }: GatewayOrder): Promise<number> {
+  if (mode === 'bare') return openBare(upstream)
+  return mode === 'off' ? openUnrecorded(upstream) : openStrict(data, upstream)
+}
+
+async function openBare(upstream: string): Promise<number> {
+  const pool = new Pool(upstream, { connections: 128, pipelining: 1, allowH2: false })
+  const server = createServer((request, response) => {
+    pool.dispatch(
+      { method: 'GET', path: request.url ?? '/', headers: [] },
+      {
+        onRequestStart: () => undefined,
+        onResponseStart: (_controller, status, headers) => void response.writeHead(status, headers),
+        onResponseData: (_controller, chunk) => void response.write(chunk),
+        onResponseEnd: () => void response.end(),
+        onResponseError: () => void response.destroy(),
+      },
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+async function openUnrecorded(upstream: string): Promise<number> {
+  const policies = PolicySet.compile([{ name: 'bench', text: POLICY }], (bytes) =>
+    hash('sha256', bytes, 'hex'),
+  )
+  const keys = parseKeysFile(keysText)
+  const proxy = await AccessProxy.open({
+    ...realMachine(),
+    recorder: forgetful(),
+    limits: DEFAULT_LIMITS,
+    listeners: [{ name: 'main', host: '127.0.0.1', port: 0 }],
+    upstreams: { upstream: upstreamSchema.parse({ url: upstream }) },
+    routes: [routeSchema.parse({ name: 'all', path: '/', upstream: 'upstream' })],
+    configurationSha256: '0'.repeat(64),
+    keys: () => keys,
+    policies: () => policies,
+    answerOwn: async () => new Response(),
+  })
+  return proxy.addresses[0]?.port ?? 0
+}
+
+/** Says "recorded" and has not: what recording costs is the difference to `strict`. */
+function forgetful(): ExchangeRecorder {
+  const exchange = '01a1fd44-cc79-7c5a-9dee-3169453d8873'
+  const recorded = new Recorded({
+    epoch: 1,
+    index: leafIndex(0),
+    leaf: new Uint8Array(33),
+    exchange,
+    incarnation: 0,
+    howSubject: undefined,
+    origin: 'bench',
+    tag: () => new Uint8Array(16),
+  })
+  const done = Promise.resolve(recorded)
+  return {
+    newExchange: () => exchange,
+    intent: () => done,
+    outcome: () => done,
+    refusal: () => done,
+    act: () => Promise.resolve(recorded),
+  }
+}
+
+async function openStrict(data: string, upstream: string): Promise<number> {
+  for (const name of ['policies', 'state']) mkdirSync(join(data, name), { recursive: true })
+  writeFileSync(join(data, 'keys.yaml'), keysText)
+  writeFileSync(join(data, 'policies', 'bench.cedar'), POLICY)
+  const config = join(data, 'countersign.yaml')
+  writeFileSync(config, configText(upstream))
+  const gateway = await openGateway(await readConfig(config), realMachine())
+  const main = gateway.addresses.find((address) => address.startsWith('main '))
+  return Number(main?.split(':').at(-1))
+}
+
+function configText(upstream: string): string {
+  return `version: 1
+gateway: bench
+origin: bench
+data: .
+log: { level: error }
+listeners: [{ name: main, host: 127.0.0.1, port: 0 }]
+admin: { host: localhost, port: 0 }
+identity: { keysFile: keys.yaml }
+policies: { directory: policies }
+upstreams: { upstream: { url: "${upstream}" } }
+routes: [{ name: all, path: /, upstream: upstream }]
+`
+}
