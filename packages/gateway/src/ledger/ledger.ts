@@ -1,3 +1,18 @@
+// The life of an entry, and what a crash leaves after each step. crash.test.ts cuts the power at
+// every disk operation of all of them; the tests named here look at one.
+//
+//   queued      nothing: its caller was told nothing
+//   written     a torn tail, or an entry nobody was told of   wal-recovery: "is a torn tail"
+//   flushed     an entry that recovery integrates             ledger: "survives a power cut"
+//   integrated  files that no checkpoint covers, and that     integration: "nothing that a second
+//               are made again with the same bytes            try does not mend"
+//   read again  the same                                      integration: "on its way is seen"
+//   signed      a note that nobody saw                        publish: "a signer refuses"
+//   locked      a lock ahead of `checkpoint`, which the       start-up: "kept from being seen",
+//               next start makes seen                         "a swap that failed but took place"
+//   shown       partials that are not needed any more         integration: "leftover partials"
+//   dropped     segments that are packed once more            publish: "a segment is dropped"
+
 import type { LeafIndex, Sha256, SignatureAlgorithms, TreeSize } from '@countersign/tlog'
 import {
   type Claim,
