@@ -1,6 +1,6 @@
 // npm run bench -- disk [--exchanges 200000] [--minutes 60]: bytes on disk per exchange, all files,
-// real ones: once as fast as it goes, once at 10 exchanges a second of simulated time. What the open
-// write-ahead segment holds is bounded and packed when it closes: it is measured after a restart.
+// real ones: once as fast as it goes, once at 10 exchanges a second of simulated time. What the
+// open write-ahead segment holds is bounded, and packed when it closes: measured after a restart.
 import { spawnSync } from 'node:child_process'
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// node scripts/make-dictionary.ts: writes the static dictionary that small packs are compressed with.
-// It is made from the invented sections below, never from data of anybody. A dictionary that was
+// node scripts/make-dictionary.ts: writes the static dictionary that packs are compressed with. It
+// is made from the invented sections below, never from data of anybody. A dictionary that was
 // released is kept for ever: a change is a new number, beside the old one (docs/format.md).
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -103,7 +103,8 @@ const TEXTS = [
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1',
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
   'python-requests/2.32.0\nokhttp/4.12.0\nGo-http-client/1.1\ncurl/8.0.0',
-  'records/\nacts/\npersons/\nblock\nsystem\nheartbeat\nrefusal\noutcome\nintent\nreleased\nupstream',
+  'records/\nacts/\npersons/\nblock\nsystem\nheartbeat\nrefusal\noutcome' +
+    '\nintent\nreleased\nupstream',
   'application/json\nHTTP/1.1\nhttps\nGET\nPOST\nPUT\nDELETE\nPATCH\nallow\ndeny\npolicy-permits',
   'anonymous\nservice\nuser\nhttps://login.\napi-key\ncs_\n192.168.\n10.0.\n203.0.113.',
   'TLSv1.3\nTLS_AES_256_GCM_SHA384\nTLS_AES_128_GCM_SHA256\nhttp/1.1\nh2\n',
