@@ -21,7 +21,6 @@ export {
   type LedgerOptions,
   type LedgerState,
   type PackedListener,
-  type PublishedListener,
   type RollbackProtection,
 } from './ledger.ts'
 export { LocalIntegration, type LocalIntegrationOptions } from './local-integration.ts'
@@ -30,6 +29,7 @@ export { type LogKeysOptions, openLogKeys, type SeededAlgorithm } from './log-ke
 export { LogReader } from './log-reader.ts'
 export type { Recovery } from './open-instance.ts'
 export type { PackedBatch, Packer, PackReport, Span } from './packer.ts'
+export type { PublishedListener } from './published-watch.ts'
 export type { Published } from './publisher.ts'
 export {
   type IntegrationPort,

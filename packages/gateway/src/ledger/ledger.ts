@@ -22,6 +22,7 @@ import {
   type Lock,
   type Timer,
 } from '../platform/index.ts'
+import { Backlog } from './backlog.ts'
 import type { Batch } from './batch.ts'
 import type { CheckpointSigner } from './checkpoint-signer.ts'
 import type { ClosedSegments } from './closed-segments.ts'
@@ -32,6 +33,7 @@ import type { Integration, Settled } from './integration.ts'
 import { type Instance, openInstance, type Recovery } from './open-instance.ts'
 import { OpenIntents } from './open-intents.ts'
 import type { PackReport } from './packer.ts'
+import { type PublishedListener, PublishedWatch } from './published-watch.ts'
 import type { Published, Publisher } from './publisher.ts'
 import type { Sealer } from './sealer.ts'
 import type { SegmentLimits, WalWriter } from './wal-writer.ts'
@@ -63,14 +65,6 @@ export type RollbackProtection = 'lock' | 'none'
 export type LedgerState = 'open' | 'full' | 'dead' | 'closed'
 
 export type PackedListener = (reports: readonly PackReport[]) => Promise<void> | void
-export type PublishedListener = (published: Published) => void
-
-/**
- * Entries that are durable but not settled yet. Beyond either the queue waits for the integration,
- * and where that makes no progress, because its disk is full, entries meet LEDGER_BACKLOG.
- */
-export const BACKLOG_ENTRIES_MAX = 262_144
-export const BACKLOG_BYTES_MAX = 268_435_456
 
 /** How often a full disk is asked again. */
 const PROBE_EVERY_MS = 1_000
@@ -92,8 +86,8 @@ export class Ledger {
   readonly #intents: OpenIntents
   readonly #intake: Intake
   readonly #instance: Instance
-  readonly #publishedListeners = new Set<PublishedListener>()
-  readonly #waiting = new Set<Waiting>()
+  readonly #watch = new PublishedWatch()
+  readonly #backlog: Backlog
   readonly #announceDeath: (reason: LedgerError) => void
   #state: LedgerState = 'open'
   #draining: Promise<void> | undefined
@@ -102,11 +96,8 @@ export class Ledger {
   #closing: Promise<void> | undefined
   #timer: Timer | undefined
   #probe: Timer | undefined
-  #settled: TreeSize
   /** What a full disk had no room for. */
   #neededBytes = 0
-  #addedBytes = 0
-  #settledBytes = 0
 
   private constructor(options: LedgerOptions, instance: Instance) {
     const { promise, resolve } = Promise.withResolvers<LedgerError>()
@@ -120,7 +111,7 @@ export class Ledger {
     this.#segments = instance.segments
     this.#intents = new OpenIntents(instance.recovery.interrupted)
     this.#intake = new Intake(this.#intents)
-    this.#settled = instance.published.size
+    this.#backlog = new Backlog(instance.published.size, options.backlogEntriesMax)
     this.incarnation = instance.incarnation
     this.recovery = instance.recovery
     this.#schedule()
@@ -158,7 +149,7 @@ export class Ledger {
   }
 
   onPublished(listener: PublishedListener): void {
-    this.#publishedListeners.add(listener)
+    this.#watch.on(listener)
   }
 
   /** A segment is kept until the reports of its blocks were taken: until the promise resolves. */
@@ -169,13 +160,13 @@ export class Ledger {
   /** Resolves when a checkpoint covers `size` entries. */
   waitPublished(size: TreeSize): Promise<Published> {
     if (this.published.size >= size) return Promise.resolve(this.published)
-    return new Promise((resolve, reject) => {
-      if (this.#state === 'dead' || this.#state === 'closed') throw unavailable(this.#state)
-      this.#waiting.add({ size, resolve, reject })
-    })
+    if (this.#state === 'dead' || this.#state === 'closed') {
+      return Promise.reject(unavailable(this.#state))
+    }
+    return this.#watch.wait(size)
   }
 
-  /** Writes what waits, publishes it, and gives everything back; after a death only waits for it. */
+  /** Writes what waits, publishes it, gives everything back; after a death waits for that. */
   close(): Promise<void> {
     this.#closing ??= this.#state === 'dead' ? this.died.then(() => undefined) : this.#close()
     return this.#closing
@@ -188,7 +179,7 @@ export class Ledger {
     while (this.#draining !== undefined) await this.#draining
     await this.#publishing
     await this.#publish()
-    for (const { reject } of this.#waiting) reject(unavailable('closed'))
+    this.#watch.end(unavailable('closed'))
     await this.#giveBack()
   }
 
@@ -236,7 +227,7 @@ export class Ledger {
   /** Why the batch cannot be written now; undefined when there is room for it. */
   async #refusalOf(batch: Batch): Promise<LedgerError | undefined> {
     try {
-      if (this.#isBehind() && !(await this.#catchUp())) return backlog()
+      if (this.#backlog.isTooLong(this.#wal.end) && !(await this.#catchUp())) return backlog()
       if (await this.#makeRoom(batch.count, batch.byteLength)) return undefined
       return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength) ? undefined : full()
     } catch (cause) {
@@ -245,18 +236,13 @@ export class Ledger {
     }
   }
 
-  #isBehind(): boolean {
-    const entries = this.#wal.end - this.#settled
-    const bytes = this.#addedBytes - this.#settledBytes
-    const entriesMax = this.#options.backlogEntriesMax ?? BACKLOG_ENTRIES_MAX
-    return entries >= entriesMax || bytes >= BACKLOG_BYTES_MAX
-  }
-
   /** False: the disk of the integration is full. Any other failure is told by the publication. */
   async #catchUp(): Promise<boolean> {
     try {
       // One settle may be under way that does not reach far enough.
-      for (let time = 0; time < 2 && this.#isBehind(); time += 1) await this.#settle()
+      for (let time = 0; time < 2; time += 1) {
+        if (this.#backlog.isTooLong(this.#wal.end)) await this.#settle()
+      }
       return true
     } catch (cause) {
       if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
@@ -312,7 +298,7 @@ export class Ledger {
       // A crash from here on leaves entries that recovery integrates: they are durable.
       if (this.#state === 'dead') throw unavailable('dead')
       batch.acknowledge(first, this.#intents)
-      this.#addedBytes += plain.length
+      this.#backlog.add(plain.length)
       this.#integration.add({ first, count: batch.count, plain })
     } catch (cause) {
       const message = 'write of the batch failed: its entries may be there after recovery, or not'
@@ -335,7 +321,8 @@ export class Ledger {
   /** A full disk here is met again at the next turn: the write-ahead log holds what is missing. */
   async #publish(): Promise<void> {
     try {
-      if (this.#wal.end > this.#settled || this.published.size < this.#settled) {
+      const { settled } = this.#backlog
+      if (this.#wal.end > settled || this.published.size < settled) {
         await this.#settleAndPublish()
       }
       await this.#segments.drop(this.published.size)
@@ -353,10 +340,9 @@ export class Ledger {
 
   /** A crash here leaves files beyond the lock's size: the next start makes them again. */
   async #settleAll(): Promise<Settled> {
-    const addedBytes = this.#addedBytes
+    const { addedBytes } = this.#backlog
     const settled = await this.#integration.settle()
-    this.#settled = settled.size
-    this.#settledBytes = addedBytes
+    this.#backlog.settle(settled.size, addedBytes)
     this.#segments.report(settled.reports)
     return settled
   }
@@ -364,12 +350,7 @@ export class Ledger {
   async #settleAndPublish(): Promise<void> {
     const { size, root } = await this.#settle()
     const published = await this.#publisher.publish(size, root)
-    for (const listener of this.#publishedListeners) listener(published)
-    for (const waiting of this.#waiting) {
-      if (waiting.size > published.size) continue
-      this.#waiting.delete(waiting)
-      waiting.resolve(published)
-    }
+    this.#watch.tell(published)
     await this.#integration.collect(published.size)
   }
 
@@ -381,7 +362,7 @@ export class Ledger {
     this.#probe?.cancel()
     const reason = asLedgerError(cause)
     this.#intake.refuseAll(unavailable('dead', cause))
-    for (const { reject } of this.#waiting) reject(unavailable('dead', cause))
+    this.#watch.end(unavailable('dead', cause))
     void this.#quiesce().then(() => this.#announceDeath(reason))
   }
 
@@ -396,12 +377,6 @@ export class Ledger {
     await Promise.allSettled([this.#integration.close(), this.#wal.close()])
     await this.#instance.ownership.release()
   }
-}
-
-interface Waiting {
-  readonly size: TreeSize
-  readonly resolve: (published: Published) => void
-  readonly reject: (error: Error) => void
 }
 
 function full(): LedgerError {
