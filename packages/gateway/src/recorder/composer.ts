@@ -4,6 +4,7 @@ import {
   LeafWriter,
   SECTION_BYTES_MAX,
   SECTION_HEAD_BYTES,
+  SECTION_NAMES,
   SECTIONS,
   type SectionName,
   sectionHead,
@@ -36,33 +37,34 @@ export interface Composed {
   readonly newKeys: readonly SealKey[]
 }
 
-// Nine sections at their largest, of code units that take three bytes each.
-const ARENA_BYTES = 9 * (SECTION_HEAD_BYTES + 3 * SECTION_BYTES_MAX)
+// Nine sections at their largest, and room for one more to be found too large when it is written:
+// a character takes at most three bytes.
+const ARENA_BYTES = 12 * (SECTION_HEAD_BYTES + SECTION_BYTES_MAX)
 const arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES))
 const writer = new LeafWriter(nodeSha256)
-const heads = new Map(
-  Object.entries(SECTIONS).map(([name, id]) => [name as SectionName, sectionHead(id)]),
+const heads = Array.from({ length: SECTION_NAMES.length + 1 }, (_, id) =>
+  id === 0 ? new Uint8Array(0) : Buffer.from(sectionHead(id), 'latin1'),
 )
 
 /**
  * Turns sections into bytes, salts, digests, a leaf and a payload. Belongs to one thread, and runs
- * twice for every exchange: all sections are encoded in one call, each behind its head, and hashed
- * where they stand.
+ * twice for every exchange: each section is encoded behind its head and hashed where it stands.
  */
 export function composeRecord({ kind, recordId, ledgerKey, sections }: RecordDraft): Composed {
   const sealed = withSeal(sections, ledgerKey)
-  const lengths = encodeSections(sealed)
   const salts = saltsOf(sealed, recordId)
   const newKeys = keysWithRow(sealed)
   const parts: PayloadSection[] = []
   writer.reset() // a record that was given up half way left its digests
   let at = 0
   for (let place = 0; place < sealed.length; place++) {
-    const { name, key } = sealed[place] as SectionDraft
-    const end = at + SECTION_HEAD_BYTES + (lengths[place] as number)
+    const { name, text, key } = sealed[place] as SectionDraft
+    const id = SECTIONS[name]
+    arena.set(heads[id] as Uint8Array, at)
+    const start = at + SECTION_HEAD_BYTES
+    const end = start + encodeText(name, text, start)
     const digest = writer.add(arena.subarray(at, end), salts[place] as Uint8Array)
-    const bytes = arena.subarray(at + SECTION_HEAD_BYTES, end)
-    parts.push({ id: SECTIONS[name], bytes, keyId: key.id, digest })
+    parts.push({ id, bytes: arena.subarray(start, end), keyId: key.id, digest })
     at = end
   }
   const payload = encodePayload({
@@ -106,25 +108,10 @@ const utf8Write = Buffer.prototype.utf8Write as (
   length: number,
 ) => number
 
-/** Writes every section behind its head, one after the other, and returns their lengths. */
-function encodeSections(sections: readonly SectionDraft[]): readonly number[] {
-  let whole = ''
-  const lengths: number[] = []
-  for (const { name, text } of sections) {
-    if (text.length > SECTION_BYTES_MAX) refuse(name, text.length)
-    whole += (heads.get(name) as string) + text
-    lengths.push(text.length)
-  }
-  const written = utf8Write.call(arena, whole, 0, ARENA_BYTES)
-  // Mostly all is ASCII, and a text has as many bytes as characters.
-  if (written === whole.length) return lengths
-  return sections.map(({ name, text }) => {
-    const length = Buffer.byteLength(text)
-    return length > SECTION_BYTES_MAX ? refuse(name, length) : length
-  })
-}
-
-function refuse(name: SectionName, length: number): never {
+function encodeText(name: SectionName, text: string, at: number): number {
+  const isLong = text.length > SECTION_BYTES_MAX
+  const length = isLong ? text.length : utf8Write.call(arena, text, at, ARENA_BYTES - at)
+  if (length <= SECTION_BYTES_MAX) return length
   const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
   throw new RecorderError('RECORDER_TOO_LARGE', message)
 }

@@ -5,11 +5,10 @@ import {
   type Kind,
   type RecordPlace,
   type SectionName,
-  type When,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import { type Ledger, LedgerError } from '../ledger/index.ts'
-import type { SealKey, Vault } from '../vault/index.ts'
+import type { SealKey, Subject, Vault } from '../vault/index.ts'
 import { composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
 import type { Identifiers } from './identifiers.ts'
@@ -30,11 +29,11 @@ export interface WriteDraft {
   readonly closes?: LeafIndex
 }
 
-/** A section and whose key it goes under; without one, the ledger's. */
+/** A section and the subject whose key it goes under; without one, the ledger's. */
 export interface PlannedSection {
   readonly name: SectionName
   readonly value: object | undefined
-  readonly keyOf?: ((atUs: number) => SealKey) | undefined
+  readonly subject?: Subject | undefined
 }
 
 export interface Written {
@@ -54,6 +53,7 @@ export interface WriterOptions {
 export class RecordWriter {
   readonly ledger: Ledger
   readonly #options: WriterOptions
+  #ledgerKey: SealKey | undefined
 
   constructor(ledger: Ledger, options: WriterOptions) {
     this.ledger = ledger
@@ -65,34 +65,38 @@ export class RecordWriter {
    * their indices in the order of their times. Throws what makes the draft no record.
    */
   write(draft: WriteDraft): Promise<Written> {
-    const { vault, clock, identifiers, gateway } = this.#options
+    const { identifiers, gateway } = this.#options
     const { incarnation } = this.ledger
     const { kind, exchange, about, opens, closes } = draft
-    const { atUs, at, clock: state } = clock.next()
-    const ledgerKey = vault.ledgerKey(atUs)
+    const { atUs, at, clock } = this.#options.clock.next()
+    const ledgerKey = this.#ledgerKeyAt(atUs)
     const recordId = draft.recordId ?? identifiers.next(atUs)
-    const id = formatUuid(recordId)
-    const when: When = {
-      v: 1,
-      kind,
-      id,
-      ...(exchange !== undefined && { exchange }),
-      at,
-      gateway,
-      incarnation,
-      ...(about && { about }),
-      ...(state && { clock: state }),
-    }
-    const sections: SectionDraft[] = [{ name: 'when', text: whenText(when), key: ledgerKey }]
-    for (const { name, value, keyOf } of draft.sections) {
+    const id =
+      draft.recordId !== undefined && exchange !== undefined ? exchange : formatUuid(recordId)
+    const when = whenText({ kind, id, exchange, at, gateway, incarnation, about, clock })
+    const sections: SectionDraft[] = [{ name: 'when', text: when, key: ledgerKey }]
+    let last: Subject | undefined
+    let key = ledgerKey
+    for (const { name, value, subject } of draft.sections) {
       if (value === undefined) continue
-      sections.push({ name, text: sectionText(name, value), key: keyOf?.(atUs) ?? ledgerKey })
+      if (subject !== last) {
+        key = subject === undefined ? ledgerKey : this.#options.vault.subjectKey(subject, atUs)
+        last = subject
+      }
+      sections.push({ name, text: sectionText(name, value), key })
     }
     const { leaf, payload, newKeys } = composeRecord({ kind, recordId, ledgerKey, sections })
     return this.ledger.append({ leaf, payload, opens, closes }).then((index) => {
       for (const key of newKeys) key.markDurable()
       return { index, leaf, incarnation }
     }, rethrow)
+  }
+
+  #ledgerKeyAt(atUs: number): SealKey {
+    const known = this.#ledgerKey
+    if (known !== undefined && known.fromUs <= atUs && atUs < known.toUs) return known
+    this.#ledgerKey = this.#options.vault.ledgerKey(atUs)
+    return this.#ledgerKey
   }
 
   /** An act: its facts, and who acted where a person did. */

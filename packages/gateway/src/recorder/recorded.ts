@@ -1,6 +1,6 @@
 import { type Receipt, receiptMessage } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
-import type { SealKey } from '../vault/index.ts'
+import type { Subject } from '../vault/index.ts'
 
 /** A durable record of an exchange. */
 export class Recorded {
@@ -12,8 +12,8 @@ export class Recorded {
   readonly exchange: string
   /** The life of the ledger that holds it: no other may write its outcome. */
   readonly incarnation: number
-  /** The key of the sections that the route puts under the person's; undefined for none. */
-  readonly howKey: ((atUs: number) => SealKey) | undefined
+  /** Under whose key the route puts `how`; undefined: the ledger's. */
+  readonly howSubject: Subject | undefined
   readonly #origin: string
   readonly #tag: (message: Uint8Array) => Uint8Array
 
@@ -23,7 +23,7 @@ export class Recorded {
     readonly leaf: Uint8Array
     readonly exchange: string
     readonly incarnation: number
-    readonly howKey: ((atUs: number) => SealKey) | undefined
+    readonly howSubject: Subject | undefined
     readonly origin: string
     readonly tag: (message: Uint8Array) => Uint8Array
   }) {
@@ -32,7 +32,7 @@ export class Recorded {
     this.leaf = facts.leaf
     this.exchange = facts.exchange
     this.incarnation = facts.incarnation
-    this.howKey = facts.howKey
+    this.howSubject = facts.howSubject
     this.#origin = facts.origin
     this.#tag = facts.tag
   }

@@ -6,15 +6,14 @@ import {
   parseUuid,
   REASONS,
   type Via,
-  type Where,
-  type Who,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import { LedgerError, type LedgerKeeper } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
-import type { SealKey, Vault } from '../vault/index.ts'
+import type { Subject, Vault } from '../vault/index.ts'
 import { Diary } from './diary.ts'
-import type { IntentDraft, OutcomeDraft, RefusalDraft } from './drafts.ts'
+import type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
+import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
 import { Identifiers } from './identifiers.ts'
 import { RecordClock } from './record-clock.ts'
@@ -41,9 +40,6 @@ export interface RecorderOptions {
   readonly onFault: (fault: unknown) => void
 }
 
-/** Exchanges whose end is remembered, so that an intent's receipt leads to its outcome. */
-export const ENDS_REMEMBERED_MAX = 65_536
-
 /** Where an act stands in the ledger. */
 export interface RecordedAct {
   readonly epoch: number
@@ -57,7 +53,7 @@ export class Recorder {
   readonly #clock: RecordClock
   readonly #identifiers: Identifiers
   readonly #diary: Diary
-  readonly #ends = new Map<LeafIndex, LeafIndex>()
+  readonly #ends = new Ends()
   #openIntents = 0
 
   constructor(options: RecorderOptions) {
@@ -99,11 +95,11 @@ export class Recorder {
   async intent(draft: IntentDraft): Promise<Recorded> {
     const recordId = this.#exchangeOf(draft)
     const exchange = draft.exchange ?? formatUuid(recordId)
-    const { sections, howKey } = this.#asked(draft)
+    const { sections, howSubject } = this.#asked(draft)
     const opens = recordId
     const written = await this.#diary.write({ kind: 'intent', recordId, exchange, opens, sections })
     this.#openIntents += 1
-    return this.#recorded(exchange, written, howKey)
+    return this.#recorded(exchange, written, howSubject)
   }
 
   /** Before the last byte of the response is released. */
@@ -128,8 +124,8 @@ export class Recorder {
   async refusal(draft: RefusalDraft): Promise<Recorded> {
     const recordId = this.#exchangeOf(draft)
     const exchange = draft.exchange ?? formatUuid(recordId)
-    const { sections, howKey } = this.#asked(draft)
-    const how = { name: 'how', value: draft.how, keyOf: howKey } as const
+    const { sections, howSubject } = this.#asked(draft)
+    const how = { name: 'how', value: draft.how, subject: howSubject } as const
     const all = [...sections, how]
     const written = await this.#diary.write({ kind: 'refusal', recordId, exchange, sections: all })
     return this.#recorded(exchange, written, undefined)
@@ -153,16 +149,7 @@ export class Recorder {
 
   /** The outcome of an intent, while it is remembered. */
   endOf(intent: LeafIndex): LeafIndex | undefined {
-    return this.#ends.get(intent)
-  }
-
-  #remember(intent: LeafIndex, outcome: LeafIndex): void {
-    this.#ends.set(intent, outcome)
-    if (this.#ends.size <= ENDS_REMEMBERED_MAX) return
-    for (const oldest of this.#ends.keys()) {
-      this.#ends.delete(oldest)
-      return
-    }
+    return this.#ends.of(intent)
   }
 
   async #outcome(about: Recorded, { via, how }: OutcomeDraft): Promise<Recorded> {
@@ -174,11 +161,11 @@ export class Recorder {
       closes: about.index,
       sections: [
         { name: 'via', value: via },
-        { name: 'how', value: how, keyOf: about.howKey },
+        { name: 'how', value: how, subject: about.howSubject },
       ],
     })
     this.#openIntents -= 1
-    this.#remember(about.index, written.index)
+    this.#ends.remember(about.index, written.index)
     return this.#recorded(exchange, written, undefined)
   }
 
@@ -199,23 +186,19 @@ export class Recorder {
   /** The sections of a request, each with its key. */
   #asked(draft: IntentDraft | RefusalDraft): {
     readonly sections: readonly PlannedSection[]
-    readonly howKey: Recorded['howKey']
+    readonly howSubject: Subject | undefined
   } {
     const { who, actor, where, what, why, personal } = draft
-    const person = this.#keyOf(who, where)
+    const subject = subjectOf(who, where)
+    const ofRoute = (name: PersonalChoice) => (personal?.includes(name) ? subject : undefined)
     const sections: readonly PlannedSection[] = [
-      { name: 'who', value: who, keyOf: person },
-      { name: 'actor', value: actor, keyOf: actor && this.#keyOf(actor, where) },
-      { name: 'where', value: where, keyOf: person },
-      { name: 'what', value: what, keyOf: personal?.includes('what') ? person : undefined },
+      { name: 'who', value: who, subject },
+      { name: 'actor', value: actor, subject: actor && subjectOf(actor, where) },
+      { name: 'where', value: where, subject },
+      { name: 'what', value: what, subject: ofRoute('what') },
       { name: 'why', value: why },
     ]
-    return { sections, howKey: personal?.includes('how') ? person : undefined }
-  }
-
-  #keyOf(who: Who | undefined, where: Where): (atUs: number) => SealKey {
-    const subject = subjectOf(who, where)
-    return (atUs) => this.#options.vault.subjectKey(subject, atUs)
+    return { sections, howSubject: ofRoute('how') }
   }
 
   #exchangeOf({ exchange }: { readonly exchange?: string | undefined }): Uint8Array {
@@ -226,7 +209,7 @@ export class Recorder {
   #recorded(
     exchange: string,
     { index, leaf, incarnation }: Written,
-    howKey: Recorded['howKey'],
+    howSubject: Subject | undefined,
   ): Recorded {
     const { epoch, origin, vault } = this.#options
     return new Recorded({
@@ -234,7 +217,7 @@ export class Recorder {
       index,
       leaf,
       incarnation,
-      howKey,
+      howSubject,
       origin,
       exchange,
       tag: (message) => vault.receiptTag(message),

@@ -14,10 +14,13 @@ export function sectionText(name: SectionName, value: object): string {
   )
 }
 
+/** The members of `when`, the version aside. */
+export type WhenFacts = { readonly [name in Exclude<keyof When, 'v'>]: When[name] | undefined }
+
 /** The JSON of `when`, of which all but the gateway's name is of our own making. */
-export function whenText(when: When): string {
-  const { v, kind, id, exchange, at, gateway, incarnation, about, clock } = when
-  let text = `{"v":${v},"kind":"${kind}","id":"${id}"`
+export function whenText(when: WhenFacts): string {
+  const { kind, id, exchange, at, gateway = '', incarnation, about, clock } = when
+  let text = `{"v":1,"kind":"${kind}","id":"${id}"`
   if (exchange !== undefined) text += `,"exchange":"${exchange}"`
   text += `,"at":"${at}","gateway":${quoted(gateway)},"incarnation":${incarnation}`
   if (about !== undefined) text += `,"about":{"epoch":${about.epoch},"index":${about.index}}`
