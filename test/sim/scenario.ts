@@ -175,7 +175,7 @@ export class Scenario {
       },
       (reason, state) => {
         this.#note(`${state}, ${reason.message}`)
-        if (/^second pass/.test(reason.message)) this.hits.add('found: second pass refused')
+        if (reason.message.startsWith('second pass')) this.hits.add('found: second pass refused')
         if (state === 'refused' && !this.#isFencing) this.#fail(reason)
       },
     )
@@ -187,7 +187,7 @@ export class Scenario {
     this.#note(`start failed: ${String(error)}`)
     if (!TRY_AGAIN.test(code)) this.#fail(error)
     const left = this.#machine.disk.openFiles
-    if (left.length > 0) this.#fail(new Violation('files are used rightly', `left: ${left}`))
+    if (left.length > 0) this.#fail(new Violation('files are used rightly', `left: ${left.join()}`))
     this.#goAway()
     this.#isStarting = true
     this.#machine.clock.after(RESTART_MS, () => {
