@@ -4,8 +4,12 @@ import type { TreeSize } from '@countersign/tlog'
  * Entries that are durable but not settled yet. Beyond either the queue waits for the integration,
  * and where that makes no progress, because its disk is full, entries meet LEDGER_BACKLOG.
  */
-export const BACKLOG_ENTRIES_MAX = 262_144
-export const BACKLOG_BYTES_MAX = 268_435_456
+export const BACKLOG_ENTRIES_MAX = 131_072
+export const BACKLOG_BYTES_MAX = 134_217_728
+
+/** From here on a settle begins before the next publication is due: the worker is kept busy. */
+const SETTLE_ENTRIES = 32_768
+const SETTLE_BYTES = 33_554_432
 
 /** How far the integration is behind what was acknowledged. */
 export class Backlog {
@@ -39,7 +43,14 @@ export class Backlog {
   }
 
   isTooLong(end: TreeSize): boolean {
-    const bytes = this.#addedBytes - this.#settledBytes
-    return end - this.#settled >= this.#entriesMax || bytes >= BACKLOG_BYTES_MAX
+    return end - this.#settled >= this.#entriesMax || this.#bytes >= BACKLOG_BYTES_MAX
+  }
+
+  isWorthSettling(end: TreeSize): boolean {
+    return end - this.#settled >= SETTLE_ENTRIES || this.#bytes >= SETTLE_BYTES
+  }
+
+  get #bytes(): number {
+    return this.#addedBytes - this.#settledBytes
   }
 }

@@ -93,6 +93,8 @@ export class Ledger {
   #draining: Promise<void> | undefined
   #publishing: Promise<void> | undefined
   #settling: Promise<Settled> | undefined
+  /** The last early settle met a full disk: the publications try again, one a turn. */
+  #isStuck = false
   #closing: Promise<void> | undefined
   #timer: Timer | undefined
   #probe: Timer | undefined
@@ -177,7 +179,8 @@ export class Ledger {
     this.#timer?.cancel()
     this.#probe?.cancel()
     while (this.#draining !== undefined) await this.#draining
-    await this.#publishing
+    // A settle that is under way may have begun before the last batch.
+    await Promise.allSettled([this.#publishing, this.#settling])
     await this.#publish()
     this.#watch.end(unavailable('closed'))
     await this.#giveBack()
@@ -300,6 +303,7 @@ export class Ledger {
       batch.acknowledge(first, this.#intents)
       this.#backlog.add(plain.length)
       this.#integration.add({ first, count: batch.count, plain })
+      if (this.#backlog.isWorthSettling(this.#wal.end)) this.#settleEarly()
     } catch (cause) {
       const message = 'write of the batch failed: its entries may be there after recovery, or not'
       batch.refuse(new LedgerError('LEDGER_DEAD', message, { cause }), this.#intents)
@@ -338,11 +342,21 @@ export class Ledger {
     return this.#settling
   }
 
+  /** Nobody waits for it; a full disk is met again by the publication. */
+  #settleEarly(): void {
+    if (this.#settling !== undefined || this.#isStuck) return
+    this.#settle().catch((cause: unknown) => {
+      this.#isStuck = diskErrorCode(cause) === 'DISK_FULL'
+      if (!this.#isStuck) this.#die(cause)
+    })
+  }
+
   /** A crash here leaves files beyond the lock's size: the next start makes them again. */
   async #settleAll(): Promise<Settled> {
     const { addedBytes } = this.#backlog
     const settled = await this.#integration.settle()
     this.#backlog.settle(settled.size, addedBytes)
+    this.#isStuck = false
     this.#segments.report(settled.reports)
     return settled
   }

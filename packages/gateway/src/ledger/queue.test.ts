@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeafIndex } from '@countersign/tlog'
+import { settled } from '../platform/index.ts'
 import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX } from './batch.ts'
 import { decodeEntries, type Entry, LEAF_BYTES_MAX, PAYLOAD_BYTES_MAX } from './entry.ts'
 import { Intake, QUEUE_BYTES_MAX, QUEUE_ENTRIES_MAX } from './intake.ts'
 import { OPEN_INTENTS_MAX, OpenIntents } from './open-intents.ts'
-import { entry, hasCode, Machine, text } from './testing.ts'
+import { appendAll, entry, hasCode, Machine, text } from './testing.ts'
 
 const none = (): void => undefined
 
@@ -151,4 +152,15 @@ test('the caller may reuse its memory as soon as append returns', async () => {
   const again = await machine.open()
   assert.deepEqual(again.recovery.interrupted[0]?.tag, new Uint8Array(16).fill(5))
   await again.close()
+})
+
+test('a long backlog is settled before the next publication is due', async () => {
+  const machine = new Machine()
+  const ledger = await machine.open()
+  for (let first = 0; first < 40_000; first += 4_000) await appendAll(ledger, first, first + 4_000)
+  await settled()
+  assert.ok(machine.packer.calls.includes('settle 36000'), String(machine.packer.calls))
+  assert.equal(ledger.published.size, 0)
+  await ledger.close()
+  assert.equal(ledger.published.size, 40_000)
 })
