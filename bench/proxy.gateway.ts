@@ -43,7 +43,8 @@ export interface CpuTimes {
   readonly requestThreadUs: number
 }
 
-const POLICY = `@id("ada-reads") permit (principal == User::"ada", action in Action::"read", resource);`
+const POLICY = `@id("ada-reads")
+permit (principal == User::"ada", action in Action::"read", resource);`
 const { clock, random } = realMachine()
 const { text: keysText, token } = createKey('', { principal: 'ada' }, { clock, random })
 

@@ -170,7 +170,8 @@ test('the ledger dies while the upstream works: outcome-unrecorded, and the body
 
 test('the ledger dies in a stream: the client never sees its end', () =>
   withGateway(async (gateway) => {
-    const request = `GET /chunks/6/100000/80 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.keys.ada}\r\n\r\n`
+    const key = `Authorization: Bearer ${gateway.keys.ada}`
+    const request = `GET /chunks/6/100000/80 HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`
     const text = sendRaw(gateway.port, request)
     await until(
       async () => (await gateway.exchanges()).some(({ kind }) => kind === 'intent'),

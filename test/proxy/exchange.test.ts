@@ -21,7 +21,7 @@ after(async () => {
 const url = (path: string): string => `http://127.0.0.1:${gateway.port}${path}`
 const asAda = (): Record<string, string> => ({ authorization: `Bearer ${gateway.keys.ada}` })
 
-test('an allowed request has its intent, then its outcome, and a receipt of the outcome', async () => {
+test('an allowed request has its intent, then its outcome, and a receipt of it', async () => {
   const response = await fetch(url('/echo/7?a=1'), { headers: asAda() })
   const echoed = (await response.json()) as { url: string; rawHeaders: string[] }
   const [intent, outcome, ...more] = await gateway.exchanges()

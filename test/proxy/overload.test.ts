@@ -51,7 +51,7 @@ test('decisions are never folded', async (t) => {
   assert.deepEqual(kinds, Array(20).fill('refusal'))
 })
 
-test('while the opening of a fold cannot be written, the answer is ledger-unavailable', async (t) => {
+test('where the opening of a fold cannot be written: ledger-unavailable', async (t) => {
   const gateway = await startGateway({
     upstream: upstream.url,
     limits: { refusalsPerSecondMax: 0 },

@@ -24,8 +24,8 @@ export type Identification =
     }
 
 /**
- * Says who shows these `Authorization` values. None is the anonymous principal; one that is wrong is
- * refused even where none is needed, and two are refused because two readers could pick differently.
+ * Says who shows these `Authorization` values. None is the anonymous principal; one that is wrong
+ * is refused even where none is needed, and two because two readers could pick differently.
  */
 export function authenticate(
   authorization: readonly string[],

@@ -42,7 +42,8 @@ export function createKey(fileText: string, facts: KeyFacts, making: Making): Cr
   keys.flow = false
   keys.add(document.createNode({ prefix, hash, ...parsed.data, created }))
   const text = document.toString({ lineWidth: 0 })
-  parseKeysFile(text) // A prefix that exists already, or a kind that differs, is met before it is kept.
+  // A prefix that exists already, or a kind that differs, is met before it is kept.
+  parseKeysFile(text)
   return { text, prefix, token }
 }
 

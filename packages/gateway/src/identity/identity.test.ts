@@ -106,6 +106,8 @@ test('creating keeps what an operator wrote', () => {
 
 const HASH = `sha256:${'A'.repeat(43)}`
 const key = `{prefix: abcdefgh, hash: "${HASH}", principal: ada}`
+const otherPrefix = key.replace('abcdefgh', 'bcdefghi')
+
 for (const [name, text, want] of [
   ['not YAML', 'version: [', /keys file: /],
   ['two documents', `version: 1\nkeys: []\n---\nversion: 1\nkeys: []`, /document/],
@@ -117,7 +119,7 @@ for (const [name, text, want] of [
   ['an alias', `version: 1\nkeys: [&k ${key}, *k]`, /alias/i],
   [
     'one principal of two kinds',
-    `version: 1\nkeys: [${key}, ${key.replace('abcdefgh', 'bcdefghi').replace('}', ', kind: service}')}]`,
+    `version: 1\nkeys: [${key}, ${otherPrefix.replace('}', ', kind: service}')}]`,
     /ada is a user and a service/,
   ],
   [

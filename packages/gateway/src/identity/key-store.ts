@@ -25,7 +25,7 @@ export interface KeyStoreOptions {
 }
 
 /** A watcher can miss a change on some file systems; a revoked key lives no longer than this. */
-export const KEYS_POLL_EVERY_MS = 2000
+const KEYS_POLL_EVERY_MS = 2000
 
 /** The keys in force. A file that does not parse changes nothing, and is reported once. */
 export class KeyStore {

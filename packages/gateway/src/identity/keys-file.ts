@@ -38,7 +38,7 @@ const keySchema = keyFactsSchema.extend({
   created: z.iso.datetime({ offset: false }).optional(),
 })
 
-export const keysFileSchema = z.strictObject({ version: z.literal(1), keys: z.array(keySchema) })
+const keysFileSchema = z.strictObject({ version: z.literal(1), keys: z.array(keySchema) })
 
 /** Reads the whole file or nothing of it. Throws IdentityError IDENTITY_KEYS_INVALID. */
 export function parseKeysFile(text: string): KeyRing {

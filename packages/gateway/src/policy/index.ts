@@ -1,6 +1,6 @@
 export { type PolicyConfig, policyConfigSchema } from './policy-config.ts'
-export { PolicyError, type PolicyErrorCode, type PolicyProblem } from './policy-error.ts'
+export type { PolicyErrorCode, PolicyProblem } from './policy-error.ts'
 export type { PolicyFile } from './policy-files.ts'
 export { type Decision, type HexDigest, PolicySet } from './policy-set.ts'
 export type { Question } from './question.ts'
-export { METHODS, type Method, POLICY_SCHEMA } from './schema.ts'
+export { METHODS, type Method } from './schema.ts'

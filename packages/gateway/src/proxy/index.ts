@@ -1,7 +1,6 @@
 export { AccessProxy, type AccessProxyOptions, type ListeningAt } from './access-proxy.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
 export type { Certificate } from './listener.ts'
-export { OWN_PREFIX } from './own.ts'
 export {
   type ListenerConfig,
   listenerSchema,
@@ -10,5 +9,5 @@ export {
   type UpstreamConfig,
   upstreamSchema,
 } from './proxy-config.ts'
-export { ProxyError, type ProxyErrorCode } from './proxy-error.ts'
+export type { ProxyErrorCode } from './proxy-error.ts'
 export type { ExchangeRecorder } from './recording.ts'

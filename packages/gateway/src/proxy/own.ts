@@ -2,7 +2,7 @@ import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 
 /** What is asked of the gateway itself: receipts and proofs, which anybody may have. */
-export const OWN_PREFIX = '/.well-known/countersign/'
+const OWN_PREFIX = '/.well-known/countersign/'
 
 /** Answers what is below OWN_PREFIX; it is never forwarded, and no route can shadow it. */
 export async function answerOwn(exchange: Exchange, context: ProxyContext): Promise<Step> {
@@ -10,7 +10,8 @@ export async function answerOwn(exchange: Exchange, context: ProxyContext): Prom
   if (!path.startsWith(OWN_PREFIX)) return 'next'
   if (method !== 'GET' && method !== 'HEAD') return { stop: 'method-not-allowed' }
   const { inbound, outbound } = exchange
-  const url = `${inbound.peer.scheme}://${authority}${path}${query === undefined ? '' : `?${query}`}`
+  const target = query === undefined ? path : `${path}?${query}`
+  const url = `${inbound.peer.scheme}://${authority}${target}`
   const headers = inbound.fields.map(([name, value]): [string, string] => [name, value])
   const response = await context.answerOwn(new Request(url, { method, headers }))
   const body = new Uint8Array(await response.arrayBuffer())

@@ -7,7 +7,7 @@ import { ownFields } from './response-fields.ts'
 
 const RETRY_AFTER_SECONDS = '5'
 
-/** An answer of the gateway's own (RFC 9457). Says nothing that the caller did not bring or may not know. */
+/** An answer of the gateway's own (RFC 9457). It says nothing that a caller may not know. */
 export function problem(
   exchange: Exchange,
   reason: Reason,

@@ -184,7 +184,7 @@ async function endStream(
   await exchange.outbound.end(last, trailers(exchange, outcome))
 }
 
-/** The client has part of a response: it must not look whole, and the record says how far it came. */
+/** The client has a part: it must not look whole, and the record says how far it came. */
 async function breakStream(
   exchange: Exchange,
   context: ProxyContext,
