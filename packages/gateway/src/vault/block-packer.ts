@@ -175,7 +175,8 @@ export class BlockPacker {
     const path = blockPath(family, block.number, width)
     const found = block.sealed?.[family] ?? (await this.#found(block, family, entries, width))
     if (found.width === width) {
-      const isStored = block.first + width <= this.#confirmed
+      // Only what a checkpoint covers is known to be on the disk and not just in its cache.
+      const isStored = width === BLOCK_ENTRIES && block.first + width <= this.#confirmed
       const { packs } = found
       return { block, family, path, bytes: joinPacks(packs), packs, isStored }
     }

@@ -3,9 +3,13 @@ import { type Disk, diskErrorCode } from '../platform/index.ts'
 import { asBuffer, concat, mapKey } from './bytes.ts'
 import { KEY_ID_BYTES, KEY_ROW_BYTES, keyRowId, readKeyRow } from './key-row.ts'
 import { monthName } from './period.ts'
+import { RecentMap } from './recent-map.ts'
 
 /** A file of key rows: one a month, so that what expires together lies together. */
 export const KEY_FILE_BYTES_MAX = 512 * 1024 * 1024
+
+/** Rows known to be durable; one that is forgotten is written again. */
+export const DURABLE_ROWS_MAX = 65_536
 
 /** The first two bytes of the ids of keys that are made once for good. */
 export const STANDING_PERIOD = 0xffff
@@ -37,6 +41,9 @@ export class KeyFile {
   readonly #disk: Disk
   #bytes: Uint8Array = new Uint8Array(0)
   #offsets = new Map<string, number>()
+  // What this life of the file has flushed itself.
+  readonly #durable = new RecentMap<string, true>({ entriesMax: DURABLE_ROWS_MAX })
+  #isNameDurable = false
 
   constructor(disk: Disk, directory: string, name: string) {
     this.#disk = disk
@@ -63,27 +70,40 @@ export class KeyFile {
     return [...this.#offsets.values()].map((at) => this.#bytes.subarray(at, at + KEY_ROW_BYTES))
   }
 
-  /** Appends the rows that are not there yet; durable when it resolves. */
-  async append(rows: readonly Uint8Array[]): Promise<void> {
-    const fresh = rows.filter((row) => !this.#offsets.has(mapKey(keyRowId(row))))
-    if (fresh.length === 0) return
-    const start = Math.floor(this.#bytes.length / KEY_ROW_BYTES) * KEY_ROW_BYTES
+  /**
+   * Makes rows durable: new ones at the end, known ones where they are. A row that reads back may
+   * be in memory only, after a flush that failed in an earlier life: it is written once in each.
+   * Whoever erases a row must first drop the segments that could bring it here again.
+   */
+  async put(rows: readonly Uint8Array[]): Promise<void> {
+    const unsure = rows.filter((row) => this.#durable.get(mapKey(keyRowId(row))) === undefined)
+    if (unsure.length === 0) return
+    const end = Math.floor(this.#bytes.length / KEY_ROW_BYTES) * KEY_ROW_BYTES
+    const known = unsure.flatMap((row) => this.#offsets.get(mapKey(keyRowId(row))) ?? [])
+    const fresh = unsure.filter((row) => !this.#offsets.has(mapKey(keyRowId(row))))
     const added = concat(...fresh)
-    await this.#write(start, added)
-    this.#bytes = concat(this.#bytes.subarray(0, start), added)
-    for (let at = start; at < this.#bytes.length; at += KEY_ROW_BYTES) this.#index(at)
+    await this.#write([
+      ...known.map((at) => ({ at, bytes: this.#bytes.subarray(at, at + KEY_ROW_BYTES) })),
+      ...(fresh.length === 0 ? [] : [{ at: end, bytes: added }]),
+    ])
+    this.#bytes = concat(this.#bytes.subarray(0, end), added)
+    for (let at = end; at < this.#bytes.length; at += KEY_ROW_BYTES) this.#index(at)
+    for (const row of unsure) this.#durable.set(mapKey(keyRowId(row)), true)
   }
 
-  async #write(start: number, bytes: Uint8Array): Promise<void> {
+  async #write(
+    pieces: readonly { readonly at: number; readonly bytes: Uint8Array }[],
+  ): Promise<void> {
     const file = await this.#disk.open(this.path, { for: 'write', create: 'if-missing' })
     try {
-      await file.write(start, bytes)
+      for (const { at, bytes } of pieces) await file.write(at, bytes)
       await file.sync()
     } finally {
       await file.close()
     }
-    // A file that held rows before was made durable with its name by whoever appended them.
-    if (start === 0) await this.#disk.syncDirectory(dirname(this.path))
+    if (this.#isNameDurable) return
+    await this.#disk.syncDirectory(dirname(this.path))
+    this.#isNameDurable = true
   }
 
   #index(at: number): void {

@@ -67,7 +67,7 @@ export class KeyRing {
     const byFile = Map.groupBy(pending, ([, row]) => keyFileName(keyRowId(row)))
     for (const [name, rows] of byFile) {
       const file = await this.#file(name)
-      await file.append(rows.map(([, row]) => row))
+      await file.put(rows.map(([, row]) => row))
     }
     for (const [id] of pending) this.#learned.delete(id)
   }

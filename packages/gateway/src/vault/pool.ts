@@ -71,7 +71,8 @@ export class Pool {
 
   #isAt(place: number, value: Uint8Array): boolean {
     const start = place * this.#length
-    for (let at = 0; at < value.length; at++) {
+    // From the end: identifiers of one time begin alike.
+    for (let at = value.length - 1; at >= 0; at--) {
       if (this.#values[start + at] !== value[at]) return false
     }
     return true

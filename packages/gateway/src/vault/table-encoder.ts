@@ -14,6 +14,8 @@ export const WHOLE = 0
 export const CLOSED = 255
 /** The section count of a record that is an opaque payload. */
 export const OPAQUE_SECTIONS = 255
+/** Forms that a record is held against before its own is looked up. */
+const EARLY_FORMS = 4
 /** Templates that a section is held against before it is cut anew. */
 const LATELY_MAX = 4
 /** Bytes of a UUIDv7 that time decides, most of them alike: they go to the number planes. */
@@ -58,8 +60,7 @@ export class TableEncoder {
   #sectionBytes = 0
   // By section id, the templates followed last.
   readonly #lately: (readonly Template[])[] = []
-  #lastForm = -1
-  #lastFormBytes: Uint8Array = new Uint8Array(0)
+  readonly #earlyForms: Uint8Array[] = []
 
   constructor(options: TableOptions) {
     this.#hasIds = options.hasRecordIds
@@ -179,12 +180,13 @@ export class TableEncoder {
     return made
   }
 
+  /** Intents and outcomes take turns: the few forms that come first are compared. */
   #formPlace(form: Uint8Array): number {
-    if (this.#lastForm >= 0 && Buffer.compare(form, this.#lastFormBytes) === 0)
-      return this.#lastForm
-    this.#lastForm = this.#findForm(form)
-    this.#lastFormBytes = Uint8Array.from(form)
-    return this.#lastForm
+    const early = this.#earlyForms.findIndex((each) => Buffer.compare(each, form) === 0)
+    if (early >= 0) return early
+    const place = this.#findForm(form)
+    if (place < EARLY_FORMS) this.#earlyForms[place] = Uint8Array.from(form)
+    return place
   }
 
   #findForm(form: Uint8Array): number {

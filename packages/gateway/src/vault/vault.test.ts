@@ -190,6 +190,38 @@ test('a torn row holds no key, and the next one is appended after it', async () 
   assert.equal((await disk.read(path)).length, 2 * KEY_ROW_BYTES)
 })
 
+test('a row that only reads back, after a flush that failed, is flushed by the next life', async () => {
+  const disk = new SimulatedDisk()
+  const { row } = (await open(disk)).subjectKey(ADA, NOW_US)
+  disk.inject({ operation: 'sync', nth: 1, path: '2026-11.keys' })
+  await assert.rejects(write(disk, [row]))
+  await write(disk, [row])
+  const left = disk.crash({ power: 'lost', random: new SeededRandom(1), keeps: 0 })
+  const found = await ringOn(left).rows((2026 - 1970) * 12 + 10)
+  assert.deepEqual(
+    found.map((each) => Uint8Array.from(each)),
+    [Uint8Array.from(row ?? [])],
+  )
+})
+
+test('what the first start failed to flush is flushed by the second', async () => {
+  for (const [operation, nth] of [
+    ['sync', 1],
+    ['sync-directory', 1],
+    ['sync-directory', 2],
+    ['sync-directory', 3],
+  ] as const) {
+    const disk = new SimulatedDisk()
+    await disk.makeDirectory(KEYS_DIRECTORY)
+    disk.inject({ operation, nth, path: KEYS_DIRECTORY })
+    await open(disk).catch(() => undefined)
+    disk.clearFaults()
+    const tag = (await open(disk, { random: new SeededRandom(8) })).receiptTag(Uint8Array.of(1))
+    const left = disk.crash({ power: 'lost', random: new SeededRandom(1), keeps: 0 })
+    assert.deepEqual((await open(left)).receiptTag(Uint8Array.of(1)), tag, `${operation} ${nth}`)
+  }
+})
+
 test('a receipt tag depends on every byte, and only the gateway makes it', async () => {
   const disk = new SimulatedDisk()
   const tag = (await open(disk)).receiptTag(Uint8Array.of(1, 2, 3))

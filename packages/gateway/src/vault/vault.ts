@@ -27,7 +27,7 @@ export const RECEIPT_TAG_BYTES = 16
 
 const STANDING: readonly KeyClass[] = ['lookup', 'receipt', 'opaque']
 const LOOKUP_LABEL = utf8('countersign/lookup/v1\0')
-const FOREVER_US = Number.MAX_SAFE_INTEGER
+const FOREVER: Period = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
 
 export interface VaultOptions {
   readonly disk: Disk
@@ -64,9 +64,10 @@ export class Vault {
     }
     if (!checked) await writeKekCheck(disk, directory, kek)
     for (const keyClass of STANDING) {
-      if ((await ring.standing(keyClass)) !== undefined) continue
-      ring.learn(newRow(options, keyClass, STANDING_PERIOD, { fromUs: 0, toUs: FOREVER_US }).row)
+      const known = await ring.standing(keyClass)
+      ring.learn(known ?? newRow(options, keyClass, STANDING_PERIOD, FOREVER).row)
     }
+    // Also what was there: an earlier start may have failed before it was durable, check included.
     await ring.flush()
     const vault = new Vault(options, ring, {
       lookup: await standingKey(ring, 'lookup'),
