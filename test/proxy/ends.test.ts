@@ -236,8 +236,8 @@ test('stopping: what is going on ends, then what does not is cut, all of it reco
   const ask = (target: string): Promise<string> => {
     return sendRaw(stopping.port, `GET ${target} HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`)
   }
-  const [slow, hung] = [ask('/chunks/3/10/100'), ask('/hang')]
-  await sleep(100)
+  const [slow, hung] = [ask('/chunks/3/10/300'), ask('/hang')]
+  while ((await stopping.exchanges()).length < 2) await sleep(20)
   const closed = stopping.close()
   await sleep(50)
   await assert.rejects(fetch(`http://127.0.0.1:${stopping.port}/echo`), 'takes no more connections')
