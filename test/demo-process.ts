@@ -1,6 +1,6 @@
 // A demo as `npm start` runs it, in a data directory of its own and on free ports.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
@@ -41,6 +41,8 @@ function npmStart(): readonly [string, ...string[]] {
 export async function startDemo(args: DemoArguments): Promise<Demo> {
   const [command, ...first] = args.command ?? MAIN
   const { data, more = PORTS } = args
+  // A demo that was killed left its own: wait for the new one.
+  rmSync(join(data, 'demo.env'), { force: true })
   const child = spawn(command, [...first, 'demo', '--data', data, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: args.environment ?? process.env,
@@ -69,18 +71,35 @@ export async function startDemo(args: DemoArguments): Promise<Demo> {
   }
 }
 
-/** Runs a command to its end; for starts that must fail. */
-export async function runToEnd(
-  args: readonly string[],
-): Promise<{ readonly exit: number | null; readonly err: string }> {
+export interface Ended {
+  readonly exit: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Starts any command line in a process of its own. */
+export function startCommand(args: readonly string[]): {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+} {
   const [command, ...first] = MAIN
-  const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let err = ''
-  child.stderr.on('data', (chunk) => {
-    err += String(chunk)
+  const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = { out: '', err: '' }
+  child.stdout.on('data', (chunk) => {
+    said.out += String(chunk)
   })
-  const exit = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { exit, err }
+  child.stderr.on('data', (chunk) => {
+    said.err += String(chunk)
+  })
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (exit) => resolve({ exit, ...said }))
+  })
+  return { child, ended }
+}
+
+/** Runs a command to its end; for starts that must fail. */
+export function runToEnd(args: readonly string[]): Promise<Ended> {
+  return startCommand(args).ended
 }
 
 export async function waitFor(
@@ -89,7 +108,7 @@ export async function waitFor(
 ): Promise<void> {
   const until = Date.now() + msMax
   while (!(await condition())) {
-    if (Date.now() > until) throw new Error(`waited ${msMax} ms for ${condition}`)
+    if (Date.now() > until) throw new Error(`waited ${msMax} ms for ${String(condition)}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -5,12 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { type Demo, runToEnd, startDemo, waitFor } from '../demo-process.ts'
+import { type Demo, runToEnd, startCommand, startDemo, waitFor } from '../demo-process.ts'
 import { run } from '../run-cli.ts'
 
 const FIRST_ANSWER_MS_MAX = 5000
 const RESIDENT_MIB_MAX = 180
-const RECEIPT = /^"countersign\.demo\/[0-9a-f]{16}"; epoch=1; index=(\d+); leaf=:[^:]+:; open=:[^:]+:$/
+const ORIGIN = String.raw`"countersign\.demo/[0-9a-f]{16}"`
+const RECEIPT = new RegExp(`^${ORIGIN}; epoch=1; index=(\\d+); leaf=:[^:]+:; open=:[^:]+:$`)
 
 let directory: string
 before(async () => {
@@ -170,7 +171,6 @@ test('a demo that was killed starts again with its ledger and its identities', a
   assert.equal(await first.stop('SIGKILL'), 'SIGKILL')
   await waitFor(async () => !(await answers(`${first.env.UPSTREAM}/__received`)))
 
-  await rm(join(data, 'demo.env'))
   const second = await startDemo({ data })
   assert.equal(second.env.ORIGIN, first.env.ORIGIN)
   assert.equal(second.env.ADA, first.env.ADA)
@@ -181,12 +181,52 @@ test('a demo that was killed starts again with its ledger and its identities', a
   assert.equal(exit, 0, out + err)
 })
 
-test('start takes the demo’s configuration as it is', async () => {
+test('start takes the demo’s configuration as it is, and serves without the demo', async (context) => {
   const data = join(directory, 'configured')
   const demo = await startDemo({ data })
+  const { GATEWAY, ADMIN, ORIGIN, ADA, BEN } = demo.env
   assert.equal(await demo.stop(), 0)
   const config = join(data, 'countersign.yaml')
-  assert.equal((await run(['config', 'check', config])).exit, 0)
+  const checked = await run(['config', 'check', config])
+  assert.equal(checked.exit, 0, checked.err)
+
+  const gateway = startCommand(['start', '--config', config, '--json'])
+  context.after(() => gateway.child.kill('SIGKILL'))
+  await waitFor(() => answers(`${ADMIN}/readyz`))
+  assert.equal((await fetch(`${GATEWAY}/orders/7`, bearer(BEN))).status, 403)
+  const response = await fetch(`${GATEWAY}/orders/7`, bearer(ADA))
+  assert.equal(response.status, 502, 'the demo API is not there')
+  receiptIndex(response)
+  gateway.child.kill('SIGTERM')
+  assert.equal((await gateway.ended).exit, 0)
+  const said = JSON.parse((await gateway.ended).out) as Record<string, unknown>
+  assert.equal(said.origin, ORIGIN)
+  assert.equal(said.rollbackProtection, 'none')
+  const { exit, out, err } = await run(['verify', data, '--no-memory'])
+  assert.equal(exit, 0, out + err)
+})
+
+test('a key that is created is taken while it runs, and written down', async (context) => {
+  const data = join(directory, 'keys')
+  const demo = await startDemo({ data })
+  context.after(() => demo.process.kill('SIGKILL'))
+  const { GATEWAY } = demo.env
+  const config = join(data, 'countersign.yaml')
+  const created = await run(['keys', 'create', '--config', config, '--principal', 'cy', '--json'])
+  const { token, prefix } = JSON.parse(created.out) as { token: string; prefix: string }
+  await waitFor(async () => (await fetch(`${GATEWAY}/orders/7`, bearer(token))).status === 403)
+  assert.equal(await demo.stop(), 0)
+  const { size } = JSON.parse((await run(['verify', data, '--no-memory', '--json'])).out) as {
+    readonly size: number
+  }
+  const records: string[] = []
+  for (let index = 0; index < size; index += 1) {
+    records.push((await run(['show', String(index), '--data', data, '--json'])).out)
+  }
+  const about = records.filter((record) => /"kind": ?"key"/.test(record))
+  assert.equal(about.length, 1, about.join(''))
+  assert.ok(about[0]?.includes(prefix), about.join(''))
+  assert.ok(!records.join('').includes(token.slice(12)))
 })
 
 async function answers(url: string): Promise<boolean> {

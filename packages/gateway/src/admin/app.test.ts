@@ -26,7 +26,7 @@ const parts: AdminParts = {
   disk: nodeDisk(),
   logDirectory,
   published: () => ({ size: SIZE, note: 'the announced checkpoint\n' }),
-  ledgerState: () => 'open',
+  state: () => 'open',
   answerWellKnown: async ({ url }) => new Response(url),
   consolePage: '<!doctype html>',
 }
@@ -119,11 +119,11 @@ test('before anything is published the log is empty, not an error', async () => 
 })
 
 test('readiness follows the ledger, health does not', async () => {
-  const full = adminApp({ ...parts, ledgerState: () => 'full' }, () => assert.fail())
+  const full = adminApp({ ...parts, state: () => 'full' }, () => assert.fail())
   assert.equal((await ask('/readyz')).status, 200)
   const notReady = await ask('/readyz', 'GET', full)
   assert.equal(notReady.status, 503)
-  assert.equal(await notReady.text(), 'ledger is full\n')
+  assert.equal(await notReady.text(), 'not ready: full\n')
   assert.equal((await ask('/healthz', 'GET', full)).status, 200)
 })
 

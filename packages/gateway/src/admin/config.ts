@@ -3,7 +3,7 @@ import { z } from 'zod'
 /** Where the control plane listens. Plain HTTP is for this machine only. */
 export const adminConfigSchema = z
   .strictObject({
-    host: z.string().min(1).default('localhost').describe('address to listen on'),
+    host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
     port: z.int().min(0).max(65_535).default(9080).describe('0: any free port'),
     tls: z
       .strictObject({

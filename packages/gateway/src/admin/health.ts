@@ -5,10 +5,10 @@ export function serveHealth(): Response {
   return plain(200, 'ok')
 }
 
-/** Whether a request would be served now: 200, or 503 with the state of the ledger. */
-export function serveReadiness(_request: Request, { ledgerState }: AdminParts): Response {
-  const state = ledgerState()
-  return state === 'open' ? plain(200, 'ready') : plain(503, `ledger is ${state}`)
+/** Whether a request would be served now: 200, or 503 and why not. */
+export function serveReadiness(_request: Request, { state }: AdminParts): Response {
+  const now = state()
+  return now === 'open' ? plain(200, 'ready') : plain(503, `not ready: ${now}`)
 }
 
 function plain(status: number, text: string): Response {

@@ -26,8 +26,8 @@ export interface AdminParts {
   readonly logDirectory: string
   /** The newest published checkpoint: nothing beyond it is served. */
   readonly published: () => PublishedCheckpoint | undefined
-  /** `open` when the gateway takes requests; otherwise why not. */
-  readonly ledgerState: () => string
+  /** `open` when requests are served; otherwise what the gateway is at. */
+  readonly state: () => string
   readonly answerWellKnown: (request: Request) => Promise<Response>
   readonly consolePage: string
 }

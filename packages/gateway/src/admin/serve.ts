@@ -22,6 +22,7 @@ export interface AdminAddress {
 
 export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<AdminServer> {
   const { tls } = address
+  if (tls === undefined) refuseUnlessLoopback(address.host, address.host)
   const server = createAdaptorServer({
     fetch: app,
     overrideGlobalObjects: false,
@@ -32,15 +33,20 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
   }) as HttpServer
   await listen(server, address)
   const bound = server.address() as AddressInfo
-  // `localhost` is what the machine's name service says it is: look at what was really bound.
-  if (tls === undefined && !isLoopback(bound.address)) {
+  try {
+    // `localhost` is what the machine's name service says it is: look at what was really bound.
+    if (tls === undefined) refuseUnlessLoopback(bound.address, address.host)
+  } catch (error) {
     server.close()
-    throw new AdminError(
-      'ADMIN_NOT_LOOPBACK',
-      `${address.host} is ${bound.address}: not without TLS`,
-    )
+    throw error
   }
   return { port: bound.port, close: () => close(server) }
+}
+
+function refuseUnlessLoopback(address: string, host: string): void {
+  if (isLoopback(address)) return
+  const message = `${host} can be reached from other machines: not without TLS`
+  throw new AdminError('ADMIN_NOT_LOOPBACK', message)
 }
 
 function listen(server: HttpServer, { host, port }: AdminAddress): Promise<void> {

@@ -49,9 +49,12 @@ test('the version is the one of the package', async () => {
 })
 
 test('config schema is a JSON Schema that names what may be written', async () => {
-  const schema = JSON.parse((await run(['config', 'schema'])).out) as Record<string, object>
-  assert.match(String(schema.$schema), /json-schema\.org\/draft\/2020-12/)
-  const sections = Object.keys(schema.properties ?? {})
+  const schema = JSON.parse((await run(['config', 'schema'])).out) as {
+    readonly $schema: string
+    readonly properties: object
+  }
+  assert.match(schema.$schema, /json-schema\.org\/draft\/2020-12/)
+  const sections = Object.keys(schema.properties)
   for (const section of ['listeners', 'routes', 'upstreams', 'limits', 'vault', 'admin']) {
     assert.ok(sections.includes(section), section)
   }

@@ -79,7 +79,14 @@ function inherit(parent: Command): void {
 
 function explain(error: unknown, { terminal }: CliContext): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  const { message } = error instanceof Error ? error : { message: String(error) }
-  terminal.err(`countersign: ${message}\n`)
+  terminal.err(`countersign: ${messageOf(error)}\n`)
   return error instanceof CliError ? error.exit : 2
+}
+
+/** What happened, and what made it happen, unless that was said already. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause === undefined) return error.message
+  const cause = messageOf(error.cause)
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }

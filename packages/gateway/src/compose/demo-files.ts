@@ -79,7 +79,7 @@ async function createTokens(options: DemoFilesOptions): Promise<DemoTokens> {
 }
 
 function configText({ port, adminPort, upstreamPort }: DemoFilesOptions): string {
-  return `# Written by \`countersign demo\` at each start. \`countersign start --config\` takes it as it is;
+  return `# Written at each start of the demo. \`countersign start --config\` takes it as it is, and
 # \`countersign config schema\` says what else may stand here. Paths are relative to this file.
 version: 1
 gateway: demo
@@ -88,7 +88,7 @@ data: .
 log: { level: warn }
 listeners:
   - { name: main, host: 127.0.0.1, port: ${port} }
-admin: { host: localhost, port: ${adminPort} }
+admin: { host: 127.0.0.1, port: ${adminPort} }
 identity: { keysFile: ${KEYS_FILE} }
 policies: { directory: policies }
 upstreams:

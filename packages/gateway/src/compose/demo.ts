@@ -29,22 +29,27 @@ export async function demo(options: DemoOptions): Promise<void> {
   await using parts = new AsyncDisposableStack()
   const ownership = await claimData(disk, data)
   parts.defer(() => ownership.release())
+  const environmentFile = join(data, ENVIRONMENT_FILE)
+  // One that a killed demo left says where nobody listens any more.
+  await removeIfThere(disk, environmentFile)
 
   const port = await settlePort(HOST, options.port, '--port')
-  const adminPort = await settlePort('localhost', options.adminPort, '--admin-port')
+  const adminPort = await settlePort(HOST, options.adminPort, '--admin-port')
   const upstreamPort = await settlePort(HOST, options.upstreamPort, '--upstream-port')
   const api = await startApi(programFile('demo/api'), upstreamPort)
   parts.defer(() => api.close())
   const tokens = await writeDemoFiles({
     ...machine,
-    ...{ data, port, adminPort, upstreamPort },
+    data,
+    port,
+    adminPort,
+    upstreamPort,
   })
   const gateway = await openGateway(await readConfig(join(data, CONFIG_FILE)), machine)
   parts.defer(() => gateway.close())
 
   const environment = environmentOf(gateway, { port, adminPort, upstreamPort }, tokens)
   if (gateway.isNew) await seedHistory(environment.GATEWAY, tokens)
-  const environmentFile = join(data, ENVIRONMENT_FILE)
   await writeText(disk, environmentFile, formatEnvironment(environment))
   parts.defer(() => removeIfThere(disk, environmentFile))
   const { ADA: _ada, BEN: _ben, ...open } = environment

@@ -10,7 +10,8 @@ import { readCertificate, readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
 import { openKeys } from './open-keys.ts'
-import { EPOCH, type OpenLedger, openLedger } from './open-ledger.ts'
+import { type OpenLedger, openLedger } from './open-ledger.ts'
+import { EPOCH } from './open-secrets.ts'
 import { operationalLog } from './operational-log.ts'
 import type { ReadConfig } from './read-config.ts'
 import { readPolicies } from './read-policies.ts'
@@ -38,15 +39,24 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
 
   const ledger = await openLedger(config, machine)
   parts.defer(() => ledger.close())
-  ledger.keeper.onTrouble((reason, state) => log.error({ err: reason, state }, 'ledger'))
+  ledger.keeper.onTrouble((reason, state) => {
+    // `refused` is for ever: a person has to look before this ledger is written again.
+    log[state === 'refused' ? 'fatal' : 'error']({ err: reason, state }, 'ledger')
+  })
   const isNew = ledger.keeper.published?.size === 0
   const recorder = makeRecorder(config, machine, { ledger, log })
   const receipts = new ReceiptService({
-    ...{ ...ledger, origin: ledger.signer.origin, epoch: EPOCH },
+    ...ledger,
+    origin: ledger.signer.origin,
+    epoch: EPOCH,
     endOf: (intent) => recorder.endOf(intent),
   })
   const answerOwn = wellKnown((request) => receipts.answer(request))
-  const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown: answerOwn })
+  // The control plane opens first and closes last: it tells why nothing is served.
+  let phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
+  const answerWellKnown = answerOwn
+  const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown, state })
   parts.defer(() => admin.close())
 
   await recorder.start()
@@ -60,7 +70,9 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   const proxy = await AccessProxy.open({
     ...machine,
     ...(await proxyConfig(config)),
-    ...{ recorder, configurationSha256, answerOwn },
+    recorder,
+    configurationSha256,
+    answerOwn,
     keys: () => keys.current,
     policies: () => policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
@@ -68,11 +80,17 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   parts.defer(() => proxy.close())
 
   const open = parts.move()
+  phase = 'serving'
   return {
-    ...{ origin: ledger.signer.origin, vkeys: ledger.signer.vkeys, isNew },
+    origin: ledger.signer.origin,
+    vkeys: ledger.signer.vkeys,
+    isNew,
     addresses: addressesOf(config, proxy, admin.port),
     rollbackProtection: ledger.rollbackProtection,
-    close: () => open.disposeAsync(),
+    close: () => {
+      phase = 'stopping'
+      return open.disposeAsync()
+    },
   }
 }
 
@@ -83,8 +101,15 @@ function makeRecorder(
 ): Recorder {
   const { vault, signer, keeper } = ledger
   return new Recorder({
-    ...{ vault, clock, random, epoch: EPOCH, gateway: config.gateway, version: VERSION },
-    ...{ origin: signer.origin, vkeys: signer.vkeys, keeper },
+    keeper,
+    vault,
+    clock,
+    random,
+    epoch: EPOCH,
+    origin: signer.origin,
+    vkeys: signer.vkeys,
+    gateway: config.gateway,
+    version: VERSION,
     runtime: `node ${process.version}`,
     heartbeatMs: config.ledger.heartbeatEveryMs,
     onFault: (fault) => log.error({ err: fault }, 'recorder'),

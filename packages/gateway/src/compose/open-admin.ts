@@ -4,7 +4,8 @@ import type { Config } from '../config/index.ts'
 import { layoutOf } from '../ledger/index.ts'
 import { readCertificate } from './certificates.ts'
 import type { Machine } from './machine.ts'
-import { EPOCH, type OpenLedger } from './open-ledger.ts'
+import type { OpenLedger } from './open-ledger.ts'
+import { EPOCH } from './open-secrets.ts'
 import { consoleFile } from './program-files.ts'
 import { readNamed } from './read-config.ts'
 
@@ -14,21 +15,25 @@ export interface AdminNeeds {
   readonly ledger: OpenLedger
   readonly log: Logger
   readonly answerWellKnown: WellKnown
+  /** `open` when requests are served. */
+  readonly state: () => string
 }
 
 /** The control plane: console, public log, receipts, health. */
 export async function openAdmin(
   { admin, data }: Config,
   { disk }: Machine,
-  { ledger, log, answerWellKnown }: AdminNeeds,
+  { ledger, log, answerWellKnown, state }: AdminNeeds,
 ): Promise<AdminServer> {
   const consolePage = new TextDecoder().decode(await readNamed(consoleFile(), PAGE_BYTES_MAX))
   const app = adminApp(
     {
-      ...{ disk, answerWellKnown, consolePage },
+      disk,
+      answerWellKnown,
+      consolePage,
       logDirectory: layoutOf(data, EPOCH).log,
       published: () => ledger.keeper.published,
-      ledgerState: () => ledger.keeper.state,
+      state,
     },
     (error) => log.error({ err: error }, 'admin'),
   )

@@ -15,7 +15,7 @@ export interface OriginOptions {
 }
 
 /**
- * The origin of an epoch's log: the name in its signing key, or a new one where there is no key yet.
+ * The origin of an epoch's log: the name in its signing key, or a new one where there is no key.
  * It holds random characters: a log that is begun anew in the same place is another log, and to
  * nobody who remembers the old one a fork of it.
  */

@@ -9,7 +9,7 @@ export function didYouMean(name: string, known: readonly string[]): string | und
   return best?.candidate
 }
 
-/** Fewest insertions, deletions, replacements and swaps of neighbours that turn one into the other. */
+/** Fewest insertions, deletions, replacements and swaps of neighbours from one to the other. */
 function editDistance(from: string, to: string): number {
   let before: readonly number[] = []
   let above = Array.from({ length: to.length + 1 }, (_, index) => index)

@@ -34,7 +34,7 @@ test('paths are read from the directory of the file, absolute ones as they are',
 
 test('what is left out has its default', () => {
   const { admin, ledger, gateway } = parse(GOOD)
-  assert.deepEqual({ host: admin.host, port: admin.port }, { host: 'localhost', port: 9080 })
+  assert.deepEqual({ host: admin.host, port: admin.port }, { host: '127.0.0.1', port: 9080 })
   assert.equal(ledger.publishEveryMs, 1000)
   assert.equal(gateway, 'gateway')
 })

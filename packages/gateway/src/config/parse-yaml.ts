@@ -14,8 +14,8 @@ export interface YamlFile {
 }
 
 /**
- * Reads one YAML 1.2 document, strictly: duplicate keys, unknown tags, aliases and a second document
- * are errors, because each of them hides from a reader what the file says.
+ * Reads one YAML 1.2 document, strictly: duplicate keys, unknown tags, aliases and a second
+ * document are errors, because each of them hides from a reader what the file says.
  */
 export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
   const lines = new LineCounter()

@@ -39,7 +39,8 @@ function problem(yaml: YamlFile, path: readonly PathStep[], message: string): Co
 
 function unknownKey(key: string, known: readonly string[]): string {
   const guess = didYouMean(key, known)
-  return `unknown key (${guess === undefined ? `known: ${known.join(', ')}` : `did you mean ${guess}?`})`
+  const hint = guess === undefined ? `known: ${known.join(', ')}` : `did you mean ${guess}?`
+  return `unknown key (${hint})`
 }
 
 /** Of alternatives, the complaints about the one that came nearest. */
