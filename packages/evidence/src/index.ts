@@ -60,7 +60,14 @@ export {
   SILENCE_GRACE_MS,
 } from './pairs.ts'
 export type { Section } from './parse-section.ts'
-export { checkSections, parseAct, parseSection, parseWhen, sectionSchema } from './parse-section.ts'
+export {
+  checkSection,
+  checkSections,
+  parseAct,
+  parseSection,
+  parseWhen,
+  sectionSchema,
+} from './parse-section.ts'
 export type { Reason, ReasonRule } from './reasons.ts'
 export { isReason, REASONS } from './reasons.ts'
 export {

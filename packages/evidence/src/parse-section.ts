@@ -8,6 +8,7 @@ import { isExchangeKind, isKind, KINDS } from './kinds.ts'
 import { SECTION_BYTES_MAX } from './leaf.ts'
 import type { Schema, Validate } from './schema.ts'
 import { compileSchema } from './schema.ts'
+import { schemaPattern } from './schema-pattern.ts'
 import { COMMON_SCHEMAS, WHAT, WHAT_FORWARDED, WHO } from './section-schemas.ts'
 import type { How, Seal, Via, What, When, Where, Who, Why } from './section-types.ts'
 import type { SectionId, SectionName } from './sections.ts'
@@ -63,6 +64,30 @@ export function parseWhen(bytes: Uint8Array): When {
 /** Returns the facts of an act: its `what`. Throws as `parseSection` does. */
 export function parseAct<K extends ActKind>(kind: K, bytes: Uint8Array): ActFacts[K] {
   return checked('what', kind, readJson(bytes)) as unknown as ActFacts[K]
+}
+
+/** Longest section that is tried against a pattern: looking for names given twice is quadratic. */
+const PATTERN_BYTES_MAX = 4_096
+
+const patterns = new Map<Schema, RegExp>()
+const latin1 = new TextDecoder('latin1')
+
+/**
+ * Checks a section as `parseSection` does, and returns nothing: for whoever checks many and wants
+ * few. Most are told to be good by one pass over their text; the others are parsed.
+ *
+ * @throws EvidenceError as `parseSection`
+ */
+export function checkSection(id: SectionId, kind: Kind, bytes: Uint8Array): void {
+  const schema = sectionSchema(sectionName(id), kind)
+  let pattern = patterns.get(schema)
+  if (pattern === undefined) {
+    pattern = schemaPattern(schema)
+    patterns.set(schema, pattern)
+  }
+  // `when` has more rules than a schema can say.
+  const isPlain = id !== SECTIONS.when && bytes.length <= PATTERN_BYTES_MAX
+  if (!isPlain || !pattern.test(latin1.decode(bytes))) parseSection(id, kind, bytes)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { KINDS } from './kinds.ts'
-import type { Schema } from './schema.ts'
+import type { ObjectSchema, Schema } from './schema.ts'
 import { strictObject } from './schema.ts'
 import type {
   BodyFacts,
@@ -119,10 +119,16 @@ const TIMINGS = strictObject<PhaseTimings>(
   { connectUs: term.COUNT, sentUs: term.COUNT, headUs: term.COUNT, endUs: term.COUNT },
 )
 
-export const VIA = strictObject<Via>(
+const VIA_MEMBERS = strictObject<Via>(
   { upstream: term.TEXT, attempts: term.integer(100) },
   { address: term.TEXT, timings: TIMINGS, status: term.STATUS, response: BODY },
 )
+
+// In the order in which writers write them: what is written so is checked without being parsed.
+export const VIA: ObjectSchema = {
+  ...VIA_MEMBERS,
+  properties: { upstream: term.TEXT, address: term.TEXT, ...VIA_MEMBERS.properties },
+}
 
 export const HOW = strictObject<How>(
   { ended: term.oneWordOf(['released', 'client-aborted', 'upstream-aborted', 'interrupted']) },

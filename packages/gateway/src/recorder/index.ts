@@ -1,4 +1,3 @@
-export { RETRY_MS } from './diary.ts'
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 export { RecorderError, type RecorderErrorCode } from './error.ts'
 export {
@@ -8,6 +7,5 @@ export {
   ReceiptService,
   type ReceiptServiceOptions,
 } from './receipts.ts'
-export { CLOCK_LEAP_MS_MAX } from './record-clock.ts'
 export { Recorded } from './recorded.ts'
-export { HEARTBEAT_MS, type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'
+export { type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'
