@@ -84,7 +84,8 @@ for (const [name, kind, value] of SECTIONS_WRITTEN) {
         let other = text
         for (const [at, cut, put] of edits) other = other.slice(0, at) + put + other.slice(at + cut)
         // Repeats are what an editing of single characters hardly ever makes.
-        const [from = 0, length = 0] = [edits[0]?.[0], (edits[0]?.[1] ?? 0) * 8]
+        const from = edits[0]?.[0] ?? 0
+        const length = 8 * (edits[0]?.[1] ?? 0)
         const twice = text.slice(0, from + length) + text.slice(from)
         for (const candidate of [other, twice]) {
           if (pattern.test(candidate)) parseSection(SECTIONS[name], kind, encode(candidate))
