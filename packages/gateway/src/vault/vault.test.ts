@@ -190,7 +190,7 @@ test('a torn row holds no key, and the next one is appended after it', async () 
   assert.equal((await disk.read(path)).length, 2 * KEY_ROW_BYTES)
 })
 
-test('a row that only reads back, after a flush that failed, is flushed by the next life', async () => {
+test('a row that only reads back after a failed flush is flushed by the next life', async () => {
   const disk = new SimulatedDisk()
   const { row } = (await open(disk)).subjectKey(ADA, NOW_US)
   disk.inject({ operation: 'sync', nth: 1, path: '2026-11.keys' })
