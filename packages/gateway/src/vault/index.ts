@@ -1,4 +1,3 @@
-export { addressPrefix } from './address-prefix.ts'
 export {
   BlockPacker,
   type BlockPackerOptions,
