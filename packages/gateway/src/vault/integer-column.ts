@@ -108,7 +108,9 @@ function distinctOf(
     }
     rows.push(place)
   }
-  return places.size > 0xff ? undefined : { values: [...places.keys()], rows }
+  // Values that never repeat would be their own index, without end.
+  const isUseless = places.size > 0xff || places.size === values.length
+  return isUseless ? undefined : { values: [...places.keys()], rows }
 }
 
 function widthOf(span: number): number {
