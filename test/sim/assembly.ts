@@ -10,6 +10,7 @@ import {
   type LedgerOptions,
   LocalIntegration,
   localCheckpointSigner,
+  openWal,
   type SegmentLimits,
 } from '../../packages/gateway/src/ledger/index.ts'
 import {
@@ -19,8 +20,16 @@ import {
   type Lock,
   nodeSha256,
   type Random,
+  systemRandom,
 } from '../../packages/gateway/src/platform/index.ts'
-import { BlockPacker, KeyRing, parseKek, Vault } from '../../packages/gateway/src/vault/index.ts'
+import {
+  BlockPacker,
+  BlockReader,
+  KeyRing,
+  parseKek,
+  segmentSealer,
+  Vault,
+} from '../../packages/gateway/src/vault/index.ts'
 import { hashedAlgorithm } from './hashed-algorithm.ts'
 
 export const EPOCH = 1
@@ -86,6 +95,23 @@ export function assembleLedger(world: World, vault: Vault): LedgerOptions {
     limits,
     rollbackProtection: 'lock',
   }
+}
+
+/** Opens what is sealed: blocks, persons, and the write-ahead log for what is in neither yet. */
+export async function openSealed(disk: Disk, data: string): Promise<BlockReader> {
+  const directory = `${data}/keys`
+  const random = systemRandom()
+  const sealer = segmentSealer({ kek: KEK, random, origin: ORIGIN })
+  const wal = await openWal({ disk, directory: `${data}/state/wal`, sealer })
+  const payloads = new Map<number, Uint8Array>()
+  for await (const { index, payload } of wal.entries()) payloads.set(index, payload)
+  return new BlockReader({
+    disk,
+    ring: new KeyRing({ disk, directory, kek: KEK, origin: ORIGIN }),
+    origin: ORIGIN,
+    epochDirectory: `${data}/${EPOCH}`,
+    unpacked: async (index) => payloads.get(index),
+  })
 }
 
 function openIntegration({ disk: main, integrationDisk: disk = main, random, data }: World) {

@@ -1,4 +1,4 @@
-import { KINDS } from '@countersign/evidence'
+import { encodeLeaf, KINDS, sectionDigest } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import {
   type Entry,
@@ -8,7 +8,12 @@ import {
   type LedgerOptions,
   type TroubleListener,
 } from '../../packages/gateway/src/ledger/index.ts'
-import type { Clock, Disk, SeededRandom } from '../../packages/gateway/src/platform/index.ts'
+import {
+  type Clock,
+  type Disk,
+  nodeSha256,
+  type SeededRandom,
+} from '../../packages/gateway/src/platform/index.ts'
 import {
   encodePayload,
   type PayloadSection,
@@ -17,7 +22,7 @@ import {
 } from '../../packages/gateway/src/vault/index.ts'
 import { assembleLedger, openVault, type World } from './assembly.ts'
 import { type Machine, watchedDisk } from './machine.ts'
-import { type Attempt, hexOf, type Model, Violation } from './model.ts'
+import { type Attempt, type Model, Violation } from './model.ts'
 import type { PlantedBug } from './planted.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -132,25 +137,37 @@ export class Gateway {
     throw new Violation('a failed flush is final for its instance', what)
   }
 
-  /** A leaf as the recorder makes them, and a payload that exercises keys, packs and persons. */
+  /** A record of two sections, one of them a person's, as the recorder makes them. */
   #entry(random: SeededRandom, clock: Clock) {
-    const leaf = new Uint8Array(33).fill(1, 0, 1)
-    leaf.set(random.bytes(32), 1)
     const nowUs = clock.nowUs()
     const person = { issuer: 'simulation', id: `person ${random.below(4)}` }
-    const keys = [this.#vault.ledgerKey(nowUs), this.#vault.subjectKey(person, nowUs)]
-    const sections = keys.map((key, at) => ({
-      id: at + 1,
-      bytes: Buffer.from(JSON.stringify({ seen: hexOf(random.bytes(4)), at: nowUs })),
-      keyId: key.id,
-      digest: random.bytes(32),
-    }))
-    const payload = encode(random, keys, sections)
+    const ledger = this.#vault.ledgerKey(nowUs)
+    const keys = [ledger, this.#vault.subjectKey(person, nowUs)]
+    const recordId = random.bytes(16)
+    const sections = keys.map((key, at) => sectionOf(random, recordId, key, at + 1))
+    const payload = encodePayload({
+      kind: KINDS.intent.code,
+      recordId,
+      ledgerKeyId: ledger.id,
+      sections,
+      rows: keys.flatMap(({ row }) => row ?? []),
+    })
     const settled = (): void => {
       for (const key of keys) key.markDurable()
     }
-    return { leaf, payload, settled }
+    return { leaf: encodeLeaf(nodeSha256, sections), payload, settled }
   }
+}
+
+function sectionOf(
+  random: SeededRandom,
+  recordId: Uint8Array,
+  key: SealKey,
+  id: number,
+): PayloadSection {
+  const bytes = Buffer.from(JSON.stringify({ seen: random.uint32(), more: random.uint32() }))
+  const [salt = new Uint8Array(0)] = key.salts(recordId, 1)
+  return { id, bytes, keyId: key.id, digest: sectionDigest(nodeSha256, { id, salt, bytes }) }
 }
 
 function worldOf({ machine, swarm, planted }: GatewayOptions, watched: Disk): World {
@@ -167,16 +184,4 @@ function worldOf({ machine, swarm, planted }: GatewayOptions, watched: Disk): Wo
     publishEveryMs,
     limits: { segmentEntriesMax, segmentBytesMax, preallocateBytes, segmentAgeMsMax: 3_600_000 },
   }
-}
-
-function encode(random: SeededRandom, keys: readonly SealKey[], sections: PayloadSection[]) {
-  const [ledger] = keys
-  if (ledger === undefined) throw new Error('no key')
-  return encodePayload({
-    kind: KINDS.intent.code,
-    recordId: random.bytes(16),
-    ledgerKeyId: ledger.id,
-    sections,
-    rows: keys.flatMap(({ row }) => row ?? []),
-  })
 }

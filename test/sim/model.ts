@@ -13,6 +13,7 @@ export type Property =
   | 'one owner at a time'
   | 'nothing is forwarded without its intent'
   | 'every intent has one end'
+  | 'what was sealed opens'
   | 'recovery is idempotent'
   | 'service returns when faults end'
   | 'files are used rightly'

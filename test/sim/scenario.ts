@@ -15,6 +15,7 @@ import { countFound, countRecovery } from './findings.ts'
 import { DATA, Gateway } from './gateway.ts'
 import { Machine } from './machine.ts'
 import { Model, Violation } from './model.ts'
+import { checkSealed } from './sealed.ts'
 import type { RunOptions } from './simulate.ts'
 import { type Action, drawAction, drawSwarm, type Swarm } from './swarm.ts'
 
@@ -246,6 +247,7 @@ export class Scenario {
   async #audit() {
     const disk = this.#machine.disk.observer()
     const log = await this.#auditor.audit(disk, this.#model, this.#random)
+    await checkSealed(disk, DATA, log)
     if (log.size >= 256) this.hits.add('checked: full bundle')
     const segments = await disk.list(`${DATA}/state/wal`)
     if (!segments.some(({ name }) => name.startsWith('0000000000000000')) && log.size > 0) {
