@@ -1,7 +1,7 @@
 // The demo as a newcomer meets it, end to end: real processes, real sockets, a real disk.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -94,17 +94,35 @@ describe('a running demo', () => {
     assert.match(ids.at(-1) ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-7/)
   })
 
-  test('the receipt becomes a proof, on both ports, that verifies without the gateway', async () => {
+  test('a receipt becomes a proof that verifies without the gateway', async () => {
     const { GATEWAY, ADMIN, ADA, VKEY } = demo.env
     const response = await fetch(`${GATEWAY}/orders/2`, bearer(ADA))
     const path = `/.well-known/countersign/receipts/1/${receiptIndex(response)}`
     await waitFor(async () => (await fetch(`${ADMIN}${path}`)).status === 200)
-    const proof = await (await fetch(`${ADMIN}${path}`)).text()
     const again = await fetch(`${GATEWAY}${path}`)
-    assert.equal(again.status, 200)
+    assert.equal(again.status, 200, 'it is on both ports')
     assert.match(again.headers.get('cache-control') ?? '', /no-store/)
-    assert.match(proof, /^c2sp\.org\/tlog-proof@v1\n/)
-    void VKEY
+    const file = join(directory, 'receipt.tlog-proof')
+    await writeFile(file, await again.text())
+    const receipt = response.headers.get('countersign-receipt') ?? ''
+    const proof = ['verify', '--proof', file, '--key', VKEY ?? '', '--receipt', receipt]
+    const { exit, out, err } = await run(proof)
+    assert.equal(exit, 0, out + err)
+  })
+
+  test('whoever holds a receipt may see what was recorded, and nobody else', async () => {
+    const { GATEWAY, ADMIN, ADA } = demo.env
+    const response = await fetch(`${GATEWAY}/orders/3`, bearer(ADA))
+    const url = `${ADMIN}/.well-known/countersign/receipts/1/${receiptIndex(response)}`
+    await waitFor(async () => (await fetch(url)).status === 200)
+    const [, open] = /open=:([^:]+):/.exec(response.headers.get('countersign-receipt') ?? '') ?? []
+    const show = (value?: string): Promise<Response> => {
+      return fetch(url, { headers: { authorization: `Countersign-Receipt ${value}` } })
+    }
+    const opened = (await (await show(open)).json()) as { records: { disclosure: object }[] }
+    assert.equal(opened.records.length, 2, 'the record, and the other half of its exchange')
+    assert.equal((await show('AAAAAAAAAAAAAAAAAAAAAA==')).status, 401)
+    assert.equal((await show('not base64')).status, 401)
   })
 
   test('the served log verifies, and so does the directory', async () => {
@@ -181,7 +199,7 @@ test('a demo that was killed starts again with its ledger and its identities', a
   assert.equal(exit, 0, out + err)
 })
 
-test('start takes the demo’s configuration as it is, and serves without the demo', async (context) => {
+test('start takes the demo’s configuration, and serves without the demo', async (context) => {
   const data = join(directory, 'configured')
   const demo = await startDemo({ data })
   const { GATEWAY, ADMIN, ORIGIN, ADA, BEN } = demo.env

@@ -33,8 +33,10 @@ export function wellKnown(answer: (request: ReceiptRequest) => Promise<ReceiptAn
 function openOf({ headers }: Request): Uint8Array | 'malformed' | undefined {
   const value = headers.get('authorization')
   if (value === null || !/^countersign-receipt\b/i.test(value)) return undefined
+  const base64 = AUTHORIZATION.exec(value)?.[2]
+  if (base64 === undefined) return 'malformed'
   try {
-    return decodeBase64(AUTHORIZATION.exec(value)?.[2] ?? '')
+    return decodeBase64(base64)
   } catch (error) {
     if (error instanceof TlogError) return 'malformed'
     throw error
