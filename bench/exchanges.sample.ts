@@ -46,7 +46,7 @@ export class SampleExchanges {
     return {
       subject: isAnonymous ? { anonymous: address } : { issuer, id },
       who: isAnonymous
-        ? { principal: { id: 'anonymous', kind: 'anonymous' } }
+        ? { principal: { id: 'anonymous', kind: 'anonymous' }, requestSalt: this.#hex(32) }
         : this.#who(id, issuer, rank),
       where: this.#where(address, rank),
       ...this.#asked(isRefused),
@@ -59,6 +59,7 @@ export class SampleExchanges {
       principal: { id, kind: 'user', issuer },
       credential: { method: 'api-key', id: `cs_${(rank * 7919).toString(36).padStart(8, 'k')}` },
       facts: { groups, department: `d${rank % 12}` },
+      requestSalt: this.#hex(32),
     }
   }
 

@@ -32,6 +32,7 @@ test('an allowed request has its intent, then its outcome, and a receipt of it',
     principal: { id: 'ada', kind: 'user', issuer: 'keys' },
     credential: { method: 'api-key', id: gateway.keys.ada.slice(3, 11) },
     facts: { groups: ['readers'], roles: ['staff'] },
+    requestSalt: intent?.who.requestSalt,
   })
   assert.equal(intent?.where.address, '127.0.0.1')
   assert.equal(intent?.what.path, '/echo/7')
@@ -39,6 +40,7 @@ test('an allowed request has its intent, then its outcome, and a receipt of it',
   assert.equal(intent?.why.reason, 'policy-permits')
   assert.deepEqual(intent?.why.policies, ['ada-may'])
   assert.equal(intent?.why.configurationSha256, 'c'.repeat(64))
+  assert.match(String(intent?.who.requestSalt), /^[0-9a-f]{32}$/)
   assert.match(intent?.why.requestSha256 ?? '', /^[0-9a-f]{64}$/)
   assert.equal(outcome?.when.about?.index, intent?.index)
   assert.equal(outcome?.how.ended, 'released')
@@ -97,6 +99,7 @@ test('where credentials are optional, policies are asked about nobody', async ()
   const intent = (await gateway.exchanges()).at(-2)
   assert.deepEqual(intent?.who, {
     principal: { id: 'anonymous', kind: 'anonymous', issuer: 'none' },
+    requestSalt: intent?.who.requestSalt,
   })
   assert.deepEqual(intent?.why.policies, ['anybody-on-open'])
 })

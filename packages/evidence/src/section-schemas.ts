@@ -52,7 +52,7 @@ const CREDENTIAL = strictObject<Credential>(
 
 export const WHO = strictObject<Who>(
   { principal: PRINCIPAL },
-  { credential: CREDENTIAL, facts: term.FACTS },
+  { credential: CREDENTIAL, facts: term.FACTS, requestSalt: term.SALT },
 )
 
 const TLS = strictObject<TlsFacts>(

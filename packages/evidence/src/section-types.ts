@@ -57,6 +57,8 @@ export interface Who {
   readonly credential?: Credential
   /** Groups, roles and claims exactly as the policy saw them. */
   readonly facts?: JsonObject
+  /** What `why.requestSha256` begins with: it is erased with the person, and the digest is mute. */
+  readonly requestSalt?: string
 }
 
 /** As `Who`, for the acting party. */

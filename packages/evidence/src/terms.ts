@@ -11,6 +11,7 @@ export const UUID = form('^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3
 export const TIME = form('^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z$')
 export const SHA256 = form('^[0-9a-f]{64}$')
 export const KEY_ID = form('^[0-9a-f]{32}$')
+export const SALT = form('^[0-9a-f]{32}$')
 // A later version may know more reasons; a record that names one of them is still well formed.
 export const REASON = form('^[a-z][a-z0-9-]{1,63}$')
 export const ANY = { title: 'any' } as const satisfies Schema

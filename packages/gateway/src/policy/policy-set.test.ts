@@ -20,6 +20,7 @@ const FROM_HOME = `@id("from-home") permit (principal, action == Action::"DELETE
 when { context.address.isInRange(ip("127.0.0.0/8")) && context.time < datetime("2027-01-01") };`
 const OVERFLOWS = `@id("overflows") forbid (principal, action, resource)
 when { 9223372036854775807 + (if context.tls then 1 else 0) == 0 };`
+const SALT = '00'.repeat(16)
 const ALL = [READERS, NO_SECRETS, FROM_HOME].join('\n')
 
 interface Facts {
@@ -90,7 +91,7 @@ for (const [name, text, facts, reason, policies] of [
   ['a method without an action denies', ALL, { action: 'BREW' }, 'policy-failed', []],
 ] as const) {
   test(`${name}: ${reason}`, () => {
-    const decision = compile(text).decide(question(facts as Facts))
+    const decision = compile(text).decide(question(facts as Facts), SALT)
     assert.equal(decision.reason, reason)
     assert.equal(decision.allow, reason === 'policy-permits')
     if (policies !== 0) assert.deepEqual(decision.policies, policies)
@@ -137,7 +138,7 @@ test('without @id a policy is its file and ordinal, also beyond the tenth', () =
   )
   const set = compile(text.join('\n'))
   for (const ordinal of [1, 2, 10, 11, 12]) {
-    const { policies } = set.decide(question({ path: `/${ordinal}` }))
+    const { policies } = set.decide(question({ path: `/${ordinal}` }), SALT)
     assert.deepEqual(policies, [`orders.cedar#${ordinal}`])
   }
 })
@@ -157,12 +158,12 @@ test('the digest is of the policies, not of how they are spaced or spread over f
 test('two sets do not disturb each other', () => {
   const permits = compile(READERS)
   const forbids = compile(NO_SECRETS)
-  assert.equal(permits.decide(question({})).allow, true)
-  assert.equal(forbids.decide(question({})).allow, false)
-  assert.equal(permits.decide(question({})).allow, true)
+  assert.equal(permits.decide(question({}), SALT).allow, true)
+  assert.equal(forbids.decide(question({}), SALT).allow, false)
+  assert.equal(permits.decide(question({}), SALT).allow, true)
 })
 
-test('the digest of the request covers every fact and the set', () => {
+test('the digest of the request covers every fact, the set and the salt', () => {
   const digests = [
     {},
     { action: 'POST' },
@@ -172,10 +173,11 @@ test('the digest of the request covers every fact and the set', () => {
     { time: '2026-11-21T08:00:01Z' },
     { tls: true },
     { route: 'bills' },
-  ].map((facts) => compile(ALL).decide(question(facts as Facts)).request)
-  digests.push(compile(READERS).decide(question({})).request)
+  ].map((facts) => compile(ALL).decide(question(facts as Facts), SALT).request)
+  digests.push(compile(ALL).decide(question({}), SALT.replace('0', '1')).request)
+  digests.push(compile(READERS).decide(question({}), SALT).request)
   assert.equal(new Set(digests).size, digests.length)
-  assert.equal(compile(ALL).decide(question({})).request, digests[0])
+  assert.equal(compile(ALL).decide(question({}), SALT).request, digests[0])
 })
 
 test('the policies of the examples load', () => {

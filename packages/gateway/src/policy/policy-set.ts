@@ -58,10 +58,11 @@ export class PolicySet {
   }
 
   /** Pure: the same question has the same answer for ever. A policy that fails denies. */
-  decide(question: Question): Decision {
+  /** The salt goes into the digest of the request, and must be kept where it can be erased. */
+  decide(question: Question, salt: string): Decision {
     const about = {
       policySet: this.digest,
-      request: this.#hexDigest(encodeQuestion(this.digest, question)),
+      request: this.#hexDigest(encodeQuestion(salt, this.digest, question)),
     }
     const denied = (reason: Decision['reason'], policies: readonly string[]): Decision => {
       return { allow: false, reason, policies: policies.toSorted(), ...about }

@@ -58,9 +58,13 @@ export function toCall({ principal, action, resource, context }: Question): Call
   }
 }
 
-/** The bytes that the digest of an authorisation request covers: its call, and the set asked. */
-export function encodeQuestion(policySet: string, question: Question): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify([policySet, toCall(question)]))
+/**
+ * The bytes that the digest of an authorisation request covers: a salt, the set asked, the call.
+ * The call holds personal facts, and the digest outlives them: without the salt it would let
+ * somebody who guesses them know that the guess is right.
+ */
+export function encodeQuestion(salt: string, policySet: string, question: Question): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify([salt, policySet, toCall(question)]))
 }
 
 function formatTime(timeUs: number): string {

@@ -1,5 +1,8 @@
+import type { Question } from '../policy/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
+
+const REQUEST_SALT_BYTES = 16
 
 /** Asks the policies in force. Every fact that they see is in the record. */
 export function decide(exchange: Exchange, context: ProxyContext): Step {
@@ -8,7 +11,9 @@ export function decide(exchange: Exchange, context: ProxyContext): Step {
   const { peer } = exchange.inbound
   const decidedAtUs = context.clock.nowUs()
   exchange.decidedAtUs = decidedAtUs
-  exchange.decision = context.policies().decide({
+  const salt = Buffer.from(context.random.bytes(REQUEST_SALT_BYTES)).toString('hex')
+  exchange.requestSalt = salt
+  const question: Question = {
     principal: filled(exchange.principal, 'principal'),
     action: method,
     resource: { route: name, upstream, host, path },
@@ -18,6 +23,7 @@ export function decide(exchange: Exchange, context: ProxyContext): Step {
       tls: peer.tls !== undefined,
       credential: exchange.credential?.method ?? 'none',
     },
-  })
+  }
+  exchange.decision = context.policies().decide(question, salt)
   return exchange.decision.allow ? 'next' : { stop: exchange.decision.reason }
 }

@@ -87,10 +87,11 @@ function sinceStart(name: string, startMs: number | undefined, atMs: number | un
 }
 
 /** Only who is verified: a claim that failed says nothing about anybody. */
-function draftWho({ principal, credential }: Exchange): Who | undefined {
+function draftWho({ principal, credential, requestSalt }: Exchange): Who | undefined {
   if (principal === undefined) return undefined
   const { id, kind, issuer, groups, roles } = principal
-  if (credential === undefined) return { principal: { id, kind, issuer } }
+  const salt = requestSalt === undefined ? {} : { requestSalt }
+  if (credential === undefined) return { principal: { id, kind, issuer }, ...salt }
   const { method, id: keyId, expiresAtUs } = credential
   return {
     principal: { id, kind, issuer },
@@ -100,6 +101,7 @@ function draftWho({ principal, credential }: Exchange): Who | undefined {
       ...(expiresAtUs === undefined ? {} : { expires: formatTime(expiresAtUs) }),
     },
     facts: { groups, roles },
+    ...salt,
   }
 }
 

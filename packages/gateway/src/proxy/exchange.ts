@@ -94,6 +94,8 @@ export class Exchange {
   principal: Principal | undefined
   credential: Credential | undefined
   decision: Decision | undefined
+  /** Hexadecimal; what the digest of the authorisation request began with. */
+  requestSalt: string | undefined
   decidedAtUs: number | undefined
   intent: Recorded | undefined
   /** Its last record is written or given up: what is left is to send the answer. */
