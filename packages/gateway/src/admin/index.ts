@@ -1,6 +1,6 @@
-export { AdminError, type AdminErrorCode } from './admin-error.ts'
+export type { AdminErrorCode } from './admin-error.ts'
 export { type AdminApp, adminApp } from './app.ts'
-export { type AdminConfig, adminConfigSchema, isLoopback } from './config.ts'
+export { type AdminConfig, adminConfigSchema } from './config.ts'
 export type { AdminParts, Permission, PublishedCheckpoint, Route } from './route.ts'
 export { routes } from './routes.ts'
 export { type AdminAddress, type AdminServer, serveAdmin } from './serve.ts'

@@ -1,11 +1,10 @@
-export {
-  type CliContext,
-  CliError,
-  type DemoOptions,
-  type Exit,
-  type Services,
-  type StartOptions,
-  type Terminal,
-  type TextStyle,
+export type {
+  CliContext,
+  DemoOptions,
+  Exit,
+  Services,
+  StartOptions,
+  Terminal,
+  TextStyle,
 } from './command.ts'
 export { runCli, VERSION } from './run.ts'

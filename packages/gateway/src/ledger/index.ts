@@ -1,21 +1,10 @@
-// The read side: what anybody may look at without opening the ledger.
-
-// The write side.
 export { type CheckpointSigner, localCheckpointSigner } from './checkpoint-signer.ts'
 export { type LedgerConfig, ledgerConfigSchema } from './config.ts'
-export { type Entry, LEAF_BYTES_MAX, PAYLOAD_BYTES_MAX, type StoredEntry } from './entry.ts'
+export type { Entry, StoredEntry } from './entry.ts'
 export { LedgerError, type LedgerErrorCode } from './error.ts'
 export type { Integration, PlainBatch, Settled } from './integration.ts'
 export { type KeeperState, LedgerKeeper, type TroubleListener } from './keeper.ts'
-export {
-  CHECKPOINT_NAME,
-  type Layout,
-  layoutOf,
-  NOTES_NAME,
-  parseSegmentName,
-  segmentName,
-  VKEYS_NAME,
-} from './layout.ts'
+export { type Layout, layoutOf } from './layout.ts'
 export {
   Ledger,
   type LedgerOptions,
@@ -34,20 +23,13 @@ export type { Published } from './publisher.ts'
 export {
   type IntegrationPort,
   type IntegrationWorker,
-  RemoteIntegration,
   serveIntegration,
   workerIntegration,
 } from './remote-integration.ts'
 export type { OpenedSegment, SealedSegment, Sealer } from './sealer.ts'
 export type { OpenIntent } from './segment-header.ts'
 export type { TornTail } from './segment-reader.ts'
-export {
-  CHECKPOINT_ROW_BYTES,
-  CHECKPOINT_ROWS_MAX,
-  type CheckpointRow,
-  isSignedRow,
-  StoredCheckpoints,
-} from './stored-checkpoints.ts'
+export type { CheckpointRow } from './stored-checkpoints.ts'
 export { openWal, type Wal, type WalSource } from './wal.ts'
 export type { Cut } from './wal-recovery.ts'
 export { SEGMENT_LIMITS, type SegmentLimits } from './wal-writer.ts'

@@ -1,5 +1,5 @@
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
-export { RecorderError, type RecorderErrorCode } from './error.ts'
+export type { RecorderErrorCode } from './error.ts'
 export {
   type ProvedRecord,
   type ReceiptAnswer,

@@ -1,4 +1,3 @@
-export { logAddress } from './http-source.ts'
 export { Memory, memoryDirectory } from './memory.ts'
 export { POLICY_BYTES_MAX } from './policy.ts'
 export { type EntryOptions, type ProvenEntry, provenEntry } from './proven-entry.ts'

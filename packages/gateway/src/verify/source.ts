@@ -40,8 +40,3 @@ function explain(error: unknown, path: string, bytesMax: number): Read {
       throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${path}`, { cause: error })
   }
 }
-
-/** The same source, one directory further down. */
-export function below(source: Source, directory: string): Source {
-  return { read: (path, bytesMax) => source.read(`${directory}/${path}`, bytesMax) }
-}
