@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** The calls that change what is on a disk, or let go of it. */
@@ -18,6 +19,8 @@ export const SYSTEM_CALLS = [
 export type SystemCall = (typeof SYSTEM_CALLS)[number]
 export type Injection = 'error=EIO' | 'signal=KILL'
 
+/** Most of a writer's life is reading its own program: once is enough. */
+const COMPILED = join(tmpdir(), 'system-calls-compiled')
 const WRITER = join(import.meta.dirname, 'writer.ts')
 const CALL = /^(\d+)\s+([a-z0-9]+)\(/
 
@@ -39,14 +42,14 @@ export interface TraceOptions {
 export async function traceWriter({ home, paths = [], inject }: TraceOptions): Promise<Traced> {
   rmSync(home, { recursive: true, force: true })
   const output = `${home}.strace`
-  const injecting =
-    inject === undefined ? [] : ['-e', `inject=${inject.call}:${inject.how}:when=${inject.nth}`]
-  const stdout = await run('strace', [
-    ...['-f', '-qq', '-y', '--seccomp-bpf', '-o', output],
-    ...['-e', `trace=${SYSTEM_CALLS.join()}`, ...injecting],
-    ...paths.flatMap((path) => ['-P', path]),
-    ...[process.execPath, WRITER, home],
-  ])
+  // The filter makes strace fast, but with it a signal is never delivered.
+  const filter = inject?.how === 'signal=KILL' ? [] : ['--seccomp-bpf']
+  const { call, how, nth } = inject ?? {}
+  const injecting = inject === undefined ? [] : ['-e', `inject=${call}:${how}:when=${nth}`]
+  const chosen = paths.flatMap((path) => ['-P', path])
+  const tracing = ['-f', '-qq', '-y', '-o', output, '-e', `trace=${SYSTEM_CALLS.join()}`]
+  const program = [process.execPath, WRITER, home]
+  const stdout = await run('strace', [...filter, ...tracing, ...injecting, ...chosen, ...program])
   const lines = readFileSync(output, 'utf8').split('\n')
   rmSync(output)
   return { stdout, lines }
@@ -87,7 +90,7 @@ export function wasInjected({ lines }: Traced, how: Injection): boolean {
 
 function run(command: string, args: readonly string[]): Promise<string> {
   const child = spawn(command, args, {
-    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_COMPILE_CACHE: COMPILED },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   let stdout = ''

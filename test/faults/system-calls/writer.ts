@@ -8,6 +8,10 @@ import { ENTRIES, entryAt, openWorld } from './small-ledger.ts'
 
 const PUBLISH_EVERY_ENTRIES = 5
 
+/** A writer that hangs is a failure, not a reason to wait. */
+const LIFE_MS_MAX = 30_000
+setTimeout(() => process.exit(4), LIFE_MS_MAX).unref()
+
 const [home = ''] = process.argv.slice(2)
 const { world, clock } = await openWorld(home)
 const ledger = await Ledger.open(assembleLedger(world, await openVault(world)))
