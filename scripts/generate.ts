@@ -17,8 +17,8 @@ function reasons(): string {
   )
   return `# Reason codes
 
-The closed list of reasons for a verdict or an error: in records, in \`application/problem+json\` answers, in metrics. Written by
-\`node scripts/generate.ts\` from \`packages/evidence/src/reasons.ts\`.
+The closed list of reasons for a verdict or an error: in records, in problem details, in metrics.
+Written by \`node scripts/generate.ts\` from \`packages/evidence/src/reasons.ts\`.
 
 | code | status | what it says | what to do |
 |---|---|---|---|
@@ -32,8 +32,8 @@ function limits(): string {
   })
   return `# Limits of the request path
 
-Section \`limits\` of the configuration. The unit is the end of the name. Written by \`node scripts/generate.ts\` from
-\`packages/gateway/src/limits\`.
+Section \`limits\` of the configuration. The unit is the end of the name. Written by
+\`node scripts/generate.ts\` from \`packages/gateway/src/limits\`.
 
 | limit | of what | default | range | reaching it |
 |---|---|---|---|---|

@@ -1,5 +1,5 @@
-// A ledger on a small volume that fills: requests are refused before the upstream is called, what was
-// acknowledged stays, and service resumes by itself when there is room again.
+// A ledger on a small volume that fills: requests are refused before the upstream is called, what
+// was acknowledged stays, and service resumes by itself when there is room again.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
@@ -120,7 +120,7 @@ test('a full volume stops traffic and loses nothing', {
     'what went unrecorded is counted in a gap',
   )
   context.diagnostic(
-    `${served} served, ${refused.length} refused with ${bavail} blocks free, resumed ${resumedMs} ms \
-after there was room, ${receipts.size} receipts, ${size} entries`,
+    `${served} served, ${refused.length} refused with ${bavail} blocks free, ${size} entries, \
+${receipts.size} receipts, resumed ${resumedMs} ms after there was room`,
   )
 })

@@ -1,5 +1,5 @@
-// kill -9 under load: nothing that reached the upstream lacks its intent, nothing that a caller has a
-// receipt for is gone, and what was under way is closed as interrupted.
+// kill -9 under load: nothing that reached the upstream lacks its intent, nothing that a caller has
+// a receipt for is gone, and what was under way is closed as interrupted.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -85,7 +85,7 @@ test(`${KILLS} kills under load leave a whole ledger`, { timeout: 1_500_000 }, a
 
   await assertReceipts(scratch.data, size, receipts)
   context.diagnostic(
-    `${ids.length} requests reached the upstream, ${intents.size} intents, ${interrupted} interrupted, \
+    `${ids.length} reached the upstream, ${intents.size} intents, ${interrupted} interrupted, \
 ${receipts.size} receipts, ${size} entries`,
   )
   assert.ok(ids.length > KILLS && receipts.size > KILLS, 'there was a load')

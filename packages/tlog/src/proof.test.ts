@@ -29,7 +29,7 @@ for (const { name, sha256 } of everyAlgorithm) {
   const leaves = reference.leaves.map((leaf) => Buffer.from(leaf, 'hex'))
 
   for (const { index, size, proof } of reference.inclusion) {
-    test(`${name}: the reference proof of leaf ${index} in ${size} is made and verifies`, async () => {
+    test(`${name}: the proof of leaf ${index} in ${size} is made and verifies`, async () => {
       const of = { index: leafIndex(index), size: treeSize(size) }
       const made = await inclusionProof(sha256, of, naiveReader(new NaiveTree(leaves)))
       assert.deepEqual(made.map(hex), proof)
@@ -69,7 +69,7 @@ for (const { name, sha256 } of everyAlgorithm) {
     })
   })
 
-  test(`${name}: each proof in a random larger tree equals the naive one and verifies`, async () => {
+  test(`${name}: proofs in random larger trees equal the naive ones and verify`, async () => {
     const entries = Array.from({ length: 3000 }, (_, at) => Buffer.from(`random ${at}`))
     const naive = new NaiveTree(entries)
     const sizes = fc.tuple(fc.nat(2999), fc.integer({ min: 1, max: 3000 }))

@@ -10,8 +10,9 @@ export interface DirectorySteps {
 }
 
 /**
- * Makes an absolute directory, parents first, each flushed before the next is made in it. So at most
- * the deepest directory found was left unflushed by a process that died here: it is flushed again.
+ * Makes an absolute directory, parents first, each flushed before the next is made in it. So at
+ * most the deepest directory found was left unflushed by a process that died here: it is flushed
+ * again.
  */
 export async function makeDirectoryDurably(path: string, disk: DirectorySteps): Promise<void> {
   const found = await disk.stat(path)

@@ -1,8 +1,9 @@
 import type { Clock } from './types.ts'
 
 /**
- * The machine's clocks. Wall time comes from the monotonic counter for its microseconds, kept within
- * the millisecond that `Date.now` names, so it follows every step and slew of the real clock.
+ * The machine's clocks. Wall time comes from the monotonic counter for its microseconds, kept
+ * within the millisecond that `Date.now` names, so it follows every step and slew of the real
+ * clock.
  */
 export function systemClock(): Clock {
   let offsetUs = performance.timeOrigin * 1000

@@ -40,7 +40,7 @@ test('a name that was not synced may be lost even when the content was flushed',
   assert.deepEqual(seen, new Set(['missing', 'abc']))
 })
 
-test('content that was not flushed may be lost, in part or whole, behind a synced name', async () => {
+test('content that was not flushed may be lost, even behind a synced name', async () => {
   const act = async (disk: SimulatedDisk) => {
     await create(disk, bytes('abc'))
     await disk.syncDirectory('/')
@@ -50,7 +50,7 @@ test('content that was not flushed may be lost, in part or whole, behind a synce
 })
 
 for (const durable of [true, false]) {
-  test(`${durable ? 'a durable write' : 'a flush'} and a directory sync survive always`, async () => {
+  test(`${durable ? 'a durable write' : 'a flush'} and a directory sync survive`, async () => {
     const act = async (disk: SimulatedDisk) => {
       const file = await create(disk, bytes('abc'), durable)
       if (!durable) await file.sync()

@@ -16,9 +16,9 @@ export interface Flush {
 }
 
 /**
- * A file's content twice: as programs read it, and as it would be after a power cut. A page that was
- * written and not flushed is dirty; a page whose flush failed is clean and yet not durable, as on
- * ext4, XFS and Btrfs: it reads back until the power fails.
+ * A file's content twice: as programs read it, and as it would be after a power cut. A page that
+ * was written and not flushed is dirty; a page whose flush failed is clean and yet not durable, as
+ * on ext4, XFS and Btrfs: it reads back until the power fails.
  */
 export class SimulatedInode {
   readonly #usage: Usage

@@ -3,7 +3,7 @@ import type { SeededRandom } from './seeded-random.ts'
 import type { SimulatedClock } from './simulated-clock.ts'
 import type { Usage } from './simulated-inode.ts'
 
-/** How long operations take: each a random part of the longest, so that they overtake each other. */
+/** How long operations take: each a random part of the longest, so that some overtake others. */
 export interface Latency {
   readonly clock: SimulatedClock
   readonly longestMs: number
