@@ -80,8 +80,8 @@ test('extra bytes travel with the proof', () => {
 })
 
 const ROOT = tessera.roots[1] ?? ''
-const NOTE = `${tessera.logOrigin}\n1\n${ROOT}\n\n${tessera.lines[1]}\n`
-const ALONE = `c2sp.org/tlog-proof@v1\nindex 0\n\n${NOTE}`
+const FIRST_NOTE = `${tessera.logOrigin}\n1\n${ROOT}\n\n${tessera.lines[1]}\n`
+const ALONE = `c2sp.org/tlog-proof@v1\nindex 0\n\n${FIRST_NOTE}`
 
 test('a proof in a tree of one entry holds no hash', () => {
   const proof = parseTlogProof(ALONE)
