@@ -5,13 +5,8 @@ export { LedgerError, type LedgerErrorCode } from './error.ts'
 export type { Integration, PlainBatch, Settled } from './integration.ts'
 export { type KeeperState, LedgerKeeper, type TroubleListener } from './keeper.ts'
 export { type Layout, layoutOf } from './layout.ts'
-export {
-  Ledger,
-  type LedgerOptions,
-  type LedgerState,
-  type PackedListener,
-  type RollbackProtection,
-} from './ledger.ts'
+export { Ledger, type LedgerState, type PackedListener } from './ledger.ts'
+export type { LedgerOptions, RollbackProtection } from './ledger-options.ts'
 export { LocalIntegration, type LocalIntegrationOptions } from './local-integration.ts'
 export { formatLockRecord, type LockRecord, parseLockRecord } from './lock-record.ts'
 export { type LogKeysOptions, openLogKeys, type SeededAlgorithm } from './log-keys.ts'

@@ -13,54 +13,22 @@
 //   shown       partials that are not needed any more         integration: "leftover partials"
 //   dropped     segments that are packed once more            publish: "a segment is dropped"
 
-import type { LeafIndex, Sha256, SignatureAlgorithms, TreeSize } from '@countersign/tlog'
-import {
-  type Claim,
-  type Clock,
-  type Disk,
-  diskErrorCode,
-  type Lock,
-  type Timer,
-} from '../platform/index.ts'
+import type { LeafIndex, TreeSize } from '@countersign/tlog'
+import { diskErrorCode, type Timer } from '../platform/index.ts'
 import { Backlog } from './backlog.ts'
 import type { Batch } from './batch.ts'
-import type { CheckpointSigner } from './checkpoint-signer.ts'
 import type { ClosedSegments } from './closed-segments.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError } from './error.ts'
 import { Intake } from './intake.ts'
 import type { Integration, Settled } from './integration.ts'
+import type { LedgerOptions } from './ledger-options.ts'
 import { type Instance, openInstance, type Recovery } from './open-instance.ts'
 import { OpenIntents } from './open-intents.ts'
 import type { PackReport } from './packer.ts'
 import { type PublishedListener, PublishedWatch } from './published-watch.ts'
 import type { Published, Publisher } from './publisher.ts'
-import type { Sealer } from './sealer.ts'
-import type { SegmentLimits, WalWriter } from './wal-writer.ts'
-
-export interface LedgerOptions {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly lock: Lock
-  /** Holds `data/state` against a second process while the instance lives. */
-  readonly claim: Claim
-  readonly sealer: Sealer
-  readonly signer: CheckpointSigner
-  readonly sha256: Sha256
-  readonly algorithms: SignatureAlgorithms
-  readonly openIntegration: () => Integration
-  /** The data directory. */
-  readonly data: string
-  readonly epoch: number
-  readonly publishEveryMs: number
-  readonly limits: SegmentLimits
-  /** `none` where the lock lies on the volume of the data: a restored volume would go unnoticed. */
-  readonly rollbackProtection: RollbackProtection
-  /** Entries that may be durable but not settled. */
-  readonly backlogEntriesMax?: number
-}
-
-export type RollbackProtection = 'lock' | 'none'
+import type { WalWriter } from './wal-writer.ts'
 
 export type LedgerState = 'open' | 'full' | 'dead' | 'closed'
 
