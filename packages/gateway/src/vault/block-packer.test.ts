@@ -72,6 +72,23 @@ test('what is not packed yet is read from the write-ahead log', async () => {
   await assertAllOpen(rig, entries)
 })
 
+test('a run that came less far never narrows what an earlier one stored', async () => {
+  const disk = new SimulatedDisk()
+  const rig = await Rig.open(disk)
+  const entries = traffic(rig, 42)
+  rig.packer.add({ first: 0, entries })
+  await rig.packer.closeSegment({ first: 0, end: 14 }) // Its write-ahead segment is dropped,
+  await rig.packer.closeSegment({ first: 14, end: 34 }) // these two are not: the process dies.
+  await rig.packer.closeSegment({ first: 34, end: 42 })
+  const next = await Rig.open(disk, 2)
+  await next.packer.resume(42)
+  next.packer.add({ first: 14, entries: entries.slice(14) })
+  await next.packer.closeSegment({ first: 14, end: 34 })
+  await assertAllOpen(next, entries, [])
+  await next.packer.closeSegment({ first: 34, end: 42 })
+  await assertAllOpen(next, entries, [])
+})
+
 test('reports name every finished file and what it holds', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 600)

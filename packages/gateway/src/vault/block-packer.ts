@@ -47,6 +47,8 @@ const BLOCKS_AT_ONCE_MAX = 64
 interface PackedFile {
   readonly block: PendingBlock
   readonly family: Family
+  /** At least what was asked for. */
+  readonly width: number
   readonly path: string
   readonly bytes: Uint8Array
   readonly packs: readonly Uint8Array[]
@@ -171,17 +173,12 @@ export class BlockPacker {
     family: Family,
     width: number,
   ): Promise<PackedFile | undefined> {
-    const entries = block.entries.filter((each) => each.family === family && each.offset < width)
-    const path = blockPath(family, block.number, width)
-    const found = block.sealed?.[family] ?? (await this.#found(block, family, entries, width))
-    if (found.width === width) {
-      // Only what a checkpoint covers is known to be on the disk and not just in its cache.
-      const isStored = width === BLOCK_ENTRIES && block.first + width <= this.#confirmed
-      const { packs } = found
-      return { block, family, path, bytes: joinPacks(packs), packs, isStored }
-    }
+    const entries = block.entries.filter((each) => each.family === family)
+    const found = block.sealed?.[family] ?? (await this.#found(block, family, entries))
+    // An earlier run may have come further than this one has: what it stored is never narrowed.
+    if (found.width >= width) return this.#storedFile(block, family, found)
     const packs = [...found.packs]
-    const rest = entries.filter(({ offset }) => offset >= found.width)
+    const rest = entries.filter(({ offset }) => offset >= found.width && offset < width)
     for (const group of Map.groupBy(rest, ({ ledgerKeyId }) => mapKey(ledgerKeyId)).values()) {
       const keyId = group[0]?.ledgerKeyId ?? this.#opaqueKeyId
       const from = block.first + found.width
@@ -190,7 +187,17 @@ export class BlockPacker {
       packs.push(await this.#maker.records(spot, records))
     }
     if (packs.length === 0) return undefined
-    return { block, family, path, bytes: joinPacks(packs), packs, isStored: false }
+    const path = blockPath(family, block.number, width)
+    return { block, family, width, path, bytes: joinPacks(packs), packs, isStored: false }
+  }
+
+  #storedFile(block: PendingBlock, family: Family, found: SealedPart): PackedFile | undefined {
+    const { width, packs } = found
+    if (packs.length === 0) return undefined
+    const path = blockPath(family, block.number, width)
+    // Only what a checkpoint covers is known to be on the disk and not just in its cache.
+    const isStored = width === BLOCK_ENTRIES && block.first + width <= this.#confirmed
+    return { block, family, width, path, bytes: joinPacks(packs), packs, isStored }
   }
 
   /** The widest file of an earlier run that says what the entries say. */
@@ -198,9 +205,8 @@ export class BlockPacker {
     block: PendingBlock,
     family: Family,
     entries: readonly PendingEntry[],
-    width: number,
   ): Promise<SealedPart> {
-    for (let limit = width; limit > 0; ) {
+    for (let limit = BLOCK_ENTRIES; limit > 0; ) {
       const stored = await this.#store.widest(family, block.number, limit)
       if (stored === undefined) break
       if (await this.#holds(stored, block, entries)) {
@@ -267,7 +273,7 @@ export class BlockPacker {
 
 function partOf(family: Family, files: readonly PackedFile[], width: number): SealedPart {
   const file = files.find((each) => each.family === family)
-  return file === undefined ? { width, packs: [] } : { width, packs: file.packs }
+  return file === undefined ? { width, packs: [] } : { width: file.width, packs: file.packs }
 }
 
 function report(kind: PackReport['kind'], block: number, bytes: Uint8Array): PackReport {
