@@ -31,11 +31,15 @@ import { hexOf, type Model, Violation, wasNotWritten } from './model.ts'
 /** How many proofs of each sort one audit makes and verifies. */
 const PROOFS_SAMPLED = 3
 
+const ROW_BYTES = 104
+
 export interface AuditorOptions {
   readonly sha256: Sha256
   readonly verifiers: readonly NoteVerifier[]
   /** The epoch's log directory. */
   readonly directory: string
+  /** The file of checkpoint rows: size u64, root, Ed25519 signature. */
+  readonly rows: string
 }
 
 /** The log as a stranger finds it, every byte hashed again. */
@@ -67,6 +71,7 @@ export class Auditor {
   async audit(disk: Disk, model: Model, random: SeededRandom): Promise<AuditedLog> {
     const log = await this.#readLog(disk, model)
     checkEntries(log, model)
+    await this.#checkRows(disk, log)
     await this.#checkProofs(disk, log, model, random)
     return log
   }
@@ -95,6 +100,27 @@ export class Auditor {
     }
     await this.#checkTiles(disk, published.size, nodes)
     return { ...published, leaves }
+  }
+
+  /** Every row beside the log: sizes rise, and each root is the tree's at that size. */
+  async #checkRows(disk: Disk, log: AuditedLog): Promise<void> {
+    const bytes = (await readIfThere(disk, this.#options.rows)) ?? new Uint8Array(0)
+    const roots = new Map<number, string>()
+    const range = new CompactRange(this.#options.sha256)
+    roots.set(0, hexOf(range.root()))
+    for (const leaf of log.leaves) {
+      range.append(hashLeaf(this.#options.sha256, leaf))
+      roots.set(range.size, hexOf(range.root()))
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    let before = -1
+    for (let at = 0; at + ROW_BYTES <= bytes.length; at += ROW_BYTES) {
+      const size = Number(view.getBigUint64(at))
+      if (size <= before) throw new Error(`checkpoint row of ${size} follows that of ${before}`)
+      before = size
+      if (roots.get(size) === hexOf(bytes.subarray(at + 8, at + 40))) continue
+      throw new Error(`checkpoint row of ${size} has another root`)
+    }
   }
 
   async #readBundles(disk: Disk, size: TreeSize): Promise<readonly Uint8Array[]> {

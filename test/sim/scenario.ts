@@ -47,6 +47,8 @@ export class Scenario {
   #gateway: Gateway | undefined
   #isStarting = false
   #isFencing = false
+  /** The crash that this run is about has happened: what follows is recovery. */
+  #isCutShort = false
   #trouble: unknown
 
   constructor(options: RunOptions, random: SeededRandom) {
@@ -58,6 +60,7 @@ export class Scenario {
       sha256: nodeSha256,
       verifiers: VERIFIERS,
       directory: `${DATA}/${EPOCH}/log`,
+      rows: `${DATA}/${EPOCH}/checkpoints/00000000`,
     })
     const parts = { machine: this.#machine, model: this.#model, hits: this.hits }
     this.#clients = new Clients({ ...parts, fail: (error) => this.#fail(error) })
@@ -70,7 +73,7 @@ export class Scenario {
   }
 
   async play(): Promise<void> {
-    while (this.operations < this.#swarm.operations) {
+    while (this.operations < this.#swarm.operations && !this.#isCutShort) {
       this.#ensureStarted()
       const action = drawAction(this.#swarm, this.#random)
       this.#note(action)
@@ -355,7 +358,9 @@ export class Scenario {
   }
 
   #beforeStep(): void {
-    if (this.#machine.steps === this.#options.crashAtStep) this.#goDown('lost')
+    if (this.#machine.steps !== this.#options.crashAtStep) return
+    this.#goDown('lost')
+    this.#isCutShort = true
   }
 
   #attempt(act: () => void): void {

@@ -21,8 +21,13 @@ export async function checkRecovered(home: string, said: string): Promise<void> 
     await ledger.close()
     await world.lock.close()
   }
-  const directory = `${home}/${DATA_NAME}/${EPOCH}/log`
-  const auditor = new Auditor({ sha256: nodeSha256, verifiers: VERIFIERS, directory })
+  const epoch = `${home}/${DATA_NAME}/${EPOCH}`
+  const auditor = new Auditor({
+    sha256: nodeSha256,
+    verifiers: VERIFIERS,
+    directory: `${epoch}/log`,
+    rows: `${epoch}/checkpoints/00000000`,
+  })
   await auditor.audit(world.disk, model, new SeededRandom(1))
 }
 
