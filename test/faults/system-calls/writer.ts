@@ -1,5 +1,5 @@
 // A small ledger on the real disk, whose system calls are the same in every run: one entry at a
-// time, virtual time, seeded randomness. It prints what it acknowledges and shows, and nothing else.
+// time, virtual time, seeded randomness. It prints what it acknowledges and shows, nothing else.
 import { writeSync } from 'node:fs'
 import { Ledger } from '../../../packages/gateway/src/ledger/index.ts'
 import { settled } from '../../../packages/gateway/src/platform/index.ts'
