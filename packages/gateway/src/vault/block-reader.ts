@@ -7,7 +7,7 @@ import { type OpenedRecord, openRecord, type PersonalPart } from './opened-recor
 import { type Pack, splitPacks } from './pack.ts'
 import { PackOpener } from './pack-maker.ts'
 import { familyOf, packedFrom } from './packed-from.ts'
-import type { PackedRecord } from './packed-record.ts'
+import { isSound, type PackedRecord } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
 import { asFault, type PersonsFile, PersonsReader } from './persons-reader.ts'
 
@@ -114,9 +114,9 @@ export class BlockReader {
       const records = await this.#opener.records(pack)
       const first = number * BLOCK_ENTRIES
       const isHome = first <= from && to <= first + BLOCK_ENTRIES
-      if (isHome && records.every((each) => isAtHome(each, family, from - first, to - first))) {
-        return records.map((record) => ({ record, ledgerKey }))
-      }
+      const isFit = (each: PackedRecord): boolean =>
+        isAtHome(each, family, from - first, to - first) && isSound(each)
+      if (isHome && records.every(isFit)) return records.map((record) => ({ record, ledgerKey }))
       throw new VaultError('VAULT_MALFORMED', `pack ${pack.place.pack} is not this block's`, {
         place: pack.place,
       })
@@ -139,6 +139,11 @@ export class BlockReader {
       const bytes = await unpacked(number * BLOCK_ENTRIES + offset)
       if (bytes === undefined) continue
       const { record, payload } = packedFrom(offset, bytes)
+      if (!isSound(record)) {
+        const message = `entry ${number * BLOCK_ENTRIES + offset} in the write-ahead log is no record`
+        into.faults.push(new VaultError('VAULT_MALFORMED', message))
+        continue
+      }
       for (const row of payload?.rows ?? []) ring.learn(row)
       const ledgerKey = await asFault(async () =>
         ring.key(payload?.ledgerKeyId ?? (await ring.opaqueKeyId())),

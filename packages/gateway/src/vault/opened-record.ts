@@ -1,4 +1,4 @@
-import { cutSalts, sectionDigest } from '@countersign/evidence'
+import { cutSalts, SECTION_BYTES_MAX, sectionDigest } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
 import { VaultError } from './errors.ts'
 import type { DataKey } from './key-ring.ts'
@@ -79,12 +79,16 @@ function openPersonal(
     return { id, keyId, digest, open: undefined, fault: part?.fault }
   }
   const { bytes } = part
-  const found = sectionDigest(nodeSha256, { id, salt, bytes })
-  if (Buffer.compare(found, digest) === 0) {
+  const isPossible = bytes.length <= SECTION_BYTES_MAX
+  if (isPossible && equals(sectionDigest(nodeSha256, { id, salt, bytes }), digest)) {
     return { id, keyId, digest, open: { bytes, salt }, fault: undefined }
   }
   const fault = new VaultError('VAULT_NOT_AUTHENTIC', `section ${id} is not what its digest says`)
   return { id, keyId, digest, open: undefined, fault }
+}
+
+function equals(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0
 }
 
 /** Each key cuts its own salts, for the sections under it in ascending order of id. */

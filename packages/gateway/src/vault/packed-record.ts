@@ -1,3 +1,5 @@
+import { SECTION_BYTES_MAX, SECTIONS } from '@countersign/evidence'
+
 /** One entry as a ledger pack keeps it. */
 export interface PackedRecord {
   /** Position in the block. */
@@ -23,6 +25,17 @@ export interface PersonSection {
 
 export const OPAQUE_KIND = 0
 export const NO_RECORD_ID: Uint8Array = new Uint8Array(16)
+
+/** Whether there can be a leaf over these sections at all: known ids in order, none too large. */
+export function isSound({ sections }: PackedRecord): boolean {
+  let previous = 0
+  for (const section of sections) {
+    if (section.id <= previous || section.id > SECTIONS.seal) return false
+    if ('bytes' in section && section.bytes.length > SECTION_BYTES_MAX) return false
+    previous = section.id
+  }
+  return true
+}
 
 export function isSameRecord(one: PackedRecord, other: PackedRecord | undefined): boolean {
   if (other === undefined) return false

@@ -43,8 +43,10 @@ export class RecordsAudit implements RecordFacts {
   readonly #records: RecordAudit
   readonly #erased = new Set<string>()
   readonly #expired = new Set<string>()
-  /** By key id, in hexadecimal. */
+  /** Persons' keys, by id in hexadecimal: what an erasure explains. */
   readonly #keys = new Map<string, Missing>()
+  /** Keys of the ledger's own: nothing explains that one of these is gone. */
+  readonly #ledgerKeys = new Map<string, Missing>()
   /** By block number. */
   readonly #absent = new Map<number, Missing>()
   /** Entries that the write-ahead log and the log do not tell alike. */
@@ -113,6 +115,9 @@ export class RecordsAudit implements RecordFacts {
       const why = `needs key ${key} (${count} sections do), which is gone and was not erased`
       to.add('record', why, { index })
     }
+    for (const [key, { index }] of this.#ledgerKeys) {
+      to.add('record', `or one after it needs key ${key} of the ledger, which is gone`, { index })
+    }
     for (const { file, index } of this.#goneFiles) {
       if (this.#expired.has(file.path)) continue
       to.add('block', `is gone, though record ${index} names it`, { file: file.path })
@@ -148,7 +153,7 @@ export class RecordsAudit implements RecordFacts {
     const { file, keyId } = fault.place
     const inBlock = file !== undefined && parseBlockPath(file) !== undefined
     if (fault.code === 'VAULT_KEY_MISSING' && keyId !== undefined && !inBlock) {
-      note(this.#keys, keyId, first)
+      note(this.#ledgerKeys, keyId, first)
       return
     }
     const place = inBlock ? { file } : { index: first }
