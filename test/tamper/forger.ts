@@ -1,13 +1,14 @@
 // Somebody who holds the key-encryption key and all of `keys/`, but none of the log's signing keys:
 // every pack and every write-ahead segment can be sealed anew with other content.
 import { hash } from 'node:crypto'
+import type { LeafIndex } from '@countersign/tlog'
 import { encodeEntry, entryBytes } from '../../packages/gateway/src/ledger/entry.ts'
 import {
   FRAME_HEADER_BYTES,
   frameEnd,
   writeFrameHeader,
 } from '../../packages/gateway/src/ledger/frame.ts'
-import type { LeafIndex, StoredEntry } from '../../packages/gateway/src/ledger/index.ts'
+import type { StoredEntry } from '../../packages/gateway/src/ledger/index.ts'
 import { encodeSegmentHeader } from '../../packages/gateway/src/ledger/segment-header.ts'
 import { SegmentReader } from '../../packages/gateway/src/ledger/segment-reader.ts'
 import { SeededRandom } from '../../packages/gateway/src/platform/index.ts'

@@ -4,6 +4,7 @@ import { CliError } from './command.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
+import { printableLines } from './printable.ts'
 import { proveCommand } from './prove.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
@@ -79,7 +80,7 @@ function inherit(parent: Command): void {
 
 function explain(error: unknown, { terminal }: CliContext): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  terminal.err(`countersign: ${messageOf(error)}\n`)
+  terminal.err(`countersign: ${printableLines(messageOf(error))}\n`)
   return error instanceof CliError ? error.exit : 2
 }
 

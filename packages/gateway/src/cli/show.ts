@@ -4,6 +4,7 @@ import type { CliContext } from './command.ts'
 import { dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
 import { kekText } from './kek-text.ts'
 import { newestEpoch } from './newest-epoch.ts'
+import { printable, printableLines } from './printable.ts'
 import { orTampered } from './tampered.ts'
 
 interface Options {
@@ -35,7 +36,9 @@ export function showCommand(context: CliContext): Command {
       const kek = await kekText(context, kekFile)
       const key = kek === undefined ? {} : { kek }
       const record = await orTampered(shownRecord({ disk, data, epoch, isNewest, index, ...key }))
-      terminal.out(json === true ? `${JSON.stringify(record)}\n` : describe(record, context))
+      terminal.out(
+        json === true ? `${printableLines(JSON.stringify(record))}\n` : describe(record, context),
+      )
     })
 }
 
@@ -52,7 +55,7 @@ function describe(record: ShownRecord, { terminal }: CliContext): string {
 
 function block({ section, value, closed }: ShownSection, terminal: CliContext['terminal']): string {
   const name = terminal.style('bold', section)
-  if (closed !== null) return `${name} ${terminal.style('dim', `closed: ${closed}`)}\n`
-  const text = JSON.stringify(value, null, 2).replaceAll('\n', '\n  ')
+  if (closed !== null) return `${name} ${terminal.style('dim', `closed: ${printable(closed)}`)}\n`
+  const text = printableLines(JSON.stringify(value, null, 2)).replaceAll('\n', '\n  ')
   return `${name}\n  ${text}\n`
 }

@@ -16,6 +16,7 @@ import {
 import type { CliContext } from './command.ts'
 import { CliError, epochOption, jsonOption } from './command.ts'
 import { kekText } from './kek-text.ts'
+import { printable, printableLines } from './printable.ts'
 
 interface Options {
   readonly key: readonly string[]
@@ -69,7 +70,9 @@ export function verifyCommand(context: CliContext): Command {
       const report = await audit(context, place, options)
       const { terminal } = context
       terminal.out(
-        options.json === true ? `${JSON.stringify(report)}\n` : describe(report, context),
+        options.json === true
+          ? `${printableLines(JSON.stringify(report))}\n`
+          : describe(report, context),
       )
       context.finish(report.exit)
     })
@@ -140,11 +143,11 @@ const LINES_MAX = 20
 
 function describe(report: Report, { terminal }: CliContext): string {
   const color = report.ok ? 'green' : 'red'
-  const lines = [terminal.style(color, headline(report))]
+  const lines = [terminal.style(color, printable(headline(report)))]
   lines.push(...few(report.bad.map(detail), 'more'))
   const scope = SCOPES.filter((name) => report.scope[name])
   lines.push(`  scope: ${scope.length === 0 ? 'nothing' : scope.join(', ')}`)
-  if (report.origin !== null) lines.push(`  origin: ${report.origin}`)
+  if (report.origin !== null) lines.push(`  origin: ${printable(report.origin)}`)
   if (!report.ok) lines.push(`  trust: ${report.anchor}`)
   lines.push(
     ...few(
@@ -162,7 +165,7 @@ function detail(finding: Finding): string {
 }
 
 function few(lines: readonly string[], rest: string): readonly string[] {
-  const shown = lines.slice(0, LINES_MAX).map((line) => `  ${line}`)
+  const shown = lines.slice(0, LINES_MAX).map((line) => `  ${printable(line)}`)
   return lines.length > LINES_MAX ? [...shown, `  … ${lines.length - LINES_MAX} ${rest}`] : shown
 }
 

@@ -140,7 +140,8 @@ export class BlockReader {
       if (bytes === undefined) continue
       const { record, payload } = packedFrom(offset, bytes)
       if (!isSound(record)) {
-        const message = `entry ${number * BLOCK_ENTRIES + offset} in the write-ahead log is no record`
+        const index = number * BLOCK_ENTRIES + offset
+        const message = `what the write-ahead log holds of entry ${index} is no record`
         into.faults.push(new VaultError('VAULT_MALFORMED', message))
         continue
       }

@@ -172,7 +172,14 @@ function bytesOf(sections: readonly OpenedSection[], id: SectionId): Uint8Array 
   throw new EvidenceError('EVIDENCE_SECTIONS', `no readable section ${sectionName(id)}`)
 }
 
-/** What is stored beside the sections must say what they say. */
+/** Throws EvidenceError unless what is stored beside the sections says what they say. */
+export function assertAgrees(record: OpenedRecord): void {
+  const when = parseWhen(bytesOf(record.sections, SECTIONS.when))
+  const seal = record.sections.find(({ id }) => id === SECTIONS.seal)?.open
+  const parsed = seal && (parseSection(SECTIONS.seal, when.kind, seal.bytes) as Seal)
+  agree(record, when, parsed)
+}
+
 function agree(record: OpenedRecord, when: When, seal: Seal | undefined): void {
   if (KINDS[when.kind].code !== record.kind) {
     throw new EvidenceError('EVIDENCE_SECTIONS', `stored as kind ${record.kind}, not ${when.kind}`)

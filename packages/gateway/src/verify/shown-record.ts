@@ -12,6 +12,7 @@ import { nodeSha256 } from '../platform/index.ts'
 import { type OpenedRecord, type OpenedSection, VaultError } from '../vault/index.ts'
 import { openRecords } from './open-records.ts'
 import { type EntryOptions, notThere, type ProvenEntry, provenEntry } from './proven-entry.ts'
+import { assertAgrees } from './record-audit.ts'
 import { Findings, sentence } from './report.ts'
 import { VerifyError } from './verify-error.ts'
 
@@ -61,6 +62,7 @@ export async function shownRecord(options: RecordOptions): Promise<ShownRecord> 
   if (!equalHashes(encodeLeaf(nodeSha256, record.sections), leaf)) {
     throw new VerifyError('VERIFY_TAMPERED', `record ${index} is not what its leaf commits to`)
   }
+  assertWhole(record)
   return {
     epoch,
     index,
@@ -68,6 +70,23 @@ export async function shownRecord(options: RecordOptions): Promise<ShownRecord> 
     leaf: Buffer.from(leaf).toString('hex'),
     checkpoint: proven.entry === undefined ? null : proven.checkpoint.size,
     sections: record.sections.map(shown),
+  }
+}
+
+/** A section is closed where its key is gone, and for no other reason. */
+function assertWhole(record: OpenedRecord): void {
+  const { index, sections } = record
+  for (const { id, fault } of sections) {
+    if (fault === undefined || fault.code === 'VAULT_KEY_MISSING') continue
+    const why = `record ${index} has a section ${sectionName(id as SectionId)} not as sealed`
+    throw new VerifyError('VERIFY_TAMPERED', `${why}: ${fault.message}`, { cause: fault })
+  }
+  try {
+    assertAgrees(record)
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause
+    if (cause.code === 'EVIDENCE_UNKNOWN_KIND' || cause.code === 'EVIDENCE_UNKNOWN_VERSION') return
+    throw new VerifyError('VERIFY_TAMPERED', `record ${index}: ${cause.message}`, { cause })
   }
 }
 
