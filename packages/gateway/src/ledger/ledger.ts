@@ -182,8 +182,8 @@ export class Ledger {
     const batch = this.#intake.take()
     if (batch === undefined) {
       if (this.#state === 'full' || !this.#wal.isDue(0, 0)) return false
-      await this.#makeRoom(0, 0)
-      return true
+      // Closing on a full disk, a segment stays due for ever: asked once is enough.
+      return this.#makeRoom(0, 0)
     }
     const refusal = await this.#refusalOf(batch)
     if (refusal === undefined) {
