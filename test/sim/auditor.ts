@@ -118,6 +118,8 @@ export class Auditor {
       const size = Number(view.getBigUint64(at))
       if (size <= before) throw new Error(`checkpoint row of ${size} follows that of ${before}`)
       before = size
+      // The newest row is written before its checkpoint is shown.
+      if (size > log.size && at + 2 * ROW_BYTES > bytes.length) continue
       if (roots.get(size) === hexOf(bytes.subarray(at + 8, at + 40))) continue
       throw new Error(`checkpoint row of ${size} has another root`)
     }

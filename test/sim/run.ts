@@ -1,6 +1,6 @@
 // Seeded simulation: node test/sim/run.ts [--runs N] [--seed S] [--sweeps N] [--failures N].
-// It ends after so many failures. A failing run is replayed by its seed; `SEED=7.412` is scenario 7 with a
-// crash at step 412.
+// It ends after so many failures. A failing run is replayed by its seed; `SEED=7.412` is scenario 7
+// with a crash at step 412.
 import { fork } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
