@@ -116,6 +116,7 @@ const CASES: readonly (readonly [string, FileMap | Promise<FileMap>, Want])[] = 
   ['T16 a tile deleted', honest.without(TILE), { kind: 'tile', file: rel(TILE) }],
   ['T16 a block deleted', honest.without(RECORDS), { kind: 'record', index: 2 }],
   ['T16 a persons file deleted', honest.without(PERSONS), { kind: 'record', index: 2 }],
+  ['T16 the write-ahead log deleted', withoutAhead(), { kind: 'file', file: 'state/wal' }],
   ['T16 the rows deleted', honest.without(ROWS), { kind: 'checkpoint', file: rel(ROWS) }],
   ['T16 the checkpoint deleted', honest.without(CHECKPOINT), { file: rel(CHECKPOINT) }],
   ['T16 the key list deleted', honest.without(`${LOG}/vkeys`), { file: '1/log/vkeys' }],
@@ -226,6 +227,10 @@ function cut(path: string, length: number): FileMap {
 
 function longer(path: string): FileMap {
   return honest.with(path, Buffer.concat([honest.bytes(path), text('\n')]))
+}
+
+function withoutAhead(): FileMap {
+  return honest.without(...[...honest.files.keys()].filter((path) => path.includes('/wal/')))
 }
 
 function zeros(path: string): FileMap {

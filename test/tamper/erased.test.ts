@@ -54,6 +54,14 @@ test('a key that an erasure names may be gone', async () => {
   assert.deepEqual({ bad: report.bad, exit: report.exit }, { bad: [], exit: 0 })
 })
 
+test('a key that was erased must not be there', async () => {
+  const [files, key] = await makeLedger((benKey) => benKey)
+  const report = await audit(files)
+  assert.equal(report.exit, 1)
+  assert.equal(report.bad[0]?.kind, 'key')
+  assert.match(report.bad[0]?.why ?? '', new RegExp(key))
+})
+
 test('a key that no erasure names must be there', async () => {
   const [files, key] = await makeLedger()
   const report = await audit(destroy(files, key))

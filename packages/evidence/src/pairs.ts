@@ -216,7 +216,13 @@ export class PairChecker {
   }
 
   #wasSkipped(index: number): boolean {
-    return this.#skipped.some(({ from, to }) => from <= index && index < to)
+    let [low, high] = [0, this.#skipped.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#skipped[middle]?.to ?? 0) > index) high = middle
+      else low = middle + 1
+    }
+    return (this.#skipped[low]?.from ?? Number.POSITIVE_INFINITY) <= index
   }
 
   #break(index: number, rule: PairRule, why: string): void {

@@ -10,6 +10,9 @@ import { openSegmentHeader, type SegmentHeader } from './segment-header.ts'
 /** More than the largest segment: 64 MiB of frames, the last batch, a header full of intents. */
 const SEGMENT_FILE_BYTES_MAX = 134_217_728
 
+/** A torn tail is one batch. More than a few that begin like frames were put there to be tried. */
+const FRAMES_BEHIND_MAX = 16
+
 /** One batch as it was written. */
 export interface Frame {
   readonly first: LeafIndex
@@ -128,18 +131,21 @@ export class SegmentReader {
     const later = this.#frameBehind(at, first, counter)
     if (later === undefined) return { file: this.path, offset: at, bytes: length }
     const what = `frame at byte ${at}, entry ${first} onward, is damaged`
-    const why = `a whole frame follows at byte ${later}`
+    const why = `another frame follows at byte ${later}`
     throw new LedgerError('LEDGER_DAMAGED', `${this.path}: ${what}: ${why}`)
   }
 
   #frameBehind(at: number, first: number, counter: number): number | undefined {
     const bytes = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
     let found = bytes.indexOf(MAGIC, at + 1)
+    let tried = 0
     while (found !== -1) {
       const header = readFrameHeader(bytes, found)
       const isLater = header !== undefined && header.counter >= counter && header.first >= first
-      if (isLater && this.#open(found, header.sealedBytes, header.counter) !== undefined) {
-        return found
+      if (isLater) {
+        tried += 1
+        const opened = this.#open(found, header.sealedBytes, header.counter)
+        if (opened !== undefined || tried > FRAMES_BEHIND_MAX) return found
       }
       found = bytes.indexOf(MAGIC, found + 1)
     }

@@ -19,6 +19,8 @@ export interface OpenRecordsOptions {
   /** The write-ahead log belongs to the newest epoch; those before are packed whole. */
   readonly isNewest?: boolean
   readonly origin: string
+  /** Entries that the checkpoint covers, which was read before: all of them were written ahead. */
+  readonly size?: number
   /** The key-encryption key as text; absent: as found in the data directory. */
   readonly kek: string | undefined
   /** Names files relative to the data directory. */
@@ -29,13 +31,15 @@ export interface OpenRecordsOptions {
 export interface Records {
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
+  /** Whether a key is here, by its id in hexadecimal. */
+  readonly holdsKey: (keyId: string) => Promise<boolean>
 }
 
 const KEK_BYTES_MAX = 256
 
 /** Undefined where there is no key: the log can be audited, the records cannot. */
 export async function openRecords(options: OpenRecordsOptions): Promise<Records | undefined> {
-  const { disk, data, epoch, origin, to } = options
+  const { disk, data, epoch, origin, size = 0, to } = options
   const kek = await findKek(options)
   if (kek === undefined) return undefined
   const ring = new KeyRing({ disk, directory: `${data}/keys`, kek, origin })
@@ -43,7 +47,7 @@ export async function openRecords(options: OpenRecordsOptions): Promise<Records 
   const directory = `${data}/state/wal`
   const writeAhead =
     (options.isNewest ?? true)
-      ? await WriteAhead.read({ disk, directory, sealer, ring, to })
+      ? await WriteAhead.read({ disk, directory, sealer, ring, size, to })
       : WriteAhead.none
   const reader = new BlockReader({
     disk,
@@ -52,7 +56,17 @@ export async function openRecords(options: OpenRecordsOptions): Promise<Records 
     epochDirectory: `${data}/${epoch}`,
     unpacked: (index) => Promise.resolve(writeAhead.payload(index)),
   })
-  return { reader, writeAhead }
+  return { reader, writeAhead, holdsKey: (keyId) => holds(ring, keyId) }
+}
+
+async function holds(ring: KeyRing, keyId: string): Promise<boolean> {
+  try {
+    await ring.key(Buffer.from(keyId, 'hex'))
+    return true
+  } catch (fault) {
+    if (fault instanceof VaultError) return fault.code !== 'VAULT_KEY_MISSING'
+    throw fault
+  }
 }
 
 /** Nothing is sealed here. */

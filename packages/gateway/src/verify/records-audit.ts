@@ -20,6 +20,7 @@ export interface RecordsOptions {
   readonly sha256: Sha256
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
+  readonly holdsKey: (keyId: string) => Promise<boolean>
   /** Reads below the epoch's directory. */
   readonly source: Source
   readonly epoch: number
@@ -42,6 +43,8 @@ export class RecordsAudit implements RecordFacts {
   readonly #options: RecordsOptions
   readonly #records: RecordAudit
   readonly #erased = new Set<string>()
+  /** Keys of which a record says that they are gone, by id: that record. */
+  readonly #erasedBy = new Map<string, number>()
   readonly #expired = new Set<string>()
   /** Persons' keys, by id in hexadecimal: what an erasure explains. */
   readonly #keys = new Map<string, Missing>()
@@ -82,7 +85,7 @@ export class RecordsAudit implements RecordFacts {
 
   onAct<Kind extends keyof ActFacts>(kind: Kind, facts: ActFacts[Kind], index: number): void {
     const act = { kind, facts } as Act
-    if (act.kind === 'erasure') for (const key of act.facts.keys) this.#erased.add(key)
+    if (act.kind === 'erasure') this.#erasure(act.facts, index)
     if (act.kind === 'retention') for (const file of act.facts.files) this.#expired.add(file)
     if (act.kind === 'block') for (const file of act.facts.files) this.#files.push({ file, index })
     if (act.kind === 'epoch') this.#epoch(act.facts, index)
@@ -93,8 +96,24 @@ export class RecordsAudit implements RecordFacts {
     return this.#records.unlike
   }
 
+  #erasure({ act, keys }: ActFacts['erasure'], index: number): void {
+    for (const key of keys) {
+      this.#erased.add(key)
+      if (act === 'done') this.#erasedBy.set(key, index)
+    }
+  }
+
   /** Names what nothing explained. `blamed`: entries that are not those that were signed. */
-  finish(blamed: ReadonlySet<number>): void {
+  async finish(blamed: ReadonlySet<number>): Promise<void> {
+    const { to, holdsKey } = this.#options
+    for (const [key, index] of this.#erasedBy) {
+      if (!(await holdsKey(key))) continue
+      to.add('key', `record says that key ${key} was erased, and it is here`, { index })
+    }
+    this.#unexplained(blamed)
+  }
+
+  #unexplained(blamed: ReadonlySet<number>): void {
     const { to } = this.#options
     for (const index of this.unlike.keys()) {
       if (blamed.has(index)) continue

@@ -51,7 +51,8 @@ export async function shownRecord(options: RecordOptions): Promise<ShownRecord> 
   const proven = await entryOrNothing(options)
   const to = new Findings()
   const origin = proven.checkpoint.origin
-  const records = await openRecords({ disk, data, epoch, isNewest, origin, kek, to })
+  const { size } = proven.checkpoint
+  const records = await openRecords({ disk, data, epoch, isNewest, origin, size, kek, to })
   if (to.bad[0] !== undefined) throw new VerifyError('VERIFY_TAMPERED', sentence(to.bad[0]))
   if (records === undefined) {
     throw new VerifyError('VERIFY_NO_KEY', 'there is no key-encryption key to open records with')

@@ -115,12 +115,22 @@ function edgeOf(size: TreeSize): readonly Group[] {
   return groups
 }
 
-/** Every way to pick one of each; a tree has few levels and each level few copies. */
+/** A tree has few levels and each level few copies, unless somebody made many to keep us busy. */
+const CHOICES_MAX = 1_024
+
+/** The ways to pick one of each, up to a number of them. */
 function choices(of: readonly (readonly Uint8Array[])[]): readonly (readonly Uint8Array[])[] {
   return of.reduce<readonly (readonly Uint8Array[])[]>(
-    (made, next) => made.flatMap((chosen) => next.map((each) => [...chosen, each])),
+    (made, next) => combined(made, next).slice(0, CHOICES_MAX),
     [[]],
   )
+}
+
+function combined(
+  made: readonly (readonly Uint8Array[])[],
+  next: readonly Uint8Array[],
+): readonly (readonly Uint8Array[])[] {
+  return next.flatMap((each) => made.map((chosen) => [...chosen, each]))
 }
 
 /** The root that the hashes on the right edge lead to. */

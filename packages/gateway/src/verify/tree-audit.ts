@@ -58,8 +58,12 @@ export interface TreeAuditOptions {
   readonly onProgress?: (entries: number) => void
 }
 
-/** Each dispute holds two files in memory until it is resolved. */
+/** Each dispute holds its files' hashes in memory until it is resolved. */
 export const DISPUTES_MAX = 256
+/** Files of one group that are held beside its tile and bundle. */
+export const OTHER_FILES_MAX = 8
+/** What disputes hold of files that are no bundles, so that it can be told how far they are right. */
+const DISPUTED_BYTES_MAX = 64 * 1024 * 1024
 /** How many bundles are read while one is hashed. */
 const READ_AHEAD = 4
 
@@ -81,6 +85,7 @@ export class TreeAudit {
   readonly #filling: Uint8Array[] = []
   #finished: Group[] = []
   #dropped = 0
+  #disputedBytes = 0
   #matchedSize = 0
   #broken = false
   #next: SignedRoot | undefined
@@ -102,6 +107,8 @@ export class TreeAudit {
       }
       const read = await ahead.shift()
       if (read !== undefined) await this.#bundle(read)
+      // Nothing more can be concluded; a checkpoint may claim more entries than can be counted.
+      if (this.#broken && this.#dropped > 0) break
       onProgress?.(Math.min(size, (index + 1) * TILE_WIDTH))
     }
     await this.#edges()
@@ -176,11 +183,21 @@ export class TreeAudit {
   /** All tellings of a group must agree; where a file is shorter, on what it tells. */
   async #compare(group: Group, main: readonly Telling[]): Promise<void> {
     const tellings = [...main, ...(await this.#otherFiles(group, main))]
-    const [first] = tellings
+    const [first] = main
     if (tellings.every((each) => first !== undefined && agree(first, each))) return
     if (this.#disputes.size < DISPUTES_MAX) {
-      this.#disputes.set(groupKey(group.level, group.index), { group, tellings })
+      const held = tellings.map((each) => this.#held(each))
+      this.#disputes.set(groupKey(group.level, group.index), { group, tellings: held })
     } else this.#dropped += 1
+  }
+
+  /** Bytes are for telling how far a bundle is right that is none; there may be too many of them. */
+  #held(telling: Telling): Telling {
+    const { bytes, ...rest } = telling
+    const size = telling.hashes === undefined ? (bytes?.length ?? 0) : 0
+    if (size === 0 || this.#disputedBytes + size > DISPUTED_BYTES_MAX) return rest
+    this.#disputedBytes += size
+    return telling
   }
 
   async #otherFiles(group: Group, main: readonly Telling[]): Promise<readonly Telling[]> {
@@ -191,7 +208,10 @@ export class TreeAudit {
       for (const width of widths(by, group.level, group.index)) {
         const other = await reader.file(group, by, width)
         const seen = main.some(({ file }) => file === other?.file)
-        if (other !== undefined && !seen) files.push(other)
+        if (other === undefined || seen) continue
+        const [first] = main
+        const agrees = first !== undefined && agree(first, other)
+        if (!agrees && files.length < OTHER_FILES_MAX) files.push(other)
       }
     }
     return files

@@ -142,7 +142,7 @@ async function auditEverything(
   const { disk, directory, kek } = options
   const to = audited.findings
   const { origin } = signed.checkpoint
-  const ledger = { disk, data: directory, epoch, isNewest, origin }
+  const ledger = { disk, data: directory, epoch, isNewest, origin, size: signed.checkpoint.size }
   const opened = await openRecords({ ...ledger, kek, to })
   if (opened === undefined) {
     to.skip('record', 'records were not opened: there is no key-encryption key here')
@@ -162,7 +162,7 @@ async function auditEverything(
   const beside = { onBundle: records.onBundle, recorded: records.unlike }
   await auditTree(signed, log, audited, { ...extras, ...beside })
   const entries = to.bad.filter(({ kind }) => kind === 'entry')
-  records.finish(new Set(entries.flatMap(({ index }) => index ?? [])))
+  await records.finish(new Set(entries.flatMap(({ index }) => index ?? [])))
   audited.scope = { ...audited.scope, records: true, persons: true }
 }
 

@@ -23,16 +23,23 @@ export class WriteAhead {
     readonly directory: string
     readonly sealer: Sealer
     readonly ring: KeyRing
+    /** A checkpoint over this many entries was seen: they were written ahead before. */
+    readonly size: number
     readonly to: Findings
   }): Promise<WriteAhead> {
+    const { size, to } = options
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return new WriteAhead(await readAll(options))
+        const { entries, end } = await readAll(options)
+        if (end < size) {
+          to.add('file', `ends at entry ${end}, and checkpoint ${size} is shown`, { file: WAL })
+        }
+        return new WriteAhead(entries)
       } catch (cause) {
         const gone = diskErrorCode(cause) === 'DISK_NOT_FOUND' || isGap(cause)
         if (gone && attempt < ATTEMPTS_MAX) continue
         if (cause instanceof LedgerError) {
-          options.to.add('file', `cannot be read back: ${cause.message}`, { file: 'state/wal' })
+          to.add('file', `cannot be read back: ${cause.message}`, { file: WAL })
           return new WriteAhead(new Map())
         }
         throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${options.directory}`, { cause })
@@ -49,19 +56,24 @@ export class WriteAhead {
   }
 }
 
+const WAL = 'state/wal'
+
 /** The keys that payloads brought are learned here: a block may use one before its file has it. */
 async function readAll(options: {
   readonly disk: Disk
   readonly directory: string
   readonly sealer: Sealer
   readonly ring: KeyRing
-}): Promise<ReadonlyMap<number, StoredEntry>> {
+}): Promise<{ readonly entries: ReadonlyMap<number, StoredEntry>; readonly end: number }> {
   const entries = new Map<number, StoredEntry>()
-  for await (const entry of (await openWal(options)).entries()) {
+  const wal = await openWal(options)
+  let end: number = wal.segments.at(-1) ?? 0
+  for await (const entry of wal.entries()) {
     entries.set(entry.index, entry)
+    end = entry.index + 1
     for (const row of decodePayload(entry.payload)?.rows ?? []) options.ring.learn(row)
   }
-  return entries
+  return { entries, end }
 }
 
 /** A segment that was dropped between listing and reading leaves a gap for a moment. */
