@@ -10,6 +10,7 @@ import { familyOf, packedFrom } from './packed-from.ts'
 import { isSound, type PackedRecord } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
 import { asFault, type PersonsFile, PersonsReader } from './persons-reader.ts'
+import { SECTIONS_BYTES_MAX } from './table-decoder.ts'
 
 export interface BlockReaderOptions {
   readonly disk: Disk
@@ -96,8 +97,21 @@ export class BlockReader {
     into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
   ): Promise<void> {
     const packs = await asFault(async () => splitPacks(path, bytes))
-    if (packs instanceof VaultError) into.faults.push(packs)
-    else for (const pack of packs) await this.#openPack(family, number, pack, into)
+    if (packs instanceof VaultError) {
+      into.faults.push(packs)
+      return
+    }
+    const before = into.sealed.length
+    let left = SECTIONS_BYTES_MAX
+    for (const pack of packs) {
+      const from = into.sealed.length
+      await this.#openPack(family, number, pack, into)
+      for (const { record } of into.sealed.slice(from)) left -= bytesOf(record)
+      if (left >= 0 && into.sealed.length - before <= BLOCK_ENTRIES) continue
+      const message = `${path} holds more than a block can`
+      into.faults.push(new VaultError('VAULT_MALFORMED', message, { place: pack.place }))
+      return
+    }
   }
 
   async #openPack(
@@ -186,6 +200,12 @@ export class BlockReader {
     const message = `no persons file speaks of entry ${index}`
     return { fault: new VaultError('VAULT_FILE_MISSING', message) }
   }
+}
+
+function bytesOf({ sections, opaque }: PackedRecord): number {
+  let sum = opaque?.length ?? 0
+  for (const section of sections) if ('bytes' in section) sum += section.bytes.length
+  return sum
 }
 
 /** A key that is not there is as well a key id that was changed: the fault names the pack. */

@@ -4,7 +4,8 @@ import { BLOCK_ENTRIES, blockPath, type Family, parseBlockPath } from './block-p
 
 /** Files that are written at once: flushes that overlap share a journal commit. */
 export const WRITES_AT_ONCE_MAX = 16
-export const BLOCK_FILE_BYTES_MAX: number = 1024 * 1024 * 1024
+/** A block of 256 payloads of 1 MiB, and some. */
+export const BLOCK_FILE_BYTES_MAX: number = 320 * 1024 * 1024
 
 export interface StoredBlock {
   /** Relative to the epoch's directory. */

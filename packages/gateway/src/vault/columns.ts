@@ -9,7 +9,7 @@ import {
   type PackedRecord,
   type PersonSection,
 } from './packed-record.ts'
-import { decodeTable } from './table-decoder.ts'
+import { decodeTable, SECTIONS_BYTES_MAX } from './table-decoder.ts'
 import { TableEncoder, type TableOptions, type TableStreams } from './table-encoder.ts'
 
 /** The layout of this file with the dictionary of the same number. */
@@ -30,8 +30,8 @@ const NUMBERS_APART_MIN = 1024
 const BULK_BYTES_MIN = 32_768
 /** A frame of less than this only gets longer. */
 const FRAME_BYTES_MIN = 48
-/** What a frame may hold: no pack of ours comes near it. */
-const FRAME_BYTES_MAX = 512 * 1024 * 1024
+/** What the streams of a pack may hold together: a block of the largest payloads, and some. */
+const STREAM_BYTES_MAX = SECTIONS_BYTES_MAX
 
 /** The plaintext of a ledger pack. */
 export function encodeRecords(records: readonly PackedRecord[]): Uint8Array {
@@ -136,6 +136,8 @@ function decompress(plain: Uint8Array): TableStreams<Uint8Array> {
   const from = new ByteReader(plainView(plain))
   const lengths = Array.from({ length: 7 }, () => from.number())
   const [structure = 0, texts = 0, blobs = 0, numbers = 0, raw = 0, first = 0, second = 0] = lengths
+  const bytes = structure + texts + blobs + numbers
+  if (bytes > STREAM_BYTES_MAX) throw malformed(`streams of ${bytes} bytes`)
   const joined = numbers < NUMBERS_APART_MIN ? numbers : 0
   const words = new ByteReader(unframe(from.take(first), structure + texts + blobs + joined))
   const rest = from.take(second)
@@ -152,7 +154,6 @@ function decompress(plain: Uint8Array): TableStreams<Uint8Array> {
 
 function unframe(bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length === length) return bytes
-  if (length > FRAME_BYTES_MAX) throw malformed(`frame of ${length} bytes`)
   const plain = zstdDecompressSync(bytes, { dictionary, maxOutputLength: Math.max(length, 1) })
   if (plain.length !== length) throw malformed(`frame holds ${plain.length} of ${length} bytes`)
   return plainView(plain)

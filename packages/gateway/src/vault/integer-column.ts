@@ -6,7 +6,8 @@ import { type ByteReader, type ByteWriter, malformed } from './byte-stream.ts'
  *     0x00 value                                  all the same
  *     0x01 minimum, width; planes                 value − minimum in `width` bytes
  *     0x02 first, minimum, width; planes          the same of the differences
- *     0x03 count; column; column                  distinct values, then for each row which of them
+ *     0x03 count; column; column                  distinct values, then for each row which of them;
+ *                                                 neither of these two is one of this kind
  *
  * Planes go to a stream of their own, lowest byte of every row first: like stands with like.
  */
@@ -15,6 +16,8 @@ const DIRECT = 1
 const DIFFERENCES = 2
 const INDEXED = 3
 const WIDTH_MAX = 7
+/** No table has more rows, times its columns: a few bytes could ask for any number of integers. */
+export const VALUES_MAX = 33_554_432
 
 export interface NumberStreams<Stream> {
   readonly structure: Stream
@@ -50,8 +53,13 @@ export function writeIntegers(values: readonly number[], to: NumberStreams<ByteW
 }
 
 export function readIntegers(count: number, from: NumberStreams<ByteReader>): number[] {
+  const mode = from.structure.byte()
+  return mode === INDEXED ? readIndexed(count, from) : readPlain(count, mode, from)
+}
+
+function readPlain(count: number, mode: number, from: NumberStreams<ByteReader>): number[] {
   const { structure } = from
-  const mode = structure.byte()
+  if (count > VALUES_MAX) throw malformed(`column of ${count} integers`)
   if (mode === SAME) return filled(count, structure.signed())
   if (mode === DIRECT) return readPlanes(count, from)
   if (mode === DIFFERENCES) {
@@ -59,9 +67,15 @@ export function readIntegers(count: number, from: NumberStreams<ByteReader>): nu
     const steps = readPlanes(count - 1, from)
     return [value, ...steps.map((step) => (value += step))]
   }
-  if (mode !== INDEXED) throw malformed(`integer column of mode ${mode}`)
-  const distinct = readIntegers(structure.number(), from)
-  return readIntegers(count, from).map((row) => {
+  throw malformed(`integer column of mode ${mode}`)
+}
+
+function readIndexed(count: number, from: NumberStreams<ByteReader>): number[] {
+  const { structure } = from
+  const distinctCount = structure.number()
+  if (distinctCount > count) throw malformed(`${distinctCount} distinct values of ${count}`)
+  const distinct = readPlain(distinctCount, structure.byte(), from)
+  return readPlain(count, structure.byte(), from).map((row) => {
     const value = distinct[row]
     if (value === undefined) throw malformed(`row points at value ${row}`)
     return value

@@ -10,6 +10,9 @@ import { RecentMap } from './recent-map.ts'
 /** Files of persons that are kept open at one time: reading runs along the log. */
 export const PERSONS_FILES_MAX = 4
 
+/** Sections of one file, together: a segment of the write-ahead log holds less. */
+const PERSONS_BYTES_MAX = 134_217_728
+
 /** The person-sealed sections of one write-ahead segment; each pack is opened once. */
 export class PersonsFile {
   readonly path: string
@@ -19,6 +22,7 @@ export class PersonsFile {
   readonly #opener: PackOpener
   readonly #ring: KeyRing
   readonly #opened = new Map<string, OpenedPerson | VaultError>()
+  #bytesLeft = PERSONS_BYTES_MAX
   // A record's sections mostly tell of one person.
   #last: OpenedPerson | undefined
 
@@ -56,9 +60,12 @@ export class PersonsFile {
     if (pack === undefined) return new OpenedPerson(key, this.path)
     const person = new OpenedPerson(key, this.path)
     for (const { offset, id, bytes } of await this.#opener.persons(pack)) {
+      this.#bytesLeft -= bytes.length
       person.add(this.first + offset, id, bytes)
     }
-    return person
+    if (this.#bytesLeft >= 0) return person
+    const message = `${this.path} holds more than a segment can`
+    throw new VaultError('VAULT_MALFORMED', message, { place: pack.place })
   }
 }
 

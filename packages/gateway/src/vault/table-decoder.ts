@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
-import { readIntegers } from './integer-column.ts'
+import { readIntegers, VALUES_MAX } from './integer-column.ts'
 import { MARK_MAX, MARKS } from './json-scan.ts'
 import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
 import { TEXT_END } from './table-columns.ts'
@@ -18,6 +18,10 @@ const ID_BYTES = 16
 const HEX8_BYTES = 8
 /** No value but a text takes more. */
 const VALUE_BYTES_MAX = 64
+/** Entries of a segment, and some: no pack speaks of more. */
+const ROWS_MAX = 131_072
+/** Sections of one pack, together. */
+export const SECTIONS_BYTES_MAX: number = 288 * 1024 * 1024
 
 /** Writes sections back byte for byte. VAULT_MALFORMED for streams that no encoder wrote. */
 export function decodeTable(
@@ -70,20 +74,21 @@ class TableDecoder {
 
   records(hasRecordIds: boolean): readonly PackedRecord[] {
     const { structure, raw } = this.#from
-    const rowCount = structure.number()
-    const arena = new Uint8Array(structure.number())
-    const forms = this.#forms()
+    const rowCount = atMost(ROWS_MAX, structure.number(), 'rows')
+    const arena = new Uint8Array(atMost(SECTIONS_BYTES_MAX, structure.number(), 'bytes'))
+    const forms = this.#forms(rowCount)
     const templates = this.#templates()
     const offsets = readIntegers(rowCount, this.#from)
     const rows = readIntegers(rowCount, this.#from).map((form) => at(forms, form))
     const recordIds = hasRecordIds ? readIntegers(rowCount, this.#from) : undefined
     const counts = countRows(rows, templates)
+    atMost(VALUES_MAX, counts.closed + counts.blobs + countValues(templates), 'values')
     const closedKeys = readIntegers(counts.closed, this.#from)
     const blobLengths = readIntegers(counts.blobs, this.#from)
     const digests = raw.take(counts.closed * DIGEST_BYTES)
     for (const template of templates) template.columns = this.#columns(template)
     const pools = this.#pools()
-    for (const template of templates) template.pieces = piecesOf(template, pools)
+    for (const template of templates) template.pieces = piecesOf(template, pools, arena.length)
     const sections = new SectionWriter({ arena, templates, closedKeys, digests, blobLengths })
     const records = rows.map(({ kind, isOpaque, sections: planned }, row) => ({
       offset: at(offsets, row),
@@ -97,9 +102,9 @@ class TableDecoder {
     return records
   }
 
-  #forms(): readonly Form[] {
+  #forms(rowCount: number): readonly Form[] {
     const { structure } = this.#from
-    return repeat(structure.number(), () => {
+    return repeat(atMost(rowCount, structure.number(), 'forms'), () => {
       const kind = structure.byte()
       const count = structure.byte()
       const isOpaque = count === OPAQUE_SECTIONS
@@ -112,15 +117,14 @@ class TableDecoder {
 
   #templates(): readonly Template[] {
     const { structure } = this.#from
-    return repeat(structure.number(), () => {
+    return repeat(atMost(CLOSED, structure.number(), 'templates'), () => {
       const skeleton = structure.take(structure.number())
       return { skeleton, rows: 0, next: 0, columns: [], pieces: [] }
     })
   }
 
   #columns({ skeleton, rows }: Template): readonly ReadColumn[] {
-    const marks = skeleton.filter((byte) => byte <= MARK_MAX)
-    return Array.from(marks, (mark) => this.#column(mark, rows))
+    return Array.from(marksOf(skeleton), (mark) => this.#column(mark, rows))
   }
 
   #column(mark: number, rows: number): ReadColumn {
@@ -128,14 +132,14 @@ class TableDecoder {
       return { mark, values: [], bytes: this.#from.raw.take(rows * HEX8_BYTES) }
     }
     if (mark !== MARKS.text) return { mark, values: readIntegers(rows, this.#from) }
-    const count = this.#from.structure.number()
+    const count = atMost(rows, this.#from.structure.number(), 'texts')
     const values = readIntegers(rows, this.#from)
     return { mark, values, texts: repeat(count, () => this.#from.texts.until(TEXT_END)) }
   }
 
   #pools(): Pools {
     const { structure, numbers, raw } = this.#from
-    const uuids = structure.number()
+    const uuids = atMost(VALUES_MAX, structure.number(), 'identifiers')
     const hex16 = structure.number() * ID_BYTES
     const hex32 = structure.number() * DIGEST_BYTES
     const uuid = new Uint8Array(uuids * ID_BYTES)
@@ -220,8 +224,20 @@ function countRows(
   return { closed, blobs }
 }
 
+function countValues(templates: readonly Template[]): number {
+  return templates.reduce((sum, { skeleton, rows }) => sum + marksOf(skeleton).length * rows, 0)
+}
+
+function marksOf(skeleton: Uint8Array): Uint8Array {
+  return skeleton.filter((byte) => byte <= MARK_MAX)
+}
+
 /** What is the same in every row becomes part of what surrounds it. */
-function piecesOf({ skeleton, columns }: Template, pools: Pools): readonly Piece[] {
+function piecesOf(
+  { skeleton, columns }: Template,
+  pools: Pools,
+  bytesMax: number,
+): readonly Piece[] {
   const pieces: Piece[] = []
   const fixed = new ByteWriter(skeleton.length)
   let column = 0
@@ -234,6 +250,7 @@ function piecesOf({ skeleton, columns }: Template, pools: Pools): readonly Piece
     const piece = pieceOf(read, pools)
     if (isConstant(read)) {
       fixed.writeAll(render(piece, read.texts?.[0]?.length ?? 0))
+      atMost(bytesMax, fixed.length, 'bytes of one section')
     } else {
       if (fixed.length > 0) pieces.push(new StaticPiece(Uint8Array.from(fixed.bytes)))
       fixed.length = 0
@@ -281,6 +298,12 @@ function idAt(pool: Uint8Array, place: number): Uint8Array {
   const id = pool.subarray(place * ID_BYTES, (place + 1) * ID_BYTES)
   if (id.length !== ID_BYTES) throw malformed(`pool has no value ${place}`)
   return id
+}
+
+/** A few bytes may claim any number of things; nothing is made before it is known to be possible. */
+function atMost(limit: number, count: number, what: string): number {
+  if (count <= limit) return count
+  throw malformed(`${count} ${what}, more than ${limit}`)
 }
 
 function at<Value>(values: readonly Value[], place: number): Value {

@@ -62,7 +62,7 @@ export interface TreeAuditOptions {
 export const DISPUTES_MAX = 256
 /** Files of one group that are held beside its tile and bundle. */
 export const OTHER_FILES_MAX = 8
-/** What disputes hold of files that are no bundles, so that it can be told how far they are right. */
+/** What disputes hold of files that are no bundles, to tell how far they are right. */
 const DISPUTED_BYTES_MAX = 64 * 1024 * 1024
 /** How many bundles are read while one is hashed. */
 const READ_AHEAD = 4
@@ -191,7 +191,7 @@ export class TreeAudit {
     } else this.#dropped += 1
   }
 
-  /** Bytes are for telling how far a bundle is right that is none; there may be too many of them. */
+  /** Bytes are for telling how far a bundle is right that is none; there may be too many. */
   #held(telling: Telling): Telling {
     const { bytes, ...rest } = telling
     const size = telling.hashes === undefined ? (bytes?.length ?? 0) : 0
