@@ -25,6 +25,9 @@ const RESTART_MS = 1_000
 
 const IDLE_MS_MAX = 15_000
 
+/** Where faults come faster than a start takes, nothing would ever be served. */
+const ACTIONS_BETWEEN_PEACE = 250
+
 /** More make a run long, not better. */
 const CRASHES_MAX = 8
 
@@ -73,17 +76,22 @@ export class Scenario {
   }
 
   async play(): Promise<void> {
-    while (this.operations < this.#swarm.operations && !this.#isCutShort) {
+    for (let actions = 1; !this.#isOver; actions++) {
       this.#ensureStarted()
       const action = drawAction(this.#swarm, this.#random)
       this.#note(action)
       await this.#act(action)
+      if (actions % ACTIONS_BETWEEN_PEACE === 0) await this.#settle()
       this.#check()
     }
     if (this.crashes === 0) await this.#crash('lost')
     await this.#settle()
     await this.#stop()
     await this.#recoverAgain()
+  }
+
+  get #isOver(): boolean {
+    return this.operations >= this.#swarm.operations || this.#isCutShort
   }
 
   async #act(action: Action): Promise<void> {
