@@ -27,6 +27,9 @@ const CHECKPOINT = `${LOG}/checkpoint`
 const ROWS = `${DATA}/1/checkpoints/00000000`
 const RECORDS = `${DATA}/1/records/000.p/16`
 const PERSONS = `${DATA}/1/persons/0000000000000000`
+const AHEAD = `${DATA}/state/wal/0000000000000016.wal`
+const KEY_ROWS = `${DATA}/keys/2026-01.keys`
+const HUGE = new Uint8Array(400_000_000)
 const MORE_PERSONS = `${DATA}/1/persons/0000000000000008`
 
 const honest = await makeLedger(1)
@@ -145,6 +148,7 @@ const CASES: readonly (readonly [string, FileMap | Promise<FileMap>, Want])[] = 
       kind: 'signature',
     },
   ],
+  ['T21 a key removed, and its signatures', withoutLattice(), { kind: 'key' }],
   ['T21 a signature removed', noted([ownLine]), { kind: 'signature' }],
   ['T21 a signature twice', noted([...note.signatures, ownLine]), { kind: 'signature' }],
   ['T21 a line by somebody else', noted([...note.signatures, ...junk.slice(0, 1)]), { exit: 0 }],
@@ -171,6 +175,13 @@ const CASES: readonly (readonly [string, FileMap | Promise<FileMap>, Want])[] = 
   ['T23 bytes after the key list', longer(`${LOG}/vkeys`), { file: '1/log/vkeys' }],
   ['T26 a link in a bundle’s place', honest.withOther(BUNDLE), { file: rel(BUNDLE) }],
   ['T26 a pipe in a block’s place', honest.withOther(RECORDS), { file: rel(RECORDS) }],
+  ['T26 a pipe in the write-ahead log', honest.withOther(AHEAD), { file: 'state/wal' }],
+  ['T26 a huge segment', honest.with(AHEAD, HUGE), { file: 'state/wal' }],
+  ['T26 a pipe for a file of keys', honest.withOther(KEY_ROWS), { kind: 'block' }],
+  ['T26 a huge block', honest.with(RECORDS, HUGE), { kind: 'block', index: 0 }],
+  ['T26 a pipe for the key', honest.withOther(`${DATA}/keys/kek`), { file: 'keys/kek' }],
+  ['T26 a huge key', honest.with(`${DATA}/keys/kek`, HUGE), { file: 'keys/kek' }],
+  ['T26 a huge check value', honest.with(`${DATA}/keys/kek.check`, HUGE), { kind: 'file' }],
   [
     'T26 a strange file',
     honest.with(`${LOG}/tile/readme`, text('')),
@@ -227,6 +238,21 @@ function cut(path: string, length: number): FileMap {
 
 function longer(path: string): FileMap {
   return honest.with(path, Buffer.concat([honest.bytes(path), text('\n')]))
+}
+
+/** Whoever could forge one of the two signatures would wish for this. */
+function withoutLattice(): FileMap {
+  assert.ok(ownLine !== undefined)
+  const [vkey = ''] = new TextDecoder().decode(honest.bytes(`${LOG}/vkeys`)).split('\n')
+  let files = noted([ownLine])
+    .with(`${LOG}/vkeys`, text(`${vkey}\n`))
+    .without(`${DATA}/keys/kek`)
+  for (const path of honest.files.keys()) {
+    if (!path.includes('/notes/')) continue
+    const { text: signed, signatures } = parseNote(honest.bytes(path))
+    files = files.with(path, text(formatNote({ text: signed, signatures: signatures.slice(0, 1) })))
+  }
+  return files
 }
 
 function withoutAhead(): FileMap {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { SeededRandom, SimulatedDisk } from '../../packages/gateway/src/platform/index.ts'
 import { Memory, type Report, verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
 import { FileMap } from './file-map.ts'
-import { LogKeys, makeLog, someEntries } from './made-log.ts'
+import { LogKeys, makeLog, someEntries, text } from './made-log.ts'
 
 const keys = new LogKeys('log.example/1/q7x', 7)
 const entries = someEntries(40)
@@ -45,6 +45,37 @@ for (const [name, files, kind, file] of CASES) {
     assert.equal((await audit(log(entries), memory)).exit, 0, 'a bad log is not remembered')
   })
 }
+
+/** The same entries under other keys of the same name. */
+function signedAnew(by: LogKeys, listed = by.vkeys): FileMap {
+  const files = new Map(makeLog(by, entries))
+  files.set('vkeys', text(`${listed.join('\n')}\n`))
+  return new FileMap(new Map([...files].map(([path, bytes]) => [`log/${path}`, bytes])))
+}
+
+const stranger = new LogKeys('log.example/1/q7x', 77)
+
+for (const [name, files] of [
+  ['replaced', signedAnew(stranger)],
+  ['no longer listed', signedAnew(keys, keys.vkeys.slice(0, 1))],
+] as const) {
+  test(`T34 a key ${name}: only memory tells`, async () => {
+    const memory = makeMemory()
+    await audit(log(entries), memory)
+    const report = await verifyDirectory({ disk: files.disk(), directory: 'log', memory })
+    assert.equal(report.exit, 1)
+    assert.ok(report.bad.some(({ kind }) => kind === 'fork'))
+  })
+}
+
+test('a verifier who first knew one key learns the other', async () => {
+  const memory = makeMemory()
+  const unlisted = log(entries).without('log/vkeys').disk()
+  const first = { disk: unlisted, directory: 'log', memory, keys: keys.vkeys.slice(0, 1) }
+  assert.equal((await verifyDirectory(first)).exit, 0)
+  assert.equal((await audit(log(entries), memory)).exit, 0)
+  assert.equal((await verifyDirectory(first)).exit, 0)
+})
 
 test('a log that grew is remembered at its new size', async () => {
   const memory = makeMemory()

@@ -55,6 +55,16 @@ test('a tampered log outweighs a scope that could not be looked at', async () =>
   assert.equal(report.exit, 1)
 })
 
+test('an epoch that was not looked at leaves it undecided, unless one was asked for', async () => {
+  let files = honest
+  for (const [path, bytes] of honest.files) {
+    if (path.startsWith(`${DATA}/1/`)) files = files.with(path.replace('/1/', '/2/'), bytes)
+  }
+  const options = { disk: files.without(`${DATA}/keys/kek`).disk(), directory: DATA }
+  assert.equal((await verifyDirectory(options)).exit, 2)
+  assert.equal((await verifyDirectory({ ...options, epoch: 2 })).exit, 0)
+})
+
 function flipped(files: FileMap): FileMap {
   return files.flip(records, 200, 1)
 }

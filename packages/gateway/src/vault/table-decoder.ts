@@ -300,7 +300,7 @@ function idAt(pool: Uint8Array, place: number): Uint8Array {
   return id
 }
 
-/** A few bytes may claim any number of things; nothing is made before it is known to be possible. */
+/** A few bytes may claim any number of things: none is made before it is known to be possible. */
 function atMost(limit: number, count: number, what: string): number {
   if (count <= limit) return count
   throw malformed(`${count} ${what}, more than ${limit}`)

@@ -28,6 +28,8 @@ export interface LogAuditOptions {
 export interface SignedLog {
   readonly checkpoint: Checkpoint
   readonly keys: readonly TrustedKey[]
+  /** Those of the log's own list; none where it has no list. */
+  readonly listed: readonly TrustedKey[]
 }
 
 /**
@@ -43,6 +45,7 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
   }
   const listed =
     list.kind === 'bytes' ? listedKeys(sha256, { bytes: list.bytes, file: 'vkeys' }, to) : []
+  if (list.kind === 'bytes' && options.keyListRequired === true) auditKinds(listed, to)
   const keys = unite(given, policy?.log ?? [], listed)
   const note = await source.read('checkpoint', NOTE_BYTES_MAX)
   if (note.kind === 'wrong') to.add('checkpoint', note.why, { file: 'checkpoint' })
@@ -51,8 +54,21 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
   const shown = { bytes: note.bytes, file: 'checkpoint' }
   const signers = { keys, isWhole: listed.length > 0, ...(policy === undefined ? {} : { policy }) }
   const checkpoint = auditCheckpoint(shown, signers, to)
-  return checkpoint === undefined ? undefined : { checkpoint, keys }
+  return checkpoint === undefined ? undefined : { checkpoint, keys, listed }
 }
+
+/** A ledger promises both kinds of signature: without one of them, half of the proof is gone. */
+function auditKinds(listed: readonly TrustedKey[], to: Findings): void {
+  for (const [type, name] of KINDS_OF_KEYS) {
+    if (listed.some(({ verifier }) => verifier.type === type)) continue
+    to.add('key', `has no ${name} key`, { file: 'vkeys' })
+  }
+}
+
+const KINDS_OF_KEYS = [
+  [1, 'Ed25519'],
+  [6, 'ML-DSA-44'],
+] as const
 
 /** What a directory knows beyond what is served. */
 export interface TreeExtras {

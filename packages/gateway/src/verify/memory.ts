@@ -35,19 +35,52 @@ export class Memory {
     }
   }
 
+  /** Another audit may have come further meanwhile: what is remembered never shrinks. */
   async remember(vkey: string, { size, root }: Seen): Promise<void> {
-    const text = `${vkey}\n${size}\n${encodeBase64(root)}\n`
+    const known = await this.recall(vkey)
+    if (known !== undefined && known.size > size) return
+    await this.#write(this.#pathOf(vkey), `${vkey}\n${size}\n${encodeBase64(root)}\n`)
+  }
+
+  /** The key of this kind that a log of this name had. */
+  async recallKey(origin: string, type: number): Promise<string | undefined> {
+    const path = this.#keyPathOf(origin, type)
+    try {
+      const text = Buffer.from(await this.#disk.read(path, FILE_BYTES_MAX)).toString()
+      const [name, vkey = '', end, ...more] = text.split('\n')
+      if (name === origin && end === '' && more.length === 0) return vkey
+      throw new Error('not written by this program')
+    } catch (cause) {
+      if (diskErrorCode(cause) === 'DISK_NOT_FOUND') return undefined
+      const message = `cannot read ${path}, what was remembered of the keys of this log`
+      throw new VerifyError('VERIFY_UNREADABLE', message, { cause })
+    }
+  }
+
+  async rememberKey(origin: string, type: number, vkey: string): Promise<void> {
+    if ((await this.recallKey(origin, type)) !== undefined) return
+    await this.#write(this.#keyPathOf(origin, type), `${origin}\n${vkey}\n`)
+  }
+
+  async #write(path: string, text: string): Promise<void> {
     await this.#disk.makeDirectory(this.#directory)
-    const path = this.#pathOf(vkey)
     await writeFileDurably(this.#disk, path, new TextEncoder().encode(text), {
       syncDirectory: true,
     })
   }
 
   #pathOf(vkey: string): string {
-    const name = Buffer.from(nodeSha256.digest(new TextEncoder().encode(vkey))).toString('hex')
-    return `${this.#directory}/seen-${name.slice(0, 32)}`
+    return `${this.#directory}/seen-${nameFor(vkey)}`
   }
+
+  #keyPathOf(origin: string, type: number): string {
+    return `${this.#directory}/key-${nameFor(`${type} ${origin}`)}`
+  }
+}
+
+function nameFor(text: string): string {
+  const digest = nodeSha256.digest(new TextEncoder().encode(text))
+  return Buffer.from(digest).toString('hex').slice(0, 32)
 }
 
 function parse(text: string, vkey: string): Seen {

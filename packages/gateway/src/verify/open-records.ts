@@ -8,6 +8,7 @@ import {
   VaultError,
 } from '../vault/index.ts'
 import type { Findings } from './report.ts'
+import { strangeness } from './source.ts'
 import { VerifyError } from './verify-error.ts'
 import { WriteAhead } from './write-ahead.ts'
 
@@ -77,12 +78,12 @@ const NO_RANDOM = {
 }
 
 async function findKek(options: OpenRecordsOptions): Promise<Kek | undefined> {
-  const { disk, data, kek: given, to } = options
-  const text = given ?? (await readText(disk, `${data}/keys/kek`))
+  const { kek: given, to } = options
+  const text = given ?? (await readText(options, 'keys/kek'))
   if (text === undefined) return undefined
   try {
     const kek = parseKek(text)
-    const check = await readText(disk, `${data}/keys/kek.check`)
+    const check = await readText(options, 'keys/kek.check')
     const wanted = `countersign/kek-check/v1 ${Buffer.from(kek.checkValue).toString('hex')}\n`
     if (check === wanted) return kek
     if (given === undefined) {
@@ -99,11 +100,16 @@ async function findKek(options: OpenRecordsOptions): Promise<Kek | undefined> {
   }
 }
 
-async function readText(disk: Disk, path: string): Promise<string | undefined> {
+async function readText(
+  { disk, data, to }: OpenRecordsOptions,
+  file: string,
+): Promise<string | undefined> {
   try {
-    return Buffer.from(await disk.read(path, KEK_BYTES_MAX)).toString('utf8')
+    return Buffer.from(await disk.read(`${data}/${file}`, KEK_BYTES_MAX)).toString('utf8')
   } catch (cause) {
-    if (diskErrorCode(cause) === 'DISK_NOT_FOUND') return undefined
-    throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${path}`, { cause })
+    const why = strangeness(cause)
+    if (why !== undefined) to.add('file', why, { file })
+    if (why !== undefined || diskErrorCode(cause) === 'DISK_NOT_FOUND') return undefined
+    throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${data}/${file}`, { cause })
   }
 }

@@ -1,6 +1,5 @@
 import type { ActFacts, BlockFile } from '@countersign/evidence'
 import { equalHashes, HASH_BYTES, type Hash, type Sha256, TILE_WIDTH } from '@countersign/tlog'
-import { diskErrorCode } from '../platform/index.ts'
 import {
   type BlockReader,
   blockPath,
@@ -12,7 +11,7 @@ import {
 import type { SignedLog } from './log-audit.ts'
 import { RecordAudit, type RecordFacts } from './record-audit.ts'
 import type { Findings } from './report.ts'
-import type { Source } from './source.ts'
+import { type Source, strangeness } from './source.ts'
 import type { OnBundle } from './tree-audit.ts'
 import type { WriteAhead } from './write-ahead.ts'
 
@@ -155,9 +154,9 @@ export class RecordsAudit implements RecordFacts {
       return await this.#options.reader.block(bundle)
     } catch (fault) {
       if (fault instanceof VaultError) return { records: [], faults: [fault] }
-      // What is no file was found by the walk through the directory, and is named there.
-      if (diskErrorCode(fault) !== 'DISK_NOT_A_FILE') throw fault
-      const why = `block ${bundle} is no file`
+      const strange = strangeness(fault)
+      if (strange === undefined) throw fault
+      const why = `what it takes to read block ${bundle} ${strange}`
       return { records: [], faults: [new VaultError('VAULT_MALFORMED', why)] }
     }
   }

@@ -28,6 +28,13 @@ export function directorySource(disk: Disk, directory: string): Source {
   }
 }
 
+/** Why what stands under a name is nothing that a ledger puts there; undefined for other errors. */
+export function strangeness(error: unknown): string | undefined {
+  const code = diskErrorCode(error)
+  if (code === 'DISK_NOT_A_FILE') return 'is not a regular file'
+  return code === 'DISK_TOO_LARGE' ? 'is larger than any ledger makes it' : undefined
+}
+
 function explain(error: unknown, path: string, bytesMax: number): Read {
   switch (diskErrorCode(error)) {
     case 'DISK_NOT_FOUND':

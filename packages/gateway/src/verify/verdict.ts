@@ -1,6 +1,7 @@
 import type { Checkpoint } from '@countersign/tlog'
 import { DiskError, nodeSha256 } from '../platform/index.ts'
 import { givenKeys, type TrustedKey } from './key-set.ts'
+import { auditKnownKeys, rememberKeys } from './known-keys.ts'
 import type { SignedLog } from './log-audit.ts'
 import type { Memory, Seen } from './memory.ts'
 import { type Policy, parsePolicy } from './policy.ts'
@@ -64,6 +65,7 @@ function requireScopes({ scope, findings }: Audited, required: readonly ScopeNam
 async function remember({ findings, signed }: Audited, memory: Memory | undefined): Promise<void> {
   if (memory === undefined || signed === undefined || exitOf(findings) !== 0) return
   for (const { vkey } of signed.keys) await memory.remember(vkey, signed.checkpoint)
+  await rememberKeys(memory, signed)
 }
 
 function reportOf(audited: Audited, options: AuditOptions & { readonly place: string }): Report {
@@ -103,12 +105,14 @@ export function trustOf({ keys = [], policy }: AuditOptions): {
   return policy === undefined ? { given } : { given, policy: parsePolicy(nodeSha256, policy) }
 }
 
-/** The largest tree that was ever seen under one of these keys. */
+/** The largest tree that was ever seen under one of these keys, which must be those seen before. */
 export async function recall(
   memory: Memory | undefined,
   log: SignedLog,
+  to: Findings,
 ): Promise<Seen | undefined> {
   if (memory === undefined) return undefined
+  await auditKnownKeys(memory, log, to)
   let largest: Seen | undefined
   for (const { vkey } of log.keys) {
     const seen = await memory.recall(vkey)

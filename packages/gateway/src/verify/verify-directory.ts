@@ -95,7 +95,11 @@ async function auditEpoch(
 ): Promise<void> {
   const { disk } = options
   const { epoch, others } = place
-  for (const other of others) audited.findings.skip('file', `epoch ${other} was not looked at`)
+  for (const other of others) {
+    const why = `epoch ${other} was not looked at: add --epoch ${other}`
+    if (options.epoch === undefined) audited.findings.lack('file', why)
+    else audited.findings.skip('file', why)
+  }
   const directory = `${options.directory}/${epoch}`
   const inEpoch = { ...audited, findings: audited.findings.below(`${epoch}`) }
   const to = inEpoch.findings
@@ -188,7 +192,7 @@ async function openSigned(
     log.to.lack('key', 'no key to trust: the log lists none and none was given')
     return undefined
   }
-  audited.seen = await recall(memory, signed)
+  audited.seen = await recall(memory, signed, log.to)
   auditRollback(signed.checkpoint.size, audited.seen, log.to)
   return signed
 }

@@ -49,7 +49,7 @@ export function verifyProof(options: ProofOptions): Promise<Report> {
     const signers = { keys, isWhole: false, ...(policy === undefined ? {} : { policy }) }
     const checkpoint = auditCheckpoint({ bytes: note, file: options.file }, signers, to)
     if (checkpoint === undefined) return
-    audited.signed = { checkpoint, keys }
+    audited.signed = { checkpoint, keys, listed: [] }
     if (keys.length === 0) to.lack('key', 'no key was given to trust: add --key')
     if (held === undefined) {
       to.lack('entry', 'was not given: add --leaf or --receipt', { index: proof.index })

@@ -26,7 +26,7 @@ export function verifyUrl(options: UrlOptions): Promise<Report> {
     if (signed === undefined) return
     audited.signed = signed
     if (signed.keys.length === 0) return to.lack('key', 'no key is served and none was given')
-    audited.seen = await recall(options.memory, signed)
+    audited.seen = await recall(options.memory, signed, to)
     auditRollback(signed.checkpoint.size, audited.seen, to)
     await auditLog(signed, log, audited.seen === undefined ? {} : { remembered: audited.seen })
     audited.scope = { ...audited.scope, log: true }

@@ -3,6 +3,7 @@ import { type Disk, diskErrorCode } from '../platform/index.ts'
 import type { Sealer } from '../vault/index.ts'
 import { decodePayload, type KeyRing } from '../vault/index.ts'
 import type { Findings } from './report.ts'
+import { strangeness } from './source.ts'
 import { VerifyError } from './verify-error.ts'
 
 /** A running gateway may drop a segment while it is read; its entries are packed by then. */
@@ -40,7 +41,12 @@ export class WriteAhead {
         if (gone && attempt < ATTEMPTS_MAX) continue
         if (cause instanceof LedgerError) {
           to.add('file', `cannot be read back: ${cause.message}`, { file: WAL })
-          return new WriteAhead(new Map())
+          return WriteAhead.none
+        }
+        const strange = strangeness(cause)
+        if (strange !== undefined) {
+          to.add('file', `holds something that ${strange}`, { file: WAL })
+          return WriteAhead.none
         }
         throw new VerifyError('VERIFY_UNREADABLE', `cannot read ${options.directory}`, { cause })
       }
