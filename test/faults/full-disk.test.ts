@@ -115,6 +115,8 @@ test('a full volume stops traffic and loses nothing', {
   const records = await allRecords(scratch.data, life.origin, size)
   const intents = new Set(records.filter(({ kind }) => kind === 'intent').map((r) => r.exchange))
   for (const id of (await scratch.received()).ids) assert.ok(intents.has(id), `${id} has no intent`)
+  const lives = new Set(records.map(({ incarnation }) => incarnation))
+  assert.deepEqual([...lives], [1], 'a full disk ends no instance')
   assert.ok(
     records.some(({ kind }) => kind === 'gap'),
     'what went unrecorded is counted in a gap',

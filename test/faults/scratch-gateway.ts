@@ -132,6 +132,7 @@ export interface FoundRecord {
   readonly exchange: string | undefined
   readonly about: number | undefined
   readonly ended: string | undefined
+  readonly incarnation: number
 }
 
 /** Opens every record below `size` with the keys in the directory. */
@@ -155,6 +156,7 @@ export async function allRecords(
 
 interface WhenFacts {
   readonly kind: string
+  readonly incarnation: number
   readonly exchange?: string
   readonly about?: { readonly index: number }
 }
@@ -164,9 +166,9 @@ function foundRecord({ index, sections }: OpenedRecord): FoundRecord {
     const bytes = sections.find((section) => section.id === id)?.open?.bytes
     return bytes === undefined ? {} : (JSON.parse(Buffer.from(bytes).toString()) as object)
   }
-  const { kind, exchange, about } = read(1) as WhenFacts
+  const { kind, incarnation, exchange, about } = read(1) as WhenFacts
   const { ended } = read(8) as { readonly ended?: string }
-  return { index, kind, exchange, about: about?.index, ended }
+  return { index, kind, exchange, about: about?.index, ended, incarnation }
 }
 
 /** Every leaf that a caller was told stands in the log at the index that it was told. */

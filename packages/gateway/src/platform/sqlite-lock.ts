@@ -6,6 +6,8 @@ import type { Lock, Locked } from './types.ts'
 /** How long a call waits for another process that reads or moves the lock. */
 const BUSY_MS_MAX = 5_000
 
+const SQLITE_FULL = 13
+
 /**
  * A lock in a SQLite file, which may lie on another volume than what it guards; its directory must
  * exist. A rollback journal instead of a write-ahead log: one file, no shared memory, and with
@@ -25,7 +27,8 @@ export function sqliteLock(path: string): Lock {
       database = undefined
       failed?.close()
       if (cause instanceof DiskError) throw cause
-      throw new DiskError('DISK_IO', path, `lock: ${messageOf(cause)}`, { cause })
+      const code = isFull(cause) ? 'DISK_FULL' : 'DISK_IO'
+      throw new DiskError(code, path, `lock: ${messageOf(cause)}`, { cause })
     }
   }
 
@@ -78,6 +81,11 @@ function swapLocked(database: DatabaseSync, from: number, value: string): boolea
   database.prepare(replace).run(from + 1, value)
   database.exec('COMMIT')
   return true
+}
+
+/** SQLITE_FULL: SQLite has rolled back, and the lock holds what it held. */
+function isFull(cause: unknown): boolean {
+  return cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_FULL
 }
 
 function messageOf(cause: unknown): string {
