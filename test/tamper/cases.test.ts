@@ -121,6 +121,7 @@ const CASES: readonly (readonly [string, FileMap | Promise<FileMap>, Want])[] = 
   ['T16 a persons file deleted', honest.without(PERSONS), { kind: 'record', index: 2 }],
   ['T16 the write-ahead log deleted', withoutAhead(), { kind: 'file', file: 'state/wal' }],
   ['T16 the rows deleted', honest.without(ROWS), { kind: 'checkpoint', file: rel(ROWS) }],
+  ['T16 a row in the middle deleted', withoutRow(7), { file: '1/checkpoints/notes/7' }],
   ['T16 the checkpoint deleted', honest.without(CHECKPOINT), { file: rel(CHECKPOINT) }],
   ['T16 the key list deleted', honest.without(`${LOG}/vkeys`), { file: '1/log/vkeys' }],
   ['T17 two files swapped', swap(PERSONS, MORE_PERSONS), { kind: 'record', file: rel(PERSONS) }],
@@ -253,6 +254,14 @@ function withoutLattice(): FileMap {
     files = files.with(path, text(formatNote({ text: signed, signatures: signatures.slice(0, 1) })))
   }
   return files
+}
+
+function withoutRow(size: number): FileMap {
+  const rows = Buffer.from(honest.bytes(ROWS))
+  const starts = Array.from({ length: rows.length / 104 }, (_, at) => at * 104)
+  const kept = starts.filter((at) => rows.readBigUInt64BE(at) !== BigInt(size))
+  assert.ok(kept.length < starts.length)
+  return honest.with(ROWS, Buffer.concat(kept.map((at) => rows.subarray(at, at + 104))))
 }
 
 function withoutAhead(): FileMap {

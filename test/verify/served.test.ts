@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { treeSize } from '@countersign/tlog'
 import { type Report, verifyUrl } from '../../packages/gateway/src/verify/index.ts'
 import { LogKeys, makeLog, someEntries } from '../tamper/made-log.ts'
 
@@ -80,4 +82,23 @@ test('a body without end is cut, and is a fault', () => {
     assert.equal(report.exit, 1)
     assert.equal(report.bad[0]?.file, 'checkpoint')
   })
+})
+
+test('a body that grows when it is unpacked is cut as well', () => {
+  const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
+  const packed: RequestListener = ({ url = '' }, response) => {
+    if (url.endsWith('/vkeys')) response.end(files.get('vkeys'))
+    else response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb)
+  }
+  return served(packed, async (url) => {
+    const report = await audit(url)
+    assert.equal(report.exit, 1)
+    assert.equal(report.bad[0]?.file, 'checkpoint')
+  })
+})
+
+test('a log of more entries than anybody could serve', () => {
+  const note = keys.checkpoint(treeSize(Number.MAX_SAFE_INTEGER), new Uint8Array(32))
+  const claimed = new Map(files).set('checkpoint', new TextEncoder().encode(note))
+  return served(serve(claimed), async (url) => assert.equal((await audit(url)).exit, 1))
 })

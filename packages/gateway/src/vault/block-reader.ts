@@ -130,7 +130,8 @@ export class BlockReader {
       const isHome = first <= from && to <= first + BLOCK_ENTRIES
       const isFit = (each: PackedRecord): boolean =>
         isAtHome(each, family, from - first, to - first) && isSound(each)
-      if (isHome && records.every(isFit)) return records.map((record) => ({ record, ledgerKey }))
+      const isAll = isHome && records.length <= BLOCK_ENTRIES && records.every(isFit)
+      if (isAll) return records.map((record) => ({ record, ledgerKey }))
       throw new VaultError('VAULT_MALFORMED', `pack ${pack.place.pack} is not this block's`, {
         place: pack.place,
       })

@@ -33,8 +33,10 @@ export interface StoredOptions {
 export async function* storedRows(options: StoredOptions): AsyncGenerator<SignedRoot> {
   const { published, to } = options
   const beyond: SignedRoot[] = []
+  const notes = new NotedSizes(await options.listNotes(), to)
   let shown = false
   for await (const row of readRows(options)) {
+    notes.row(row.size)
     if (row.size <= published.size) yield row
     else beyond.push(row)
     shown ||= row.size === published.size
@@ -47,6 +49,31 @@ export async function* storedRows(options: StoredOptions): AsyncGenerator<Signed
   if (second === undefined || (await options.publishedNow()) >= second.size) return
   const why = `says that checkpoint ${second.size} was published; ${published.size} is shown`
   to.add('rollback', why, { file: second.file })
+}
+
+/** A note comes before its row, and a start writes what a crash left out: each has a row. */
+class NotedSizes {
+  readonly #sizes: readonly number[]
+  readonly #to: Findings
+  #next = 0
+
+  constructor(sizes: readonly number[], to: Findings) {
+    this.#sizes = sizes
+    this.#to = to
+  }
+
+  /** The next row: what is noted below its size should have had one. */
+  row(size: number): void {
+    for (
+      let noted = this.#sizes[this.#next];
+      noted !== undefined;
+      noted = this.#sizes[this.#next]
+    ) {
+      if (noted > size) return
+      if (noted < size) this.#to.add('checkpoint', 'has no row', { file: `notes/${noted}` })
+      this.#next += 1
+    }
+  }
 }
 
 /** The whole notes, with the signatures of all keys. */

@@ -56,7 +56,7 @@ async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<Pla
     throw new VerifyError('VERIFY_USAGE', `${directory} is one log, it has no epoch ${epoch}`)
   }
   const epochs = names.filter((name) => EPOCH_NAME.test(name)).map(Number)
-  const newest = Math.max(...epochs)
+  const newest = epochs.reduce((one, other) => Math.max(one, other), 0)
   const chosen = epoch ?? newest
   if (epochs.includes(chosen)) {
     const others = epochs.filter((each) => each !== chosen)
