@@ -186,6 +186,10 @@ export class RecordsAudit implements RecordFacts {
 
   async #blockFile(file: BlockFile, index: number): Promise<void> {
     const { source, sha256, to } = this.#options
+    if (parseBlockPath(file.path) === undefined) {
+      to.skip('block', `record ${index} names a file that is not known here`, { file: file.path })
+      return
+    }
     const read = await source.read(file.path, file.bytes)
     if (read.kind === 'missing') this.#goneFiles.push({ file, index })
     const why = `is not the file that record ${index} names`

@@ -1,6 +1,7 @@
 import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, TlogError } from '@countersign/tlog'
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
 import { allowsInEpoch, listNotes, tellsOfPublication } from './epoch-layout.ts'
+import { FarthestFile } from './farthest-file.ts'
 import {
   auditLog,
   auditRollback,
@@ -104,9 +105,11 @@ async function auditEpoch(
   const inEpoch = { ...audited, findings: audited.findings.below(`${epoch}`) }
   const to = inEpoch.findings
   const widths = new Widths()
+  const farthest = new FarthestFile()
   let published = false
   const visit = (file: string): void => {
     published ||= tellsOfPublication(file)
+    farthest.add(file)
     if (file.startsWith('log/')) widths.add(file.slice('log/'.length))
   }
   await walk({ disk, directory, allows: allowsInEpoch, to, visit })
@@ -118,6 +121,7 @@ async function auditEpoch(
   const log = { ...logOptions(options, source, inLog), keyListRequired: true }
   const signed = await openSigned(log, options, audited)
   if (signed === undefined) return
+  farthest.audit(signed.checkpoint.size, to)
   const stored = {
     source: directorySource(disk, `${directory}/checkpoints`),
     listNotes: () => listNotes(disk, directory),
