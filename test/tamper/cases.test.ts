@@ -174,6 +174,7 @@ const CASES: readonly (readonly [string, FileMap | Promise<FileMap>, Want])[] = 
   ['T23 bytes after a tile', longer(TILE), { kind: 'tile', file: rel(TILE) }],
   ['T23 bytes after a block', longer(RECORDS), { kind: 'block', file: rel(RECORDS) }],
   ['T23 bytes after the key list', longer(`${LOG}/vkeys`), { file: '1/log/vkeys' }],
+  ['T23 the key list twice', twice(`${LOG}/vkeys`), { kind: 'key', file: '1/log/vkeys' }],
   ['T26 a link in a bundle’s place', honest.withOther(BUNDLE), { file: rel(BUNDLE) }],
   ['T26 a pipe in a block’s place', honest.withOther(RECORDS), { file: rel(RECORDS) }],
   ['T26 a pipe in the write-ahead log', honest.withOther(AHEAD), { file: 'state/wal' }],
@@ -276,6 +277,10 @@ function withoutRow(size: number): FileMap {
 
 function withoutAhead(): FileMap {
   return honest.without(...[...honest.files.keys()].filter((path) => path.includes('/wal/')))
+}
+
+function twice(path: string): FileMap {
+  return honest.with(path, Buffer.concat([honest.bytes(path), honest.bytes(path)]))
 }
 
 function zeros(path: string): FileMap {

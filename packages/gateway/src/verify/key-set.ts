@@ -46,6 +46,7 @@ export function listedKeys(
 ): readonly TrustedKey[] {
   const lines = Buffer.from(list.bytes).toString('utf8').split('\n')
   if (lines.pop() !== '') to.add('key', 'does not end in a newline', { file: list.file })
+  if (new Set(lines).size < lines.length) to.add('key', 'lists a key twice', { file: list.file })
   return lines.flatMap((line, at) => {
     try {
       return [trustedKey(sha256, line)]
