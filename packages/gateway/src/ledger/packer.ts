@@ -23,7 +23,8 @@ export interface PackReport {
 
 /**
  * Packs entries into encrypted blocks. The vault implements it; it runs where integration runs.
- * Calls do not overlap, except that `add` returns at once.
+ * Calls do not overlap, except that entries are added while `settle` or `closeSegment` is under
+ * way: those look at what lies below their size or span.
  */
 export interface Packer {
   /** In order, each entry durable in the write-ahead log. After `resume`, entries come again. */

@@ -1,3 +1,4 @@
+export { forEachAtOnce } from './at-once.ts'
 export { claimDirectory } from './claim-directory.ts'
 export { ed25519, mlDsa44, nodeSha256, type SeededAlgorithm, type SeededSigner } from './crypto.ts'
 export { DiskError, type DiskErrorCode, diskErrorCode } from './disk-error.ts'

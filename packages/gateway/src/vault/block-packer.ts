@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Disk, Random } from '../platform/index.ts'
+import { type Disk, forEachAtOnce, type Random } from '../platform/index.ts'
 import { BLOCK_ENTRIES, blockPath, FAMILIES, type Family, personsPath } from './block-path.ts'
 import { BlockStore, type StoredBlock } from './block-store.ts'
 import { mapKey } from './bytes.ts'
@@ -8,7 +8,7 @@ import type { KeyRing } from './key-ring.ts'
 import { joinPacks, splitPacks } from './pack.ts'
 import { PackMaker, PackOpener } from './pack-maker.ts'
 import { packedFrom } from './packed-from.ts'
-import { isSameRecord, NO_RECORD_ID } from './packed-record.ts'
+import { isSameRecord, NO_RECORD_ID, type PackedRecord } from './packed-record.ts'
 import {
   NOTHING_SEALED,
   PendingBlock,
@@ -41,8 +41,8 @@ export interface BlockPackerOptions {
   readonly epochDirectory: string
 }
 
-/** Blocks that are in memory as files at one time. */
-const BLOCKS_AT_ONCE_MAX = 64
+/** Blocks in memory as files at one time: while some are written the next one is packed. */
+const BLOCKS_AT_ONCE_MAX = 2
 
 interface PackedFile {
   readonly block: PendingBlock
@@ -54,6 +54,11 @@ interface PackedFile {
   readonly packs: readonly Uint8Array[]
   /** Whole and confirmed by an earlier run. */
   readonly isStored: boolean
+}
+
+interface KeyGroup {
+  readonly keyId: Uint8Array
+  readonly records: PackedRecord[]
 }
 
 /**
@@ -83,6 +88,7 @@ export class BlockPacker {
   async resume(size: number): Promise<void> {
     this.#blocks = new Map()
     this.#persons = new PendingPersons()
+    this.#store.forget()
     this.#next = undefined
     this.#confirmed = size
     this.#opaqueKeyId = await this.#ring.opaqueKeyId()
@@ -104,14 +110,20 @@ export class BlockPacker {
     const full = [...this.#blocks.values()].filter(
       (block) => block.first + BLOCK_ENTRIES <= Math.min(size, this.#next ?? 0),
     )
-    const reports: PackReport[] = []
-    for (let at = 0; at < full.length; at += BLOCKS_AT_ONCE_MAX) {
-      const some = full.slice(at, at + BLOCKS_AT_ONCE_MAX)
-      const files = await this.#writeBlocks(some, BLOCK_ENTRIES)
-      reports.push(...files.map(({ family, block, bytes }) => report(family, block.number, bytes)))
-      for (const block of some) this.#blocks.delete(block.number)
+    const reports = new Map<PendingBlock, readonly PackReport[]>()
+    await forEachAtOnce(full, BLOCKS_AT_ONCE_MAX, async (block) => {
+      const files = await this.#writeBlock(block, BLOCK_ENTRIES)
+      reports.set(
+        block,
+        files.map(({ family, bytes }) => report(family, block.number, bytes)),
+      )
+    })
+    await this.#store.sync()
+    for (const block of full) {
+      await this.#removeNarrower(block, BLOCK_ENTRIES)
+      this.#blocks.delete(block.number)
     }
-    return reports
+    return full.flatMap((block) => reports.get(block) ?? [])
   }
 
   /** Also what the span holds of an unfinished block, and its persons. */
@@ -123,7 +135,9 @@ export class BlockPacker {
     const block = this.#blocks.get(Math.floor(span.end / BLOCK_ENTRIES))
     const width = span.end % BLOCK_ENTRIES
     if (block !== undefined && width > 0) {
-      const files = await this.#writeBlocks([block], width)
+      const files = await this.#writeBlock(block, width)
+      await this.#store.sync()
+      await this.#removeNarrower(block, width)
       block.sealed = {
         records: partOf('records', files, width),
         acts: partOf('acts', files, width),
@@ -143,28 +157,30 @@ export class BlockPacker {
       block = new PendingBlock(number, offset)
       this.#blocks.set(number, block)
     }
-    const entry = packedFrom(offset, bytes)
-    const ledgerKeyId = entry.payload?.ledgerKeyId ?? this.#opaqueKeyId
-    block.entries.push({ offset, family: entry.family, ledgerKeyId, record: entry.record })
-    for (const row of entry.payload?.rows ?? []) this.#ring.learn(row)
-    for (const section of entry.payload?.sections ?? []) {
+    const { family, record, payload } = packedFrom(offset, bytes)
+    const ledgerKeyId = payload?.ledgerKeyId ?? this.#opaqueKeyId
+    block.entries.push({ offset, family, ledgerKeyId, record })
+    if (payload === undefined) return
+    for (const row of payload.rows) this.#ring.learn(row)
+    for (const section of payload.sections) {
       if (section.digest !== undefined) this.#persons.add({ index, ...section })
     }
   }
 
-  async #writeBlocks(blocks: readonly PendingBlock[], width: number): Promise<PackedFile[]> {
+  /** Their names are durable when the store was synced. */
+  async #writeBlock(block: PendingBlock, width: number): Promise<readonly PackedFile[]> {
     const files: PackedFile[] = []
-    for (const block of blocks) {
-      for (const family of FAMILIES) {
-        const file = await this.#packFile(block, family, width)
-        if (file !== undefined) files.push(file)
-      }
-    }
-    await this.#store.write(files.filter(({ isStored }) => !isStored))
-    for (const block of blocks) {
-      for (const family of FAMILIES) await this.#store.removeNarrower(family, block.number, width)
+    for (const family of FAMILIES) {
+      const file = await this.#packFile(block, family, width)
+      if (file === undefined) continue
+      if (!file.isStored) await this.#store.write(file)
+      files.push(file)
     }
     return files
+  }
+
+  async #removeNarrower(block: PendingBlock, width: number): Promise<void> {
+    for (const family of FAMILIES) await this.#store.removeNarrower(family, block.number, width)
   }
 
   /** Copies what is sealed of a block and seals the rest; undefined when it holds nothing. */
@@ -179,11 +195,9 @@ export class BlockPacker {
     if (found.width >= width) return this.#storedFile(block, family, found)
     const packs = [...found.packs]
     const rest = entries.filter(({ offset }) => offset >= found.width && offset < width)
-    for (const group of Map.groupBy(rest, ({ ledgerKeyId }) => mapKey(ledgerKeyId)).values()) {
-      const keyId = group[0]?.ledgerKeyId ?? this.#opaqueKeyId
+    for (const { keyId, records } of byLedgerKey(rest)) {
       const from = block.first + found.width
       const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
-      const records = group.map(({ record }) => record)
       packs.push(await this.#maker.records(spot, records))
     }
     if (packs.length === 0) return undefined
@@ -206,6 +220,7 @@ export class BlockPacker {
     family: Family,
     entries: readonly PendingEntry[],
   ): Promise<SealedPart> {
+    if (!(await this.#store.mayHold(family, block.number))) return NOTHING_SEALED
     for (let limit = BLOCK_ENTRIES; limit > 0; ) {
       const stored = await this.#store.widest(family, block.number, limit)
       if (stored === undefined) break
@@ -253,7 +268,8 @@ export class BlockPacker {
     if (groups.length === 0) return []
     const stored = await this.#store.read(path)
     if (stored !== undefined) {
-      await this.#store.write([{ path, bytes: stored }])
+      await this.#store.write({ path, bytes: stored })
+      await this.#store.sync()
       return [report('persons', span.first, stored)]
     }
     const packs: Uint8Array[] = []
@@ -266,9 +282,26 @@ export class BlockPacker {
       packs.push(await this.#maker.persons(spot, sections))
     }
     const bytes = joinPacks(packs)
-    await this.#store.write([{ path, bytes }])
+    await this.#store.write({ path, bytes })
+    await this.#store.sync()
     return [report('persons', span.first, bytes)]
   }
+}
+
+/** One group for each key, in the order in which the keys come. */
+function byLedgerKey(entries: readonly PendingEntry[]): Iterable<KeyGroup> {
+  const groups = new Map<string, KeyGroup>()
+  let last: KeyGroup | undefined
+  for (const { ledgerKeyId, record } of entries) {
+    // Mostly the very same key as before, often the very same object.
+    if (last === undefined || last.keyId !== ledgerKeyId) {
+      const key = mapKey(ledgerKeyId)
+      last = groups.get(key) ?? { keyId: ledgerKeyId, records: [] }
+      groups.set(key, last)
+    }
+    last.records.push(record)
+  }
+  return groups.values()
 }
 
 function partOf(family: Family, files: readonly PackedFile[], width: number): SealedPart {

@@ -1,11 +1,13 @@
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Disk, diskErrorCode, writeFileDurably } from '../platform/index.ts'
 import { BLOCK_ENTRIES, blockPath, type Family, parseBlockPath } from './block-path.ts'
 
-/** Files that are written at once: flushes that overlap share a journal commit. */
-export const WRITES_AT_ONCE_MAX = 16
 /** A block of 256 payloads of 1 MiB, and some. */
 export const BLOCK_FILE_BYTES_MAX: number = 320 * 1024 * 1024
+
+/** Directories whose names are remembered: the one that is being filled, and its like. */
+const LISTED_MAX = 8
+const PART = '.p'
 
 export interface StoredBlock {
   /** Relative to the epoch's directory. */
@@ -25,6 +27,9 @@ export class BlockStore {
   readonly #disk: Disk
   readonly #directory: string
   readonly #made = new Set<string>()
+  readonly #unsynced = new Set<string>()
+  /** Names in the directories of blocks, for the one who writes there and nobody else. */
+  readonly #listed = new Map<string, Promise<Set<string>>>()
 
   constructor(disk: Disk, epochDirectory: string) {
     this.#disk = disk
@@ -66,22 +71,44 @@ export class BlockStore {
     return bytes === undefined ? undefined : { path, bytes, width }
   }
 
-  /** Puts files in place, whole and durable with their names when it resolves. */
-  async write(files: readonly NewFile[]): Promise<void> {
-    const directories = new Set(files.map(({ path }) => dirname(join(this.#directory, path))))
-    for (const directory of directories) await this.#make(directory)
-    const queue = files.values()
-    const lanes = Array.from({ length: WRITES_AT_ONCE_MAX }, async () => {
-      for (const { path, bytes } of queue) {
-        await writeFileDurably(this.#disk, join(this.#directory, path), bytes)
-      }
-    })
-    await Promise.all(lanes)
-    for (const directory of directories) await this.#disk.syncDirectory(directory)
+  /** Forgets what it remembers of the disk. */
+  forget(): void {
+    this.#listed.clear()
+  }
+
+  /**
+   * False: no file of the block is there. The disk is asked once a directory, so only the one who
+   * writes there may ask.
+   */
+  async mayHold(family: Family, block: number): Promise<boolean> {
+    const path = blockPath(family, block)
+    const names = await this.#list(dirname(path))
+    return names.has(basename(path)) || names.has(basename(path) + PART)
+  }
+
+  /** Puts a file in place, whole. Its name is durable after `sync`. */
+  async write({ path, bytes }: NewFile): Promise<void> {
+    const directory = dirname(join(this.#directory, path))
+    await this.#make(directory)
+    // Before it is there: what a failed attempt left must be seen by the next.
+    await this.#remember(path)
+    this.#unsynced.add(directory)
+    await writeFileDurably(this.#disk, join(this.#directory, path), bytes)
+  }
+
+  /** Makes the names durable of everything written so far. */
+  async sync(): Promise<void> {
+    for (const directory of this.#unsynced) {
+      await this.#disk.syncDirectory(directory)
+      this.#unsynced.delete(directory)
+    }
   }
 
   /** Removes files of a block that a wider one, durable by now, has replaced. */
   async removeNarrower(family: Family, block: number, width: number): Promise<void> {
+    const path = blockPath(family, block)
+    const listed = await this.#list(dirname(path))
+    if (!listed.has(basename(path) + PART)) return
     const parts = await this.#parts(family, block)
     const narrower = parts.filter((each) => each < width)
     for (const each of narrower) {
@@ -91,6 +118,7 @@ export class BlockStore {
     const directory = dirname(join(this.#directory, blockPath(family, block, 1)))
     this.#made.delete(directory)
     await this.#disk.removeDirectory(directory)
+    listed.delete(basename(path) + PART)
   }
 
   /** First entries of the `persons/` files, ascending. */
@@ -108,6 +136,24 @@ export class BlockStore {
       if (file !== undefined && file.family !== 'persons') widths.push(file.width)
     }
     return widths.sort((one, other) => other - one)
+  }
+
+  async #remember(path: string): Promise<void> {
+    const isPart = dirname(path).endsWith(PART)
+    const name = isPart ? dirname(path) : path
+    const names = await this.#list(dirname(name))
+    names.add(basename(name))
+  }
+
+  #list(directory: string): Promise<Set<string>> {
+    const known = this.#listed.get(directory)
+    if (known !== undefined) return known
+    const [oldest] = this.#listed.keys()
+    if (this.#listed.size >= LISTED_MAX && oldest !== undefined) this.#listed.delete(oldest)
+    const names = this.#names(directory).then((found) => new Set(found))
+    this.#listed.set(directory, names)
+    names.catch(() => this.#listed.delete(directory))
+    return names
   }
 
   async #names(path: string): Promise<readonly string[]> {

@@ -11,11 +11,14 @@ export interface PackedEntry {
   readonly payload: DecodedPayload | undefined
 }
 
+const NO_SECTIONS: readonly never[] = []
+
 export function packedFrom(offset: number, bytes: Uint8Array): PackedEntry {
   const payload = decodePayload(bytes)
   if (payload === undefined) {
-    const record = { offset, kind: OPAQUE_KIND, recordId: NO_RECORD_ID, sections: [] }
-    return { family: 'records', record: { ...record, opaque: bytes }, payload }
+    const kind = OPAQUE_KIND
+    const record = { offset, kind, recordId: NO_RECORD_ID, sections: NO_SECTIONS, opaque: bytes }
+    return { family: 'records', record, payload }
   }
   const { kind, recordId } = payload
   const sections = payload.sections.map(({ id, bytes, keyId, digest }) =>
