@@ -17,7 +17,7 @@ export interface IntegrationWorkerData {
 
 if (parentPort !== null) {
   const { data, keysDirectory, epoch, origin, kek } = workerData as IntegrationWorkerData
-  const disk = nodeDisk()
+  const disk = nodeDisk({ shortCalls: 'in place' })
   const ring = new KeyRing({ disk, directory: keysDirectory, kek: parseKek(kek), origin })
   const epochDirectory = `${data}/${epoch}`
   const random = systemRandom()

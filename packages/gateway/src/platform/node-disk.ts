@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { resolve } from 'node:path'
+import { IN_PLACE, POOLED, type ShortCalls } from './calls.ts'
 import { DiskError, diskErrorCode } from './disk-error.ts'
 import { makeDirectoryDurably } from './make-directory.ts'
 import { call } from './node-call.ts'
@@ -22,14 +23,23 @@ const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY,
 // A pipe put in a file's place must neither block the open nor be read.
 const SAFELY = O_NOFOLLOW | O_NONBLOCK
 
+export interface NodeDiskOptions {
+  /**
+   * `in place`: opening, closing, reading and renaming block the calling thread, which is cheaper.
+   * Writes and flushes never do.
+   */
+  readonly shortCalls?: 'pooled' | 'in place'
+}
+
 /** The real file system: callback `node:fs`, one thread-pool hop an operation. */
-export function nodeDisk(): Disk {
+export function nodeDisk(options: NodeDiskOptions = {}): Disk {
+  const calls = options.shortCalls === 'in place' ? IN_PLACE : POOLED
   return {
-    open,
-    read,
+    open: (path, mode) => open(calls, path, mode),
+    read: (path, bytesMax) => read(calls, path, bytesMax),
     list,
     stat,
-    rename: (from, to) => call('rename', from, (done) => fs.rename(from, to, done)),
+    rename: (from, to) => call('rename', from, (done) => calls.rename(from, to, done)),
     remove: (path) => call('remove', path, (done) => fs.unlink(path, done)),
     makeDirectory: (path) =>
       makeDirectoryDurably(resolve(path), { stat, make, sync: syncDirectory }),
@@ -38,13 +48,13 @@ export function nodeDisk(): Disk {
   }
 }
 
-async function open(path: string, mode: OpenMode): Promise<DiskFile> {
+async function open(calls: ShortCalls, path: string, mode: OpenMode): Promise<DiskFile> {
   const flags = openFlags(mode)
   const handle = await call<number>('open', path, (done) =>
-    fs.open(path, flags | SAFELY, FILE_PERMISSIONS, done),
+    calls.open(path, flags | SAFELY, FILE_PERMISSIONS, done),
   )
   const flushes = mode.for === 'write' && mode.durable === true && !WRITES_FLUSH
-  const file = new NodeFile(handle, path, flushes)
+  const file = new NodeFile({ handle, path, calls, flushesWrites: flushes })
   // An exclusive creation made a regular file; anything else may have been put there.
   if ((flags & O_EXCL) === 0) await refuseOther(file)
   return file
@@ -65,8 +75,12 @@ async function refuseOther(file: NodeFile): Promise<void> {
   }
 }
 
-async function read(path: string, bytesMax: number = READ_BYTES_MAX): Promise<Uint8Array> {
-  const file = await open(path, { for: 'read' })
+async function read(
+  calls: ShortCalls,
+  path: string,
+  bytesMax: number = READ_BYTES_MAX,
+): Promise<Uint8Array> {
+  const file = await open(calls, path, { for: 'read' })
   try {
     const bytes = await file.size()
     if (bytes > bytesMax) {

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import type { ShortCalls } from './calls.ts'
 import { DiskError } from './disk-error.ts'
 import { call } from './node-call.ts'
 import type { DiskFile } from './types.ts'
@@ -6,13 +7,20 @@ import type { DiskFile } from './types.ts'
 /** An open file of the real file system. Every call checks that it was not closed before. */
 export class NodeFile implements DiskFile {
   readonly #path: string
+  readonly #calls: ShortCalls
   readonly #syncsWrites: boolean
   #handle: number | undefined
 
-  constructor(handle: number, path: string, syncsWrites: boolean) {
-    this.#handle = handle
-    this.#path = path
-    this.#syncsWrites = syncsWrites
+  constructor(options: {
+    readonly handle: number
+    readonly path: string
+    readonly calls: ShortCalls
+    readonly flushesWrites: boolean
+  }) {
+    this.#handle = options.handle
+    this.#path = options.path
+    this.#calls = options.calls
+    this.#syncsWrites = options.flushesWrites
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -20,7 +28,7 @@ export class NodeFile implements DiskFile {
     let filled = 0
     while (filled < length) {
       const count = await this.#call<number>('read', (handle, done) =>
-        fs.read(handle, bytes, filled, length - filled, offset + filled, done),
+        this.#calls.read(handle, bytes, filled, length - filled, offset + filled, done),
       )
       if (count === 0) break
       filled += count
@@ -49,14 +57,16 @@ export class NodeFile implements DiskFile {
   }
 
   async size(): Promise<number> {
-    const facts = await this.#call<fs.Stats>('stat', (handle, done) => fs.fstat(handle, done))
+    const facts = await this.#call<fs.Stats>('stat', (handle, done) =>
+      this.#calls.fstat(handle, done),
+    )
     if (!facts.isFile()) throw new DiskError('DISK_NOT_A_FILE', this.#path, 'not a regular file')
     return facts.size
   }
 
   /** The handle is given up even when closing fails: the kernel has let go of it. */
   close(): Promise<void> {
-    const closing = this.#call<void>('close', (handle, done) => fs.close(handle, done))
+    const closing = this.#call<void>('close', (handle, done) => this.#calls.close(handle, done))
     this.#handle = undefined
     return closing
   }
