@@ -22,6 +22,8 @@ export interface Sha256 {
 
 // Both are overwritten by each call and never handed out; calls are synchronous and do not nest.
 const leafInput = new Uint8Array(1 + ENTRY_BYTES_MAX)
+/** The part of it that the last leaf filled: leaves mostly have one length. */
+let lastLeafInput = leafInput
 const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES).fill(1, 0, 1)
 
 /**
@@ -64,7 +66,10 @@ export function hashLeafInto(
     throw new TlogError('TLOG_ENTRY_TOO_LARGE', message)
   }
   leafInput.set(entry, 1)
-  sha256.digestInto(leafInput.subarray(0, 1 + entry.length), into, offset)
+  if (lastLeafInput.length !== 1 + entry.length) {
+    lastLeafInput = leafInput.subarray(0, 1 + entry.length)
+  }
+  sha256.digestInto(lastLeafInput, into, offset)
 }
 
 /**

@@ -12,6 +12,7 @@ export const NONCE_BYTES = 12
 export const TAG_BYTES = 16
 
 const NO_SALT = new Uint8Array(0)
+const NO_HEAD = new Uint8Array(0)
 
 /** A raw Buffer as cipher key costs four times the cipher call on Node 24: keys are KeyObjects. */
 export function secretKey(bytes: Uint8Array): KeyObject {
@@ -24,18 +25,20 @@ export function deriveKey(key: KeyObject, info: Uint8Array | string): Uint8Array
   return new Uint8Array(hkdfSync('sha256', key, NO_SALT, label, KEY_BYTES))
 }
 
-/** AES-256-GCM; the result is the ciphertext followed by its 16-byte tag. */
+/** AES-256-GCM; the result is `head`, the ciphertext and its 16-byte tag. */
 export function sealBytes(
   key: KeyObject,
   nonce: Uint8Array,
   aad: Uint8Array,
   plain: Uint8Array,
+  head: Uint8Array = NO_HEAD,
 ): Uint8Array {
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(aad)
   const sealed = cipher.update(plain)
   cipher.final()
-  return Buffer.concat([sealed, cipher.getAuthTag()], plain.length + TAG_BYTES)
+  const tag = cipher.getAuthTag()
+  return Buffer.concat([head, sealed, tag], head.length + plain.length + TAG_BYTES)
 }
 
 /** The plaintext, or undefined when it is not what was sealed under this key, nonce and aad. */

@@ -36,7 +36,7 @@ export function sealPack(
   plain: Uint8Array,
 ): Uint8Array {
   const head = encodeHeader(header, plain.length + TAG_BYTES)
-  return concat(head, sealBytes(key.packKey, header.nonce, concat(originHash, head), plain))
+  return sealBytes(key.packKey, header.nonce, concat(originHash, head), plain, head)
 }
 
 /** The plaintext of a pack; VAULT_NOT_AUTHENTIC when it is not what was sealed under its header. */
