@@ -1,7 +1,8 @@
 /** Places tried before a value is stored again: what an adversary may cost by choosing values. */
 const PROBES_MAX = 16
-const SLOTS = 1024
-const VALUES = 256
+/** At first: a person's pack holds few values, and a block's soon has room for its own. */
+const SLOTS = 64
+const VALUES = 16
 
 /** Values of one length; each is stored once in a pack, whatever columns it stands in. */
 export class Pool {

@@ -69,7 +69,7 @@ class PoolColumn implements Column {
 }
 
 class RawColumn implements Column {
-  readonly #values = new ByteWriter(1024)
+  readonly #values = new ByteWriter()
   readonly #scratch = new Uint8Array(8)
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {

@@ -53,7 +53,7 @@ export class TableEncoder {
   readonly #formRows: number[] = []
   readonly #recordIds: number[] = []
   readonly #closedKeys: number[] = []
-  readonly #digests = new ByteWriter(1024)
+  readonly #digests = new ByteWriter()
   readonly #blobLengths: number[] = []
   readonly #blobs = new ByteWriter(64)
   readonly #form = new ByteWriter(32)
@@ -90,9 +90,9 @@ export class TableEncoder {
   finish(): TableStreams<Uint8Array> {
     const to = {
       structure: new ByteWriter(1024),
-      numbers: new ByteWriter(8192),
-      texts: new ByteWriter(8192),
-      raw: new ByteWriter(16_384),
+      numbers: new ByteWriter(1024),
+      texts: new ByteWriter(1024),
+      raw: new ByteWriter(1024),
     }
     const { structure, numbers, texts, raw } = to
     structure.number(this.#offsets.length)
