@@ -26,11 +26,13 @@ import { Recorder } from '../packages/gateway/src/recorder/index.ts'
 import { newKekText, parseKek, Vault } from '../packages/gateway/src/vault/index.ts'
 import { type SampleExchange, SampleExchanges } from './exchanges.sample.ts'
 import { measureParts } from './record.parts.ts'
+import { ranSince, readThreads } from './record.threads.ts'
 import type { BenchResult } from './run.ts'
 
 const CALLERS = 256
 const PREPARED = 1_000
-const WARM_UP_SECONDS = 2
+/** Long enough for the runtime to have compiled what is hot in both threads, and a segment. */
+const WARM_UP_SECONDS = 8
 const ORIGIN = 'bench.example/record'
 const EPOCH = 1
 
@@ -55,7 +57,10 @@ export async function run(): Promise<BenchResult> {
     await recorder.stop('bench')
     await keeper.close()
     const commitUs = round(whole.requestThreadUsPerExchange - parts.jsonUs - parts.hashUs)
-    return { bench: 'record', figures: { seconds, ...whole, parts: { ...parts, commitUs } } }
+    return {
+      bench: 'record',
+      figures: { seconds, callers: CALLERS, ...whole, parts: { ...parts, commitUs } },
+    }
   } finally {
     rmSync(data, { recursive: true, force: true })
   }
@@ -141,8 +146,9 @@ async function measure(
   seconds: number,
 ): Promise<{
   readonly requestThreadUsPerExchange: number
-  readonly [figure: string]: number
+  readonly [figure: string]: unknown
 }> {
+  const threads = readThreads()
   const started = performance.now()
   const [ofProcess, ofThread] = [process.cpuUsage(), process.threadCpuUsage()]
   const { count, size } = await load(recorder, exchanges, seconds)
@@ -151,10 +157,12 @@ async function measure(
   // What was let in is integrated, packed and published at this load's expense too.
   await keeper.waitPublished((size + 1) as Parameters<LedgerKeeper['waitPublished']>[0])
   const all = process.cpuUsage(ofProcess)
+  const byThread = Array.from(ranSince(threads), ([name, us]) => [name, round(us / count)])
   return {
     exchangesPerSecond,
     requestThreadUsPerExchange: round((thread.user + thread.system) / count),
     allThreadsUsPerExchange: round((all.user + all.system) / count),
+    usPerExchangeByThread: Object.fromEntries(byThread),
   }
 }
 
