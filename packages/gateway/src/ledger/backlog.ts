@@ -4,12 +4,12 @@ import type { TreeSize } from '@countersign/tlog'
  * Entries that are durable but not settled yet. Beyond either the queue waits for the integration,
  * and where that makes no progress, because its disk is full, entries meet LEDGER_BACKLOG.
  */
-export const BACKLOG_ENTRIES_MAX = 131_072
-export const BACKLOG_BYTES_MAX = 134_217_728
+export const BACKLOG_ENTRIES_MAX = 98_304
+export const BACKLOG_BYTES_MAX = 100_663_296
 
 /** From here on a settle begins before the next publication is due: the worker is kept busy. */
-const SETTLE_ENTRIES = 32_768
-const SETTLE_BYTES = 33_554_432
+const SETTLE_ENTRIES = 16_384
+const SETTLE_BYTES = 16_777_216
 
 /** How far the integration is behind what was acknowledged. */
 export class Backlog {
