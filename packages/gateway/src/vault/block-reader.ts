@@ -2,14 +2,16 @@ import type { Disk } from '../platform/index.ts'
 import { BLOCK_ENTRIES, FAMILIES, type Family } from './block-path.ts'
 import { BlockStore, type StoredBlock } from './block-store.ts'
 import { VaultError } from './errors.ts'
-import type { DataKey, KeyRing } from './key-ring.ts'
+import type { KeyRing } from './key-ring.ts'
 import { type OpenedRecord, openRecord, type PersonalPart } from './opened-record.ts'
 import { type Pack, splitPacks } from './pack.ts'
 import { PackOpener } from './pack-maker.ts'
 import { familyOf, packedFrom } from './packed-from.ts'
-import { isSound, type PackedRecord } from './packed-record.ts'
+import { isSound } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
 import { asFault, type PersonsFile, PersonsReader } from './persons-reader.ts'
+import { SealedRecord } from './sealed-record.ts'
+import type { Table } from './table.ts'
 import { SECTIONS_BYTES_MAX } from './table-decoder.ts'
 
 export interface BlockReaderOptions {
@@ -27,6 +29,12 @@ export interface OpenedBlock {
   /** In ascending order of index. */
   readonly records: readonly OpenedRecord[]
   /** Faults of whole packs and files; those of single sections are with the section. */
+  readonly faults: readonly VaultError[]
+}
+
+/** As OpenedBlock, before records are opened. */
+export interface SealedBlock {
+  readonly records: readonly SealedRecord[]
   readonly faults: readonly VaultError[]
 }
 
@@ -55,24 +63,46 @@ export class BlockReader {
 
   /** Block `number`, or of it the entry at `only`. */
   async block(number: number, only?: number): Promise<OpenedBlock> {
+    const { records, faults } = await this.sealed(number, only)
+    const opened: OpenedRecord[] = []
+    for (const each of records) {
+      const isWanted = only === undefined || each.index % BLOCK_ENTRIES === only
+      if (isWanted) opened.push(await this.open(each))
+    }
+    return { records: opened, faults }
+  }
+
+  /** As `block`, but no record is opened before somebody wants it. */
+  async sealed(number: number, only?: number): Promise<SealedBlock> {
     const faults: VaultError[] = []
-    const sealed = await this.#sealed(number, faults, only)
-    const records: OpenedRecord[] = []
-    for (const { record, ledgerKey } of sealed) {
-      if (only !== undefined && record.offset !== only) continue
-      const index = number * BLOCK_ENTRIES + record.offset
-      if (records.at(-1)?.index === index) {
-        faults.push(new VaultError('VAULT_MALFORMED', `entry ${index} is in two packs`))
-      } else {
-        records.push(await this.#openRecord(record, index, ledgerKey))
-      }
+    const all = await this.#sealed(number, faults, only)
+    const records: SealedRecord[] = []
+    for (const each of all) {
+      if (records.at(-1)?.index !== each.index) records.push(each)
+      else faults.push(new VaultError('VAULT_MALFORMED', `entry ${each.index} is in two packs`))
     }
     return { records, faults }
   }
 
+  async open({ index, record, ledgerKey }: SealedRecord): Promise<OpenedRecord> {
+    const parts: PersonalPart[] = []
+    for (const section of record.sections) {
+      if ('bytes' in section) continue
+      const file = this.#persons.current(index)
+      const ready = file?.ready(section.keyId)
+      if (ready === undefined) parts.push(await this.#personal(index, section))
+      else parts.push(partOf(ready, index, section.id))
+    }
+    return openRecord(record, { index, ledgerKey }, parts)
+  }
+
   /** Finished files say it all; an unfinished block is in its parts and the write-ahead log. */
-  async #sealed(number: number, faults: VaultError[], only?: number): Promise<readonly Sealed[]> {
-    const sealed: Sealed[] = []
+  async #sealed(
+    number: number,
+    faults: VaultError[],
+    only?: number,
+  ): Promise<readonly SealedRecord[]> {
+    const sealed: SealedRecord[] = []
     const unfinished: Family[] = []
     this.#persons.forgetListing()
     for (const family of FAMILIES) {
@@ -87,14 +117,14 @@ export class BlockReader {
       }
       await this.#readUnpacked(number, { sealed, faults }, only)
     }
-    return sealed.sort((one, other) => one.record.offset - other.record.offset)
+    return sealed.sort((one, other) => one.index - other.index)
   }
 
   async #openFile(
     family: Family,
     number: number,
     { path, bytes }: StoredBlock,
-    into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
+    into: { readonly sealed: SealedRecord[]; readonly faults: VaultError[] },
   ): Promise<void> {
     const packs = await asFault(async () => splitPacks(path, bytes))
     if (packs instanceof VaultError) {
@@ -104,9 +134,7 @@ export class BlockReader {
     const before = into.sealed.length
     let left = SECTIONS_BYTES_MAX
     for (const pack of packs) {
-      const from = into.sealed.length
-      await this.#openPack(family, number, pack, into)
-      for (const { record } of into.sealed.slice(from)) left -= bytesOf(record)
+      left -= await this.#openPack(family, number, pack, into)
       if (left >= 0 && into.sealed.length - before <= BLOCK_ENTRIES) continue
       const message = `${path} holds more than a block can`
       into.faults.push(new VaultError('VAULT_MALFORMED', message, { place: pack.place }))
@@ -114,41 +142,49 @@ export class BlockReader {
     }
   }
 
+  /** Returns how many bytes its sections have. */
   async #openPack(
     family: Family,
     number: number,
     pack: Pack,
-    into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
-  ): Promise<void> {
+    into: { readonly sealed: SealedRecord[]; readonly faults: VaultError[] },
+  ): Promise<number> {
     const { from, to, keyId } = pack.header
+    const first = number * BLOCK_ENTRIES
     const opened = await asFault(async () => {
       const ledgerKey = await this.#options.ring.key(keyId).catch((cause: unknown) => {
         throw placed(cause, pack)
       })
-      const records = await this.#opener.records(pack)
-      const first = number * BLOCK_ENTRIES
-      const isHome = first <= from && to <= first + BLOCK_ENTRIES
-      const isFit = (each: PackedRecord): boolean =>
-        isAtHome(each, family, from - first, to - first) && isSound(each)
-      const isAll = isHome && records.length <= BLOCK_ENTRIES && records.every(isFit)
-      if (isAll) return records.map((record) => ({ record, ledgerKey }))
+      const table = await this.#opener.recordTable(pack)
+      const isHome = first <= from && to <= first + BLOCK_ENTRIES && table.rows <= BLOCK_ENTRIES
+      if (isHome && isFit(table, family, { from: from - first, to: to - first })) {
+        return { table, ledgerKey }
+      }
       throw new VaultError('VAULT_MALFORMED', `pack ${pack.place.pack} is not this block's`, {
         place: pack.place,
       })
     })
-    if (opened instanceof VaultError) into.faults.push(opened)
-    else into.sealed.push(...opened)
+    if (opened instanceof VaultError) {
+      into.faults.push(opened)
+      return 0
+    }
+    const { table, ledgerKey } = opened
+    for (let row = 0; row < table.rows; row++) {
+      const index = first + table.offset(row)
+      into.sealed.push(new SealedRecord(index, ledgerKey, { table, row }))
+    }
+    return table.bytes
   }
 
   /** Entries that only the write-ahead log holds. */
   async #readUnpacked(
     number: number,
-    into: { readonly sealed: Sealed[]; readonly faults: VaultError[] },
+    into: { readonly sealed: SealedRecord[]; readonly faults: VaultError[] },
     only?: number,
   ): Promise<void> {
     const { unpacked, ring } = this.#options
     if (unpacked === undefined) return
-    const known = new Set(into.sealed.map(({ record }) => record.offset))
+    const known = new Set(into.sealed.map(({ index }) => index % BLOCK_ENTRIES))
     for (let offset = 0; offset < BLOCK_ENTRIES; offset++) {
       if (known.has(offset) || (only ?? offset) !== offset) continue
       const bytes = await unpacked(number * BLOCK_ENTRIES + offset)
@@ -165,24 +201,8 @@ export class BlockReader {
         ring.key(payload?.ledgerKeyId ?? (await ring.opaqueKeyId())),
       )
       if (ledgerKey instanceof VaultError) into.faults.push(ledgerKey)
-      else into.sealed.push({ record, ledgerKey })
+      else into.sealed.push(new SealedRecord(number * BLOCK_ENTRIES + offset, ledgerKey, record))
     }
-  }
-
-  async #openRecord(
-    record: PackedRecord,
-    index: number,
-    ledgerKey: DataKey,
-  ): Promise<OpenedRecord> {
-    const parts: PersonalPart[] = []
-    for (const section of record.sections) {
-      if ('bytes' in section) continue
-      const file = this.#persons.current(index)
-      const ready = file?.ready(section.keyId)
-      if (ready === undefined) parts.push(await this.#personal(index, section))
-      else parts.push(partOf(ready, index, section.id))
-    }
-    return openRecord(record, { index, ledgerKey }, parts)
   }
 
   async #personal(
@@ -203,12 +223,6 @@ export class BlockReader {
   }
 }
 
-function bytesOf({ sections, opaque }: PackedRecord): number {
-  let sum = opaque?.length ?? 0
-  for (const section of sections) if ('bytes' in section) sum += section.bytes.length
-  return sum
-}
-
 /** A key that is not there is as well a key id that was changed: the fault names the pack. */
 function placed(cause: unknown, { place }: Pack): unknown {
   return cause instanceof VaultError
@@ -216,18 +230,18 @@ function placed(cause: unknown, { place }: Pack): unknown {
     : cause
 }
 
-interface Sealed {
-  readonly record: PackedRecord
-  readonly ledgerKey: DataKey
-}
-
-function isAtHome(
-  { kind, offset }: PackedRecord,
+/** Whether all of a pack belongs where it stands, and there can be leaves over it. */
+function isFit(
+  table: Table,
   family: Family,
-  from: number,
-  to: number,
+  { from, to }: { readonly from: number; readonly to: number },
 ): boolean {
-  return familyOf(kind) === family && from <= offset && offset < to
+  for (let row = 0; row < table.rows; row++) {
+    const offset = table.offset(row)
+    const isAtHome = familyOf(table.form(row).kind) === family && from <= offset && offset < to
+    if (!isAtHome || !table.isSound(row)) return false
+  }
+  return true
 }
 
 function partOf(

@@ -9,6 +9,7 @@ import {
   type PackedRecord,
   type PersonSection,
 } from './packed-record.ts'
+import type { Table } from './table.ts'
 import { decodeTable, SECTIONS_BYTES_MAX } from './table-decoder.ts'
 import { TableEncoder, type TableOptions, type TableStreams } from './table-encoder.ts'
 
@@ -39,7 +40,16 @@ export function encodeRecords(records: readonly PackedRecord[]): Uint8Array {
 }
 
 export function decodeRecords(plain: Uint8Array): readonly PackedRecord[] {
+  return recordsOf(readRecords(plain))
+}
+
+/** As `decodeRecords`, but no record is made before somebody wants it. */
+export function readRecords(plain: Uint8Array): Table {
   return decode(plain, { hasRecordIds: true })
+}
+
+function recordsOf(table: Table): readonly PackedRecord[] {
+  return Array.from({ length: table.rows }, (_, row) => table.record(row))
 }
 
 /** The plaintext of a person's pack; sections in ascending order of offset, then id. */
@@ -53,9 +63,14 @@ export function encodePersons(sections: readonly PersonSection[]): Uint8Array {
 }
 
 export function decodePersons(plain: Uint8Array): readonly PersonSection[] {
-  return decode(plain, { hasRecordIds: false }).flatMap(({ offset, sections }) =>
+  return recordsOf(readPersons(plain)).flatMap(({ offset, sections }) =>
     sections.flatMap((section) => ('bytes' in section ? [{ offset, ...section }] : [])),
   )
+}
+
+/** As `decodePersons`, but no section is written before somebody wants it. */
+export function readPersons(plain: Uint8Array): Table {
+  return decode(plain, { hasRecordIds: false })
 }
 
 /** Nothing is sealed that does not read back byte for byte: then sections are stored whole. */
@@ -86,7 +101,7 @@ function readsBack(
 ): boolean {
   try {
     const back = decodeTable(streams, options)
-    return records.every((record, at) => isSameRecord(record, back[at]))
+    return records.every((record, row) => isSameRecord(record, back.record(row)))
   } catch (error) {
     if (error instanceof VaultError) return false
     throw error
@@ -120,10 +135,7 @@ function frame(bytes: Uint8Array, options: ZstdOptions): Uint8Array {
   return compressed.length < bytes.length ? compressed : bytes
 }
 
-function decode(
-  plain: Uint8Array,
-  options: { readonly hasRecordIds: boolean },
-): readonly PackedRecord[] {
+function decode(plain: Uint8Array, options: { readonly hasRecordIds: boolean }): Table {
   try {
     return decodeTable(decompress(plain), options)
   } catch (cause) {

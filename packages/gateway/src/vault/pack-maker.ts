@@ -2,10 +2,18 @@ import { hash } from 'node:crypto'
 import type { Random } from '../platform/index.ts'
 import { utf8 } from './bytes.ts'
 import { NONCE_BYTES } from './cipher.ts'
-import { decodePersons, decodeRecords, encodePersons, encodeRecords, LAYOUT } from './columns.ts'
+import {
+  decodeRecords,
+  encodePersons,
+  encodeRecords,
+  LAYOUT,
+  readPersons,
+  readRecords,
+} from './columns.ts'
 import type { KeyRing } from './key-ring.ts'
 import { openPack, type Pack, sealPack } from './pack.ts'
 import type { PackedRecord, PersonSection } from './packed-record.ts'
+import type { Table } from './table.ts'
 
 /** Where a new pack belongs. */
 export interface PackSpot {
@@ -33,8 +41,12 @@ export class PackOpener {
     return decodeRecords(await this.#open(pack))
   }
 
-  async persons(pack: Pack): Promise<readonly PersonSection[]> {
-    return decodePersons(await this.#open(pack))
+  async recordTable(pack: Pack): Promise<Table> {
+    return readRecords(await this.#open(pack))
+  }
+
+  async personTable(pack: Pack): Promise<Table> {
+    return readPersons(await this.#open(pack))
   }
 
   async #open(pack: Pack): Promise<Uint8Array> {

@@ -6,6 +6,7 @@ import type { DataKey, KeyRing } from './key-ring.ts'
 import { type Pack, splitPacks } from './pack.ts'
 import type { PackOpener } from './pack-maker.ts'
 import { RecentMap } from './recent-map.ts'
+import type { Table } from './table.ts'
 
 /** Files of persons that are kept open at one time: reading runs along the log. */
 export const PERSONS_FILES_MAX = 4
@@ -57,42 +58,63 @@ export class PersonsFile {
   async #open(keyId: Uint8Array): Promise<OpenedPerson> {
     const key = await this.#ring.key(keyId)
     const pack = this.#packs.get(mapKey(keyId))
-    if (pack === undefined) return new OpenedPerson(key, this.path)
-    const person = new OpenedPerson(key, this.path)
-    for (const { offset, id, bytes } of await this.#opener.persons(pack)) {
-      this.#bytesLeft -= bytes.length
-      person.add(this.first + offset, id, bytes)
+    if (pack === undefined) return new OpenedPerson(key, this)
+    const table = await this.#opener.personTable(pack)
+    this.#bytesLeft -= table.bytes
+    const { place } = pack
+    if (this.#bytesLeft < 0) {
+      const message = `${this.path} holds more than a segment can`
+      throw new VaultError('VAULT_MALFORMED', message, { place })
     }
-    if (this.#bytesLeft >= 0) return person
-    const message = `${this.path} holds more than a segment can`
-    throw new VaultError('VAULT_MALFORMED', message, { place: pack.place })
+    for (let row = 1; row < table.rows; row++) {
+      if (table.offset(row - 1) < table.offset(row)) continue
+      throw new VaultError('VAULT_MALFORMED', `pack in ${this.path} is out of order`, { place })
+    }
+    return new OpenedPerson(key, this, table)
   }
 }
 
 /** What one person's pack holds. */
 export class OpenedPerson {
   readonly key: DataKey
-  readonly #path: string
-  readonly #sections = new Map<number, Uint8Array>()
+  /** Undefined when the file holds nothing of this person. */
+  readonly table: Table | undefined
+  readonly #file: { readonly path: string; readonly first: number }
+  // Reading runs along the log.
+  #row = 0
 
-  constructor(key: DataKey, path: string) {
+  constructor(
+    key: DataKey,
+    file: { readonly path: string; readonly first: number },
+    table?: Table,
+  ) {
     this.key = key
-    this.#path = path
+    this.table = table
+    this.#file = file
   }
 
-  add(index: number, id: number, bytes: Uint8Array): void {
-    this.#sections.set(index * SECTION_IDS + id, bytes)
+  /** The row that speaks of an entry; -1 when none does. */
+  row(index: number): number {
+    const { table } = this
+    if (table === undefined) return -1
+    const offset = index - this.#file.first
+    const { offsets } = table
+    while (this.#row < table.rows && (offsets[this.#row] ?? 0) < offset) this.#row++
+    if (offsets[this.#row] !== offset) this.#row = Math.max(0, offsets.indexOf(offset))
+    return offsets[this.#row] === offset ? this.#row : -1
   }
 
   section(index: number, id: number): Uint8Array | VaultError {
-    const bytes = this.#sections.get(index * SECTION_IDS + id)
+    const row = this.row(index)
+    const nth =
+      row < 0 ? -1 : (this.table?.form(row).sections.findIndex((each) => each.id === id) ?? -1)
+    const bytes = nth < 0 ? undefined : this.table?.sectionBytes(row, nth)
     if (bytes !== undefined) return bytes
-    const message = `${this.#path} does not hold section ${id} of entry ${index}`
-    return new VaultError('VAULT_ENTRY_MISSING', message, { place: { file: this.#path } })
+    const { path } = this.#file
+    const message = `${path} does not hold section ${id} of entry ${index}`
+    return new VaultError('VAULT_ENTRY_MISSING', message, { place: { file: path } })
   }
 }
-
-const SECTION_IDS = 256
 
 /** Finds the file that speaks of an entry. */
 export class PersonsReader {

@@ -1,7 +1,14 @@
 import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
 import { readIntegers, VALUES_MAX } from './integer-column.ts'
 import { MARK_MAX, MARKS } from './json-scan.ts'
-import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
+import {
+  type Form,
+  ID_BYTES,
+  type Shape,
+  type ShapeColumn,
+  Table,
+  type TablePools,
+} from './table.ts'
 import { TEXT_END } from './table-columns.ts'
 import { CLOSED, OPAQUE_SECTIONS, type TableStreams, UUID_PLANES, WHOLE } from './table-encoder.ts'
 import {
@@ -14,7 +21,6 @@ import {
 } from './template-renderer.ts'
 
 const DIGEST_BYTES = 32
-const ID_BYTES = 16
 const HEX8_BYTES = 8
 /** No value but a text takes more. */
 const VALUE_BYTES_MAX = 64
@@ -23,40 +29,18 @@ const ROWS_MAX = 131_072
 /** Sections of one pack, together. */
 export const SECTIONS_BYTES_MAX: number = 288 * 1024 * 1024
 
-/** Writes sections back byte for byte. VAULT_MALFORMED for streams that no encoder wrote. */
+/** Sections as they were, byte for byte. VAULT_MALFORMED for streams that no encoder wrote. */
 export function decodeTable(
   streams: TableStreams<Uint8Array>,
   options: { readonly hasRecordIds: boolean },
-): readonly PackedRecord[] {
-  return new TableDecoder(streams).records(options.hasRecordIds)
+): Table {
+  return new TableDecoder(streams).table(options.hasRecordIds)
 }
 
-interface Form {
-  readonly kind: number
-  readonly isOpaque: boolean
-  readonly sections: readonly { readonly id: number; readonly template: number }[]
-}
-
-/** A column as it was read, before the pools are known. */
-interface ReadColumn {
-  readonly mark: number
-  readonly values: readonly number[]
-  readonly texts?: readonly Uint8Array[]
-  readonly bytes?: Uint8Array
-}
-
+/** A template before its columns are read. */
 interface Template {
   readonly skeleton: Uint8Array
   rows: number
-  next: number
-  columns: readonly ReadColumn[]
-  pieces: readonly Piece[]
-}
-
-interface Pools {
-  readonly uuid: Uint8Array
-  readonly hex16: Uint8Array
-  readonly hex32: Uint8Array
 }
 
 class TableDecoder {
@@ -72,34 +56,33 @@ class TableDecoder {
     }
   }
 
-  records(hasRecordIds: boolean): readonly PackedRecord[] {
-    const { structure, raw } = this.#from
+  table(hasRecordIds: boolean): Table {
+    const { structure, raw, blobs } = this.#from
     const rowCount = atMost(ROWS_MAX, structure.number(), 'rows')
-    const arena = new Uint8Array(atMost(SECTIONS_BYTES_MAX, structure.number(), 'bytes'))
-    const forms = this.#forms(rowCount)
+    const shapedBytes = atMost(SECTIONS_BYTES_MAX, structure.number(), 'bytes')
+    const known = this.#forms(rowCount)
     const templates = this.#templates()
     const offsets = readIntegers(rowCount, this.#from)
-    const rows = readIntegers(rowCount, this.#from).map((form) => at(forms, form))
+    const forms = readIntegers(rowCount, this.#from).map((form) => at(known, form))
     const recordIds = hasRecordIds ? readIntegers(rowCount, this.#from) : undefined
-    const counts = countRows(rows, templates)
+    const counts = countRows(forms, templates)
     atMost(VALUES_MAX, counts.closed + counts.blobs + countValues(templates), 'values')
     const closedKeys = readIntegers(counts.closed, this.#from)
     const blobLengths = readIntegers(counts.blobs, this.#from)
     const digests = raw.take(counts.closed * DIGEST_BYTES)
-    for (const template of templates) template.columns = this.#columns(template)
+    const columns = templates.map((template) => this.#columns(template))
     const pools = this.#pools()
-    for (const template of templates) template.pieces = piecesOf(template, pools, arena.length)
-    const sections = new SectionWriter({ arena, templates, closedKeys, digests, blobLengths })
-    const records = rows.map(({ kind, isOpaque, sections: planned }, row) => ({
-      offset: at(offsets, row),
-      kind,
-      recordId: recordIds === undefined ? NO_RECORD_ID : idAt(pools.uuid, at(recordIds, row)),
-      opaque: isOpaque ? sections.blob(this.#from.blobs) : undefined,
-      sections: planned.map((plan) => sections.section(plan, pools.hex16, this.#from.blobs)),
-    }))
+    assertPlaces(recordIds ?? [], pools.uuid)
+    assertPlaces(closedKeys, pools.hex16)
+    const left = { bytes: shapedBytes }
+    const shapes = templates.map((template, nth) =>
+      shapeOf(template, at(columns, nth), pools, left),
+    )
+    const read = { forms, offsets, recordIds, shapes, pools, closedKeys, digests, shapedBytes }
+    const table = new Table({ ...read, blobs: blobLengths.map((length) => blobs.take(length)) })
     const isDone = Object.values(this.#from).every((stream: ByteReader) => stream.isAtEnd)
-    if (!isDone || !sections.isDone) throw malformed('bytes are left over')
-    return records
+    if (!isDone || left.bytes !== 0) throw malformed('bytes are left over')
+    return table
   }
 
   #forms(rowCount: number): readonly Form[] {
@@ -119,15 +102,15 @@ class TableDecoder {
     const { structure } = this.#from
     return repeat(atMost(CLOSED, structure.number(), 'templates'), () => {
       const skeleton = structure.take(structure.number())
-      return { skeleton, rows: 0, next: 0, columns: [], pieces: [] }
+      return { skeleton, rows: 0 }
     })
   }
 
-  #columns({ skeleton, rows }: Template): readonly ReadColumn[] {
+  #columns({ skeleton, rows }: Template): readonly ShapeColumn[] {
     return Array.from(marksOf(skeleton), (mark) => this.#column(mark, rows))
   }
 
-  #column(mark: number, rows: number): ReadColumn {
+  #column(mark: number, rows: number): ShapeColumn {
     if (mark === MARKS.hex8) {
       return { mark, values: [], bytes: this.#from.raw.take(rows * HEX8_BYTES) }
     }
@@ -137,7 +120,7 @@ class TableDecoder {
     return { mark, values, texts: repeat(count, () => this.#from.texts.until(TEXT_END)) }
   }
 
-  #pools(): Pools {
+  #pools(): TablePools {
     const { structure, numbers, raw } = this.#from
     const uuids = atMost(VALUES_MAX, structure.number(), 'identifiers')
     const hex16 = structure.number() * ID_BYTES
@@ -151,59 +134,6 @@ class TableDecoder {
       uuid.set(raw.take(ID_BYTES - UUID_PLANES), row * ID_BYTES + UUID_PLANES)
     }
     return { uuid, hex16: raw.take(hex16), hex32: raw.take(hex32) }
-  }
-}
-
-interface SectionSource {
-  readonly arena: Uint8Array
-  readonly templates: readonly Template[]
-  readonly closedKeys: readonly number[]
-  readonly digests: Uint8Array
-  readonly blobLengths: readonly number[]
-}
-
-/** Writes one section after the other into one piece of memory. */
-class SectionWriter {
-  readonly #source: SectionSource
-  #end = 0
-  #closed = 0
-  #blobs = 0
-
-  constructor(source: SectionSource) {
-    this.#source = source
-  }
-
-  get isDone(): boolean {
-    return this.#end === this.#source.arena.length
-  }
-
-  blob(blobs: ByteReader): Uint8Array {
-    return blobs.take(at(this.#source.blobLengths, this.#blobs++))
-  }
-
-  section(
-    { id, template }: { readonly id: number; readonly template: number },
-    keyIds: Uint8Array,
-    blobs: ByteReader,
-  ): PackedSection {
-    if (template === WHOLE) return { id, bytes: this.blob(blobs) }
-    if (template === CLOSED) {
-      const row = this.#closed++
-      const digest = this.#source.digests.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES)
-      return { id, keyId: idAt(keyIds, at(this.#source.closedKeys, row)), digest }
-    }
-    return { id, bytes: this.#render(at(this.#source.templates, template - 1)) }
-  }
-
-  #render(template: Template): Uint8Array {
-    const { arena } = this.#source
-    const start = this.#end
-    const row = template.next++
-    let end = start
-    for (const piece of template.pieces) end = piece.write(arena, end, row)
-    if (end > arena.length) throw malformed('sections are longer than they say')
-    this.#end = end
-    return arena.subarray(start, end)
   }
 }
 
@@ -232,10 +162,34 @@ function marksOf(skeleton: Uint8Array): Uint8Array {
   return skeleton.filter((byte) => byte <= MARK_MAX)
 }
 
+/** Takes from `left` what its rows have in bytes: none is written that there is no room for. */
+function shapeOf(
+  { skeleton, rows }: Template,
+  columns: readonly ShapeColumn[],
+  pools: TablePools,
+  left: { bytes: number },
+): Shape {
+  const pieces = piecesOf(skeleton, columns, pools, left.bytes)
+  let bytesMax = 0
+  for (const piece of rows === 0 ? [] : pieces) {
+    let [longest, sum] = [piece.bytesEach ?? 0, (piece.bytesEach ?? 0) * rows]
+    for (let row = 0; piece.bytesEach === undefined && row < rows; row++) {
+      const bytes = piece.bytes(row)
+      if (bytes > longest) longest = bytes
+      sum += bytes
+    }
+    bytesMax += longest
+    left.bytes -= sum
+  }
+  if (left.bytes < 0) throw malformed('sections are longer than they say')
+  return { skeleton, columns, pieces, rows, bytesMax }
+}
+
 /** What is the same in every row becomes part of what surrounds it. */
 function piecesOf(
-  { skeleton, columns }: Template,
-  pools: Pools,
+  skeleton: Uint8Array,
+  columns: readonly ShapeColumn[],
+  pools: TablePools,
   bytesMax: number,
 ): readonly Piece[] {
   const pieces: Piece[] = []
@@ -260,7 +214,7 @@ function piecesOf(
   return fixed.length > 0 ? [...pieces, new StaticPiece(fixed.bytes)] : pieces
 }
 
-function isConstant({ values, texts }: ReadColumn): boolean {
+function isConstant({ values, texts }: ShapeColumn): boolean {
   return (
     values.length > 0 && (texts ? texts.length === 1 : values.every((each) => each === values[0]))
   )
@@ -271,7 +225,7 @@ function render(piece: Piece, textBytes: number): Uint8Array {
   return bytes.subarray(0, piece.write(bytes, 0, 0))
 }
 
-function pieceOf({ mark, values, texts = [], bytes }: ReadColumn, pools: Pools): Piece {
+function pieceOf({ mark, values, texts = [], bytes }: ShapeColumn, pools: TablePools): Piece {
   if (mark === MARKS.text) return new TextPiece(texts, values)
   if (mark === MARKS.integer) return new IntegerPiece(values)
   if (mark === MARKS.time) return new TimePiece(values)
@@ -294,10 +248,12 @@ function pooled(
   return new HexPiece(pool, { length, places, isUuid })
 }
 
-function idAt(pool: Uint8Array, place: number): Uint8Array {
-  const id = pool.subarray(place * ID_BYTES, (place + 1) * ID_BYTES)
-  if (id.length !== ID_BYTES) throw malformed(`pool has no value ${place}`)
-  return id
+function assertPlaces(places: readonly number[], pool: Uint8Array): void {
+  for (const place of places) {
+    if (place < 0 || (place + 1) * ID_BYTES > pool.length) {
+      throw malformed(`pool has no value ${place}`)
+    }
+  }
 }
 
 /** A few bytes may claim any number of things: none is made before it is known to be possible. */

@@ -1,9 +1,14 @@
 import { malformed } from './byte-stream.ts'
 import { TIME_BYTES, writeTime } from './column-time.ts'
 
-/** Writes one value of a section; returns where the next byte goes. */
+/** One value of a section. */
 export interface Piece {
+  /** Returns where the next byte goes. */
   write(into: Uint8Array, at: number, row: number): number
+  /** How many bytes `write` writes. */
+  bytes(row: number): number
+  /** Of every row; undefined where they differ. */
+  readonly bytesEach: number | undefined
 }
 
 const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
@@ -11,14 +16,21 @@ const HIGH = new Uint8Array(256).map((_, byte) => DIGITS[byte >> 4] ?? 0)
 const LOW = new Uint8Array(256).map((_, byte) => DIGITS[byte & 15] ?? 0)
 const DASH = 0x2d
 const ZERO = 0x30
+const UUID_DASHES = 4
 /** Below it a loop is cheaper than the call. */
 const COPY_BYTES_MIN = 24
 
 export class StaticPiece implements Piece {
+  readonly bytesEach: number
   readonly #bytes: Uint8Array
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
+    this.bytesEach = bytes.length
+  }
+
+  bytes(): number {
+    return this.bytesEach
   }
 
   write(into: Uint8Array, at: number): number {
@@ -27,6 +39,7 @@ export class StaticPiece implements Piece {
 }
 
 export class TextPiece implements Piece {
+  readonly bytesEach = undefined
   readonly #texts: readonly Uint8Array[]
   readonly #rows: readonly number[]
 
@@ -35,18 +48,35 @@ export class TextPiece implements Piece {
     this.#rows = rows
   }
 
+  bytes(row: number): number {
+    return this.#text(row).length
+  }
+
   write(into: Uint8Array, at: number, row: number): number {
+    return copy(this.#text(row), into, at)
+  }
+
+  #text(row: number): Uint8Array {
     const text = this.#texts[this.#rows[row] ?? -1]
     if (text === undefined) throw malformed(`row ${row} has no text`)
-    return copy(text, into, at)
+    return text
   }
 }
 
 export class IntegerPiece implements Piece {
+  readonly bytesEach = undefined
   readonly #values: readonly number[]
 
   constructor(values: readonly number[]) {
     this.#values = values
+  }
+
+  bytes(row: number): number {
+    const value = this.#values[row] ?? 0
+    const rest = value < 0 ? -value : value
+    let digits = 1
+    for (let scale = 10; scale <= rest; scale *= 10) digits++
+    return value < 0 ? digits + 1 : digits
   }
 
   write(into: Uint8Array, start: number, row: number): number {
@@ -68,10 +98,15 @@ export class IntegerPiece implements Piece {
 }
 
 export class TimePiece implements Piece {
+  readonly bytesEach: number = TIME_BYTES
   readonly #values: readonly number[]
 
   constructor(values: readonly number[]) {
     this.#values = values
+  }
+
+  bytes(): number {
+    return TIME_BYTES
   }
 
   write(into: Uint8Array, at: number, row: number): number {
@@ -82,6 +117,7 @@ export class TimePiece implements Piece {
 
 /** Hexadecimal digits of a value in a pool, or in a column of its own. */
 export class HexPiece implements Piece {
+  readonly bytesEach: number
   readonly #pool: Uint8Array
   readonly #places: readonly number[] | undefined
   readonly #length: number
@@ -99,6 +135,11 @@ export class HexPiece implements Piece {
     this.#places = options.places
     this.#length = options.length
     this.#isUuid = options.isUuid === true
+    this.bytesEach = 2 * this.#length + (this.#isUuid ? UUID_DASHES : 0)
+  }
+
+  bytes(): number {
+    return this.bytesEach
   }
 
   write(into: Uint8Array, start: number, row: number): number {
