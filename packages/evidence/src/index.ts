@@ -54,6 +54,7 @@ export {
 } from './leaf.ts'
 export {
   type CheckedRecord,
+  type ExchangeFacts,
   PairChecker,
   type PairRule,
   type PairViolation,

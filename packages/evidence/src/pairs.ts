@@ -1,6 +1,8 @@
 import type { AnyActFacts, GapFacts, SystemFacts } from './act-types.ts'
-import type { How, When } from './section-types.ts'
-import { parseTime } from './time.ts'
+import type { ExchangeKind, Kind } from './kinds.ts'
+import type { ClockState, Ended, How, RecordPlace, When } from './section-types.ts'
+import { formatTime, parseTime } from './time.ts'
+import { parseUuid } from './uuid.ts'
 
 /** The rules that hold between records, by name. */
 export type PairRule = 'about' | 'terminal' | 'incarnation' | 'silence' | 'time'
@@ -20,6 +22,30 @@ export interface CheckedRecord {
   readonly act?: AnyActFacts | undefined
   /** The `how` of outcomes, where it could be opened. */
   readonly how?: How | undefined
+}
+
+/** As CheckedRecord, of an exchange of whose clock nothing is told: for whoever reads columns. */
+export interface ExchangeFacts {
+  readonly index: number
+  readonly kind: ExchangeKind
+  /** The 16 bytes of its id, a character each. */
+  readonly exchange: string
+  readonly atUs: number
+  readonly incarnation: number
+  readonly about: RecordPlace | undefined
+  readonly ended: Ended | undefined
+}
+
+interface Facts {
+  readonly index: number
+  readonly kind: Kind
+  readonly exchange: string
+  readonly atUs: number
+  readonly incarnation: number
+  readonly about: RecordPlace | undefined
+  readonly ended: Ended | undefined
+  readonly clock?: ClockState | undefined
+  readonly act?: AnyActFacts | undefined
 }
 
 interface OpenIntent {
@@ -63,14 +89,33 @@ export class PairChecker {
   }
 
   /** Returns the rules that this record breaks, mostly none. */
-  add(record: CheckedRecord): readonly PairViolation[] {
-    this.#violations = []
-    const atUs = parseTime(record.when.at)
-    this.#checkIncarnation(record)
-    this.#checkTime(record, atUs)
-    this.#checkPair(record)
-    if (record.when.kind === 'system') this.#checkSystem(record, record.act as SystemFacts)
-    this.#lastUs = atUs
+  add({ index, when, act, how }: CheckedRecord): readonly PairViolation[] {
+    const { kind, incarnation, about, clock, exchange = '' } = when
+    return this.#add({
+      index,
+      kind,
+      exchange: exchangeKey(exchange),
+      atUs: parseTime(when.at),
+      incarnation,
+      about,
+      ended: how?.ended,
+      clock,
+      act,
+    })
+  }
+
+  /** As `add`. */
+  addExchange(facts: ExchangeFacts): readonly PairViolation[] {
+    return this.#add(facts)
+  }
+
+  #add(facts: Facts): readonly PairViolation[] {
+    if (this.#violations.length > 0) this.#violations = []
+    this.#checkIncarnation(facts)
+    this.#checkTime(facts)
+    this.#checkPair(facts)
+    if (facts.kind === 'system') this.#checkSystem(facts, facts.act as SystemFacts)
+    this.#lastUs = facts.atUs
     return this.#violations
   }
 
@@ -84,39 +129,39 @@ export class PairChecker {
     this.#owesRecovery = false
   }
 
-  #checkIncarnation(record: CheckedRecord): void {
-    const { index, when } = record
-    if (when.incarnation === this.#incarnation) {
+  #checkIncarnation(facts: Facts): void {
+    const { index, kind, incarnation } = facts
+    if (incarnation === this.#incarnation) {
       if (this.#stopped) this.#break(index, 'incarnation', 'written after the stop')
       return
     }
-    if (this.#incarnation !== undefined && when.incarnation < this.#incarnation) {
+    if (this.#incarnation !== undefined && incarnation < this.#incarnation) {
       this.#break(index, 'incarnation', 'written by an incarnation that a later one replaced')
       return
     }
     // The first record of a ledger names the epoch; the start follows it.
-    const first = index === 0 && when.kind === 'epoch'
+    const first = index === 0 && kind === 'epoch'
     const unknown = this.#wasSkipped(index - 1)
-    if (!isStart(record) && !first && !unknown) {
+    if (!isStart(facts) && !first && !unknown) {
       this.#break(index, 'incarnation', 'an incarnation begins without a start')
     }
     this.#owesRecovery = this.#incarnation !== undefined && !this.#stopped && !unknown
-    this.#incarnation = when.incarnation
+    this.#incarnation = incarnation
     this.#stopped = false
     this.#heartbeatMs = undefined
   }
 
-  #checkTime(record: CheckedRecord, atUs: number): void {
-    const { index, when } = record
-    const flagged = when.clock !== undefined && (when.clock !== 'unknown' || isStart(record))
+  #checkTime(facts: Facts): void {
+    const { index, kind, atUs, clock, act } = facts
+    const flagged = clock !== undefined && (clock !== 'unknown' || isStart(facts))
     if (atUs < this.#highestUs && !flagged) {
-      this.#break(index, 'time', `at ${when.at} is before an earlier record`)
+      this.#break(index, 'time', `at ${formatTime(atUs)} is before an earlier record`)
     }
-    this.#highestUs = when.clock === 'unknown' ? atUs : Math.max(this.#highestUs, atUs)
+    this.#highestUs = clock === 'unknown' ? atUs : Math.max(this.#highestUs, atUs)
     if (this.#heartbeatMs === undefined || this.#lastUs === undefined || flagged) return
     const allowedUs = (2 * this.#heartbeatMs + SILENCE_GRACE_MS) * 1000
     if (atUs - this.#lastUs <= allowedUs) return
-    if (when.kind === 'gap' && this.#explains(record.act as GapFacts, atUs, allowedUs)) return
+    if (kind === 'gap' && this.#explains(act as GapFacts, atUs, allowedUs)) return
     const seconds = Math.round((atUs - this.#lastUs) / 1_000_000)
     this.#break(index, 'silence', `nothing tells of the ${seconds} s before it`)
   }
@@ -127,19 +172,18 @@ export class PairChecker {
     return before <= allowedUs && atUs - parseTime(gap.until) <= allowedUs
   }
 
-  #checkPair(record: CheckedRecord): void {
-    const { kind } = record.when
-    if (kind === 'intent') this.#openIntent(record)
-    else if (kind === 'outcome' || kind === 'progress') this.#concernsOpen(record)
-    else if (kind === 'delivery') this.#concernsEarlier(record)
+  #checkPair(facts: Facts): void {
+    const { index, kind } = facts
+    if (kind === 'intent') this.#openIntent(facts)
+    else if (kind === 'outcome' || kind === 'progress') this.#concernsOpen(facts)
+    else if (kind === 'delivery') this.#concernsEarlier(facts)
     const traffic = kind === 'intent' || kind === 'refusal'
     if (!traffic || !this.#owesRecovery) return
     this.#owesRecovery = false
-    this.#break(record.index, 'incarnation', 'traffic before the recovery of what came before')
+    this.#break(index, 'incarnation', 'traffic before the recovery of what came before')
   }
 
-  #openIntent({ index, when }: CheckedRecord): void {
-    const { exchange = '', incarnation } = when
+  #openIntent({ index, exchange, incarnation }: Facts): void {
     const twin = this.#exchanges.get(exchange)
     if (twin !== undefined) {
       this.#break(index, 'terminal', `its exchange was begun by record ${twin} already`)
@@ -148,9 +192,9 @@ export class PairChecker {
     this.#exchanges.set(exchange, index)
   }
 
-  #concernsOpen(record: CheckedRecord): void {
-    const { index, when, how } = record
-    const about = this.#concernsEarlier(record)
+  #concernsOpen(facts: Facts): void {
+    const { index, kind, exchange, incarnation, ended } = facts
+    const about = this.#concernsEarlier(facts)
     if (about === undefined) return
     const intent = this.#open.get(about)
     if (intent === undefined) {
@@ -158,18 +202,17 @@ export class PairChecker {
       this.#break(index, 'terminal', `record ${about} is not an intent that is still open`)
       return
     }
-    if (intent.exchange !== when.exchange) {
+    if (intent.exchange !== exchange) {
       this.#break(index, 'about', `record ${about} is of another exchange`)
       return
     }
-    if (how !== undefined) this.#checkWriter(index, intent.incarnation === when.incarnation, how)
-    if (when.kind === 'outcome') this.#close(about, intent)
+    if (ended !== undefined) this.#checkWriter(index, intent.incarnation === incarnation, ended)
+    if (kind === 'outcome') this.#close(about, intent)
   }
 
-  #concernsEarlier({ index, when }: CheckedRecord): number | undefined {
-    const { about } = when
+  #concernsEarlier({ index, kind, about }: Facts): number | undefined {
     if (about === undefined) {
-      this.#break(index, 'about', `${when.kind} that points at no record`)
+      this.#break(index, 'about', `${kind} that points at no record`)
       return undefined
     }
     if (about.epoch !== this.#epoch) return undefined
@@ -178,10 +221,10 @@ export class PairChecker {
     return undefined
   }
 
-  #checkWriter(index: number, same: boolean, how: How): void {
-    if (same === (how.ended === 'interrupted')) {
+  #checkWriter(index: number, same: boolean, ended: Ended): void {
+    if (same === (ended === 'interrupted')) {
       const whose = same ? 'its own incarnation' : 'another incarnation'
-      this.#break(index, 'incarnation', `an intent of ${whose} ends as ${how.ended}`)
+      this.#break(index, 'incarnation', `an intent of ${whose} ends as ${ended}`)
     }
   }
 
@@ -190,18 +233,15 @@ export class PairChecker {
     this.#exchanges.delete(exchange)
   }
 
-  #checkSystem({ when }: CheckedRecord, facts: SystemFacts | undefined): void {
+  #checkSystem({ incarnation: own }: Facts, facts: SystemFacts | undefined): void {
     if (facts?.act === 'start') this.#heartbeatMs = facts.heartbeatMs
     if (facts?.act === 'stop') {
       this.#stopped = true
-      this.#endOpen(
-        (incarnation) => incarnation === when.incarnation,
-        'the stop of its incarnation',
-      )
+      this.#endOpen((incarnation) => incarnation === own, 'the stop of its incarnation')
     }
     if (facts?.act === 'recovery') {
       this.#owesRecovery = false
-      this.#endOpen((incarnation) => incarnation !== when.incarnation, 'the recovery after it')
+      this.#endOpen((incarnation) => incarnation !== own, 'the recovery after it')
     }
   }
 
@@ -230,6 +270,13 @@ export class PairChecker {
   }
 }
 
-function isStart({ when, act }: CheckedRecord): boolean {
-  return when.kind === 'system' && (act as SystemFacts | undefined)?.act === 'start'
+function isStart({ kind, act }: Facts): boolean {
+  return kind === 'system' && (act as SystemFacts | undefined)?.act === 'start'
+}
+
+const UUID_CHARACTERS = 36
+
+/** As ExchangeFacts has it; what is no id stands for itself. */
+function exchangeKey(text: string): string {
+  return text.length === UUID_CHARACTERS ? String.fromCharCode(...parseUuid(text)) : text
 }

@@ -9,10 +9,12 @@ import { PackOpener } from './pack-maker.ts'
 import { familyOf, packedFrom } from './packed-from.ts'
 import { isSound } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
-import { asFault, type PersonsFile, PersonsReader } from './persons-reader.ts'
+import { asFault, OpenedPerson, PersonsFile, PersonsReader } from './persons-reader.ts'
+import { type HashedRow, RowHasher } from './row-hasher.ts'
 import { SealedRecord } from './sealed-record.ts'
 import type { Table } from './table.ts'
 import { SECTIONS_BYTES_MAX } from './table-decoder.ts'
+import { CLOSED } from './table-encoder.ts'
 
 export interface BlockReaderOptions {
   readonly disk: Disk
@@ -44,6 +46,7 @@ export class BlockReader {
   readonly #store: BlockStore
   readonly #opener: PackOpener
   readonly #persons: PersonsReader
+  readonly #hasher = new RowHasher()
 
   constructor(options: BlockReaderOptions) {
     this.#options = options
@@ -82,6 +85,30 @@ export class BlockReader {
       else faults.push(new VaultError('VAULT_MALFORMED', `entry ${each.index} is in two packs`))
     }
     return { records, faults }
+  }
+
+  /**
+   * A record of which everything is open and as its digests say, found so in the quickest way.
+   * Undefined: nothing is concluded, `open` finds out.
+   */
+  hashed(record: SealedRecord): HashedRow | undefined {
+    const file = this.#persons.current(record.index)
+    return this.#hasher.hash(record, (keyId) => {
+      const person = file?.ready(keyId)
+      return person instanceof OpenedPerson ? person : undefined
+    })
+  }
+
+  /** Opens the packs that `hashed` needs: those of the persons in the record. */
+  async prepare({ index, table, row }: SealedRecord): Promise<void> {
+    if (table === undefined) return
+    const { sections } = table.form(row)
+    for (let nth = 0; nth < sections.length; nth++) {
+      if (sections[nth]?.template !== CLOSED) continue
+      const keyId = table.closedKeyId(table.place(row, nth))
+      const file = await this.#persons.fileOf(index)
+      if (file instanceof PersonsFile && file.ready(keyId) === undefined) await file.open(keyId)
+    }
   }
 
   async open({ index, record, ledgerKey }: SealedRecord): Promise<OpenedRecord> {

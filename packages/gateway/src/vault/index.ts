@@ -12,9 +12,15 @@ export {
   parseBlockPath,
   personsPath,
 } from './block-path.ts'
-export { BlockReader, type BlockReaderOptions, type OpenedBlock } from './block-reader.ts'
+export {
+  BlockReader,
+  type BlockReaderOptions,
+  type OpenedBlock,
+  type SealedBlock,
+} from './block-reader.ts'
 export { type VaultConfig, vaultConfigSchema } from './config.ts'
 export { VaultError, type VaultErrorCode, type VaultPlace } from './errors.ts'
+export { MARKS } from './json-scan.ts'
 export { type Kek, newKekText, parseKek } from './kek.ts'
 export { KeyRing, type KeyRingOptions } from './key-ring.ts'
 export type { OpenedRecord, OpenedSection } from './opened-record.ts'
@@ -26,11 +32,15 @@ export {
   type PayloadRecord,
   type PayloadSection,
 } from './payload.ts'
+export type { HashedRow } from './row-hasher.ts'
 export { SealKey } from './seal-key.ts'
+export type { SealedRecord } from './sealed-record.ts'
 export {
   type SealedSegment,
   type Sealer,
   type SegmentOpener,
   segmentSealer,
 } from './sealer.ts'
+export type { Form, Shape, ShapeColumn, Table } from './table.ts'
+export { CLOSED } from './table-encoder.ts'
 export { type Subject, Vault, type VaultOptions } from './vault.ts'

@@ -127,6 +127,14 @@ export class Table implements TableParts {
     return this.digests.subarray(closed * DIGEST_BYTES, (closed + 1) * DIGEST_BYTES)
   }
 
+  isClosedDigest(closed: number, digest: Uint8Array): boolean {
+    const start = closed * DIGEST_BYTES
+    for (let at = 0; at < DIGEST_BYTES; at++) {
+      if (this.digests[start + at] !== digest[at]) return false
+    }
+    return true
+  }
+
   recordId(row: number): Uint8Array {
     return this.recordIds === undefined
       ? NO_RECORD_ID

@@ -5,22 +5,42 @@ import {
   type Schema,
   type SectionName,
   sectionSchema,
+  TIME_US_MAX,
   type When,
 } from '@countersign/evidence'
+import { MARKS } from '../vault/index.ts'
 
 // An audit reads millions of sections, nearly all of them plain. This check walks the text of a
 // section along its schema, once, and builds nothing. It says yes to a part of what evidence's
 // parser accepts, and never to anything else; whatever it does not know goes to that parser.
+// Of sections that share a skeleton it walks that, once for all: marks stand for what varies, and
+// the walk says what must hold of them.
 
 /** Returns where the value that begins at `at` ends, or FAIL. */
 type Walk = (text: string, at: number) => number
+
+/** What must hold of the values in one column, besides that they are of their mark's kind. */
+export type MarkRule =
+  | { readonly column: number; readonly holds: (text: string) => boolean }
+  | { readonly column: number; readonly minimum: number; readonly maximum: number }
+  | { readonly column: number; readonly isUuid7: true }
 
 const FAIL = -1
 /** Longer sections are rare. */
 const QUICK_BYTES_MAX = 8_192
 /** All but printable ASCII, and the backslash: then a string goes from one quote to the next. */
 const UNUSUAL = /[^ -[\]-~]/
+/** As UNUSUAL, marks allowed. */
+const UNUSUAL_SKELETON = new RegExp(`[^${mark(1)}-${mark(7)} -[\\]-~]`)
+/** Texts that stand between quotes. */
+const PLAIN = /^[ !#-[\]-~]*$/
+const MARK_MAX = 0x1f
+const [TEXT, INTEGER, TIME, UUID] = [MARKS.text, MARKS.integer, MARKS.time, MARKS.uuid].map(
+  (mark) => String.fromCharCode(mark),
+)
+const SKELETON_CHARACTERS_MAX = 65_536
 const DIGITS_MAX = 15
+const INTEGER_MAX = 10 ** DIGITS_MAX - 1
 const DEPTH_MAX = 8
 
 const [QUOTE, COMMA, COLON, MINUS, ZERO, NINE] = [0x22, 0x2c, 0x3a, 0x2d, 0x30, 0x39]
@@ -29,7 +49,7 @@ const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b
 /** The text of a section that is certainly as its schema says; undefined: ask the parser. */
 export function quickText(name: SectionName, kind: Kind, bytes: Uint8Array): string | undefined {
   const text = plainText(bytes)
-  return text !== undefined && walks(name, kind, text) ? text : undefined
+  return text !== undefined && walks(sectionSchema(name, kind), text) ? text : undefined
 }
 
 /** A `when` that is certainly as its schema says, but for its time; undefined: ask the parser. */
@@ -37,7 +57,7 @@ export function quickWhen(bytes: Uint8Array): When | undefined {
   const text = plainText(bytes)
   if (text === undefined) return undefined
   const kind = /^\{"v":1,"kind":"([a-z]+)"/.exec(text)?.[1] ?? ''
-  if (!isKind(kind) || !walks('when', kind, text)) return undefined
+  if (!isKind(kind) || !walks(sectionSchema('when', kind), text)) return undefined
   const when = JSON.parse(text) as When
   return isExchangeKind(kind) === (when.exchange !== undefined) ? when : undefined
 }
@@ -49,10 +69,22 @@ function plainText(bytes: Uint8Array): string | undefined {
   return UNUSUAL.test(text) ? undefined : text
 }
 
+/**
+ * What must hold of the columns of a skeleton, so that all sections of its shape are certainly as
+ * their schema says, but for the time of a `when`; undefined: ask the parser for each.
+ */
+export function skeletonRules(schema: Schema, skeleton: string): readonly MarkRule[] | undefined {
+  if (skeleton.length > SKELETON_CHARACTERS_MAX || UNUSUAL_SKELETON.test(skeleton)) return undefined
+  rules = []
+  return walks(schema, skeleton) ? rules : undefined
+}
+
+/** What the walk in hand has found so far. Only skeletons have marks. */
+let rules: MarkRule[] = []
+
 const compiled = new Map<Schema, Walk>()
 
-function walks(name: SectionName, kind: Kind, text: string): boolean {
-  const schema = sectionSchema(name, kind)
+function walks(schema: Schema, text: string): boolean {
   let walk = compiled.get(schema)
   if (walk === undefined) {
     walk = compile(schema)
@@ -62,13 +94,13 @@ function walks(name: SectionName, kind: Kind, text: string): boolean {
 }
 
 function compile(schema: Schema): Walk {
-  if ('const' in schema) return word(JSON.stringify(schema.const))
+  if ('const' in schema) return constant(schema.const)
   if ('oneOf' in schema) return anyOf(schema.oneOf.map(compile))
   if ('title' in schema) return (text, at) => anything(text, at, DEPTH_MAX)
   if (schema.type === 'string') return string(schema)
   if (schema.type === 'integer') return integer(schema.minimum, schema.maximum)
   if (schema.type === 'array') return array(compile(schema.items), schema.maxItems)
-  if (schema.type === 'boolean') return anyOf([word('true'), word('false')])
+  if (schema.type === 'boolean') return words(['true', 'false'])
   if (!('properties' in schema)) {
     return map(compile(schema.additionalProperties), schema.maxProperties)
   }
@@ -80,32 +112,103 @@ function compile(schema: Schema): Walk {
   return object(members)
 }
 
-function word(expected: string): Walk {
-  return (text, at) => (text.startsWith(expected, at) ? at + expected.length : FAIL)
+function constant(value: string | number | true): Walk {
+  if (typeof value === 'number') return integer(value, value)
+  return typeof value === 'string' ? string({ type: 'string', enum: [value] }) : words(['true'])
+}
+
+/** Literals. */
+function words(expected: readonly string[]): Walk {
+  return (text, at) => {
+    if (text[at] === TEXT) return marked(text, at, (value) => expected.includes(value))
+    for (const each of expected) if (text.startsWith(each, at)) return at + each.length
+    return FAIL
+  }
+}
+
+function marked(text: string, at: number, holds: (value: string) => boolean): number {
+  rules.push({ column: columnAt(text, at), holds })
+  return at + 1
+}
+
+/** The number of the column whose mark stands at `at`. */
+function columnAt(text: string, at: number): number {
+  let column = 0
+  for (let before = 0; before < at; before += 1) {
+    if (text.charCodeAt(before) <= MARK_MAX) column += 1
+  }
+  return column
 }
 
 function anyOf(walks: readonly Walk[]): Walk {
   return (text, at) => {
+    const before = rules.length
     for (const walk of walks) {
       const end = walk(text, at)
       if (end !== FAIL) return end
+      rules.length = before
     }
     return FAIL
   }
 }
 
 function string(schema: Extract<Schema, { readonly type: 'string' }>): Walk {
-  const { type: _type, pattern: source, enum: words, ...unknown } = schema
+  const { type: _type, pattern: source, enum: known, ...unknown } = schema
   unknown satisfies { readonly [keyword: string]: never } // A keyword more is a rule more.
   const pattern = source === undefined ? undefined : new RegExp(source, 'u')
-  const choices = words === undefined ? undefined : new Set(words)
+  const form = source === undefined ? undefined : formOf(source)
+  const choices = known === undefined ? undefined : new Set(known)
   return (text, at) => {
     const end = stringEnd(text, at)
-    if (end === FAIL || (pattern === undefined && choices === undefined)) return end
+    if (end === FAIL) return FAIL
     const value = text.slice(at + 1, end - 1)
-    if (choices !== undefined && !choices.has(value)) return FAIL
-    return pattern === undefined || pattern.test(value) ? end : FAIL
+    const isGood = (inside: string): boolean =>
+      (choices === undefined || choices.has(inside)) &&
+      (pattern === undefined || pattern.test(inside))
+    if (!MARKED.test(value)) return isGood(value) ? end : FAIL
+    if (value === TEXT) {
+      marked(text, at + 1, (inside) => PLAIN.test(inside) && isGood(inside))
+      return end
+    }
+    if (choices !== undefined || (pattern !== undefined && form?.test(value) !== true)) return FAIL
+    return typed(text, at + 1, end - 1) ? end : FAIL
   }
+}
+
+const MARKED = new RegExp(`[${mark(0)}-${mark(MARK_MAX)}]`)
+const UUID_FORM = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
+const TIME_FORM = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z'
+/** What a pattern asks for and a mark always gives; of a UUID also its version, by a rule. */
+const FORMS: readonly (readonly [form: string, mark: number])[] = [
+  [UUID_FORM, MARKS.uuid],
+  [TIME_FORM, MARKS.time],
+  ['[0-9a-f]{16}', MARKS.hex8],
+  ['[0-9a-f]{32}', MARKS.hex16],
+  ['[0-9a-f]{64}', MARKS.hex32],
+]
+
+/** A pattern over strings with marks in them; undefined where no mark is certain to fit. */
+function formOf(pattern: string): RegExp | undefined {
+  let source = pattern
+  for (const [form, code] of FORMS) source = source.replaceAll(form, mark(code))
+  // What excludes characters might let a mark pass for one of the others.
+  return source === pattern || source.includes('[^') ? undefined : new RegExp(source, 'u')
+}
+
+function mark(code: number): string {
+  return String.fromCharCode(code)
+}
+
+/** A string with marks that are always plain, whatever stands around them. */
+function typed(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    const value = text[at]
+    if (value === TEXT || value === INTEGER) return false
+    const column = columnAt(text, at)
+    if (value === TIME) rules.push({ column, minimum: 0, maximum: TIME_US_MAX })
+    if (value === UUID) rules.push({ column, isUuid7: true })
+  }
+  return true
 }
 
 function stringEnd(text: string, at: number): number {
@@ -114,8 +217,15 @@ function stringEnd(text: string, at: number): number {
   return end === -1 ? FAIL : end + 1
 }
 
+const anyString = string({ type: 'string' })
+
 function integer(minimum: number, maximum: number): Walk {
   return (text, at) => {
+    if (text[at] === INTEGER) {
+      const most = Math.min(maximum, INTEGER_MAX)
+      rules.push({ column: columnAt(text, at), minimum, maximum: most })
+      return at + 1
+    }
     const end = digitsEnd(text, at)
     if (end === FAIL) return FAIL
     const value = Number(text.slice(at, end))
@@ -195,7 +305,7 @@ function map(item: Walk, membersMax: number): Walk {
       const nameEnd = stringEnd(text, at + 1)
       if (nameEnd === FAIL || text.charCodeAt(nameEnd) !== COLON) return FAIL
       const name = text.slice(at + 2, nameEnd - 1)
-      if (names.has(name)) return FAIL
+      if (names.has(name) || MARKED.test(name)) return FAIL
       names.add(name)
       at = item(text, nameEnd + 1)
       if (at === FAIL) return FAIL
@@ -207,11 +317,13 @@ function map(item: Walk, membersMax: number): Walk {
   }
 }
 
-const literal = anyOf([word('true'), word('false'), word('null')])
+const literal = words(['true', 'false', 'null'])
+const anyInteger = integer(-INTEGER_MAX, INTEGER_MAX)
 
 function anything(text: string, at: number, depth: number): number {
   const first = text.charCodeAt(at)
-  if (first === QUOTE) return stringEnd(text, at)
+  if (first === QUOTE) return anyString(text, at)
+  if (text[at] === INTEGER) return anyInteger(text, at)
   if (first >= ZERO && first <= NINE) return digitsEnd(text, at)
   if (first !== OPEN_BRACE && first !== OPEN_BRACKET)
     return first === MINUS ? FAIL : literal(text, at)

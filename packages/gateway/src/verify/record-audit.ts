@@ -9,6 +9,7 @@ import {
   type Kind,
   LEAF_BYTES,
   PairChecker,
+  type PairViolation,
   parseSection,
   parseWhen,
   SECTIONS,
@@ -18,8 +19,15 @@ import {
   type When,
 } from '@countersign/evidence'
 import { equalHashes, type Hash, hashLeaf, type Sha256 } from '@countersign/tlog'
-import { type OpenedRecord, type OpenedSection, parseBlockPath } from '../vault/index.ts'
+import {
+  type HashedRow,
+  type OpenedRecord,
+  type OpenedSection,
+  parseBlockPath,
+  type SealedRecord,
+} from '../vault/index.ts'
 import { quickText, quickWhen } from './quick-check.ts'
+import { QuickRecords } from './quick-record.ts'
 import type { Findings } from './report.ts'
 
 /** What the log holds at an index: the entry, where its bundle can be read, and the tile's hash. */
@@ -48,6 +56,7 @@ export class RecordAudit {
   readonly #pairs: PairChecker
   readonly #to: Findings
   readonly #unlike = new Map<number, Hash>()
+  readonly #quick = new QuickRecords()
 
   constructor(options: {
     readonly sha256: Sha256
@@ -72,6 +81,26 @@ export class RecordAudit {
     if (record.opaque !== undefined) this.#opaque(at)
     else if (this.#fits(record, at)) this.#read(record, index)
     else this.#pairs.skip(index)
+  }
+
+  /** Whether `addHashed` may know what to say about a record. */
+  isPlain(record: SealedRecord): boolean {
+    return this.#quick.knows(record)
+  }
+
+  /** As `add`, of an exchange that is certainly good; false: nothing was concluded, `add` it. */
+  addHashed(hashed: HashedRow, ledgerKeyId: Uint8Array, { index, entry }: LogEntry): boolean {
+    if (entry === undefined || !isSameLeaf(hashed.leaf, entry)) return false
+    const facts = this.#quick.read(hashed, { index, ledgerKeyId })
+    if (facts === undefined) return false
+    this.#tell(this.#pairs.addExchange(facts), index)
+    return true
+  }
+
+  #tell(violations: readonly PairViolation[], index: number): void {
+    for (const { rule, why } of violations) {
+      this.#to.add('rule', `breaks the rule about ${rule}: ${why}`, { index })
+    }
   }
 
   /** Something else than a record may be logged; what looks like a record's leaf must be one. */
@@ -102,9 +131,7 @@ export class RecordAudit {
       const parsed = this.#parse(record, index)
       const { when, act, how } = parsed
       if (act !== undefined) this.#facts.onAct(when.kind as keyof ActFacts, act, index)
-      for (const { rule, why } of this.#pairs.add({ index, when, act, how })) {
-        this.#to.add('rule', `breaks the rule about ${rule}: ${why}`, { index })
-      }
+      this.#tell(this.#pairs.add({ index, when, act, how }), index)
     } catch (error) {
       if (!(error instanceof EvidenceError)) throw error
       this.#pairs.skip(index)
@@ -146,6 +173,11 @@ export class RecordAudit {
       this.#to.add('record', `${why}: ${fault?.message}`, { index, file })
     }
   }
+}
+
+function isSameLeaf(leaf: Uint8Array, entry: Uint8Array): boolean {
+  for (let at = 0; at < LEAF_BYTES; at += 1) if (leaf[at] !== entry[at]) return false
+  return entry.length === LEAF_BYTES
 }
 
 interface Parsed {

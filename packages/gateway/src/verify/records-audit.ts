@@ -3,13 +3,14 @@ import { equalHashes, HASH_BYTES, type Hash, type Sha256, TILE_WIDTH } from '@co
 import {
   type BlockReader,
   blockPath,
-  type OpenedBlock,
   type OpenedSection,
   parseBlockPath,
+  type SealedBlock,
+  type SealedRecord,
   VaultError,
 } from '../vault/index.ts'
 import type { SignedLog } from './log-audit.ts'
-import { RecordAudit, type RecordFacts } from './record-audit.ts'
+import { type LogEntry, RecordAudit, type RecordFacts } from './record-audit.ts'
 import type { Findings } from './report.ts'
 import { type Source, strangeness } from './source.ts'
 import type { OnBundle } from './tree-audit.ts'
@@ -65,17 +66,33 @@ export class RecordsAudit implements RecordFacts {
   readonly onBundle: OnBundle = async (bundle, { entries, hashes, width }) => {
     const block = await this.#block(bundle, width)
     for (const fault of block.faults) this.#fault(fault, bundle * TILE_WIDTH)
-    const opened = new Map(block.records.map((record) => [record.index, record]))
+    let next = 0
     for (let at = 0; at < width; at += 1) {
       const index = bundle * TILE_WIDTH + at
-      const record = opened.get(index)
-      const leafHash = hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
+      while ((block.records[next]?.index ?? index) < index) next += 1
+      const record = block.records[next]?.index === index ? block.records[next] : undefined
       const entry = entries?.[at]
-      if (record !== undefined) this.#records.add(record, { index, entry, leafHash })
-      else this.#missing(block, bundle, index)
+      if (record === undefined) this.#missing(block, bundle, index)
+      else {
+        const leafHash = hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
+        await this.#record(record, { index, entry, leafHash })
+      }
       this.#writtenAhead(index, entry)
     }
     for (const { file, index } of this.#files.splice(0)) await this.#blockFile(file, index)
+  }
+
+  async #record(record: SealedRecord, at: LogEntry): Promise<void> {
+    const { reader } = this.#options
+    if (this.#records.isPlain(record)) {
+      let hashed = reader.hashed(record)
+      if (hashed === undefined) {
+        await reader.prepare(record)
+        hashed = reader.hashed(record)
+      }
+      if (hashed !== undefined && this.#records.addHashed(hashed, record.ledgerKey.id, at)) return
+    }
+    this.#records.add(await reader.open(record), at)
   }
 
   onClosed({ keyId }: OpenedSection, index: number): void {
@@ -143,15 +160,15 @@ export class RecordsAudit implements RecordFacts {
   }
 
   /** A running gateway may put a wider file in place of the one that was about to be read. */
-  async #block(bundle: number, width: number): Promise<OpenedBlock> {
+  async #block(bundle: number, width: number): Promise<SealedBlock> {
     const block = await this.#read(bundle)
     const whole = block.faults.length === 0 && block.records.length >= width
     return whole ? block : this.#read(bundle)
   }
 
-  async #read(bundle: number): Promise<OpenedBlock> {
+  async #read(bundle: number): Promise<SealedBlock> {
     try {
-      return await this.#options.reader.block(bundle)
+      return await this.#options.reader.sealed(bundle)
     } catch (fault) {
       if (fault instanceof VaultError) return { records: [], faults: [fault] }
       const strange = strangeness(fault)
@@ -179,7 +196,7 @@ export class RecordsAudit implements RecordFacts {
   }
 
   /** A block that cannot be opened was named already; its records are not lost one by one. */
-  #missing({ faults }: OpenedBlock, block: number, index: number): void {
+  #missing({ faults }: SealedBlock, block: number, index: number): void {
     this.#records.skip(index)
     if (faults.length === 0) note(this.#absent, block, index)
   }

@@ -1,0 +1,185 @@
+import { hash } from 'node:crypto'
+import {
+  LeafWriter,
+  SALT_BYTES,
+  SECTION_BYTES_MAX,
+  SECTION_HEAD_BYTES,
+  sectionHead,
+} from '@countersign/evidence'
+import { nodeSha256 } from '../platform/index.ts'
+import { utf8 } from './bytes.ts'
+import { SALT_INFO } from './key-ring.ts'
+import type { OpenedPerson } from './persons-reader.ts'
+import type { SealedRecord } from './sealed-record.ts'
+import { type FormSection, ID_BYTES, idAt, type Table } from './table.ts'
+import { CLOSED, WHOLE } from './table-encoder.ts'
+
+/** A row whose sections are all open and are what their digests say. */
+export interface HashedRow {
+  /** What the log must hold. */
+  readonly leaf: Uint8Array
+  readonly table: Table
+  readonly row: number
+  /** What the person's pack holds of it, where sections are sealed apart. */
+  readonly person: PersonRow | undefined
+}
+
+export interface PersonRow {
+  readonly table: Table
+  readonly row: number
+}
+
+/** Says whose pack a key opens, where it was opened before. */
+export type FindPerson = (keyId: Uint8Array) => OpenedPerson | undefined
+
+const SALT_KEY_BYTES = 32
+const SALT_DIGEST_BYTES = 64
+const SALTS_MAX = 12
+const SECTION_ID_AT = SECTION_HEAD_BYTES - SALT_BYTES - 1
+/** Views of the input that are kept, by length: nearly all sections are shorter. */
+const VIEWS_MAX = 4_096
+
+/**
+ * Computes the leaf of a row as `openRecord` and `encodeLeaf` do, without an object for anything:
+ * each section is written behind its head and hashed there. It knows the plain case only; whatever
+ * is not plain has no answer here.
+ */
+export class RowHasher {
+  readonly #writer = new LeafWriter(nodeSha256)
+  readonly #input = new Uint8Array(SECTION_HEAD_BYTES + SECTION_BYTES_MAX)
+  readonly #views: (Uint8Array | undefined)[] = []
+  readonly #own = new Salts()
+  readonly #personal = new Salts()
+
+  constructor() {
+    this.#input.set(utf8(sectionHead(1)))
+  }
+
+  hash({ index, ledgerKey, table, row }: SealedRecord, find: FindPerson): HashedRow | undefined {
+    if (table?.recordIds === undefined) return undefined
+    const { sections, isOpaque } = table.form(row)
+    const closed = closedIn(sections)
+    if (isOpaque || sections.length === 0) return undefined
+    const person = closed === 0 ? undefined : personOf({ table, row, closed, index }, find)
+    if (closed > 0 && person === undefined) return undefined
+    const recordIdAt = (table.recordIds[row] ?? 0) * ID_BYTES
+    const { uuid } = table.pools
+    this.#own.cut(ledgerKey.saltKey, uuid, recordIdAt, sections.length - closed)
+    if (person !== undefined) this.#personal.cut(person.saltKey, uuid, recordIdAt, closed)
+    const isGood = this.#addAll(table, row, person)
+    if (isGood) return { leaf: this.#writer.finish(), table, row, person }
+    this.#writer.reset()
+    return undefined
+  }
+
+  #addAll(table: Table, row: number, person: PersonRow | undefined): boolean {
+    const { sections } = table.form(row)
+    let [own, personal] = [0, 0]
+    for (let nth = 0; nth < sections.length; nth++) {
+      const section = sections[nth]
+      if (section === undefined || section.template === WHOLE) return false
+      const place = table.place(row, nth)
+      if (section.template !== CLOSED) {
+        if (this.#add(table, section, place, this.#own.at(own++)) === undefined) return false
+        continue
+      }
+      const found = person?.table.form(person.row).sections[personal]
+      const isThere = found?.id === section.id && found.template !== WHOLE
+      if (!isThere || person === undefined || found.template === CLOSED) return false
+      const apart = person.table.place(person.row, personal)
+      const digest = this.#add(person.table, found, apart, this.#personal.at(personal++))
+      if (digest === undefined || !table.isClosedDigest(place, digest)) return false
+    }
+    return true
+  }
+
+  #add(
+    table: Table,
+    section: FormSection,
+    place: number,
+    salt: Uint8Array,
+  ): Uint8Array | undefined {
+    const shape = table.shape(section)
+    if (shape.bytesMax > SECTION_BYTES_MAX) return undefined
+    this.#input[SECTION_ID_AT] = section.id
+    const end = table.write(shape, place, this.#input, SECTION_HEAD_BYTES)
+    return this.#writer.add(this.#view(end), salt)
+  }
+
+  #view(length: number): Uint8Array {
+    const known = this.#views[length]
+    if (known !== undefined) return known
+    const view = this.#input.subarray(0, length)
+    if (length < VIEWS_MAX) this.#views[length] = view
+    return view
+  }
+}
+
+/** Salts of one record under one key, in memory that the next record uses again. */
+class Salts {
+  readonly #input = new Uint8Array(utf8(SALT_INFO).length + 1 + SALT_KEY_BYTES + ID_BYTES + 1)
+  readonly #keyAt = utf8(SALT_INFO).length + 1
+  readonly #bytes = new Uint8Array(SALTS_MAX * SALT_BYTES)
+  readonly #salts = Array.from({ length: SALTS_MAX }, (_, nth) =>
+    this.#bytes.subarray(nth * SALT_BYTES, (nth + 1) * SALT_BYTES),
+  )
+
+  constructor() {
+    this.#input.set(utf8(SALT_INFO))
+  }
+
+  cut(saltKey: Uint8Array, ids: Uint8Array, idAt: number, count: number): void {
+    const input = this.#input
+    input.set(saltKey, this.#keyAt)
+    const start = this.#keyAt + SALT_KEY_BYTES
+    for (let at = 0; at < ID_BYTES; at++) input[start + at] = ids[idAt + at] ?? 0
+    for (let n = 0; n * SALT_DIGEST_BYTES < count * SALT_BYTES; n++) {
+      input[start + ID_BYTES] = n
+      const digest = hash('sha512', input, 'latin1')
+      const from = n * SALT_DIGEST_BYTES
+      for (let at = 0; at < SALT_DIGEST_BYTES; at++) this.#bytes[from + at] = digest.charCodeAt(at)
+    }
+  }
+
+  at(nth: number): Uint8Array {
+    const salt = this.#salts[nth]
+    if (salt === undefined) throw new RangeError(`no salt ${nth}`)
+    return salt
+  }
+}
+
+function closedIn(sections: readonly FormSection[]): number {
+  let count = 0
+  for (const { template } of sections) if (template === CLOSED) count++
+  return count
+}
+
+interface KeyedRow extends PersonRow {
+  readonly saltKey: Uint8Array
+}
+
+/** The one person whose key seals all closed sections, and the row that has these and no other. */
+function personOf(
+  at: {
+    readonly table: Table
+    readonly row: number
+    readonly closed: number
+    readonly index: number
+  },
+  find: FindPerson,
+): KeyedRow | undefined {
+  const { table, row, closed, index } = at
+  const { sections } = table.form(row)
+  let key = -1
+  for (let nth = 0; nth < sections.length; nth++) {
+    if (sections[nth]?.template !== CLOSED) continue
+    const place = table.closedKeys[table.place(row, nth)] ?? -1
+    if (key >= 0 && place !== key) return undefined
+    key = place
+  }
+  const person = find(idAt(table.pools.hex16, key))
+  const found = person?.row(index) ?? -1
+  if (person?.table === undefined || found < 0) return undefined
+  if (person.table.form(found).sections.length !== closed) return undefined
+  return { table: person.table, row: found, saltKey: person.key.saltKey }
+}

@@ -1,0 +1,254 @@
+import {
+  checkSections,
+  type Ended,
+  EvidenceError,
+  type ExchangeFacts,
+  type ExchangeKind,
+  isExchangeKind,
+  kindOfCode,
+  type Schema,
+  SECTIONS,
+  type SectionId,
+  sectionName,
+  sectionSchema,
+} from '@countersign/evidence'
+import {
+  CLOSED,
+  type Form,
+  type HashedRow,
+  MARKS,
+  type SealedRecord,
+  type Shape,
+  type Table,
+} from '../vault/index.ts'
+import { type CheckedShape, ShapeChecks, skeletonText, textOf } from './shape-check.ts'
+
+const UUID_BYTES = 16
+const KEY_BYTES = 16
+const [TEXT, INTEGER, UUID] = [MARKS.text, MARKS.integer, MARKS.uuid]
+const [TIME, HEX16] = [MARKS.time, MARKS.hex16]
+
+/** What is known of all rows of a form, once its columns were checked. */
+interface FormPlan {
+  readonly kind: ExchangeKind
+  readonly open: readonly { readonly nth: number; readonly checked: CheckedShape }[]
+  readonly closed: readonly { readonly nth: number; readonly schema: Schema }[]
+  readonly when: WhenColumns
+  /** Which of `when`, `how` and the others is the record's nth. */
+  readonly howNth: number
+  readonly ended: Values<Ended> | undefined
+  readonly sealNth: number
+  /** By closed section: places of key ids. */
+  readonly sealed: readonly (readonly number[])[]
+}
+
+interface WhenColumns {
+  readonly kind: Values<string>
+  readonly id: readonly number[]
+  readonly exchange: readonly number[]
+  readonly at: readonly number[]
+  readonly incarnation: readonly number[]
+  readonly aboutEpoch: readonly number[] | undefined
+  readonly aboutIndex: readonly number[] | undefined
+}
+
+/** A text for each row. */
+interface Values<Text extends string> {
+  readonly texts: readonly Text[]
+  readonly rows: readonly number[]
+}
+
+/**
+ * Reads exchanges out of columns: what `RecordAudit` reads from sections one by one, it knows here
+ * of all rows of a shape at once. What it is not certain of has no answer.
+ */
+export class QuickRecords {
+  readonly #checks = new ShapeChecks()
+  readonly #plans = new WeakMap<Form, FormPlan | 'none'>()
+
+  /** Whether it is worth hashing a record for `read`. */
+  knows({ table, row }: SealedRecord): boolean {
+    return table !== undefined && this.#plan(table, table.form(row)) !== undefined
+  }
+
+  /** The facts of a record that is as every schema says and as it is stored. */
+  read(
+    { table, row, person }: HashedRow,
+    { index, ledgerKeyId }: { readonly index: number; readonly ledgerKeyId: Uint8Array },
+  ): ExchangeFacts | undefined {
+    const plan = this.#plan(table, table.form(row))
+    if (plan === undefined) return undefined
+    for (const { nth, checked } of plan.open) {
+      if (!checked.holds(table.place(row, nth))) return undefined
+    }
+    if (!this.#personHolds(plan, person) || !isSealed(plan, table, row, ledgerKeyId)) {
+      return undefined
+    }
+    return factsOf(plan, table, row, index)
+  }
+
+  #personHolds({ closed }: FormPlan, person: HashedRow['person']): boolean {
+    for (let nth = 0; nth < closed.length; nth += 1) {
+      const schema = closed[nth]?.schema
+      const section = person?.table.form(person.row).sections[nth]
+      if (schema === undefined || section === undefined || person === undefined) return false
+      const { table, row } = person
+      const checked = this.#checks.check(table, table.shape(section), schema)
+      if (!checked.holds(table.place(row, nth))) return false
+    }
+    return true
+  }
+
+  #plan(table: Table, form: Form): FormPlan | undefined {
+    const known = this.#plans.get(form)
+    if (known !== undefined) return known === 'none' ? undefined : known
+    const plan = planOf(table, form, this.#checks)
+    this.#plans.set(form, plan ?? 'none')
+    return plan
+  }
+}
+
+function planOf(table: Table, form: Form, checks: ShapeChecks): FormPlan | undefined {
+  const kind = kindOfCode(form.kind)
+  if (kind === undefined || !isExchangeKind(kind) || !hasItsSections(kind, form)) return undefined
+  const open: { nth: number; checked: CheckedShape }[] = []
+  const closed: { nth: number; id: SectionId; schema: Schema }[] = []
+  const shapes = new Map<number, { readonly nth: number; readonly shape: Shape }>()
+  for (const [nth, section] of form.sections.entries()) {
+    const id = section.id as SectionId
+    const schema = sectionSchema(sectionName(id), kind)
+    if (section.template === CLOSED) closed.push({ nth, id, schema })
+    else if (section.template === 0) return undefined
+    else {
+      const shape = table.shape(section)
+      shapes.set(id, { nth, shape })
+      open.push({ nth, checked: checks.check(table, shape, schema) })
+    }
+  }
+  const [first] = shapes.values()
+  const when = first?.nth === 0 ? whenColumns(first.shape) : undefined
+  const [how, seal] = [shapes.get(SECTIONS.how), shapes.get(SECTIONS.seal)]
+  const sealed = sealColumns(seal?.shape, closed)
+  const hasHow = form.sections.some(({ id }) => id === SECTIONS.how)
+  const ended = how && endedOf(how.shape)
+  if (when === undefined || sealed === undefined || hasHow !== (ended !== undefined)) {
+    return undefined
+  }
+  return { kind, open, closed, when, howNth: how?.nth ?? 0, ended, sealNth: seal?.nth ?? 0, sealed }
+}
+
+function hasItsSections(kind: ExchangeKind, { isOpaque, sections }: Form): boolean {
+  try {
+    checkSections(
+      kind,
+      sections.map(({ id }) => id),
+    )
+    return !isOpaque
+  } catch (error) {
+    if (error instanceof EvidenceError) return false
+    throw error
+  }
+}
+
+/** Members of `when`, where each of them is a column; a clock that is told of is rare. */
+function whenColumns(shape: Shape): WhenColumns | undefined {
+  const member = (name: string, mark: number): readonly number[] | undefined =>
+    columnOf(shape, name, mark)?.values
+  const [kind, id] = [columnOf(shape, '"kind":"', TEXT), member('"id":"', UUID)]
+  const [exchange, at] = [member('"exchange":"', UUID), member('"at":"', TIME)]
+  const incarnation = member('"incarnation":', INTEGER)
+  const [aboutEpoch, aboutIndex] = [member('"epoch":', INTEGER), member('"index":', INTEGER)]
+  const skeleton = skeletonText(shape)
+  const isWhole = (aboutEpoch !== undefined) === (aboutIndex !== undefined)
+  const isKnown = skeleton.includes('"about":') === (aboutIndex !== undefined)
+  if (!isWhole || !isKnown || skeleton.includes('"clock":')) return undefined
+  if (kind?.texts === undefined || id === undefined || exchange === undefined) return undefined
+  if (at === undefined || incarnation === undefined) return undefined
+  const kinds = { texts: kind.texts.map((text) => textOf(text)), rows: kind.values }
+  return { kind: kinds, id, exchange, at, incarnation, aboutEpoch, aboutIndex }
+}
+
+function endedOf(shape: Shape): Values<Ended> | undefined {
+  const column = columnOf(shape, '"ended":"', TEXT)
+  if (column?.texts === undefined) return undefined
+  // The schema was held against each of them.
+  return { texts: column.texts.map((text) => textOf(text)) as Ended[], rows: column.values }
+}
+
+/** The keys that `seal` names: one for each closed section, and no more. */
+function sealColumns(
+  seal: Shape | undefined,
+  closed: readonly { readonly id: SectionId }[],
+): readonly (readonly number[])[] | undefined {
+  if (seal === undefined) return closed.length === 0 ? [] : undefined
+  const named = seal.columns.filter(({ mark }) => mark === HEX16)
+  const columns: (readonly number[])[] = []
+  for (const { id } of closed) {
+    const column = columnOf(seal, `"${sectionName(id)}":"`, HEX16)
+    if (column === undefined) return undefined
+    columns.push(column.values)
+  }
+  const isPlain = named.length === closed.length && !/:"[^"]{2}/.test(skeletonText(seal))
+  return isPlain ? columns : undefined
+}
+
+/**
+ * The column of the value behind `name`. Skeletons that were checked hold no quote but those of
+ * names and whole strings, and no schema asked here has a name twice.
+ */
+function columnOf(shape: Shape, name: string, mark: number): Shape['columns'][number] | undefined {
+  const skeleton = skeletonText(shape)
+  const at = skeleton.indexOf(name)
+  if (at < 0 || skeleton.charCodeAt(at + name.length) !== mark) return undefined
+  let column = 0
+  for (let before = 0; before < at; before += 1) if (skeleton.charCodeAt(before) < 32) column += 1
+  return shape.columns[column]
+}
+
+/** Whether `seal` names the keys of the closed sections, and these are not the ledger's. */
+function isSealed(
+  { closed, sealed, sealNth }: FormPlan,
+  table: Table,
+  row: number,
+  ledgerKeyId: Uint8Array,
+): boolean {
+  const pool = table.pools.hex16
+  for (let nth = 0; nth < closed.length; nth += 1) {
+    const key = table.closedKeys[table.place(row, closed[nth]?.nth ?? 0)] ?? -1
+    const told = sealed[nth]?.[table.place(row, sealNth)] ?? -1
+    if (key !== told && !isSame(pool, key * KEY_BYTES, pool, told * KEY_BYTES)) return false
+    if (isSame(pool, key * KEY_BYTES, ledgerKeyId, 0)) return false
+  }
+  return true
+}
+
+function factsOf(
+  { kind, when, ended, howNth }: FormPlan,
+  table: Table,
+  row: number,
+  index: number,
+): ExchangeFacts | undefined {
+  const at = table.place(row, 0)
+  const ids = table.pools.uuid
+  const [id, recordId] = [when.id[at] ?? -1, table.recordIds?.[row] ?? -1]
+  if (when.kind.texts[when.kind.rows[at] ?? -1] !== kind) return undefined
+  if (id !== recordId && !isSame(ids, id * UUID_BYTES, ids, recordId * UUID_BYTES)) return undefined
+  const [epoch, about] = [when.aboutEpoch?.[at], when.aboutIndex?.[at]]
+  const exchangeAt = (when.exchange[at] ?? 0) * UUID_BYTES
+  return {
+    index,
+    kind,
+    exchange: textOf(ids, exchangeAt, exchangeAt + UUID_BYTES),
+    atUs: when.at[at] ?? 0,
+    incarnation: when.incarnation[at] ?? 0,
+    about: epoch === undefined || about === undefined ? undefined : { epoch, index: about },
+    ended: ended?.texts[ended.rows[table.place(row, howNth)] ?? -1],
+  }
+}
+
+function isSame(one: Uint8Array, oneAt: number, other: Uint8Array, otherAt: number): boolean {
+  for (let at = 0; at < UUID_BYTES; at += 1) {
+    if (one[oneAt + at] !== other[otherAt + at]) return false
+  }
+  return true
+}
