@@ -37,6 +37,15 @@ function numbers(...values: readonly number[]): (to: ByteWriter) => void {
 
 const ONE_FORM = [1, 1, 1, 1, 1] // One form: kind 1, one section, id 1, template 1.
 const SKELETON = Array.from({ length: 4_000 }, () => TEXT_MARK)
+const TEMPLATE = [1, SKELETON.length, ...SKELETON]
+/** A hundred records, each column of whose heads holds one value. */
+const HEAD = [
+  1,
+  100,
+  ...ONE_FORM,
+  ...TEMPLATE,
+  ...Array.from({ length: 5 }, () => [SAME, 0]).flat(),
+]
 
 const CASES: readonly (readonly [string, Streams])[] = [
   ['rows', { structure: numbers(HUGE, 0, 0, 0, SAME, 0) }],
@@ -70,12 +79,7 @@ const CASES: readonly (readonly [string, Streams])[] = [
   [
     'one long text over and over',
     {
-      structure: numbers(
-        ...[1, 100, ...ONE_FORM, 1, SKELETON.length, ...SKELETON, SAME, 0, SAME, 0, SAME, 0],
-        ...[SAME, 0, SAME, 0],
-        ...SKELETON.flatMap(() => [1, SAME, 0]),
-        ...[0, 0, 0],
-      ),
+      structure: numbers(...HEAD, ...SKELETON.flatMap(() => [1, SAME, 0]), 0, 0, 0),
       texts: Buffer.concat(SKELETON.map(() => Buffer.from(`${'x'.repeat(5_000)}\n`))),
     },
   ],
