@@ -83,10 +83,9 @@ export class SecondPass {
 
   async #bundle(index: number, width: number): Promise<StoredBundle> {
     const path = tilePath({ level: 0, index, width })
-    const [bundle, bytes] = await Promise.all([
-      this.#read(entriesPath({ index, width })),
-      this.#read(path),
-    ])
+    const reads = [this.#read(entriesPath({ index, width })), this.#read(path)] as const
+    await Promise.allSettled(reads) // Where one fails, the other is not left under way.
+    const [bundle, bytes] = await Promise.all(reads)
     return { index, width, bundle, tile: { path, bytes } }
   }
 
