@@ -128,6 +128,8 @@ export function sectionHead(id: number): string {
 export class LeafWriter {
   readonly #sha256: Sha256
   readonly #input = new Uint8Array(LEAF_INPUT_BYTES_MAX)
+  /** Views of it, by the number of sections. */
+  readonly #inputs: (Uint8Array | undefined)[] = []
   #at = LEAF_HEAD_BYTES
   #count = 0
 
@@ -144,6 +146,12 @@ export class LeafWriter {
    * @throws EvidenceError EVIDENCE_TOO_LARGE beyond SECTION_BYTES_MAX
    */
   add(framed: Uint8Array, salt: Uint8Array): Uint8Array {
+    this.put(framed, salt)
+    return this.#input.subarray(this.#at - DIGEST_BYTES, this.#at)
+  }
+
+  /** As `add`, for whoever has no use for the digest. */
+  put(framed: Uint8Array, salt: Uint8Array): void {
     if (framed.length - SECTION_HEAD_BYTES > SECTION_BYTES_MAX) {
       throw new EvidenceError('EVIDENCE_TOO_LARGE', `section of ${framed.length} bytes`)
     }
@@ -152,17 +160,32 @@ export class LeafWriter {
     this.#sha256.digestInto(framed, this.#input, this.#at + 1)
     this.#count += 1
     this.#at += 1 + DIGEST_BYTES
-    return this.#input.subarray(this.#at - DIGEST_BYTES, this.#at)
+  }
+
+  /** Says whether the digest of the last section stands in `bytes` at `offset`. */
+  lastIs(bytes: Uint8Array, offset: number): boolean {
+    const start = this.#at - DIGEST_BYTES
+    for (let at = 0; at < DIGEST_BYTES; at++) {
+      if (bytes[offset + at] !== this.#input[start + at]) return false
+    }
+    return true
   }
 
   /** Returns the leaf of what was added, and begins the next record. */
   finish(): Uint8Array {
     const leaf = new Uint8Array(LEAF_BYTES)
+    this.finishInto(leaf)
+    return leaf
+  }
+
+  /** As `finish`, written into `leaf`. */
+  finishInto(leaf: Uint8Array): void {
     leaf[0] = LEAF_VERSION
     this.#input[RECORD_PREFIX.length] = this.#count
-    this.#sha256.digestInto(this.#input.subarray(0, this.#at), leaf, 1)
+    const input = this.#inputs[this.#count] ?? this.#input.subarray(0, this.#at)
+    this.#inputs[this.#count] = input
+    this.#sha256.digestInto(input, leaf, 1)
     this.reset()
-    return leaf
   }
 
   /** Forgets what was added to a record that is given up. */

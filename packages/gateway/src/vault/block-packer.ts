@@ -7,14 +7,10 @@ import { VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
 import { joinPacks, splitPacks } from './pack.ts'
 import { PackMaker, PackOpener } from './pack-maker.ts'
-import { packedFrom } from './packed-from.ts'
+import { type PackedEntry, packedFrom } from './packed-from.ts'
 import { isSameRecord, NO_RECORD_ID, type PackedRecord } from './packed-record.ts'
-import {
-  NOTHING_SEALED,
-  PendingBlock,
-  type PendingEntry,
-  type SealedPart,
-} from './pending-block.ts'
+import { decodePayload } from './payload.ts'
+import { NOTHING_SEALED, PendingBlock, type SealedPart } from './pending-block.ts'
 import { PendingPersons } from './pending-persons.ts'
 
 /** Consecutive entries, durable in the write-ahead log; the packer keeps views of the payloads. */
@@ -54,6 +50,12 @@ interface PackedFile {
   readonly packs: readonly Uint8Array[]
   /** Whole and confirmed by an earlier run. */
   readonly isStored: boolean
+}
+
+interface UnpackedFile {
+  readonly block: PendingBlock
+  readonly family: Family
+  readonly entries: readonly PackedEntry[]
 }
 
 interface KeyGroup {
@@ -157,9 +159,8 @@ export class BlockPacker {
       block = new PendingBlock(number, offset)
       this.#blocks.set(number, block)
     }
-    const { family, record, payload } = packedFrom(offset, bytes)
-    const ledgerKeyId = payload?.ledgerKeyId ?? this.#opaqueKeyId
-    block.entries.push({ offset, family, ledgerKeyId, record })
+    block.entries.push({ offset, payload: bytes })
+    const payload = decodePayload(bytes)
     if (payload === undefined) return
     for (const row of payload.rows) this.#ring.learn(row)
     for (const section of payload.sections) {
@@ -170,8 +171,10 @@ export class BlockPacker {
   /** Their names are durable when the store was synced. */
   async #writeBlock(block: PendingBlock, width: number): Promise<readonly PackedFile[]> {
     const files: PackedFile[] = []
+    const entries = block.entries.map(({ offset, payload }) => packedFrom(offset, payload))
     for (const family of FAMILIES) {
-      const file = await this.#packFile(block, family, width)
+      const ofFamily = entries.filter((each) => each.family === family)
+      const file = await this.#packFile({ block, family, entries: ofFamily }, width)
       if (file === undefined) continue
       if (!file.isStored) await this.#store.write(file)
       files.push(file)
@@ -185,17 +188,15 @@ export class BlockPacker {
 
   /** Copies what is sealed of a block and seals the rest; undefined when it holds nothing. */
   async #packFile(
-    block: PendingBlock,
-    family: Family,
+    { block, family, entries }: UnpackedFile,
     width: number,
   ): Promise<PackedFile | undefined> {
-    const entries = block.entries.filter((each) => each.family === family)
     const found = block.sealed?.[family] ?? (await this.#found(block, family, entries))
     // An earlier run may have come further than this one has: what it stored is never narrowed.
     if (found.width >= width) return this.#storedFile(block, family, found)
     const packs = [...found.packs]
-    const rest = entries.filter(({ offset }) => offset >= found.width && offset < width)
-    for (const { keyId, records } of byLedgerKey(rest)) {
+    const rest = entries.filter(({ record: { offset } }) => offset >= found.width && offset < width)
+    for (const { keyId, records } of byLedgerKey(rest, this.#opaqueKeyId)) {
       const from = block.first + found.width
       const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
       packs.push(await this.#maker.records(spot, records))
@@ -218,7 +219,7 @@ export class BlockPacker {
   async #found(
     block: PendingBlock,
     family: Family,
-    entries: readonly PendingEntry[],
+    entries: readonly PackedEntry[],
   ): Promise<SealedPart> {
     if (!(await this.#store.mayHold(family, block.number))) return NOTHING_SEALED
     for (let limit = BLOCK_ENTRIES; limit > 0; ) {
@@ -236,12 +237,12 @@ export class BlockPacker {
   async #holds(
     stored: StoredBlock,
     block: PendingBlock,
-    entries: readonly PendingEntry[],
+    entries: readonly PackedEntry[],
   ): Promise<boolean> {
     const wanted = new Map(
       entries
-        .filter(({ offset }) => offset < stored.width)
-        .map(({ offset, record }) => [offset, record]),
+        .filter(({ record }) => record.offset < stored.width)
+        .map(({ record }) => [record.offset, record]),
     )
     try {
       for (const pack of splitPacks(stored.path, stored.bytes)) {
@@ -289,10 +290,11 @@ export class BlockPacker {
 }
 
 /** One group for each key, in the order in which the keys come. */
-function byLedgerKey(entries: readonly PendingEntry[]): Iterable<KeyGroup> {
+function byLedgerKey(entries: readonly PackedEntry[], opaqueKeyId: Uint8Array): Iterable<KeyGroup> {
   const groups = new Map<string, KeyGroup>()
   let last: KeyGroup | undefined
-  for (const { ledgerKeyId, record } of entries) {
+  for (const { payload, record } of entries) {
+    const ledgerKeyId = payload?.ledgerKeyId ?? opaqueKeyId
     // Mostly the very same key as before, often the very same object.
     if (last === undefined || last.keyId !== ledgerKeyId) {
       const key = mapKey(ledgerKeyId)

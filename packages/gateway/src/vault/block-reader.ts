@@ -99,16 +99,21 @@ export class BlockReader {
     })
   }
 
-  /** Opens the packs that `hashed` needs: those of the persons in the record. */
-  async prepare({ index, table, row }: SealedRecord): Promise<void> {
-    if (table === undefined) return
+  /** Opens the packs that `hashed` needs. True: one was not open before. */
+  async prepare({ index, table, row }: SealedRecord): Promise<boolean> {
+    let isNew = false
+    if (table === undefined) return isNew
     const { sections } = table.form(row)
     for (let nth = 0; nth < sections.length; nth++) {
       if (sections[nth]?.template !== CLOSED) continue
       const keyId = table.closedKeyId(table.place(row, nth))
+      isNew ||= this.#persons.current(index) === undefined
       const file = await this.#persons.fileOf(index)
-      if (file instanceof PersonsFile && file.ready(keyId) === undefined) await file.open(keyId)
+      if (!(file instanceof PersonsFile) || file.ready(keyId) !== undefined) continue
+      await file.open(keyId)
+      isNew = true
     }
+    return isNew
   }
 
   async open({ index, record, ledgerKey }: SealedRecord): Promise<OpenedRecord> {

@@ -94,13 +94,17 @@ export class ByteReader {
     return this.#bytes.subarray(start, this.#at)
   }
 
-  /** Bytes before the next `stop`, which is passed over. */
-  until(stop: number): Uint8Array {
-    const end = this.#bytes.indexOf(stop, this.#at)
-    if (end < 0) throw malformed('text has no end')
-    const start = this.#at
-    this.#at = end + 1
-    return this.#bytes.subarray(start, end)
+  /** Where the next `count` parts begin, each ended by a `stop`; last, where they are over. */
+  parts(count: number, stop: number): { readonly bytes: Uint8Array; readonly starts: number[] } {
+    const starts = [this.#at]
+    for (let part = 0; part < count; part++) {
+      let end = this.#at
+      while (end < this.#bytes.length && this.#bytes[end] !== stop) end++
+      if (end === this.#bytes.length) throw malformed('text has no end')
+      this.#at = end + 1
+      starts.push(this.#at)
+    }
+    return { bytes: this.#bytes, starts }
   }
 }
 

@@ -18,9 +18,16 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** A string that two byte strings share only when they are equal: a cheap Map key. */
-export function mapKey(bytes: Uint8Array): string {
-  return asBuffer(bytes).toString('latin1')
+export function mapKey(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  return latin1Slice.call(bytes, start, end)
 }
+
+// Works on any Uint8Array; a Buffer for each call would cost more than the text.
+const latin1Slice = Buffer.prototype.latin1Slice as (
+  this: Uint8Array,
+  start: number,
+  end: number,
+) => string
 
 export function hex(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('hex')

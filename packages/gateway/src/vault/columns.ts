@@ -3,12 +3,8 @@ import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
 import { concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import { DICTIONARY_1 } from './generated/dictionary-1.ts'
-import {
-  isSameRecord,
-  NO_RECORD_ID,
-  type PackedRecord,
-  type PersonSection,
-} from './packed-record.ts'
+import { NO_RECORD_ID, type PackedRecord, type PersonSection } from './packed-record.ts'
+import { saysRecords } from './read-back.ts'
 import type { Table } from './table.ts'
 import { decodeTable, SECTIONS_BYTES_MAX } from './table-decoder.ts'
 import { TableEncoder, type TableOptions, type TableStreams } from './table-encoder.ts'
@@ -100,8 +96,7 @@ function readsBack(
   options: { readonly hasRecordIds: boolean },
 ): boolean {
   try {
-    const back = decodeTable(streams, options)
-    return records.every((record, row) => isSameRecord(record, back.record(row)))
+    return saysRecords(decodeTable(streams, options), records)
   } catch (error) {
     if (error instanceof VaultError) return false
     throw error

@@ -43,4 +43,5 @@ export {
 } from './sealer.ts'
 export type { Form, Shape, ShapeColumn, Table } from './table.ts'
 export { CLOSED } from './table-encoder.ts'
+export type { Texts } from './texts.ts'
 export { type Subject, Vault, type VaultOptions } from './vault.ts'

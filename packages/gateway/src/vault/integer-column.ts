@@ -63,9 +63,11 @@ function readPlain(count: number, mode: number, from: NumberStreams<ByteReader>)
   if (mode === SAME) return filled(count, structure.signed())
   if (mode === DIRECT) return readPlanes(count, from)
   if (mode === DIFFERENCES) {
-    let value = structure.signed()
+    const first = structure.signed()
     const steps = readPlanes(count - 1, from)
-    return [value, ...steps.map((step) => (value += step))]
+    const values = [first]
+    for (let row = 0; row < steps.length; row++) values.push((values[row] ?? 0) + (steps[row] ?? 0))
+    return values
   }
   throw malformed(`integer column of mode ${mode}`)
 }

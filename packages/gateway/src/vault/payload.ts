@@ -105,7 +105,10 @@ function writeSection(
   const own = !isSame(section.keyId, ledgerKeyId)
   let at = start
   into[at] = section.id
-  into.writeUIntBE(section.bytes.length, at + 1, 3)
+  const { length } = section.bytes
+  into[at + 1] = length >>> 16
+  into[at + 2] = length >>> 8
+  into[at + 3] = length
   into[at + 4] = own ? 1 : 0
   at += SECTION_HEADER_BYTES
   if (own) {
@@ -135,11 +138,17 @@ export function decodePayload(bytes: Uint8Array): DecodedPayload | undefined {
     recordId: bytes.subarray(ID_AT, LEDGER_KEY_AT),
     ledgerKeyId,
     sections,
-    rows: Array.from({ length: rowCount }, (_, row) => {
-      const at = HEADER_BYTES + row * KEY_ROW_BYTES
-      return bytes.subarray(at, at + KEY_ROW_BYTES)
-    }),
+    rows: rowCount === 0 ? NO_ROWS : readRows(bytes, rowCount),
   }
+}
+
+const NO_ROWS: readonly Uint8Array[] = []
+
+function readRows(bytes: Uint8Array, count: number): readonly Uint8Array[] {
+  return Array.from({ length: count }, (_, row) => {
+    const at = HEADER_BYTES + row * KEY_ROW_BYTES
+    return bytes.subarray(at, at + KEY_ROW_BYTES)
+  })
 }
 
 function readSections(
@@ -154,7 +163,8 @@ function readSections(
   for (let n = 0; n < count; n++) {
     if (at + SECTION_HEADER_BYTES > bytes.length) return undefined
     const id = bytes[at] ?? 0
-    const length = asBuffer(bytes).readUIntBE(at + 1, 3)
+    const length =
+      (byteAt(bytes, at + 1) << 16) | (byteAt(bytes, at + 2) << 8) | byteAt(bytes, at + 3)
     const own = bytes[at + 4]
     if (id <= previous || own === undefined || own > 1) return undefined
     const bodyAt = at + SECTION_HEADER_BYTES + own * OWN_KEY_BYTES
@@ -169,4 +179,8 @@ function readSections(
     at = bodyAt + length
   }
   return at === bytes.length ? sections : undefined
+}
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0
 }

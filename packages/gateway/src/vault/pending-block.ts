@@ -1,13 +1,10 @@
 import { BLOCK_ENTRIES, type Family } from './block-path.ts'
-import type { PackedRecord } from './packed-record.ts'
 
-/** An entry that waits for its block, with the key that its ledger-sealed sections go under. */
+/** An entry that waits for its block: one view, which is decoded when it is packed. */
 export interface PendingEntry {
   /** Position in its block. */
   readonly offset: number
-  readonly family: Family
-  readonly ledgerKeyId: Uint8Array
-  readonly record: PackedRecord
+  readonly payload: Uint8Array
 }
 
 /** What one family's files already hold of a block: its first `width` entries. */

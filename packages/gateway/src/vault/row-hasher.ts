@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
 import {
+  DIGEST_BYTES,
+  LEAF_BYTES,
   LeafWriter,
   SALT_BYTES,
   SECTION_BYTES_MAX,
@@ -16,7 +18,7 @@ import { CLOSED, WHOLE } from './table-encoder.ts'
 
 /** A row whose sections are all open and are what their digests say. */
 export interface HashedRow {
-  /** What the log must hold. */
+  /** What the log must hold: memory that the next row uses again. */
   readonly leaf: Uint8Array
   readonly table: Table
   readonly row: number
@@ -48,6 +50,7 @@ export class RowHasher {
   readonly #writer = new LeafWriter(nodeSha256)
   readonly #input = new Uint8Array(SECTION_HEAD_BYTES + SECTION_BYTES_MAX)
   readonly #views: (Uint8Array | undefined)[] = []
+  readonly #leaf = new Uint8Array(LEAF_BYTES)
   readonly #own = new Salts()
   readonly #personal = new Salts()
 
@@ -67,9 +70,9 @@ export class RowHasher {
     this.#own.cut(ledgerKey.saltKey, uuid, recordIdAt, sections.length - closed)
     if (person !== undefined) this.#personal.cut(person.saltKey, uuid, recordIdAt, closed)
     const isGood = this.#addAll(table, row, person)
-    if (isGood) return { leaf: this.#writer.finish(), table, row, person }
-    this.#writer.reset()
-    return undefined
+    if (isGood) this.#writer.finishInto(this.#leaf)
+    else this.#writer.reset()
+    return isGood ? { leaf: this.#leaf, table, row, person } : undefined
   }
 
   #addAll(table: Table, row: number, person: PersonRow | undefined): boolean {
@@ -80,30 +83,26 @@ export class RowHasher {
       if (section === undefined || section.template === WHOLE) return false
       const place = table.place(row, nth)
       if (section.template !== CLOSED) {
-        if (this.#add(table, section, place, this.#own.at(own++)) === undefined) return false
+        if (!this.#add(table, section, place, this.#own.at(own++))) return false
         continue
       }
       const found = person?.table.form(person.row).sections[personal]
       const isThere = found?.id === section.id && found.template !== WHOLE
       if (!isThere || person === undefined || found.template === CLOSED) return false
       const apart = person.table.place(person.row, personal)
-      const digest = this.#add(person.table, found, apart, this.#personal.at(personal++))
-      if (digest === undefined || !table.isClosedDigest(place, digest)) return false
+      if (!this.#add(person.table, found, apart, this.#personal.at(personal++))) return false
+      if (!this.#writer.lastIs(table.digests, place * DIGEST_BYTES)) return false
     }
     return true
   }
 
-  #add(
-    table: Table,
-    section: FormSection,
-    place: number,
-    salt: Uint8Array,
-  ): Uint8Array | undefined {
+  #add(table: Table, section: FormSection, place: number, salt: Uint8Array): boolean {
     const shape = table.shape(section)
-    if (shape.bytesMax > SECTION_BYTES_MAX) return undefined
+    if (shape.bytesMax > SECTION_BYTES_MAX) return false
     this.#input[SECTION_ID_AT] = section.id
     const end = table.write(shape, place, this.#input, SECTION_HEAD_BYTES)
-    return this.#writer.add(this.#view(end), salt)
+    this.#writer.put(this.#view(end), salt)
+    return true
   }
 
   #view(length: number): Uint8Array {

@@ -99,9 +99,10 @@ class TextColumn implements Column {
       this.#rows.push(place)
       return
     }
-    const text = bytes.subarray(start, end)
-    const place = this.#placeOf(text)
-    if (this.#early.length < TEXTS_EARLY) this.#early.push({ text, place })
+    const place = this.#placeOf(bytes, start, end)
+    if (this.#early.length < TEXTS_EARLY) {
+      this.#early.push({ text: bytes.subarray(start, end), place })
+    }
     this.#rows.push(place)
   }
 
@@ -111,13 +112,13 @@ class TextColumn implements Column {
     to.texts.writeAll(this.#texts.bytes)
   }
 
-  #placeOf(text: Uint8Array): number {
-    const key = mapKey(text)
+  #placeOf(bytes: Uint8Array, start: number, end: number): number {
+    const key = mapKey(bytes, start, end)
     const known = this.#places.get(key)
     if (known !== undefined) return known
     const place = this.#places.size
     this.#places.set(key, place)
-    this.#texts.writeAll(text)
+    this.#texts.write(bytes, start, end)
     this.#texts.byte(TEXT_END)
     return place
   }

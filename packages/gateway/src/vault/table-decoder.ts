@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
+import { ByteReader, malformed } from './byte-stream.ts'
 import { readIntegers, VALUES_MAX } from './integer-column.ts'
 import { MARK_MAX, MARKS } from './json-scan.ts'
 import {
@@ -18,7 +18,9 @@ import {
   StaticPiece,
   TextPiece,
   TimePiece,
+  UuidPiece,
 } from './template-renderer.ts'
+import { Texts } from './texts.ts'
 
 const DIGEST_BYTES = 32
 const HEX8_BYTES = 8
@@ -40,6 +42,7 @@ export function decodeTable(
 /** A template before its columns are read. */
 interface Template {
   readonly skeleton: Uint8Array
+  readonly marks: readonly number[]
   rows: number
 }
 
@@ -102,12 +105,12 @@ class TableDecoder {
     const { structure } = this.#from
     return repeat(atMost(CLOSED, structure.number(), 'templates'), () => {
       const skeleton = structure.take(structure.number())
-      return { skeleton, rows: 0 }
+      return { skeleton, marks: marksOf(skeleton), rows: 0 }
     })
   }
 
-  #columns({ skeleton, rows }: Template): readonly ShapeColumn[] {
-    return Array.from(marksOf(skeleton), (mark) => this.#column(mark, rows))
+  #columns({ marks, rows }: Template): readonly ShapeColumn[] {
+    return marks.map((mark) => this.#column(mark, rows))
   }
 
   #column(mark: number, rows: number): ShapeColumn {
@@ -117,7 +120,7 @@ class TableDecoder {
     if (mark !== MARKS.text) return { mark, values: readIntegers(rows, this.#from) }
     const count = atMost(rows, this.#from.structure.number(), 'texts')
     const values = readIntegers(rows, this.#from)
-    return { mark, values, texts: repeat(count, () => this.#from.texts.until(TEXT_END)) }
+    return { mark, values, texts: new Texts(this.#from.texts, count, TEXT_END) }
   }
 
   #pools(): TablePools {
@@ -155,11 +158,16 @@ function countRows(
 }
 
 function countValues(templates: readonly Template[]): number {
-  return templates.reduce((sum, { skeleton, rows }) => sum + marksOf(skeleton).length * rows, 0)
+  return templates.reduce((sum, { marks, rows }) => sum + marks.length * rows, 0)
 }
 
-function marksOf(skeleton: Uint8Array): Uint8Array {
-  return skeleton.filter((byte) => byte <= MARK_MAX)
+function marksOf(skeleton: Uint8Array): readonly number[] {
+  const marks: number[] = []
+  for (let at = 0; at < skeleton.length; at++) {
+    const byte = skeleton[at] ?? 0
+    if (byte <= MARK_MAX) marks.push(byte)
+  }
+  return marks
 }
 
 /** Takes from `left` what its rows have in bytes: none is written that there is no room for. */
@@ -193,59 +201,71 @@ function piecesOf(
   bytesMax: number,
 ): readonly Piece[] {
   const pieces: Piece[] = []
-  const fixed = new ByteWriter(skeleton.length)
+  const flush = (length: number): void => {
+    if (length > 0) pieces.push(new StaticPiece(fixed.slice(0, length)))
+  }
+  let length = 0
   let column = 0
-  for (const byte of skeleton) {
-    if (byte > MARK_MAX) {
-      fixed.byte(byte)
+  for (let at = 0; at < skeleton.length; at++) {
+    const byte = skeleton[at] ?? 0
+    const read = byte > MARK_MAX ? undefined : columns[column++]
+    if (read === undefined) {
+      reserve(length, 1)
+      fixed[length++] = byte
       continue
     }
-    const read = at(columns, column++)
     const piece = pieceOf(read, pools)
     if (isConstant(read)) {
-      fixed.writeAll(render(piece, read.texts?.[0]?.length ?? 0))
-      atMost(bytesMax, fixed.length, 'bytes of one section')
+      reserve(length, Math.max(read.texts?.length(0) ?? 0, VALUE_BYTES_MAX))
+      length = piece.write(fixed, length, 0)
+      atMost(bytesMax, length, 'bytes of one section')
     } else {
-      if (fixed.length > 0) pieces.push(new StaticPiece(Uint8Array.from(fixed.bytes)))
-      fixed.length = 0
+      flush(length)
+      length = 0
       pieces.push(piece)
     }
   }
-  return fixed.length > 0 ? [...pieces, new StaticPiece(fixed.bytes)] : pieces
+  flush(length)
+  return pieces
+}
+
+// What is fixed of one shape; overwritten by the next.
+let fixed = new Uint8Array(4_096)
+
+function reserve(length: number, more: number): void {
+  if (length + more <= fixed.length) return
+  const grown = new Uint8Array(Math.max(2 * fixed.length, length + more))
+  grown.set(fixed)
+  fixed = grown
 }
 
 function isConstant({ values, texts }: ShapeColumn): boolean {
-  return (
-    values.length > 0 && (texts ? texts.length === 1 : values.every((each) => each === values[0]))
-  )
+  if (values.length === 0) return false
+  if (texts !== undefined) return texts.count === 1
+  for (let row = 1; row < values.length; row++) if (values[row] !== values[0]) return false
+  return true
 }
 
-function render(piece: Piece, textBytes: number): Uint8Array {
-  const bytes = new Uint8Array(Math.max(textBytes, VALUE_BYTES_MAX))
-  return bytes.subarray(0, piece.write(bytes, 0, 0))
-}
-
-function pieceOf({ mark, values, texts = [], bytes }: ShapeColumn, pools: TablePools): Piece {
-  if (mark === MARKS.text) return new TextPiece(texts, values)
+function pieceOf({ mark, values, texts, bytes }: ShapeColumn, pools: TablePools): Piece {
+  if (texts !== undefined) return new TextPiece(texts, values)
   if (mark === MARKS.integer) return new IntegerPiece(values)
   if (mark === MARKS.time) return new TimePiece(values)
-  if (mark === MARKS.uuid) return pooled(pools.uuid, ID_BYTES, values, true)
+  if (mark === MARKS.uuid) return new UuidPiece(pools.uuid, inPool(pools.uuid, ID_BYTES, values))
   if (mark === MARKS.hex16) return pooled(pools.hex16, ID_BYTES, values)
   if (mark === MARKS.hex32) return pooled(pools.hex32, DIGEST_BYTES, values)
   if (bytes !== undefined) return new HexPiece(bytes, { length: HEX8_BYTES })
   throw malformed(`unknown mark ${mark}`)
 }
 
-function pooled(
-  pool: Uint8Array,
-  length: number,
-  places: readonly number[],
-  isUuid = false,
-): Piece {
+function pooled(pool: Uint8Array, length: number, places: readonly number[]): Piece {
+  return new HexPiece(pool, { length, places: inPool(pool, length, places) })
+}
+
+function inPool(pool: Uint8Array, length: number, places: readonly number[]): readonly number[] {
   for (const place of places) {
     if (place < 0 || place * length >= pool.length) throw malformed(`pool has no value ${place}`)
   }
-  return new HexPiece(pool, { length, places, isUuid })
+  return places
 }
 
 function assertPlaces(places: readonly number[], pool: Uint8Array): void {
@@ -269,5 +289,7 @@ function at<Value>(values: readonly Value[], place: number): Value {
 }
 
 function repeat<Value>(count: number, make: () => Value): Value[] {
-  return Array.from({ length: count }, make)
+  const values: Value[] = []
+  for (let done = 0; done < count; done++) values.push(make())
+  return values
 }

@@ -1,5 +1,5 @@
 import { ByteWriter } from './byte-stream.ts'
-import { asBuffer } from './bytes.ts'
+import { mapKey } from './bytes.ts'
 import { writeIntegers } from './integer-column.ts'
 import { JsonScan, Skeleton } from './json-scan.ts'
 import type { PackedRecord } from './packed-record.ts'
@@ -124,11 +124,12 @@ export class TableEncoder {
   #writePools({ structure, numbers, raw }: Streams<ByteWriter>): void {
     const { uuid, hex16, hex32 } = this.#pools
     for (const pool of [uuid, hex16, hex32]) structure.number(pool.size)
+    const uuids = uuid.bytes
     for (let plane = 0; plane < UUID_PLANES; plane++) {
-      for (let at = plane; at < uuid.bytes.length; at += 16) numbers.byte(uuid.bytes[at] ?? 0)
+      for (let at = plane; at < uuids.length; at += 16) numbers.byte(uuids[at] ?? 0)
     }
-    for (let at = UUID_PLANES; at < uuid.bytes.length; at += 16) {
-      raw.write(uuid.bytes, at, at + 16 - UUID_PLANES)
+    for (let at = UUID_PLANES; at < uuids.length; at += 16) {
+      raw.write(uuids, at, at + 16 - UUID_PLANES)
     }
     raw.writeAll(hex16.bytes)
     raw.writeAll(hex32.bytes)
@@ -190,7 +191,7 @@ export class TableEncoder {
   }
 
   #findForm(form: Uint8Array): number {
-    const key = asBuffer(form).toString('latin1')
+    const key = mapKey(form)
     const known = this.#forms.get(key)
     if (known !== undefined) return known
     const place = this.#forms.size

@@ -3,6 +3,7 @@ import { malformed } from './byte-stream.ts'
 import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
 import { CLOSED, WHOLE } from './table-encoder.ts'
 import type { Piece } from './template-renderer.ts'
+import type { Texts } from './texts.ts'
 
 const DIGEST_BYTES = 32
 export const ID_BYTES = 16
@@ -35,7 +36,7 @@ export interface Shape {
 export interface ShapeColumn {
   readonly mark: number
   readonly values: readonly number[]
-  readonly texts?: readonly Uint8Array[]
+  readonly texts?: Texts
   readonly bytes?: Uint8Array
 }
 
@@ -125,14 +126,6 @@ export class Table implements TableParts {
 
   closedDigest(closed: number): Uint8Array {
     return this.digests.subarray(closed * DIGEST_BYTES, (closed + 1) * DIGEST_BYTES)
-  }
-
-  isClosedDigest(closed: number, digest: Uint8Array): boolean {
-    const start = closed * DIGEST_BYTES
-    for (let at = 0; at < DIGEST_BYTES; at++) {
-      if (this.digests[start + at] !== digest[at]) return false
-    }
-    return true
   }
 
   recordId(row: number): Uint8Array {

@@ -1,5 +1,6 @@
 import { malformed } from './byte-stream.ts'
 import { TIME_BYTES, writeTime } from './column-time.ts'
+import type { Texts } from './texts.ts'
 
 /** One value of a section. */
 export interface Piece {
@@ -40,26 +41,23 @@ export class StaticPiece implements Piece {
 
 export class TextPiece implements Piece {
   readonly bytesEach = undefined
-  readonly #texts: readonly Uint8Array[]
+  readonly #texts: Texts
   readonly #rows: readonly number[]
 
-  constructor(texts: readonly Uint8Array[], rows: readonly number[]) {
+  constructor(texts: Texts, rows: readonly number[]) {
     this.#texts = texts
     this.#rows = rows
   }
 
   bytes(row: number): number {
-    return this.#text(row).length
+    const length = this.#texts.length(this.#rows[row] ?? -1)
+    if (length < 0) throw malformed(`row ${row} has no text`)
+    return length
   }
 
+  /** Of a row whose `bytes` were asked before. */
   write(into: Uint8Array, at: number, row: number): number {
-    return copy(this.#text(row), into, at)
-  }
-
-  #text(row: number): Uint8Array {
-    const text = this.#texts[this.#rows[row] ?? -1]
-    if (text === undefined) throw malformed(`row ${row} has no text`)
-    return text
+    return this.#texts.write(this.#rows[row] ?? -1, into, at)
   }
 }
 
@@ -121,21 +119,40 @@ export class HexPiece implements Piece {
   readonly #pool: Uint8Array
   readonly #places: readonly number[] | undefined
   readonly #length: number
-  readonly #isUuid: boolean
 
   constructor(
     pool: Uint8Array,
-    options: {
-      readonly length: number
-      readonly places?: readonly number[]
-      readonly isUuid?: boolean
-    },
+    options: { readonly length: number; readonly places?: readonly number[] },
   ) {
     this.#pool = pool
     this.#places = options.places
     this.#length = options.length
-    this.#isUuid = options.isUuid === true
-    this.bytesEach = 2 * this.#length + (this.#isUuid ? UUID_DASHES : 0)
+    this.bytesEach = 2 * this.#length
+  }
+
+  bytes(): number {
+    return this.bytesEach
+  }
+
+  write(into: Uint8Array, at: number, row: number): number {
+    const length = this.#length
+    const from = (this.#places === undefined ? row : (this.#places[row] ?? 0)) * length
+    return writeHex(this.#pool, from, from + length, into, at)
+  }
+}
+
+/** Where each part of a UUID ends. */
+const UUID_PARTS = [4, 6, 8, 10, 16]
+const UUID_BYTES = 16
+
+export class UuidPiece implements Piece {
+  readonly bytesEach: number = 2 * UUID_BYTES + UUID_DASHES
+  readonly #pool: Uint8Array
+  readonly #places: readonly number[]
+
+  constructor(pool: Uint8Array, places: readonly number[]) {
+    this.#pool = pool
+    this.#places = places
   }
 
   bytes(): number {
@@ -143,16 +160,33 @@ export class HexPiece implements Piece {
   }
 
   write(into: Uint8Array, start: number, row: number): number {
-    const from = (this.#places === undefined ? row : (this.#places[row] ?? 0)) * this.#length
+    const first = (this.#places[row] ?? 0) * UUID_BYTES
     let at = start
-    for (let byte = 0; byte < this.#length; byte++) {
-      if (this.#isUuid && (byte === 4 || byte === 6 || byte === 8 || byte === 10)) into[at++] = DASH
-      const value = this.#pool[from + byte] ?? 0
-      into[at++] = HIGH[value] ?? 0
-      into[at++] = LOW[value] ?? 0
+    let from = first
+    for (const part of UUID_PARTS) {
+      if (from > first) into[at++] = DASH
+      at = writeHex(this.#pool, from, first + part, into, at)
+      from = first + part
     }
     return at
   }
+}
+
+function writeHex(
+  pool: Uint8Array,
+  from: number,
+  end: number,
+  into: Uint8Array,
+  start: number,
+): number {
+  let at = start
+  for (let byte = from; byte < end; byte++) {
+    const value = pool[byte] ?? 0
+    into[at] = HIGH[value] ?? 0
+    into[at + 1] = LOW[value] ?? 0
+    at += 2
+  }
+  return at
 }
 
 function copy(source: Uint8Array, into: Uint8Array, at: number): number {

@@ -22,6 +22,7 @@ type Walk = (text: string, at: number) => number
 /** What must hold of the values in one column, besides that they are of their mark's kind. */
 export type MarkRule =
   | { readonly column: number; readonly holds: (text: string) => boolean }
+  | { readonly column: number; readonly isPlain: true }
   | { readonly column: number; readonly minimum: number; readonly maximum: number }
   | { readonly column: number; readonly isUuid7: true }
 
@@ -166,6 +167,10 @@ function string(schema: Extract<Schema, { readonly type: 'string' }>): Walk {
       (choices === undefined || choices.has(inside)) &&
       (pattern === undefined || pattern.test(inside))
     if (!MARKED.test(value)) return isGood(value) ? end : FAIL
+    if (value === TEXT && choices === undefined && pattern === undefined) {
+      rules.push({ column: columnAt(text, at + 1), isPlain: true })
+      return end
+    }
     if (value === TEXT) {
       marked(text, at + 1, (inside) => PLAIN.test(inside) && isGood(inside))
       return end

@@ -20,6 +20,7 @@ import {
   type SealedRecord,
   type Shape,
   type Table,
+  type Texts,
 } from '../vault/index.ts'
 import { type CheckedShape, ShapeChecks, skeletonText, textOf } from './shape-check.ts'
 
@@ -164,15 +165,19 @@ function whenColumns(shape: Shape): WhenColumns | undefined {
   if (!isWhole || !isKnown || skeleton.includes('"clock":')) return undefined
   if (kind?.texts === undefined || id === undefined || exchange === undefined) return undefined
   if (at === undefined || incarnation === undefined) return undefined
-  const kinds = { texts: kind.texts.map((text) => textOf(text)), rows: kind.values }
+  const kinds = { texts: textsOf(kind.texts), rows: kind.values }
   return { kind: kinds, id, exchange, at, incarnation, aboutEpoch, aboutIndex }
+}
+
+function textsOf(texts: Texts): readonly string[] {
+  return Array.from({ length: texts.count }, (_, nth) => textOf(texts.at(nth)))
 }
 
 function endedOf(shape: Shape): Values<Ended> | undefined {
   const column = columnOf(shape, '"ended":"', TEXT)
   if (column?.texts === undefined) return undefined
   // The schema was held against each of them.
-  return { texts: column.texts.map((text) => textOf(text)) as Ended[], rows: column.values }
+  return { texts: textsOf(column.texts) as readonly Ended[], rows: column.values }
 }
 
 /** The keys that `seal` names: one for each closed section, and no more. */

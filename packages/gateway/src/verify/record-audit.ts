@@ -89,9 +89,13 @@ export class RecordAudit {
   }
 
   /** As `add`, of an exchange that is certainly good; false: nothing was concluded, `add` it. */
-  addHashed(hashed: HashedRow, ledgerKeyId: Uint8Array, { index, entry }: LogEntry): boolean {
+  addHashed(
+    hashed: HashedRow,
+    { index, ledgerKey }: SealedRecord,
+    entry: Uint8Array | undefined,
+  ): boolean {
     if (entry === undefined || !isSameLeaf(hashed.leaf, entry)) return false
-    const facts = this.#quick.read(hashed, { index, ledgerKeyId })
+    const facts = this.#quick.read(hashed, { index, ledgerKeyId: ledgerKey.id })
     if (facts === undefined) return false
     this.#tell(this.#pairs.addExchange(facts), index)
     return true

@@ -73,7 +73,7 @@ export class RecordsAudit implements RecordFacts {
       const record = block.records[next]?.index === index ? block.records[next] : undefined
       const entry = entries?.[at]
       if (record === undefined) this.#missing(block, bundle, index)
-      else {
+      else if (!this.#quick(record, entry)) {
         const leafHash = hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
         await this.#record(record, { index, entry, leafHash })
       }
@@ -82,16 +82,17 @@ export class RecordsAudit implements RecordFacts {
     for (const { file, index } of this.#files.splice(0)) await this.#blockFile(file, index)
   }
 
+  /** Whether the record is certainly good; false: nothing was concluded. */
+  #quick(record: SealedRecord, entry: Uint8Array | undefined): boolean {
+    if (!this.#records.isPlain(record)) return false
+    const hashed = this.#options.reader.hashed(record)
+    return hashed !== undefined && this.#records.addHashed(hashed, record, entry)
+  }
+
   async #record(record: SealedRecord, at: LogEntry): Promise<void> {
     const { reader } = this.#options
-    if (this.#records.isPlain(record)) {
-      let hashed = reader.hashed(record)
-      if (hashed === undefined) {
-        await reader.prepare(record)
-        hashed = reader.hashed(record)
-      }
-      if (hashed !== undefined && this.#records.addHashed(hashed, record.ledgerKey.id, at)) return
-    }
+    const isReady = await reader.prepare(record)
+    if (isReady && this.#quick(record, at.entry)) return
     this.#records.add(await reader.open(record), at)
   }
 

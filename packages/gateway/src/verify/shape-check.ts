@@ -16,16 +16,15 @@ const ALL: CheckedShape = { holds: () => true }
 /** Checks the sections of a shape all at once: its skeleton first, then column by column. */
 export class ShapeChecks {
   readonly #rules = new Map<Schema, Map<string, readonly MarkRule[] | undefined>>()
-  readonly #checked = new WeakMap<Shape, Map<Schema, CheckedShape>>()
+  /** By shape the last answer: a shape is rarely asked about under two schemas. */
+  readonly #checked = new WeakMap<Shape, { readonly schema: Schema; readonly is: CheckedShape }>()
 
   check(table: Table, shape: Shape, schema: Schema): CheckedShape {
     const known = this.#checked.get(shape)
-    const checked = known?.get(schema)
-    if (checked !== undefined) return checked
-    const fresh = checkColumns(table, shape, this.#rulesOf(schema, skeletonText(shape)))
-    if (known === undefined) this.#checked.set(shape, new Map([[schema, fresh]]))
-    else known.set(schema, fresh)
-    return fresh
+    if (known?.schema === schema) return known.is
+    const is = checkColumns(table, shape, this.#rulesOf(schema, skeletonText(shape)))
+    this.#checked.set(shape, { schema, is })
+    return is
   }
 
   #rulesOf(schema: Schema, skeleton: string): readonly MarkRule[] | undefined {
@@ -73,9 +72,13 @@ function checkColumns(
 
 function rowCheck(table: Table, column: ShapeColumn, rule: MarkRule): (row: number) => boolean {
   const { mark, values, texts } = column
-  if ('holds' in rule) {
-    const good = mark === MARKS.text ? texts?.map((text) => rule.holds(textOf(text))) : undefined
-    return (row) => good?.[values[row] ?? -1] === true
+  if ('holds' in rule || 'isPlain' in rule) {
+    if (mark !== MARKS.text || texts === undefined) return () => false
+    const good: boolean[] = []
+    for (let nth = 0; nth < texts.count; nth += 1) {
+      good.push('holds' in rule ? rule.holds(textOf(texts.at(nth))) : texts.every(nth, isPlain))
+    }
+    return (row) => good[values[row] ?? -1] === true
   }
   if ('isUuid7' in rule) return (row) => isUuid7(table.pools.uuid, values[row] ?? -1)
   const { minimum, maximum } = rule
@@ -83,6 +86,11 @@ function rowCheck(table: Table, column: ShapeColumn, rule: MarkRule): (row: numb
     const value = values[row] ?? Number.NaN
     return minimum <= value && value <= maximum
   }
+}
+
+/** Printable ASCII without quote and backslash. */
+function isPlain(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x7e && byte !== 0x22 && byte !== 0x5c
 }
 
 function isUuid7(pool: Uint8Array, place: number): boolean {
