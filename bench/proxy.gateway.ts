@@ -96,7 +96,7 @@ async function openUnrecorded(upstream: string): Promise<number> {
     routes: [routeSchema.parse({ name: 'all', path: '/', upstream: 'upstream' })],
     configurationSha256: '0'.repeat(64),
     keys: () => keys,
-    policies: () => policies,
+    policies,
     answerOwn: async () => new Response(),
   })
   return proxy.addresses[0]?.port ?? 0

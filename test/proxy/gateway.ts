@@ -234,7 +234,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
     configurationSha256: 'c'.repeat(64),
     keys: () => store.current,
-    policies: () => policies,
+    policies,
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
   })

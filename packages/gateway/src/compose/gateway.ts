@@ -74,7 +74,7 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     configurationSha256,
     answerOwn,
     keys: () => keys.current,
-    policies: () => policies,
+    policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
   })
   parts.defer(() => proxy.close())

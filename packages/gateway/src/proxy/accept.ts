@@ -6,12 +6,13 @@ import type { ProxyContext } from './context.ts'
 import type { Exchange, Inbound, Step } from './exchange.ts'
 import { readFraming, refuseAmbiguous } from './framing.ts'
 import { listMembers, valuesOf } from './header-fields.ts'
+import type { InForce } from './in-force.ts'
 import { continueTrace } from './trace-context.ts'
 
 /** Understands the request, in one way only, or refuses it. */
 export function accept(exchange: Exchange, context: ProxyContext): Step {
-  const { inbound } = exchange
-  const wrong = refuseHead(inbound, context)
+  const { inbound, inForce } = exchange
+  const wrong = refuseHead(inbound, inForce)
   if (wrong !== undefined) return { stop: wrong }
   const framing = readFraming(inbound.fields)
   if ('refused' in framing) return { stop: framing.refused }
@@ -30,7 +31,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context.random),
     takesTrailers: te.length === 1 && te[0] === 'trailers',
   }
-  if ((framing.bytes ?? 0) > context.limits.bodyBytesMax) return { stop: 'body-too-large' }
+  if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }
   const serverName = inbound.peer.tls?.serverName
   if (serverName !== undefined && serverName.toLowerCase() !== authority.value.host) {
     return { stop: 'host-mismatch' }
@@ -39,7 +40,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
 }
 
 /** Limits and refusals that need nothing but the head as it stands. */
-function refuseHead(inbound: Inbound, { limits }: ProxyContext): Reason | undefined {
+function refuseHead(inbound: Inbound, { limits }: InForce): Reason | undefined {
   const { fields, method, target, version } = inbound
   if (version !== '1.1') return 'version-refused'
   if (fields.length > limits.headersMax) return 'head-too-large'

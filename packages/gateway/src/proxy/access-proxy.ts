@@ -1,32 +1,19 @@
-import type { KeyRing } from '../identity/index.ts'
-import type { Limits } from '../limits/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
-import type { PolicySet } from '../policy/index.ts'
 import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
+import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
 import { type Certificate, Listener } from './listener.ts'
-import type { ListenerConfig, RouteConfig, UpstreamConfig } from './proxy-config.ts'
-import { ProxyError } from './proxy-error.ts'
+import type { ListenerConfig } from './proxy-config.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import { Refusals } from './refusals.ts'
-import { RouteTable } from './route-table.ts'
-import { openUpstream, type Upstream } from './upstream.ts'
 
-export interface AccessProxyOptions {
+export interface AccessProxyOptions extends ProxySettings {
   readonly clock: Clock
   readonly random: Random
   readonly recorder: ExchangeRecorder
-  readonly limits: Limits
   /** PEM texts stand here, not paths: whoever composes has read the files. */
   readonly listeners: readonly (Omit<ListenerConfig, 'tls'> & {
     readonly tls?: Certificate | undefined
   })[]
-  readonly upstreams: Readonly<Record<string, UpstreamConfig>>
-  readonly routes: readonly RouteConfig[]
-  /** SHA-256 of the configuration in force, 64 hexadecimal digits. */
-  readonly configurationSha256: string
-  /** Asked anew for every request, so that a change is in force for the next one. */
-  readonly keys: () => KeyRing
-  readonly policies: () => PolicySet
   readonly answerOwn: OwnHandler
   readonly report?: (event: ProxyEvent) => void
 }
@@ -85,7 +72,8 @@ export class AccessProxy {
    */
   async close(): Promise<void> {
     this.#stop()
-    const { clock, limits, refusals, upstreams } = this.#context
+    const { clock, inForce, refusals } = this.#context
+    const { limits, upstreams } = inForce()
     const deadline = clock.after(limits.stopMs, () => {
       for (const listener of this.#listeners) listener.cutAll()
     })
@@ -97,28 +85,9 @@ export class AccessProxy {
 }
 
 function makeContext(options: AccessProxyOptions, isStopping: () => boolean): ProxyContext {
-  const { clock, random, recorder, limits, routes } = options
-  const upstreams = new Map<string, Upstream>()
-  for (const [name, config] of Object.entries(options.upstreams)) {
-    upstreams.set(name, openUpstream(name, config, limits))
-  }
-  for (const { name, upstream } of routes) {
-    if (upstreams.has(upstream)) continue
-    throw new ProxyError('PROXY_CONFIG_INVALID', `route ${name}: no upstream is called ${upstream}`)
-  }
-  return {
-    clock,
-    random,
-    limits,
-    recorder,
-    routes: new RouteTable(routes),
-    upstreams,
-    configurationSha256: options.configurationSha256,
-    keys: options.keys,
-    policies: options.policies,
-    answerOwn: options.answerOwn,
-    refusals: new Refusals({ clock, recorder, limits }),
-    report: options.report ?? (() => undefined),
-    isStopping,
-  }
+  const { clock, random, recorder, answerOwn, report = () => undefined } = options
+  const current = makeInForce(options)
+  const inForce = (): InForce => current
+  const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits })
+  return { clock, random, recorder, inForce, answerOwn, refusals, report, isStopping }
 }

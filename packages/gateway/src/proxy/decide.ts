@@ -24,6 +24,6 @@ export function decide(exchange: Exchange, context: ProxyContext): Step {
       credential: exchange.credential?.method ?? 'none',
     },
   }
-  exchange.decision = context.policies().decide(question, salt)
+  exchange.decision = exchange.inForce.policies.decide(question, salt)
   return exchange.decision.allow ? 'next' : { stop: exchange.decision.reason }
 }

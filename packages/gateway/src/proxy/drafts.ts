@@ -10,7 +10,6 @@ import {
   type Who,
   type Why,
 } from '@countersign/evidence'
-import type { ProxyContext } from './context.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { valuesOf } from './header-fields.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
@@ -23,23 +22,19 @@ const TEXT_LENGTH_MAX = 8192
 const POLICIES_MAX = 256
 
 /** What is recorded before a request goes on. */
-export function draftIntent(exchange: Exchange, context: ProxyContext): IntentDraft {
+export function draftIntent(exchange: Exchange): IntentDraft {
   return {
     exchange: exchange.id,
     who: filled(draftWho(exchange), 'principal'),
     where: draftWhere(exchange),
     what: draftWhat(exchange),
-    why: draftWhy(exchange, context, 'policy-permits'),
+    why: draftWhy(exchange, 'policy-permits'),
     personal: filled(exchange.route, 'route').personal,
   }
 }
 
 /** A request that does not go on, whole in one record. */
-export function draftRefusal(
-  exchange: Exchange,
-  context: ProxyContext,
-  reason: Reason,
-): RefusalDraft {
+export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
   const who = draftWho(exchange)
   return {
     exchange: exchange.id,
@@ -51,7 +46,7 @@ export function draftRefusal(
         ? { inbound: exchange.inbound, asked: undefined, route: undefined }
         : exchange,
     ),
-    why: draftWhy(exchange, context, reason),
+    why: draftWhy(exchange, reason),
     how: { ended: 'released', status: REASONS[reason].status, source: 'gateway' },
     personal: exchange.route?.personal ?? [],
   }
@@ -151,9 +146,9 @@ function draftHeaders(
   return captured.length === 0 ? undefined : Object.fromEntries(captured)
 }
 
-function draftWhy(exchange: Exchange, context: ProxyContext, reason: Reason): Why {
-  const { decision } = exchange
-  const { configurationSha256 } = context
+function draftWhy(exchange: Exchange, reason: Reason): Why {
+  const { decision, inForce } = exchange
+  const { configurationSha256 } = inForce
   if (decision === undefined) return { verdict: 'deny', reason, configurationSha256 }
   return {
     verdict: reason === 'policy-permits' ? 'allow' : 'deny',

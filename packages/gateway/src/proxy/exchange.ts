@@ -4,6 +4,7 @@ import type { Decision, Method } from '../policy/index.ts'
 import { BodyMeter } from './body-meter.ts'
 import type { Cut, Deadlines } from './cut.ts'
 import type { HeaderFields } from './header-fields.ts'
+import type { InForce } from './in-force.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
 import type { Upstream } from './upstream.ts'
@@ -77,6 +78,8 @@ export type Step = 'next' | 'answered' | { readonly stop: Reason }
 export class Exchange {
   /** UUIDv7: in every record of the exchange, and `x-request-id` on both sides. */
   readonly id: string
+  /** Taken once, when the exchange is accepted; nothing else of the configuration is looked at. */
+  readonly inForce: InForce
   readonly inbound: Inbound
   readonly outbound: Outbound
   /** What ends the exchange from outside; the first cause counts. */
@@ -103,8 +106,11 @@ export class Exchange {
   call: UpstreamCall | undefined
   response: UpstreamHead | undefined
 
-  constructor(parts: Pick<Exchange, 'id' | 'inbound' | 'outbound' | 'cut' | 'deadlines'>) {
+  constructor(
+    parts: Pick<Exchange, 'id' | 'inForce' | 'inbound' | 'outbound' | 'cut' | 'deadlines'>,
+  ) {
     this.id = parts.id
+    this.inForce = parts.inForce
     this.inbound = parts.inbound
     this.outbound = parts.outbound
     this.cut = parts.cut

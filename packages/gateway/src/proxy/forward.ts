@@ -12,7 +12,7 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   const upstream = filled(exchange.upstream, 'upstream')
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
-  if (!hasBody) deadlines.set('head', context.limits.responseHeadMs, 'upstream-timeout')
+  if (!hasBody) deadlines.set('head', exchange.inForce.limits.responseHeadMs, 'upstream-timeout')
   const call = UpstreamCall.send(upstream.pool, {
     method,
     target: query === undefined ? path : `${path}?${query}`,

@@ -6,7 +6,7 @@ import { valuesOf } from './header-fields.ts'
 /** Asks who it is. A wrong credential is refused even where the route asks for none. */
 export function identify(exchange: Exchange, context: ProxyContext): Step {
   const authorization = valuesOf(exchange.inbound.fields, 'authorization')
-  const found = authenticate(authorization, context.keys(), context.clock.nowUs())
+  const found = authenticate(authorization, exchange.inForce.keys(), context.clock.nowUs())
   exchange.credential = found.credential
   if (!found.known) return { stop: found.reason }
   exchange.principal = found.principal

@@ -1,5 +1,6 @@
 export { AccessProxy, type AccessProxyOptions, type ListeningAt } from './access-proxy.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
+export type { ProxySettings } from './in-force.ts'
 export type { Certificate } from './listener.ts'
 export {
   type ListenerConfig,

@@ -61,7 +61,7 @@ export class Listener {
   constructor(name: string, context: ProxyContext, certificate: Certificate | undefined) {
     this.name = name
     this.#context = context
-    this.#server = makeServer(context.limits, certificate)
+    this.#server = makeServer(context.inForce().limits, certificate)
     this.#scheme = certificate === undefined ? 'http' : 'https'
     this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
   }
@@ -101,7 +101,8 @@ export class Listener {
   #wire(connected: 'connection' | 'secureConnection'): void {
     const server = this.#server
     server.on(connected, (socket: Socket) => {
-      this.#connections.set(socket, new Connection(socket, this.#context.limits.pipelinedMax))
+      const { pipelinedMax } = this.#context.inForce().limits
+      this.#connections.set(socket, new Connection(socket, pipelinedMax))
       socket.once('close', () => this.#connections.delete(socket))
     })
     server.on('request', (request, response) => this.#take(request, response, false))
@@ -182,7 +183,8 @@ export class Listener {
     const cut = new Cut()
     const deadlines = new Deadlines(this.#context.clock, cut)
     const id = this.#context.recorder.newExchange()
-    return new Exchange({ id, inbound, outbound, cut, deadlines })
+    const inForce = this.#context.inForce()
+    return new Exchange({ id, inForce, inbound, outbound, cut, deadlines })
   }
 
   #track(work: Promise<void>): void {

@@ -5,7 +5,7 @@ import type { Exchange, Step } from './exchange.ts'
 /** Makes the intent durable. What cannot be recorded must not happen. */
 export async function record(exchange: Exchange, context: ProxyContext): Promise<Step> {
   try {
-    exchange.intent = await context.recorder.intent(draftIntent(exchange, context))
+    exchange.intent = await context.recorder.intent(draftIntent(exchange))
     return 'next'
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined

@@ -33,14 +33,15 @@ interface Rate {
 export class Refusals {
   readonly #clock: Clock
   readonly #recorder: ExchangeRecorder
-  readonly #limits: Limits
+  readonly #limits: () => Limits
   readonly #rates = new Map<Reason, Rate>()
   readonly #folds = new Map<Reason, Fold>()
 
   constructor(parts: {
     readonly clock: Clock
     readonly recorder: ExchangeRecorder
-    readonly limits: Limits
+    /** Those in force now. */
+    readonly limits: () => Limits
   }) {
     this.#clock = parts.clock
     this.#recorder = parts.recorder
@@ -84,7 +85,7 @@ export class Refusals {
   }
 
   #closeLater(reason: Reason): void {
-    this.#clock.after(this.#limits.foldMs, () => {
+    this.#clock.after(this.#limits().foldMs, () => {
       this.#closeFold(reason).catch(() => this.#closeLater(reason)) // Kept, and counted on.
     })
   }
@@ -112,7 +113,7 @@ export class Refusals {
   }
 
   #takesToken(reason: Reason): boolean {
-    const perSecond = this.#limits.refusalsPerSecondMax
+    const perSecond = this.#limits().refusalsPerSecondMax
     const nowMs = this.#clock.ticksMs()
     const rate = this.#rates.get(reason) ?? { tokens: perSecond, atMs: nowMs }
     const grown = rate.tokens + ((nowMs - rate.atMs) / 1000) * perSecond

@@ -14,7 +14,7 @@ const NOTHING = new Uint8Array()
 export async function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const held: Uint8Array[] = []
   try {
-    const isWhole = mayHold(exchange, context) && (await hold(exchange, context, held))
+    const isWhole = mayHold(exchange) && (await hold(exchange, context, held))
     if (isWhole) return await releaseWhole(exchange, context, held)
   } catch (fault) {
     return { stop: faultReason(exchange, context, fault) }
@@ -24,7 +24,8 @@ export async function release(exchange: Exchange, context: ProxyContext): Promis
 }
 
 /** Holding back a stream of events, or what cannot fit, would only delay it. */
-function mayHold(exchange: Exchange, { limits }: ProxyContext): boolean {
+function mayHold(exchange: Exchange): boolean {
+  const { limits } = exchange.inForce
   const { fields } = filled(exchange.response, 'response')
   if (filled(exchange.route, 'route').release === 'stream' || isEventStream(fields)) return false
   const length = Number(valuesOf(fields, 'content-length')[0] ?? 0)
@@ -41,16 +42,16 @@ async function hold(
     const chunk = await readChunk(exchange, context)
     if (chunk === undefined) return true
     held.push(chunk)
-    if (exchange.received.bytes > context.limits.releaseBufferBytesMax) return false
+    if (exchange.received.bytes > exchange.inForce.limits.releaseBufferBytesMax) return false
   }
 }
 
 async function readChunk(
   exchange: Exchange,
-  { limits, clock }: ProxyContext,
+  { clock }: ProxyContext,
 ): Promise<Uint8Array | undefined> {
-  const { deadlines, received, marks } = exchange
-  deadlines.set('response', limits.responseIdleMs, 'upstream-timeout')
+  const { deadlines, received, marks, inForce } = exchange
+  deadlines.set('response', inForce.limits.responseIdleMs, 'upstream-timeout')
   try {
     const chunk = await filled(exchange.call, 'call').read()
     if (chunk === undefined) marks.endMs = clock.ticksMs()
@@ -81,7 +82,7 @@ async function releaseWhole(
     fields: [...passFields(fields), ...length, ...ownFields(exchange, outcome)],
     isLast: !inbound.isComplete() || context.isStopping(),
   })
-  deadlines.set('release', context.limits.releaseIdleMs, 'client-aborted')
+  deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
   await outbound.end(joined(held), [])
   return 'answered'
 }
@@ -107,12 +108,12 @@ async function releaseStream(
   try {
     beginStream(exchange, context)
     const isEager = isEventStream(filled(exchange.response, 'response').fields)
-    let last = await releaseAllButLast(exchange, context, held, released)
+    let last = await releaseAllButLast(exchange, held, released)
     for (;;) {
-      if (isEager) last = await writeOut(exchange, context, last, released)
+      if (isEager) last = await writeOut(exchange, last, released)
       const chunk = await readChunk(exchange, context)
       if (chunk === undefined) break
-      await writeOut(exchange, context, last, released)
+      await writeOut(exchange, last, released)
       last = chunk
     }
     await endStream(exchange, context, last, released)
@@ -143,24 +144,22 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
 
 async function releaseAllButLast(
   exchange: Exchange,
-  context: ProxyContext,
   held: Uint8Array[],
   released: BodyMeter,
 ): Promise<Uint8Array> {
   const last = held.pop() ?? NOTHING
-  for (const chunk of held) await writeOut(exchange, context, chunk, released)
+  for (const chunk of held) await writeOut(exchange, chunk, released)
   return last
 }
 
 async function writeOut(
-  { outbound, deadlines }: Exchange,
-  { limits }: ProxyContext,
+  { outbound, deadlines, inForce }: Exchange,
   chunk: Uint8Array,
   released: BodyMeter,
 ): Promise<Uint8Array> {
   if (chunk.length === 0) return NOTHING
   released.add(chunk)
-  deadlines.set('release', limits.releaseIdleMs, 'client-aborted')
+  deadlines.set('release', inForce.limits.releaseIdleMs, 'client-aborted')
   await outbound.write(chunk)
   deadlines.meet('release')
   return NOTHING
@@ -180,7 +179,7 @@ async function endStream(
     response: released.facts(),
   })
   if (outcome === undefined) return exchange.outbound.destroy()
-  exchange.deadlines.set('release', context.limits.releaseIdleMs, 'client-aborted')
+  exchange.deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
   await exchange.outbound.end(last, trailers(exchange, outcome))
 }
 

@@ -8,9 +8,10 @@ import type { Exchange } from './exchange.ts'
  */
 export async function* passBody(
   exchange: Exchange,
-  { limits, clock }: ProxyContext,
+  { clock }: ProxyContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { inbound, forwarded, cut, deadlines } = exchange
+  const { limits } = exchange.inForce
   if (inbound.isWaiting) inbound.invite()
   for (;;) {
     deadlines.set('body', limits.bodyIdleMs, 'body-timeout')

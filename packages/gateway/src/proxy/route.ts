@@ -1,12 +1,12 @@
-import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 
 /** Finds where the request would go. */
-export function route(exchange: Exchange, context: ProxyContext): Step {
+export function route(exchange: Exchange): Step {
+  const { routes, upstreams } = exchange.inForce
   const { host, path, method } = filled(exchange.asked, 'asked')
-  const found = context.routes.find(host, path)
+  const found = routes.find(host, path)
   if (found === undefined) return { stop: 'route-not-found' }
   exchange.route = found
-  exchange.upstream = filled(context.upstreams.get(found.upstream), `upstream ${found.upstream}`)
+  exchange.upstream = filled(upstreams.get(found.upstream), `upstream ${found.upstream}`)
   return found.methods.includes(method) ? 'next' : { stop: 'method-not-allowed' }
 }

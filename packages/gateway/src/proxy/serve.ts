@@ -14,7 +14,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
   cut.onMade(() => {
     if (cut.reason === 'client-aborted' || exchange.isConcluded) outbound.destroy()
   })
-  deadlines.set('exchange', context.limits.exchangeMs, 'exchange-timeout')
+  deadlines.set('exchange', exchange.inForce.limits.exchangeMs, 'exchange-timeout')
   try {
     await runStages(exchange, context)
   } catch (cause) {
@@ -49,7 +49,7 @@ export async function refuse(
   if (reason === 'ledger-unavailable') return answerUnrecorded(exchange, context)
   let refusal: Recorded | undefined
   try {
-    refusal = await context.refusals.record(reason, () => draftRefusal(exchange, context, reason))
+    refusal = await context.refusals.record(reason, () => draftRefusal(exchange, reason))
   } catch (cause) {
     context.report({ event: 'ledger-unavailable', exchange: exchange.id, cause })
     return answerUnrecorded(exchange, context)
@@ -87,7 +87,7 @@ async function answer(
   const { head, body } = problem(exchange, reason, recorded)
   const isLast = CLOSING.has(reason) || !exchange.inbound.isComplete() || context.isStopping()
   exchange.outbound.begin({ ...head, isLast })
-  exchange.deadlines.set('release', context.limits.releaseIdleMs, 'client-aborted')
+  exchange.deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
   await exchange.outbound.end(body, [])
 }
 
