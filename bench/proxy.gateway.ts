@@ -12,7 +12,12 @@ import { Pool } from 'undici'
 import { openGateway } from '../packages/gateway/src/compose/gateway.ts'
 import { realMachine } from '../packages/gateway/src/compose/machine.ts'
 import { readConfig } from '../packages/gateway/src/compose/read-config.ts'
-import { createKey, parseKeysFile } from '../packages/gateway/src/identity/index.ts'
+import {
+  Authenticators,
+  apiKeys,
+  createKey,
+  parseKeysFile,
+} from '../packages/gateway/src/identity/index.ts'
 import { DEFAULT_LIMITS } from '../packages/gateway/src/limits/index.ts'
 import { PolicySet } from '../packages/gateway/src/policy/index.ts'
 import {
@@ -95,7 +100,7 @@ async function openUnrecorded(upstream: string): Promise<number> {
     upstreams: { upstream: upstreamSchema.parse({ url: upstream }) },
     routes: [routeSchema.parse({ name: 'all', path: '/', upstream: 'upstream' })],
     configurationSha256: '0'.repeat(64),
-    keys: () => keys,
+    authenticators: new Authenticators([apiKeys(() => keys)]),
     policies,
     answerOwn: async () => new Response(),
   })

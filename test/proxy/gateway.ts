@@ -13,7 +13,12 @@ import {
   type Who,
   type Why,
 } from '@countersign/evidence'
-import { createKey, KeyStore } from '../../packages/gateway/src/identity/index.ts'
+import {
+  Authenticators,
+  apiKeys,
+  createKey,
+  KeyStore,
+} from '../../packages/gateway/src/identity/index.ts'
 import {
   LedgerKeeper,
   LocalIntegration,
@@ -233,7 +238,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     },
     routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
     configurationSha256: 'c'.repeat(64),
-    keys: () => store.current,
+    authenticators: new Authenticators([apiKeys(() => store.current)]),
     policies,
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),

@@ -37,12 +37,12 @@ export const REASONS = {
   'credentials-missing': {
     status: 401,
     meaning: 'The request carries no credentials.',
-    advice: 'Send an API key as a bearer token.',
+    advice: 'Send an API key or an access token as a bearer token.',
   },
   'credentials-malformed': {
     status: 401,
     meaning: 'The credentials do not have the form of any method that is accepted here.',
-    advice: 'Send an API key as a bearer token.',
+    advice: 'Send an API key or an access token as a bearer token.',
   },
   'credentials-invalid': {
     status: 401,
@@ -54,10 +54,25 @@ export const REASONS = {
     meaning: 'The credentials have expired.',
     advice: 'Get new credentials.',
   },
+  'credentials-revoked': {
+    status: 401,
+    meaning: 'The credentials were revoked.',
+    advice: 'Get new credentials.',
+  },
+  'credentials-unverifiable': {
+    status: 503,
+    meaning: 'The credentials cannot be checked now: their issuer does not answer.',
+    advice: RETRY,
+  },
   'credentials-ambiguous': {
     status: 400,
     meaning: 'The request carries more than one set of credentials.',
-    advice: 'Send one Authorization header.',
+    advice: 'Send one Authorization header, and no session cookie or signature beside it.',
+  },
+  'insufficient-scope': {
+    status: 403,
+    meaning: 'The credentials are not good for what the route asks for.',
+    advice: 'Get credentials with the scopes that the answer names.',
   },
   'route-not-found': {
     status: 404,

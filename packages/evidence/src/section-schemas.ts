@@ -47,7 +47,14 @@ const PRINCIPAL = strictObject<Principal>(
 
 const CREDENTIAL = strictObject<Credential>(
   { method: term.TEXT },
-  { id: term.TEXT, sha256: term.SHA256, expires: term.TIME, proof: term.TEXT },
+  {
+    id: term.TEXT,
+    sha256: term.SHA256,
+    expires: term.TIME,
+    authenticated: term.TIME,
+    mfa: term.TIME,
+    proof: term.TEXT,
+  },
 )
 
 export const WHO = strictObject<Who>(

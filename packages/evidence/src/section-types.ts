@@ -47,6 +47,10 @@ export interface Credential {
   readonly id?: string
   readonly sha256?: string
   readonly expires?: string
+  /** When the principal last showed themself to the issuer. */
+  readonly authenticated?: string
+  /** The same, of an authentication with more than one factor. */
+  readonly mfa?: string
   /** How the sender proved to hold the key that the credential is bound to. */
   readonly proof?: string
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
+import { Authenticators, apiKeys } from '../identity/index.ts'
 import { nodeSha256 } from '../platform/index.ts'
 import { PolicySet } from '../policy/index.ts'
 import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
@@ -73,7 +74,7 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     recorder,
     configurationSha256,
     answerOwn,
-    keys: () => keys.current,
+    authenticators: new Authenticators([apiKeys(() => keys.current)]),
     policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
   })

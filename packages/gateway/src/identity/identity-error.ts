@@ -3,6 +3,8 @@ export type IdentityErrorCode =
   | 'IDENTITY_KEYS_INVALID'
   /** A key cannot be made from these facts. */
   | 'IDENTITY_KEY_REFUSED'
+  /** Authenticators that cannot be told apart, or a name that none of them has. */
+  | 'IDENTITY_UNUSABLE'
 
 export class IdentityError extends Error {
   override readonly name = 'IdentityError'

@@ -5,11 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Clock, nodeDisk, type Random } from '../platform/index.ts'
-import { authenticate } from './authenticate.ts'
+import { apiKeys } from './api-keys.ts'
+import type { Identification } from './authenticator.ts'
+import { Authenticators } from './authenticators.ts'
 import { createKey, createKeyInFile } from './create-key.ts'
 import { IdentityError } from './identity-error.ts'
 import { KeyStore, type KeysReport } from './key-store.ts'
-import { parseKeysFile } from './keys-file.ts'
+import { type KeyRing, parseKeysFile } from './keys-file.ts'
+import { Presented } from './presented.ts'
 
 const NOON_US = Date.parse('2026-11-21T12:00:00Z') * 1000
 
@@ -17,6 +20,20 @@ const NOON_US = Date.parse('2026-11-21T12:00:00Z') * 1000
 function countingRandom(): Random {
   let calls = 0
   return { bytes: (count) => hash('sha512', `${calls++}`, 'buffer').subarray(0, count) }
+}
+
+function authenticate(values: readonly string[], keys: KeyRing, atUs: number): Identification {
+  const found = new Authenticators([apiKeys(() => keys)]).chain().identify(
+    new Presented({
+      method: 'GET',
+      url: () => 'https://api.example/',
+      fields: values.map((value) => ['Authorization', value]),
+      peer: { address: '192.0.2.1' },
+      atUs,
+    }),
+  )
+  assert.ok(!(found instanceof Promise), 'an API key is known at once')
+  return found
 }
 
 /** A clock whose timers run when the test says so. */
@@ -82,6 +99,8 @@ test('what is known of a key: its facts, and of the credential nothing that prov
       issuer: 'keys',
       groups: ['readers'],
       roles: ['staff'],
+      scopes: [],
+      claims: {},
     },
     credential: { method: 'api-key', id: ada.prefix, label: undefined, expiresAtUs: undefined },
   })

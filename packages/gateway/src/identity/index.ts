@@ -1,5 +1,18 @@
 export { API_KEY_PATTERN } from './api-key.ts'
-export { authenticate, type CredentialRefusal, type Identification } from './authenticate.ts'
+export { apiKeys } from './api-keys.ts'
+export {
+  type Authenticator,
+  type BodyDigest,
+  bearerChallenge,
+  type Carrier,
+  type CredentialRefusal,
+  type Identification,
+  insufficientScope,
+  type Known,
+  type Refused,
+  refused,
+} from './authenticator.ts'
+export { type AuthenticatorChain, Authenticators } from './authenticators.ts'
 export { type CreatedKey, createKey, createKeyInFile, type KeyFacts } from './create-key.ts'
 export { type IdentityConfig, identityConfigSchema } from './identity-config.ts'
 export type { IdentityErrorCode } from './identity-error.ts'
@@ -15,4 +28,11 @@ export {
   type KnownKey,
   parseKeysFile,
 } from './keys-file.ts'
-export type { Credential, Principal } from './principal.ts'
+export { type Authorization, type ClientCertificate, Presented } from './presented.ts'
+export {
+  ANONYMOUS,
+  type Claims,
+  type Credential,
+  type CredentialMethod,
+  type Principal,
+} from './principal.ts'

@@ -1,5 +1,6 @@
 import { isMap, isSeq, parseDocument } from 'yaml'
 import { z } from 'zod'
+import type { Identification } from './authenticator.ts'
 import { IdentityError } from './identity-error.ts'
 import { type Credential, KEYS_ISSUER, type Principal } from './principal.ts'
 
@@ -8,6 +9,8 @@ export interface KnownKey {
   readonly hash: Uint8Array
   readonly principal: Principal
   readonly credential: Credential
+  /** What whoever shows it is told, made once. */
+  readonly identification: Identification
 }
 
 /** Keys by prefix. */
@@ -23,11 +26,18 @@ const name = z
   .max(200)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has control characters')
 
+/** RFC 6749, section 3.3: printable, without space, quote or backslash. */
+const scope = z
+  .string()
+  .max(200)
+  .regex(/^[!#-[\]-~]+$/, 'is not one word of printable ASCII')
+
 export const keyFactsSchema = z.strictObject({
   principal: name.refine((id) => id !== 'anonymous', 'is the name of nobody'),
   kind: z.enum(['user', 'service']).default('user'),
   groups: z.array(name).max(100).default([]),
   roles: z.array(name).max(100).default([]),
+  scopes: z.array(scope).max(100).default([]),
   label: name.optional(),
   expires: z.iso.datetime({ offset: false }).optional(),
 })
@@ -73,16 +83,20 @@ export function readDocument(text: string): ReturnType<typeof parseDocument> {
 }
 
 function knownKey(key: z.infer<typeof keySchema>): KnownKey {
-  const { principal: id, kind, groups, roles, label, expires, prefix } = key
+  const { principal: id, kind, groups, roles, scopes, label, expires, prefix } = key
+  const issuer = KEYS_ISSUER
+  const principal: Principal = { id, kind, issuer, groups, roles, scopes, claims: {} }
+  const credential: Credential = {
+    method: 'api-key',
+    id: prefix,
+    label,
+    expiresAtUs: expires === undefined ? undefined : Date.parse(expires) * 1000,
+  }
   return {
     hash: Buffer.from(key.hash.slice('sha256:'.length), 'base64url'),
-    principal: { id, kind, issuer: KEYS_ISSUER, groups, roles },
-    credential: {
-      method: 'api-key',
-      id: prefix,
-      label,
-      expiresAtUs: expires === undefined ? undefined : Date.parse(expires) * 1000,
-    },
+    principal,
+    credential,
+    identification: { known: true, principal, credential },
   }
 }
 

@@ -2,6 +2,13 @@ export { forEachAtOnce } from './at-once.ts'
 export { claimDirectory } from './claim-directory.ts'
 export { ed25519, mlDsa44, nodeSha256, type SeededAlgorithm, type SeededSigner } from './crypto.ts'
 export { DiskError, type DiskErrorCode, diskErrorCode } from './disk-error.ts'
+export {
+  type HttpClient,
+  HttpError,
+  type HttpErrorCode,
+  type HttpRequest,
+  type HttpResponse,
+} from './http-client.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
 export type { DiskFault, DiskOperation } from './simulated/fault-plan.ts'
 export { MemoryClaims } from './simulated/memory-claims.ts'

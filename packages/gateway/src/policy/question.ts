@@ -22,7 +22,7 @@ export interface Question {
     readonly timeUs: number
     readonly address: string
     readonly tls: boolean
-    readonly credential: 'api-key' | 'none'
+    readonly credential: string
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Who,
   type Why,
 } from '@countersign/evidence'
+import type { Credential } from '../identity/index.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { valuesOf } from './header-fields.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
@@ -84,19 +85,32 @@ function sinceStart(name: string, startMs: number | undefined, atMs: number | un
 /** Only who is verified: a claim that failed says nothing about anybody. */
 function draftWho({ principal, credential, requestSalt }: Exchange): Who | undefined {
   if (principal === undefined) return undefined
-  const { id, kind, issuer, groups, roles } = principal
+  const { id, kind, issuer, groups, roles, scopes, claims } = principal
   const salt = requestSalt === undefined ? {} : { requestSalt }
   if (credential === undefined) return { principal: { id, kind, issuer }, ...salt }
-  const { method, id: keyId, expiresAtUs } = credential
   return {
     principal: { id, kind, issuer },
-    credential: {
-      method,
-      id: keyId,
-      ...(expiresAtUs === undefined ? {} : { expires: formatTime(expiresAtUs) }),
+    credential: draftCredential(credential),
+    facts: {
+      groups,
+      roles,
+      ...(scopes.length === 0 ? {} : { scopes }),
+      ...(Object.keys(claims).length === 0 ? {} : { claims }),
     },
-    facts: { groups, roles },
     ...salt,
+  }
+}
+
+function draftCredential(credential: Credential): NonNullable<Who['credential']> {
+  const { method, id, sha256, expiresAtUs, authenticatedAtUs, mfaAtUs, proof } = credential
+  return {
+    method,
+    ...(id === undefined ? {} : { id }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(expiresAtUs === undefined ? {} : { expires: formatTime(expiresAtUs) }),
+    ...(authenticatedAtUs === undefined ? {} : { authenticated: formatTime(authenticatedAtUs) }),
+    ...(mfaAtUs === undefined ? {} : { mfa: formatTime(mfaAtUs) }),
+    ...(proof === undefined ? {} : { proof }),
   }
 }
 
@@ -147,9 +161,12 @@ function draftHeaders(
 }
 
 function draftWhy(exchange: Exchange, reason: Reason): Why {
-  const { decision, inForce } = exchange
+  const { decision, inForce, challenge } = exchange
   const { configurationSha256 } = inForce
-  if (decision === undefined) return { verdict: 'deny', reason, configurationSha256 }
+  if (decision === undefined) {
+    const facts = challenge?.fault === undefined ? {} : { facts: { fault: challenge.fault } }
+    return { verdict: 'deny', reason, configurationSha256, ...facts }
+  }
   return {
     verdict: reason === 'policy-permits' ? 'allow' : 'deny',
     reason,

@@ -1,5 +1,5 @@
 import type { Reason, TlsFacts } from '@countersign/evidence'
-import type { Credential, Principal } from '../identity/index.ts'
+import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { Decision, Method } from '../policy/index.ts'
 import { BodyMeter } from './body-meter.ts'
 import type { Cut, Deadlines } from './cut.ts'
@@ -16,6 +16,7 @@ export interface Peer {
   readonly port: number
   readonly scheme: 'http' | 'https'
   readonly tls: TlsFacts | undefined
+  readonly certificate?: ClientCertificate | undefined
 }
 
 /** A request as an HTTP engine received it: nothing interpreted, joined or left out. */
@@ -68,6 +69,15 @@ export interface Asked {
   readonly takesTrailers: boolean
 }
 
+/** Of a refusal for want of credentials, or of good ones. */
+export interface Challenge {
+  /** Values of `WWW-Authenticate`. */
+  readonly challenges: readonly string[]
+  readonly headers: HeaderFields
+  /** Which rule the credential broke. */
+  readonly fault: string | undefined
+}
+
 /** What a stage says: go on, it is answered, or why it ends here. */
 export type Step = 'next' | 'answered' | { readonly stop: Reason }
 
@@ -96,6 +106,10 @@ export class Exchange {
   upstream: Upstream | undefined
   principal: Principal | undefined
   credential: Credential | undefined
+  /** What the body must be, because the credential's signature covers it. */
+  bodyDigest: BodyDigest | undefined
+  /** What an answer that asks for other credentials says of them. */
+  challenge: Challenge | undefined
   decision: Decision | undefined
   /** Hexadecimal; what the digest of the authorisation request began with. */
   requestSalt: string | undefined

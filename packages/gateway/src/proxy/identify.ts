@@ -1,15 +1,57 @@
-import { authenticate } from '../identity/index.ts'
+import { type Identification, insufficientScope, Presented } from '../identity/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
-import { valuesOf } from './header-fields.ts'
 
-/** Asks who it is. A wrong credential is refused even where the route asks for none. */
-export function identify(exchange: Exchange, context: ProxyContext): Step {
-  const authorization = valuesOf(exchange.inbound.fields, 'authorization')
-  const found = authenticate(authorization, exchange.inForce.keys(), context.clock.nowUs())
-  exchange.credential = found.credential
-  if (!found.known) return { stop: found.reason }
-  exchange.principal = found.principal
-  const isNeeded = filled(exchange.route, 'route').authenticate === 'required'
-  return isNeeded && found.principal.kind === 'anonymous' ? { stop: 'credentials-missing' } : 'next'
+/**
+ * Asks who it is. A wrong credential is refused even where the route asks for none. A promise is
+ * made only where somebody else has to be asked: API keys and tokens known already cost none.
+ */
+export function identify(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
+  const { inbound, inForce } = exchange
+  const asked = filled(exchange.asked, 'asked')
+  const presented = new Presented({
+    method: asked.method,
+    url: () => {
+      const query = asked.query === undefined ? '' : `?${asked.query}`
+      return `${inbound.peer.scheme}://${asked.authority}${asked.path}${query}`
+    },
+    fields: inbound.fields,
+    peer: inbound.peer,
+    atUs: context.clock.nowUs(),
+  })
+  const found = inForce.chainOf(filled(exchange.route, 'route')).identify(presented)
+  return found instanceof Promise
+    ? found.then((late) => adopt(exchange, context, late))
+    : adopt(exchange, context, found)
+}
+
+function adopt(exchange: Exchange, context: ProxyContext, found: Identification): Step {
+  const { credential } = found
+  exchange.credential = credential
+  if (!found.known) {
+    const { challenges, headers = [], fault } = found
+    exchange.challenge = { challenges, headers, fault }
+    return { stop: found.reason }
+  }
+  const { principal } = found
+  exchange.principal = principal
+  exchange.bodyDigest = found.bodyDigest
+  const { authenticate, scopes } = filled(exchange.route, 'route')
+  if (principal.kind === 'anonymous' && (authenticate === 'required' || scopes.length > 0)) {
+    const { challenges } = exchange.inForce.chainOf(filled(exchange.route, 'route'))
+    exchange.challenge = { challenges, headers: [], fault: undefined }
+    return { stop: 'credentials-missing' }
+  }
+  if (!scopes.every((scope) => principal.scopes.includes(scope))) {
+    exchange.challenge = { challenges: [insufficientScope(scopes)], headers: [], fault: undefined }
+    return { stop: 'insufficient-scope' }
+  }
+  if (credential?.expiresAtUs !== undefined) endWith(exchange, context, credential.expiresAtUs)
+  return 'next'
+}
+
+/** What goes on for longer than its credential lives is cut when that ends. */
+function endWith({ deadlines, inForce }: Exchange, { clock }: ProxyContext, atUs: number): void {
+  const leftMs = (atUs - clock.nowUs()) / 1000
+  if (leftMs < inForce.limits.exchangeMs) deadlines.set('credential', leftMs, 'credentials-expired')
 }

@@ -1,4 +1,4 @@
-import type { KeyRing } from '../identity/index.ts'
+import type { AuthenticatorChain, Authenticators } from '../identity/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { PolicySet } from '../policy/index.ts'
 import type { RouteConfig, UpstreamConfig } from './proxy-config.ts'
@@ -14,8 +14,8 @@ export interface ProxySettings {
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly RouteConfig[]
   readonly policies: PolicySet
-  /** A store, not a set: a key that is revoked is so at once, without a new configuration. */
-  readonly keys: () => KeyRing
+  /** Their keys are stores: one that is revoked is so at once, without a new configuration. */
+  readonly authenticators: Authenticators
 }
 
 /**
@@ -23,15 +23,19 @@ export interface ProxySettings {
  * stage judges by it: no request is ever judged by half of one configuration and half of another.
  */
 export interface InForce
-  extends Pick<ProxySettings, 'configurationSha256' | 'limits' | 'policies' | 'keys'> {
+  extends Pick<ProxySettings, 'configurationSha256' | 'limits' | 'policies'> {
   readonly routes: RouteTable
   readonly upstreams: ReadonlyMap<string, Upstream>
+  /** Who is asked who it is, in order. */
+  readonly chainOf: (route: RouteConfig) => AuthenticatorChain
 }
 
 /** Throws ProxyError PROXY_CONFIG_INVALID where routes and upstreams contradict each other. */
 export function makeInForce(settings: ProxySettings): InForce {
-  const { configurationSha256, limits, policies, keys, routes } = settings
-  for (const { name, upstream } of routes) {
+  const { configurationSha256, limits, policies, authenticators, routes } = settings
+  for (const { name, upstream, authenticators: names } of routes) {
+    // Throws for a name that nothing has: later would be in a request.
+    authenticators.chain(names)
     if (Object.hasOwn(settings.upstreams, upstream)) continue
     throw new ProxyError('PROXY_CONFIG_INVALID', `route ${name}: no upstream is called ${upstream}`)
   }
@@ -40,5 +44,6 @@ export function makeInForce(settings: ProxySettings): InForce {
     upstreams.set(name, openUpstream(name, config, limits))
   }
   const table = new RouteTable(routes)
-  return { configurationSha256, limits, policies, keys, routes: table, upstreams }
+  const chainOf: InForce['chainOf'] = (route) => authenticators.chain(route.authenticators)
+  return { configurationSha256, limits, policies, chainOf, routes: table, upstreams }
 }

@@ -38,8 +38,11 @@ export function problem(
   return { head: { status, fields }, body: exchange.inbound.method === 'HEAD' ? EMPTY : body }
 }
 
-function extraFields({ route }: Exchange, status: number): HeaderFields {
-  if (status === 401) return [['www-authenticate', 'Bearer realm="countersign"']]
+function extraFields({ route, challenge }: Exchange, status: number): HeaderFields {
+  if (challenge !== undefined && status < 500) {
+    const { challenges, headers } = challenge
+    return [...challenges.map((value) => ['www-authenticate', value] as const), ...headers]
+  }
   if (status === 405) return [['allow', (route?.methods ?? METHODS).join(', ')]]
   return status === 503 ? [['retry-after', RETRY_AFTER_SECONDS]] : []
 }

@@ -49,6 +49,16 @@ export const routeSchema = z.strictObject({
     .enum(['required', 'optional'])
     .default('required')
     .describe('optional: without credentials the policies are asked about nobody'),
+  authenticators: z
+    .array(z.string().min(1).max(100))
+    .min(1)
+    .optional()
+    .describe('names of those that may say who it is, in order; without it: all that there are'),
+  scopes: z
+    .array(z.string().regex(/^[!#-[\]-~]{1,200}$/, 'is not one word of printable ASCII'))
+    .max(32)
+    .default([])
+    .describe('what the credential must be good for, every one of them'),
   record: z.literal('strict').default('strict').describe('record before forward and release'),
   headers: z.array(headerName).max(32).default([]).describe('request headers to record'),
   personal: z

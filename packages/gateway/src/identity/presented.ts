@@ -1,0 +1,107 @@
+import { apiKeyPrefix } from './api-key.ts'
+
+/** Header lines in the order received, each name as it was spelled. */
+type Fields = readonly (readonly [name: string, value: string])[]
+
+/** The certificate that the client showed in the TLS handshake. */
+export interface ClientCertificate {
+  readonly der: Uint8Array
+  /** Hexadecimal, of the DER. */
+  readonly sha256: string
+  /** Whether the TLS library verified its chain against the listener's authorities. */
+  readonly isVerified: boolean
+  /** Why not, in the TLS library's words. */
+  readonly error?: string | undefined
+}
+
+interface PresentedParts {
+  readonly method: string
+  /** External and canonical: scheme, authority, path, query. Asked for when it is needed. */
+  readonly url: () => string
+  readonly fields: Fields
+  readonly peer: {
+    readonly address: string
+    readonly certificate?: ClientCertificate | undefined
+  }
+  readonly atUs: number
+}
+
+/** What a request shows `Authorization` values of. */
+export type Authorization =
+  | { readonly kind: 'none' | 'many' | 'unreadable' }
+  | {
+      readonly kind: 'token'
+      readonly scheme: 'bearer' | 'dpop'
+      readonly token: string
+      /** What the token looks like; whether it is that is another question. */
+      readonly form: 'api-key' | 'jwt' | 'opaque'
+    }
+
+/** One request, as far as it can tell who makes it. Each reading is made once, when asked for. */
+export class Presented {
+  readonly method: string
+  readonly fields: Fields
+  readonly peer: PresentedParts['peer']
+  /** Microseconds since 1970. */
+  readonly atUs: number
+  readonly #url: () => string
+  #authorization: Authorization | undefined
+
+  constructor({ method, url, fields, peer, atUs }: PresentedParts) {
+    this.method = method
+    this.fields = fields
+    this.peer = peer
+    this.atUs = atUs
+    this.#url = url
+  }
+
+  get url(): string {
+    return this.#url()
+  }
+
+  get authorization(): Authorization {
+    this.#authorization ??= readAuthorization(this.valuesOf('authorization'))
+    return this.#authorization
+  }
+
+  /** Every value under a name, in order, never joined. */
+  valuesOf(lowerCaseName: string): readonly string[] {
+    const values: string[] = []
+    for (const [name, value] of this.fields) {
+      if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) {
+        values.push(value)
+      }
+    }
+    return values
+  }
+}
+
+/** Scheme, spaces, and a token in the characters of RFC 6750, section 2.1; nothing else. */
+const FORM = /^(bearer|dpop) +([A-Za-z0-9._~+/-]+=*)$/i
+
+function readAuthorization(values: readonly string[]): Authorization {
+  const [value] = values
+  if (value === undefined) return NONE
+  if (values.length > 1) return MANY
+  const [, scheme, token] = FORM.exec(value) ?? []
+  if (scheme === undefined || token === undefined) return UNREADABLE
+  return {
+    kind: 'token',
+    scheme: scheme.length === DPOP_LENGTH ? 'dpop' : 'bearer',
+    token,
+    form: formOf(token),
+  }
+}
+
+/** A JSON object in base64url begins with `eyJ` or, with white space in it, with `ey` or `ew`. */
+function formOf(token: string): 'api-key' | 'jwt' | 'opaque' {
+  if (apiKeyPrefix(token) !== undefined) return 'api-key'
+  if (/^e[yw]/.test(token) && token.includes('.')) return 'jwt'
+  return token.split('.', DOTS_READ).length === 3 ? 'jwt' : 'opaque'
+}
+
+const DPOP_LENGTH = 'dpop'.length
+const DOTS_READ = 4
+const NONE = { kind: 'none' } as const
+const MANY = { kind: 'many' } as const
+const UNREADABLE = { kind: 'unreadable' } as const
