@@ -96,8 +96,22 @@ export const ACT_SCHEMAS = {
     { previous: term.SHA256, policies: term.list(POLICY, 512) },
   ),
   approval: strictObject<ApprovalFacts>(
-    { act: term.oneWordOf(['asked', 'granted', 'denied', 'expired']), approval: term.TEXT },
-    { operation: term.TEXT },
+    {
+      act: term.oneWordOf(['asked', 'granted', 'denied', 'used', 'used-up', 'expired']),
+      approval: term.TEXT,
+    },
+    {
+      operation: term.TEXT,
+      template: term.TEXT,
+      subject: term.KEY_ID,
+      methods: term.list(term.TEXT, 16),
+      path: term.TEXT,
+      uses: term.COUNT,
+      use: term.COUNT,
+      expires: term.TIME,
+      exchange: term.UUID,
+      reason: term.TEXT,
+    },
   ),
   admin: strictObject<AdminFacts>(
     { operation: term.TEXT, result: term.oneWordOf(['done', 'refused', 'failed']) },
@@ -119,7 +133,7 @@ export const ACT_SCHEMAS = {
   ),
   alert: strictObject<AlertFacts>(
     { act: term.oneWordOf(['raised', 'closed']), alert: term.TEXT, rule: term.TEXT },
-    { indices: term.list(term.COUNT, 256) },
+    { indices: term.list(term.COUNT, 256), facts: term.FACTS },
   ),
   erasure: strictObject<ErasureFacts>(
     {

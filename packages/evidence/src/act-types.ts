@@ -47,7 +47,7 @@ export interface PolicyFacts {
 
 /** A step of an approval by a second person. */
 export interface ApprovalFacts {
-  readonly act: 'asked' | 'granted' | 'denied' | 'expired'
+  readonly act: 'asked' | 'granted' | 'denied' | 'used' | 'used-up' | 'expired'
   readonly approval: string
   readonly operation?: string
 }
@@ -84,6 +84,20 @@ export interface StartFacts {
 export interface StopFacts {
   readonly act: 'stop'
   readonly cause: string
+  readonly template?: string
+  /** For whom. */
+  readonly subject?: string
+  readonly methods?: readonly string[]
+  /** Pattern of the paths that it covers. */
+  readonly path?: string
+  /** How often it may be used. */
+  readonly uses?: number
+  /** Which of the uses this is, from 1. A crash may skip one: it is spent before it is recorded. */
+  readonly use?: number
+  readonly expires?: string
+  /** The exchange that asks or uses. */
+  readonly exchange?: string
+  readonly reason?: string
 }
 
 /** What was found of earlier incarnations, after their open intents were closed. */
@@ -170,6 +184,8 @@ export interface ActFacts {
   readonly admin: AdminFacts
   readonly key: KeyFacts
   readonly system: SystemFacts
+  /** What it rests on; people by subject number. */
+  readonly facts?: JsonObject
   readonly block: BlockFacts
   readonly epoch: EpochFacts
   readonly alert: AlertFacts

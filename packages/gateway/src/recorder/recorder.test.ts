@@ -49,6 +49,25 @@ test('an exchange becomes two records that hold together, between a start and a 
   assert.deepEqual(machine.faults, [])
 })
 
+test('an act names its actor by a number and points at the record that it concerns', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  const [ada, ben] = ['ada', 'ben'].map((id) => recorder.actant({ issuer: 'keys', id }, 'api-key'))
+  assert.match(ada?.subject ?? '', /^[0-9a-f]{32}$/)
+  assert.notEqual(ada?.subject, ben?.subject)
+  assert.deepEqual(recorder.actant({ issuer: 'keys', id: 'ada' }), { subject: ada?.subject })
+  const asked = { act: 'asked', approval: '7', template: 'refund' } as const
+  const { epoch, index } = await recorder.act('approval', asked, ada && { who: ada })
+  const granted = { act: 'granted', approval: '7', uses: 2 } as const
+  await recorder.act('approval', granted, { ...(ben && { who: ben }), about: { epoch, index } })
+  const records = await machine.records()
+  assert.deepEqual(records.at(-1)?.when.about, { epoch: 1, index })
+  assert.deepEqual(records.at(-1)?.sections.who, ben)
+  assert.deepEqual(records.at(-1)?.sections.what, granted)
+  assert.deepEqual(pairViolations(records), [])
+  await machine.stop(recorder)
+})
+
 test('the person, and what the route calls personal, is under a key of the person', async () => {
   const machine = new Machine()
   const recorder = await machine.start()

@@ -5,6 +5,7 @@ import {
   formatUuid,
   parseUuid,
   REASONS,
+  type RecordPlace,
   type Via,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
@@ -135,16 +136,26 @@ export class Recorder {
   async act<K extends ActKind>(
     kind: K,
     facts: ActFacts[K],
-    { who }: { readonly who?: Actant } = {},
+    { who, about }: { readonly who?: Actant; readonly about?: RecordPlace } = {},
   ): Promise<RecordedAct> {
     const { index, leaf } = await this.#diary.write({
       kind,
+      ...(about === undefined ? {} : { about }),
       sections: [
         { name: 'who', value: who },
         { name: 'what', value: facts },
       ],
     })
     return { epoch: this.#options.epoch, index, leaf }
+  }
+
+  /** Somebody as the records of acts name them: by a number, never by name. */
+  actant(
+    { issuer, id }: { readonly issuer: string; readonly id: string },
+    method?: string,
+  ): Actant {
+    const subject = this.#options.vault.subjectNumber({ issuer, id })
+    return method === undefined ? { subject } : { subject, method }
   }
 
   /** The outcome of an intent, while it is remembered. */

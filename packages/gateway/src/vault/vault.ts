@@ -27,6 +27,8 @@ export const RECEIPT_TAG_BYTES = 16
 
 const STANDING: readonly KeyClass[] = ['lookup', 'receipt', 'opaque']
 const LOOKUP_LABEL = utf8('countersign/lookup/v1\0')
+const SUBJECT_LABEL = utf8('countersign/subject/v1\0')
+const SUBJECT_NUMBER_BYTES = 16
 const FOREVER: Period = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER }
 
 export interface VaultOptions {
@@ -101,6 +103,16 @@ export class Vault {
       return this.#keyFor('subject', `${subject.issuer}\0${subject.id}`, atUs)
     }
     return this.#keyFor('anonymous', addressPrefix(subject.anonymous), atUs)
+  }
+
+  /**
+   * What stands for somebody in the records of acts: 32 hexadecimal digits, the same for ever, and
+   * mute for whoever has not the key.
+   */
+  subjectNumber({ issuer, id }: { readonly issuer: string; readonly id: string }): string {
+    const message = concat(SUBJECT_LABEL, utf8(`${issuer}\0${id}`))
+    const mac = createHmac('sha256', this.#lookupKey).update(message).digest()
+    return mac.subarray(0, SUBJECT_NUMBER_BYTES).toString('hex')
   }
 
   /** The value that opens a receipt: only the gateway can make it. */
