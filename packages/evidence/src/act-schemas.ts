@@ -15,9 +15,11 @@ import type {
   KeyFacts,
   PolicyFacts,
   RecoveryFacts,
+  ReferencedFile,
   RetentionFacts,
   StartFacts,
   StopFacts,
+  TextPiece,
 } from './act-types.ts'
 import type { ActKind } from './kinds.ts'
 import type { Schema } from './schema.ts'
@@ -58,10 +60,24 @@ const HEARTBEAT = strictObject<HeartbeatFacts>(
 
 const FILE = strictObject<BlockFile>({ path: PATH, sha256: term.SHA256, bytes: term.COUNT }, {})
 
-const POLICY = strictObject<NonNullable<PolicyFacts['policies']>[number]>(
-  { id: term.TEXT, sha256: term.SHA256 },
-  {},
-)
+const PIECE = strictObject<TextPiece>({ name: term.TEXT, text: term.TEXT }, {})
+
+const REFERENCED_FILE = strictObject<ReferencedFile>({ name: term.TEXT, sha256: term.SHA256 }, {})
+
+/** Most files, pieces of them or problems that one record of a change names. */
+const CHANGE_ITEMS_MAX = 1024
+
+const CHANGE = { act: term.oneWordOf(['loaded', 'refused']), sha256: term.SHA256 }
+
+const CHANGE_OPTIONS = {
+  previous: term.SHA256,
+  by: term.oneWordOf(['start', 'signal', 'file', 'admin']),
+  from: term.TEXT,
+  problems: term.list(term.TEXT, CHANGE_ITEMS_MAX),
+  files: term.list(PIECE, CHANGE_ITEMS_MAX),
+  part: term.COUNT,
+  parts: term.COUNT,
+}
 
 const PREVIOUS_EPOCH = strictObject<NonNullable<EpochFacts['previous']>>(
   { origin: term.TEXT, size: term.COUNT, root: term.SHA256 },
@@ -87,14 +103,11 @@ export const ACT_SCHEMAS = {
     },
     {},
   ),
-  config: strictObject<ConfigFacts>(
-    { act: term.oneWordOf(['loaded', 'refused']), sha256: term.SHA256 },
-    { previous: term.SHA256 },
-  ),
-  policy: strictObject<PolicyFacts>(
-    { act: term.oneWordOf(['loaded', 'refused']), sha256: term.SHA256 },
-    { previous: term.SHA256, policies: term.list(POLICY, 512) },
-  ),
+  config: strictObject<ConfigFacts>(CHANGE, {
+    ...CHANGE_OPTIONS,
+    references: term.list(REFERENCED_FILE, CHANGE_ITEMS_MAX),
+  }),
+  policy: strictObject<PolicyFacts>(CHANGE, CHANGE_OPTIONS),
   approval: strictObject<ApprovalFacts>(
     {
       act: term.oneWordOf(['asked', 'granted', 'denied', 'used', 'used-up', 'expired']),
@@ -115,7 +128,7 @@ export const ACT_SCHEMAS = {
   ),
   admin: strictObject<AdminFacts>(
     { operation: term.TEXT, result: term.oneWordOf(['done', 'refused', 'failed']) },
-    { target: term.TEXT, parameters: term.FACTS },
+    { target: term.TEXT, from: term.TEXT, parameters: term.FACTS },
   ),
   key: strictObject<KeyFacts>(
     {

@@ -29,33 +29,81 @@ export interface GapFacts {
   readonly unrecorded: number
 }
 
-/** A configuration that came into force, or was refused. */
-export interface ConfigFacts {
-  readonly act: 'loaded' | 'refused'
+/** A piece of a file: the pieces of one name, in their order, are the whole of it. */
+export interface TextPiece {
+  readonly name: string
+  readonly text: string
+}
+
+/** A file that a configuration refers to, by the place that refers to it. */
+export interface ReferencedFile {
+  readonly name: string
   readonly sha256: string
+}
+
+/**
+ * What configurations and policy sets have in common. `loaded` is durable, in all its parts,
+ * before what it tells of is in force; its files are the whole text of that.
+ */
+export interface ChangeFacts {
+  readonly act: 'loaded' | 'refused'
+  /** Digest of the whole, as in the `why` of the decisions that are made by it. */
+  readonly sha256: string
+  /** What was in force before. */
   readonly previous?: string
+  /** What asked for it: the start of the process, a signal, a changed file, the admin API. */
+  readonly by?: 'start' | 'signal' | 'file' | 'admin'
+  /** The address that asked for it, where one did. */
+  readonly from?: string
+  /** Why it was refused, a sentence each with the place to repair. */
+  readonly problems?: readonly string[]
+  readonly files?: readonly TextPiece[]
+  /** From 1, where the files do not fit into one record: the parts follow one another. */
+  readonly part?: number
+  readonly parts?: number
+}
+
+/** A configuration that came into force, or was refused. */
+export interface ConfigFacts extends ChangeFacts {
+  /** Files that it names and that change decisions; policies and keys have records of their own. */
+  readonly references?: readonly ReferencedFile[]
 }
 
 /** A policy set that came into force, or was refused. */
-export interface PolicyFacts {
-  readonly act: 'loaded' | 'refused'
-  /** Digest of the set, as in the `why` of the decisions made by it. */
-  readonly sha256: string
-  readonly previous?: string
-  readonly policies?: readonly { readonly id: string; readonly sha256: string }[]
-}
+export type PolicyFacts = ChangeFacts
 
-/** A step of an approval by a second person. */
+/**
+ * A step of an approval by a second person, from the request that needs one to its last use. `who`
+ * is who acts: who asks, who grants or denies, who uses it; nobody where time ends it. `about` is
+ * the record of the step before: of the asking for an answer, of the grant for all that follows.
+ */
 export interface ApprovalFacts {
   readonly act: 'asked' | 'granted' | 'denied' | 'used' | 'used-up' | 'expired'
   readonly approval: string
+  /** What it is for, where that is no request: `break-glass`. */
   readonly operation?: string
+  readonly template?: string
+  /** For whom. */
+  readonly subject?: string
+  readonly methods?: readonly string[]
+  /** Pattern of the paths that it covers. */
+  readonly path?: string
+  /** How often it may be used. */
+  readonly uses?: number
+  /** Which of the uses this is, from 1. A crash may skip one: it is spent before it is recorded. */
+  readonly use?: number
+  readonly expires?: string
+  /** The exchange that asks or uses. */
+  readonly exchange?: string
+  readonly reason?: string
 }
 
 /** An operation of the console or the API: searches and exports too. */
 export interface AdminFacts {
   readonly operation: string
   readonly target?: string
+  /** The address that asked for it. */
+  readonly from?: string
   readonly parameters?: JsonObject
   readonly result: 'done' | 'refused' | 'failed'
 }
@@ -84,20 +132,6 @@ export interface StartFacts {
 export interface StopFacts {
   readonly act: 'stop'
   readonly cause: string
-  readonly template?: string
-  /** For whom. */
-  readonly subject?: string
-  readonly methods?: readonly string[]
-  /** Pattern of the paths that it covers. */
-  readonly path?: string
-  /** How often it may be used. */
-  readonly uses?: number
-  /** Which of the uses this is, from 1. A crash may skip one: it is spent before it is recorded. */
-  readonly use?: number
-  readonly expires?: string
-  /** The exchange that asks or uses. */
-  readonly exchange?: string
-  readonly reason?: string
 }
 
 /** What was found of earlier incarnations, after their open intents were closed. */
@@ -148,6 +182,8 @@ export interface AlertFacts {
   readonly alert: string
   readonly rule: string
   readonly indices?: readonly number[]
+  /** What it rests on; people by subject number. */
+  readonly facts?: JsonObject
 }
 
 /** The destruction of keys, in two steps so that a crash resumes it. */
@@ -184,8 +220,6 @@ export interface ActFacts {
   readonly admin: AdminFacts
   readonly key: KeyFacts
   readonly system: SystemFacts
-  /** What it rests on; people by subject number. */
-  readonly facts?: JsonObject
   readonly block: BlockFacts
   readonly epoch: EpochFacts
   readonly alert: AlertFacts

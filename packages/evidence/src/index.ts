@@ -8,6 +8,7 @@ export type {
   ApprovalFacts,
   BlockFacts,
   BlockFile,
+  ChangeFacts,
   ConfigFacts,
   EpochFacts,
   ErasureFacts,
@@ -18,11 +19,14 @@ export type {
   KeyFacts,
   PolicyFacts,
   RecoveryFacts,
+  ReferencedFile,
   RetentionFacts,
   StartFacts,
   StopFacts,
   SystemFacts,
+  TextPiece,
 } from './act-types.ts'
+export { cutTexts, joinTexts } from './change-texts.ts'
 export {
   type ClosedSection,
   type Disclosure,
