@@ -74,6 +74,67 @@ export const REASONS = {
     meaning: 'The credentials are not good for what the route asks for.',
     advice: 'Get credentials with the scopes that the answer names.',
   },
+  'proof-missing': {
+    status: 401,
+    meaning: 'The token is bound to a key, and nothing shows that the caller holds it.',
+    advice: 'Send a DPoP proof, or connect with the client certificate that the token names.',
+  },
+  'proof-invalid': {
+    status: 401,
+    meaning: 'What should show that the caller holds the key of the token does not show it.',
+    advice: 'Make a proof for this request, with the key that the token was issued for.',
+  },
+  'proof-replayed': {
+    status: 401,
+    meaning: 'The proof was used before.',
+    advice: 'Make a new proof for each request.',
+  },
+  'proof-nonce': {
+    status: 401,
+    meaning: 'The proof has to contain a nonce of this gateway.',
+    advice: 'Make a new proof with the nonce of the DPoP-Nonce header.',
+  },
+  'proof-unavailable': {
+    status: 503,
+    meaning:
+      'More proofs are in use than can be remembered, so this one cannot be told from a replay.',
+    advice: RETRY,
+  },
+  'certificate-refused': {
+    status: 401,
+    meaning: 'The client certificate is missing, not valid, or not known here.',
+    advice: 'Connect with a certificate that one of the authorities of this listener has issued.',
+  },
+  'signature-invalid': {
+    status: 401,
+    meaning: 'The signature of the request is not valid, or does not cover what it must.',
+    advice: 'Sign the components that the gateway requires, with a key that it knows.',
+  },
+  'body-digest-mismatch': {
+    status: 400,
+    meaning: 'The body is not the one whose digest was signed.',
+    advice: 'The body did not reach the upstream whole; sign the digest of the body that is sent.',
+  },
+  quarantined: {
+    status: 403,
+    meaning: 'What the request comes from or goes to is under quarantine.',
+    advice: ASK_OPERATOR,
+  },
+  'read-only': {
+    status: 503,
+    meaning: 'The gateway takes only requests that change nothing for now.',
+    advice: RETRY,
+  },
+  'approval-refused': {
+    status: 403,
+    meaning: 'The approval that the request names cannot be used for it, or not again.',
+    advice: 'Ask without naming an approval; where one is needed, the answer says which.',
+  },
+  'approvals-full': {
+    status: 429,
+    meaning: 'Too many approvals wait for an answer.',
+    advice: 'Have those answered that were asked for before.',
+  },
   'route-not-found': {
     status: 404,
     meaning: 'No route leads from this host and path to an upstream.',

@@ -9,6 +9,13 @@ export type CredentialRefusal =
   | 'credentials-expired'
   | 'credentials-revoked'
   | 'credentials-unverifiable'
+  | 'proof-missing'
+  | 'proof-invalid'
+  | 'proof-replayed'
+  | 'proof-nonce'
+  | 'proof-unavailable'
+  | 'certificate-refused'
+  | 'signature-invalid'
 
 /** Where in a request a credential stands. */
 export type Carrier = 'authorization' | 'cookie' | 'signature' | 'certificate'
@@ -90,4 +97,11 @@ const CHALLENGES: { readonly [reason in CredentialRefusal]: readonly string[] } 
   'credentials-expired': [bearerChallenge('invalid_token', 'the credentials have expired')],
   'credentials-revoked': [bearerChallenge('invalid_token', 'the credentials were revoked')],
   'credentials-unverifiable': [],
+  'proof-missing': INVALID_TOKEN,
+  'proof-invalid': INVALID_TOKEN,
+  'proof-replayed': INVALID_TOKEN,
+  'proof-nonce': INVALID_TOKEN,
+  'proof-unavailable': [],
+  'certificate-refused': [BEARER_CHALLENGE],
+  'signature-invalid': [BEARER_CHALLENGE],
 }

@@ -1,0 +1,97 @@
+import { bearerChallenge, type CredentialRefusal } from '../authenticator.ts'
+import type { Presented } from '../presented.ts'
+import type { Confirmation } from './confirmation.ts'
+
+/** A token that was verified, and how it was shown. */
+export interface ShownToken {
+  readonly scheme: 'bearer' | 'dpop'
+  readonly token: string
+  /** Undefined: it is bound to nothing. */
+  readonly confirmation: Confirmation | undefined
+  readonly presented: Presented
+}
+
+export interface BindingRefusal {
+  readonly ok: false
+  readonly reason: CredentialRefusal
+  /** Which rule was broken, in a word from a closed list. */
+  readonly fault: string
+  /** Values of `WWW-Authenticate`. */
+  readonly challenges: readonly string[]
+  /** Further fields of the answer. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+}
+
+export type BindingVerdict =
+  | {
+      readonly ok: true
+      /** What shows that the holder of the key signed this request; undefined of bearer tokens. */
+      readonly proof: string | undefined
+    }
+  | BindingRefusal
+
+/** Says whether whoever shows a token also holds the key that it is bound to. */
+export interface TokenBinding {
+  check(shown: ShownToken): BindingVerdict
+}
+
+/** Checks a proof of possession that came with a token bound to the key of thumbprint `jkt`. */
+export interface ProofChecker {
+  /** The `WWW-Authenticate` value of somebody who should have sent a proof. */
+  readonly challenge: string
+  check(of: {
+    readonly presented: Presented
+    readonly token: string
+    readonly jkt: string
+  }): BindingVerdict
+}
+
+/** Without `dpop`, tokens that are bound to a DPoP key are refused. */
+export function senderConstraints({ dpop }: { readonly dpop?: ProofChecker }): TokenBinding {
+  return {
+    check: (shown) => {
+      const { scheme, token, confirmation, presented } = shown
+      const jkt = confirmation?.jkt
+      if (scheme === 'dpop' && jkt === undefined) return unbound()
+      const wrong = checkCertificate(confirmation, presented)
+      if (wrong !== undefined) return wrong
+      if (jkt === undefined) return UNPROVEN
+      if (dpop === undefined) return invalid('dpop-unsupported', bearerChallenge('invalid_token'))
+      // As a bearer token it would serve whoever stole it: the scheme is part of the binding.
+      if (scheme !== 'dpop')
+        return invalid('bound-token-as-bearer', dpop.challenge, 'proof-missing')
+      return dpop.check({ presented, token, jkt })
+    },
+  }
+}
+
+/**
+ * RFC 8705, section 3. The certificate need not be verified: the token names this very one, and
+ * the handshake has shown that the client holds its key.
+ */
+function checkCertificate(
+  confirmation: Confirmation | undefined,
+  { peer }: Presented,
+): BindingRefusal | undefined {
+  const wanted = confirmation?.certificateSha256
+  if (wanted === undefined) return undefined
+  const shown = peer.certificate
+  const challenge = bearerChallenge('invalid_token', 'the token is bound to a certificate')
+  if (shown === undefined) return invalid('certificate-missing', challenge, 'proof-missing')
+  const isSame = Buffer.from(shown.sha256, 'hex').toString('base64url') === wanted
+  return isSame ? undefined : invalid('certificate-differs', challenge, 'proof-invalid')
+}
+
+function unbound(): BindingRefusal {
+  return invalid('token-not-bound', 'DPoP error="invalid_token"', 'credentials-invalid')
+}
+
+function invalid(
+  fault: string,
+  challenge: string,
+  reason: CredentialRefusal = 'proof-invalid',
+): BindingRefusal {
+  return { ok: false, reason, fault, challenges: [challenge], headers: [] }
+}
+
+const UNPROVEN = { ok: true, proof: undefined } as const
