@@ -74,6 +74,16 @@ export const REASONS = {
     meaning: 'The credentials are not good for what the route asks for.',
     advice: 'Get credentials with the scopes that the answer names.',
   },
+  'role-missing': {
+    status: 403,
+    meaning: 'The control plane lets only certain roles do this.',
+    advice: 'Ask whoever keeps `admin.roles` of the configuration.',
+  },
+  'cross-origin': {
+    status: 403,
+    meaning: 'A page of another site asks the control plane for something.',
+    advice: 'Ask from the command line, or from the gateway’s own page.',
+  },
   'proof-missing': {
     status: 401,
     meaning: 'The token is bound to a key, and nothing shows that the caller holds it.',
@@ -134,6 +144,16 @@ export const REASONS = {
     status: 429,
     meaning: 'Too many approvals wait for an answer.',
     advice: 'Have those answered that were asked for before.',
+  },
+  'login-required': {
+    status: 302,
+    meaning: 'The page is for people who have signed in.',
+    advice: 'Follow the redirect to the identity provider.',
+  },
+  'cross-site-refused': {
+    status: 403,
+    meaning: 'A request that changes something came with a session, but from another site.',
+    advice: 'Send it from a page of this site, or with credentials of its own.',
   },
   'route-not-found': {
     status: 404,

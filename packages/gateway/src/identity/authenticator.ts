@@ -16,6 +16,8 @@ export type CredentialRefusal =
   | 'proof-unavailable'
   | 'certificate-refused'
   | 'signature-invalid'
+  | 'login-required'
+  | 'cross-site-refused'
 
 /** Where in a request a credential stands. */
 export type Carrier = 'authorization' | 'cookie' | 'signature' | 'certificate'
@@ -61,6 +63,8 @@ export interface Authenticator {
   recognises(presented: Presented): boolean
   /** At once where nothing has to be asked of anybody: no promise is made for nothing. */
   authenticate(presented: Presented): Identification | Promise<Identification>
+  /** Where somebody who showed nothing can get a credential; undefined where this request cannot. */
+  invite?(presented: Presented): Refused | Promise<Refused> | undefined
 }
 
 /** RFC 6750, section 3: to somebody who showed nothing. */
@@ -104,4 +108,6 @@ const CHALLENGES: { readonly [reason in CredentialRefusal]: readonly string[] } 
   'proof-unavailable': [],
   'certificate-refused': [BEARER_CHALLENGE],
   'signature-invalid': [BEARER_CHALLENGE],
+  'login-required': [],
+  'cross-site-refused': [],
 }

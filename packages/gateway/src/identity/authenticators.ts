@@ -2,6 +2,7 @@ import {
   type Authenticator,
   BEARER_CHALLENGE,
   type Identification,
+  type Refused,
   refused,
 } from './authenticator.ts'
 import { IdentityError } from './identity-error.ts'
@@ -14,6 +15,8 @@ export interface AuthenticatorChain {
   readonly challenges: readonly string[]
   /** Never rejects for what a request holds; synchronous where nothing has to be asked. */
   identify(presented: Presented): Identification | Promise<Identification>
+  /** Asked where a credential is needed and none was shown. */
+  invite(presented: Presented): Refused | Promise<Refused> | undefined
 }
 
 const NOBODY: Identification = { known: true, principal: ANONYMOUS, credential: undefined }
@@ -64,6 +67,13 @@ export class Authenticators {
     const certificates = members.filter(({ carrier }) => carrier === 'certificate')
     return {
       challenges: challenges.length === 0 ? [BEARER_CHALLENGE] : challenges,
+      invite: (presented) => {
+        for (const each of members) {
+          const invited = each.invite?.(presented)
+          if (invited !== undefined) return invited
+        }
+        return undefined
+      },
       identify: (presented) => {
         const { kind } = presented.authorization
         if (kind === 'many') return refused('credentials-ambiguous')

@@ -1,4 +1,9 @@
-import { type Identification, insufficientScope, Presented } from '../identity/index.ts'
+import {
+  type Identification,
+  insufficientScope,
+  Presented,
+  type Refused,
+} from '../identity/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 
@@ -13,7 +18,8 @@ export function identify(exchange: Exchange, context: ProxyContext): Step | Prom
     method: asked.method,
     url: () => {
       const query = asked.query === undefined ? '' : `?${asked.query}`
-      return `${inbound.peer.scheme}://${asked.authority}${asked.path}${query}`
+      const { externalOrigin, scheme } = inbound.peer
+      return `${externalOrigin ?? `${scheme}://${asked.authority}`}${asked.path}${query}`
     },
     fields: inbound.fields,
     peer: inbound.peer,
@@ -21,26 +27,25 @@ export function identify(exchange: Exchange, context: ProxyContext): Step | Prom
   })
   const found = inForce.chainOf(filled(exchange.route, 'route')).identify(presented)
   return found instanceof Promise
-    ? found.then((late) => adopt(exchange, context, late))
-    : adopt(exchange, context, found)
+    ? found.then((late) => adopt(exchange, context, late, presented))
+    : adopt(exchange, context, found, presented)
 }
 
-function adopt(exchange: Exchange, context: ProxyContext, found: Identification): Step {
+function adopt(
+  exchange: Exchange,
+  context: ProxyContext,
+  found: Identification,
+  presented: Presented,
+): Step | Promise<Step> {
   const { credential } = found
   exchange.credential = credential
-  if (!found.known) {
-    const { challenges, headers = [], fault } = found
-    exchange.challenge = { challenges, headers, fault }
-    return { stop: found.reason }
-  }
+  if (!found.known) return turnAway(exchange, found)
   const { principal } = found
   exchange.principal = principal
   exchange.bodyDigest = found.bodyDigest
   const { authenticate, scopes } = filled(exchange.route, 'route')
   if (principal.kind === 'anonymous' && (authenticate === 'required' || scopes.length > 0)) {
-    const { challenges } = exchange.inForce.chainOf(filled(exchange.route, 'route'))
-    exchange.challenge = { challenges, headers: [], fault: undefined }
-    return { stop: 'credentials-missing' }
+    return askFor(exchange, presented)
   }
   if (!scopes.every((scope) => principal.scopes.includes(scope))) {
     exchange.challenge = { challenges: [insufficientScope(scopes)], headers: [], fault: undefined }
@@ -48,6 +53,21 @@ function adopt(exchange: Exchange, context: ProxyContext, found: Identification)
   }
   if (credential?.expiresAtUs !== undefined) endWith(exchange, context, credential.expiresAtUs)
   return 'next'
+}
+
+function turnAway(exchange: Exchange, { reason, challenges, headers = [], fault }: Refused): Step {
+  exchange.challenge = { challenges, headers, fault }
+  return { stop: reason }
+}
+
+/** Nothing was shown: a browser may be sent to where one signs in, anybody else is told. */
+function askFor(exchange: Exchange, presented: Presented): Step | Promise<Step> {
+  const chain = exchange.inForce.chainOf(filled(exchange.route, 'route'))
+  const invited = chain.invite(presented)
+  if (invited instanceof Promise) return invited.then((late) => turnAway(exchange, late))
+  if (invited !== undefined) return turnAway(exchange, invited)
+  exchange.challenge = { challenges: chain.challenges, headers: [], fault: undefined }
+  return { stop: 'credentials-missing' }
 }
 
 /** What goes on for longer than its credential lives is cut when that ends. */

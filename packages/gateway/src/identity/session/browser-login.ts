@@ -1,0 +1,301 @@
+import type { Clock, Random } from '../../platform/index.ts'
+import { type Authenticator, type Identification, type Refused, refused } from '../authenticator.ts'
+import type { Presented } from '../presented.ts'
+import type { Principal } from '../principal.ts'
+import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
+import { page } from './error-page.ts'
+import type { LoginConfig } from './login-config.ts'
+import { type LoginState, LoginStates } from './login-state.ts'
+import { checkLogoutToken, type LogoutTokens } from './logout-token.ts'
+import { LoginFault, type LoginProvider, type SignedIn } from './provider.ts'
+import { localPath } from './return-path.ts'
+import { type Session, type SessionEnd, SessionStore } from './session-store.ts'
+import { principalOf, timeOf } from './signed-in.ts'
+
+/** Holds the secret of the session; script and other hosts cannot read it. */
+export const SESSION_COOKIE = '__Host-countersign-session'
+/** Holds the sealed state of a sign-in that is under way. */
+export const LOGIN_COOKIE = '__Host-countersign-login'
+/** Cookies that are between the browser and the gateway: no upstream gets them. */
+export const LOGIN_COOKIES: ReadonlySet<string> = new Set([SESSION_COOKIE, LOGIN_COOKIE])
+
+const LOGIN_MS = 600_000
+const MS_US = 1000
+const SECOND_MS = 1000
+
+/** Methods that change nothing: a link on another site may cause them. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** A session that began or ended. It is on record before the browser learns of it. */
+export interface SessionEvent {
+  readonly act: 'created' | 'revoked'
+  readonly session: Session
+  readonly end?: SessionEnd
+}
+
+export interface BrowserLoginOptions {
+  readonly config: LoginConfig
+  readonly provider: LoginProvider
+  readonly logoutTokens: LogoutTokens
+  readonly clock: Clock
+  readonly random: Random
+  /** Resolves when the event is on record; rejects when it cannot be. */
+  readonly record: (event: SessionEvent) => Promise<void>
+  readonly onFault: (fault: unknown) => void
+}
+
+/** People who sign in with a browser: OpenID Connect code flow, a session kept on this side. */
+export class BrowserLogin implements Authenticator {
+  readonly name: string
+  readonly kind = 'session'
+  readonly carrier = 'cookie'
+  readonly challenges: readonly string[] = []
+  readonly #options: BrowserLoginOptions
+  readonly #origin: string
+  readonly #states: LoginStates
+  readonly #sessions: SessionStore
+
+  constructor(options: BrowserLoginOptions) {
+    const { config, random } = options
+    this.#options = options
+    this.name = config.name
+    this.#origin = new URL(config.externalUrl).origin
+    this.#states = new LoginStates(random)
+    this.#sessions = new SessionStore(random, config)
+  }
+
+  recognises(presented: Presented): boolean {
+    return sessionSecrets(presented).length > 0
+  }
+
+  authenticate(presented: Presented): Identification | Promise<Identification> {
+    const secrets = sessionSecrets(presented)
+    if (secrets.length > 1) return refused('credentials-ambiguous')
+    const session = this.#sessions.use(secrets[0] ?? '', presented.atUs)
+    if (session === undefined) {
+      return this.invite(presented) ?? refused('credentials-expired', { challenges: [] })
+    }
+    if (!this.#isOurs(presented)) return refused('cross-site-refused', { challenges: [] })
+    const { principal, id, untilUs, authenticatedAtUs, mfaAtUs } = session
+    const credential = {
+      method: 'session',
+      id,
+      expiresAtUs: untilUs,
+      authenticatedAtUs,
+      mfaAtUs,
+    } as const
+    return { known: true, principal, credential }
+  }
+
+  /** Sends a browser that opens a page to the identity provider; undefined for anything else. */
+  invite(presented: Presented): Promise<Refused> | undefined {
+    return isNavigation(presented) ? this.#begin(presented) : undefined
+  }
+
+  /** Answers what is asked of the login itself; undefined for what is not its own. */
+  async answer(request: Request): Promise<Response | undefined> {
+    const { pathname, search } = new URL(request.url)
+    const own = `/.well-known/countersign/login/${this.name}/`
+    if (!pathname.startsWith(own)) return undefined
+    const step = pathname.slice(own.length)
+    if (request.method === 'GET' && step === 'callback') return this.#callback(request, search)
+    if (request.method === 'POST' && step === 'logout') return this.#logout(request)
+    if (request.method === 'POST' && step === 'back-channel') return this.#backChannel(request)
+    return page(404, 'There is nothing here.')
+  }
+
+  /** Ends what is over; each end is on record. Called now and then. */
+  async sweep(): Promise<void> {
+    await this.#recordEnds(this.#sessions.sweep(this.#options.clock.nowUs()), 'expired')
+  }
+
+  /** Ends every session of somebody. */
+  async endSessions(matches: (session: Session) => boolean): Promise<void> {
+    await this.#recordEnds(this.#sessions.endWhere(matches), 'logout')
+  }
+
+  async #begin(presented: Presented): Promise<Refused> {
+    const { provider, onFault } = this.#options
+    const { pathname, search } = new URL(presented.url)
+    const state = this.#states.begin({
+      login: this.name,
+      returnTo: localPath(`${pathname}${search}`),
+      untilUs: presented.atUs + LOGIN_MS * MS_US,
+    })
+    try {
+      const url = await provider.authorizationUrl(state)
+      const cookie = hostCookie(LOGIN_COOKIE, this.#states.seal(state), LOGIN_MS / SECOND_MS)
+      const headers = [
+        ['location', url.href],
+        ['set-cookie', cookie],
+      ] as const
+      return refused('login-required', { challenges: [], headers })
+    } catch (fault) {
+      onFault(fault)
+      return refused('credentials-unverifiable', { challenges: [] })
+    }
+  }
+
+  async #callback(request: Request, search: string): Promise<Response> {
+    const nowUs = this.#options.clock.nowUs()
+    const state = this.#stateOf(request, nowUs)
+    if (state === undefined || !this.#states.redeem(state, nowUs)) {
+      return failed('This sign-in was not begun in this browser, is over, or was used before.')
+    }
+    let signedIn: SignedIn
+    let principal: Principal
+    try {
+      signedIn = await this.#options.provider.signIn(search.slice(1), state)
+      principal = principalOf(signedIn.claims, this.#options.config)
+    } catch (fault) {
+      this.#options.onFault(fault)
+      return failed('The identity provider did not confirm the sign-in.')
+    }
+    return this.#open(request, { state, signedIn, principal })
+  }
+
+  #stateOf({ headers, url }: Request, nowUs: number): LoginState | undefined {
+    const cookies = cookieValues([headers.get('cookie') ?? ''], LOGIN_COOKIE)
+    const [cookie] = cookies
+    if (cookie === undefined || cookies.length > 1) return undefined
+    const state = this.#states.open(cookie, nowUs)
+    const asked = new URL(url).searchParams.getAll('state')
+    const isItsOwn = state?.login === this.name && asked.length === 1 && asked[0] === state.state
+    return isItsOwn ? state : undefined
+  }
+
+  /** A sign-in always makes a new session: one that somebody planted is of no use to them. */
+  async #open(
+    request: Request,
+    done: {
+      readonly state: LoginState
+      readonly signedIn: SignedIn
+      readonly principal: Principal
+    },
+  ): Promise<Response> {
+    const { config, clock, record, onFault } = this.#options
+    const { claims, idToken } = done.signedIn
+    const startedUs = clock.nowUs()
+    const authenticatedAtUs = timeOf(claims.auth_time)
+    const isMfa = Array.isArray(claims.amr) && claims.amr.includes('mfa')
+    const { secret, session } = this.#sessions.prepare({
+      login: this.name,
+      principal: done.principal,
+      providerSession: typeof claims.sid === 'string' ? claims.sid : undefined,
+      authenticatedAtUs,
+      mfaAtUs: isMfa ? (authenticatedAtUs ?? startedUs) : undefined,
+      idToken,
+      startedUs,
+      untilUs: startedUs + config.sessionMs * MS_US,
+    })
+    try {
+      await record({ act: 'created', session })
+    } catch (fault) {
+      onFault(fault)
+      return page(503, 'The sign-in cannot be recorded, so it is not completed. Try again later.')
+    }
+    await this.#endOld(request)
+    await this.#recordEnds(this.#sessions.add(secret, session), 'evicted')
+    const cookie = hostCookie(SESSION_COOKIE, secret, Math.floor(config.sessionMs / SECOND_MS))
+    return redirect(done.state.returnTo, [cookie, endedCookie(LOGIN_COOKIE)])
+  }
+
+  async #endOld(request: Request): Promise<void> {
+    for (const secret of cookieValues([request.headers.get('cookie') ?? ''], SESSION_COOKIE)) {
+      const old = this.#sessions.end(secret)
+      if (old !== undefined) await this.#recordEnds([old], 'replaced')
+    }
+  }
+
+  /** A form of the application's own pages; another site's cannot end a session. */
+  async #logout(request: Request): Promise<Response> {
+    if (!isSameOrigin(request.headers, this.#origin)) {
+      return page(403, 'Signing out is for pages of this site.')
+    }
+    const [secret = ''] = cookieValues([request.headers.get('cookie') ?? ''], SESSION_COOKIE)
+    const session = this.#sessions.end(secret)
+    if (session !== undefined) await this.#recordEnds([session], 'logout')
+    const there = session && (await this.#endThere(session))
+    return redirect(there ?? '/', [endedCookie(SESSION_COOKIE)])
+  }
+
+  async #endThere(session: Session): Promise<string | undefined> {
+    try {
+      return (await this.#options.provider.endSessionUrl(session.idToken))?.href
+    } catch (fault) {
+      this.#options.onFault(fault)
+      return undefined // Signed out here all the same.
+    }
+  }
+
+  /** OpenID Connect Back-Channel Logout 1.0: the provider says who is to be signed out. */
+  async #backChannel(request: Request): Promise<Response> {
+    const { config, logoutTokens, clock, onFault } = this.#options
+    try {
+      const token = new URLSearchParams(await request.text()).getAll('logout_token')
+      const [only] = token
+      if (only === undefined || token.length > 1) throw new LoginFault('not one logout_token')
+      const claims = await logoutTokens.verify(only)
+      const { sub, sid } = checkLogoutToken(claims, config, clock.nowUs())
+      if (!logoutTokens.redeem(claims)) throw new LoginFault('logout_token was used before')
+      const ended = this.#sessions.endWhere(({ principal, providerSession }) => {
+        return sid === undefined ? principal.id === sub : providerSession === sid
+      })
+      await this.#recordEnds(ended, 'back-channel')
+      return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
+    } catch (fault) {
+      onFault(fault)
+      const body = { error: 'invalid_request' }
+      return Response.json(body, { status: 400, headers: { 'cache-control': 'no-store' } })
+    }
+  }
+
+  /** An end takes effect whether or not it can be recorded; what cannot is the operator's to know. */
+  async #recordEnds(sessions: readonly Session[], end: SessionEnd): Promise<void> {
+    const { record, onFault } = this.#options
+    for (const session of sessions) {
+      await record({ act: 'revoked', session, end }).catch(onFault)
+    }
+  }
+
+  /** A request that changes something must come from a page of this origin (or be typed in). */
+  #isOurs(presented: Presented): boolean {
+    if (SAFE_METHODS.has(presented.method)) return true
+    return isSameOrigin(
+      { get: (name: string) => presented.valuesOf(name).at(0) ?? null },
+      this.#origin,
+    )
+  }
+}
+
+/** What the browser says of where the request comes from; what says nothing is not believed. */
+function isSameOrigin(headers: { get(name: string): string | null }, origin: string): boolean {
+  const site = headers.get('sec-fetch-site')
+  if (site !== null && site !== 'same-origin' && site !== 'none') return false
+  const from = headers.get('origin')
+  return from === null ? site !== null : from === origin
+}
+
+function sessionSecrets(presented: Presented): readonly string[] {
+  return cookieValues(presented.valuesOf('cookie'), SESSION_COOKIE)
+}
+
+/** A page that a person opens, by what the browser says; old ones say it by what they accept. */
+function isNavigation(presented: Presented): boolean {
+  if (presented.method !== 'GET') return false
+  const [mode] = presented.valuesOf('sec-fetch-mode')
+  if (mode !== undefined) return mode === 'navigate'
+  return presented.valuesOf('accept').some((value) => /(^|[, ])text\/html\b/i.test(value))
+}
+
+function failed(text: string): Response {
+  const response = page(400, `${text} Open the page again to sign in.`)
+  response.headers.append('set-cookie', endedCookie(LOGIN_COOKIE))
+  return response
+}
+
+function redirect(location: string, cookies: readonly string[]): Response {
+  const headers = new Headers({ location, 'cache-control': 'no-store' })
+  for (const cookie of cookies) headers.append('set-cookie', cookie)
+  return new Response(null, { status: 303, headers })
+}

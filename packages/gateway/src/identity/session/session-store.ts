@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto'
+import type { Random } from '../../platform/index.ts'
+import type { Principal } from '../principal.ts'
+
+/** Somebody who has signed in with a browser. */
+export interface Session {
+  /** Names the session in records and lists; it proves nothing. */
+  readonly id: string
+  readonly login: string
+  readonly principal: Principal
+  /** `sid` of the identity provider, where it names one. */
+  readonly providerSession: string | undefined
+  readonly authenticatedAtUs: number | undefined
+  readonly mfaAtUs: number | undefined
+  readonly idToken: string
+  readonly startedUs: number
+  readonly untilUs: number
+}
+
+interface Kept {
+  readonly session: Session
+  usedUs: number
+}
+
+export interface SessionLimits {
+  readonly sessionsMax: number
+  readonly idleMs: number
+}
+
+const SECRET_BYTES = 32
+const ID_LENGTH = 16
+const MS_US = 1000
+
+/** Who ended a session, for the records. */
+export type SessionEnd = 'logout' | 'back-channel' | 'expired' | 'replaced' | 'evicted'
+
+/**
+ * Sessions of one process, found by the hash of a secret that only the browser holds. They end with
+ * the process: nothing personal is written to the disk for them, and who is still signed in at the
+ * identity provider is back with one redirect.
+ */
+export class SessionStore {
+  readonly #random: Random
+  readonly #limits: SessionLimits
+  readonly #bySecret = new Map<string, Kept>()
+
+  constructor(random: Random, limits: SessionLimits) {
+    this.#random = random
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#bySecret.size
+  }
+
+  /** The secret goes into the cookie, and is kept nowhere. The least recently used one gives way. */
+  prepare(facts: Omit<Session, 'id'>): { readonly secret: string; readonly session: Session } {
+    const secret = Buffer.from(this.#random.bytes(SECRET_BYTES)).toString('base64url')
+    return { secret, session: { ...facts, id: hash('sha256', `id:${secret}`).slice(0, ID_LENGTH) } }
+  }
+
+  /** Returns what had to give way. */
+  add(secret: string, session: Session): readonly Session[] {
+    this.#bySecret.set(digest(secret), { session, usedUs: session.startedUs })
+    const evicted: Session[] = []
+    for (const [key, kept] of this.#bySecret) {
+      if (this.#bySecret.size <= this.#limits.sessionsMax) break
+      this.#bySecret.delete(key)
+      evicted.push(kept.session)
+    }
+    return evicted
+  }
+
+  /** The session of a secret, used now; undefined when there is none or it is over. */
+  use(secret: string, nowUs: number): Session | undefined {
+    const key = digest(secret)
+    const kept = this.#bySecret.get(key)
+    if (kept === undefined || this.#isOver(kept, nowUs)) return undefined
+    kept.usedUs = nowUs
+    this.#bySecret.delete(key) // To the end: the map is in the order of use.
+    this.#bySecret.set(key, kept)
+    return kept.session
+  }
+
+  end(secret: string): Session | undefined {
+    const key = digest(secret)
+    const kept = this.#bySecret.get(key)
+    this.#bySecret.delete(key)
+    return kept?.session
+  }
+
+  /** Ends every session that `matches`, and returns them. */
+  endWhere(matches: (session: Session) => boolean): readonly Session[] {
+    const ended: Session[] = []
+    for (const [key, { session }] of this.#bySecret) {
+      if (!matches(session)) continue
+      this.#bySecret.delete(key)
+      ended.push(session)
+    }
+    return ended
+  }
+
+  /** Ends what is over, and returns it. */
+  sweep(nowUs: number): readonly Session[] {
+    const ended: Session[] = []
+    for (const [key, kept] of this.#bySecret) {
+      if (!this.#isOver(kept, nowUs)) continue
+      this.#bySecret.delete(key)
+      ended.push(kept.session)
+    }
+    return ended
+  }
+
+  #isOver({ session, usedUs }: Kept, nowUs: number): boolean {
+    return session.untilUs <= nowUs || usedUs + this.#limits.idleMs * MS_US <= nowUs
+  }
+}
+
+function digest(secret: string): string {
+  return hash('sha256', secret)
+}
