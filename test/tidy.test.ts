@@ -33,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   verify: ['ledger', 'vault', 'evidence', 'platform', 'tlog'],
   admin: [
+    'identity',
     'containment',
     'approval',
     'recorder',

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { nodeDisk, writeFileDurably } from '../platform/index.ts'
+import { nodeDisk, systemClock, writeFileDurably } from '../platform/index.ts'
 import { type AdminApp, adminApp } from './app.ts'
 import type { AdminParts } from './route.ts'
 
@@ -29,6 +29,13 @@ const parts: AdminParts = {
   state: () => 'open',
   answerWellKnown: async ({ url }) => new Response(url),
   consolePage: '<!doctype html>',
+  guard: {
+    clock: systemClock(),
+    identify: () => assert.fail('nobody need show who they are'),
+    roles: () => assert.fail('nobody need have a role'),
+    barred: () => undefined,
+    recorder: { act: () => assert.fail('nothing is done'), actant: () => assert.fail() },
+  },
 }
 const app = adminApp(parts, (error) => failures.push(error))
 

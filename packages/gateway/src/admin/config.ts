@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { rolesSchema } from './roles.ts'
 
 /** Where the control plane listens. Plain HTTP is for this machine only. */
 export const adminConfigSchema = z
@@ -11,6 +12,7 @@ export const adminConfigSchema = z
         key: z.string().min(1).describe('PEM file of the private key'),
       })
       .optional(),
+    roles: rolesSchema.prefault({}).describe('who may act; nobody, unless it says so'),
   })
   .superRefine(({ host, tls }, context) => {
     if (tls !== undefined || isLoopback(host)) return

@@ -1,15 +1,61 @@
+import type { Actant, JsonObject } from '@countersign/evidence'
+import type { ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { Disk } from '../platform/index.ts'
+import type { GuardParts } from './guard.ts'
+import type { Role } from './roles.ts'
 
-/** Who may call a route. Roles come with the console; until then all there is is public. */
-export type Permission = 'public'
+/** Who may call a route: anybody, whoever shows who they are, or who has the role. */
+export type Permission = 'public' | 'known' | Role
+
+/** The other end of a connection to the control plane. */
+export interface AdminPeer {
+  readonly address: string
+  readonly certificate?: ClientCertificate | undefined
+}
+
+/** Somebody who has shown who they are. */
+export interface AdminCaller {
+  readonly principal: Principal
+  readonly credential: Credential | undefined
+  readonly roles: ReadonlySet<Role>
+  readonly address: string
+  /** How records of acts name them. */
+  readonly who: Actant
+}
+
+/** What an act came to; its record is durable before the answer goes out. */
+export interface ActDone {
+  readonly response: Response
+  /** What it was done to, for the record. */
+  readonly target?: string | undefined
+  /** Without secrets: it goes into the record as it is. */
+  readonly parameters?: JsonObject | undefined
+}
 
 /** One line of the control plane's table. Permission cannot be left out. */
-export interface Route {
-  readonly method: 'GET'
+export type Route = PublicRoute | GuardedRoute
+
+interface RouteBase {
   /** As hono matches it; `*` takes the rest. HEAD is answered as GET without the body. */
   readonly path: string
-  readonly permission: Permission
+}
+
+export interface PublicRoute extends RouteBase {
+  readonly method: 'GET'
+  readonly permission: 'public'
   readonly handle: (request: Request, parts: AdminParts) => Response | Promise<Response>
+}
+
+export interface GuardedRoute extends RouteBase {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly permission: Exclude<Permission, 'public'>
+  /** What the record calls it. */
+  readonly operation: string
+  readonly handle: (
+    request: Request,
+    parts: AdminParts,
+    caller: AdminCaller,
+  ) => ActDone | Promise<ActDone>
 }
 
 /** What the public log stands at. */
@@ -30,4 +76,5 @@ export interface AdminParts {
   readonly state: () => string
   readonly answerWellKnown: (request: Request) => Promise<Response>
   readonly consolePage: string
+  readonly guard: GuardParts
 }

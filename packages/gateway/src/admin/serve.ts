@@ -1,10 +1,11 @@
 import type { Server as HttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { AdminError } from './admin-error.ts'
 import type { AdminApp } from './app.ts'
 import { isLoopback } from './config.ts'
+import type { AdminPeer } from './route.ts'
 
 /** A control plane that listens. */
 export interface AdminServer {
@@ -24,7 +25,7 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
   const { tls } = address
   if (tls === undefined) refuseUnlessLoopback(address.host, address.host)
   const server = createAdaptorServer({
-    fetch: app,
+    fetch: (request, env) => app(request, peerOf(env.incoming.socket)),
     overrideGlobalObjects: false,
     ...(tls !== undefined && {
       createServer: createHttpsServer,
@@ -41,6 +42,11 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
     throw error
   }
   return { port: bound.port, close: () => close(server) }
+}
+
+/** An IPv4 client of a dual-stack socket is an IPv4 client. */
+function peerOf({ remoteAddress }: Socket): AdminPeer {
+  return { address: (remoteAddress ?? '0.0.0.0').replace(/^::ffff:(?=\d+\.)/i, '') }
 }
 
 function refuseUnlessLoopback(address: string, host: string): void {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
-import { Authenticators, apiKeys } from '../identity/index.ts'
+import { Authenticators, apiKeys, type Presented, refused } from '../identity/index.ts'
 import { nodeSha256 } from '../platform/index.ts'
 import { PolicySet } from '../policy/index.ts'
 import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
@@ -57,7 +57,16 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
   const answerWellKnown = answerOwn
-  const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown, state })
+  let authenticators: Authenticators | undefined
+  const guard = {
+    clock: machine.clock,
+    recorder,
+    roles: () => config.admin.roles,
+    identify: (presented: Presented) =>
+      authenticators?.chain().identify(presented) ?? refused('credentials-unverifiable'),
+    barred: () => undefined,
+  }
+  const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown, state, guard })
   parts.defer(() => admin.close())
 
   await recorder.start()
@@ -68,13 +77,14 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
 
   const keys = await openKeys(config, machine, { recorder, log })
   parts.defer(() => keys.close())
+  authenticators = new Authenticators([apiKeys(() => keys.current)])
   const proxy = await AccessProxy.open({
     ...machine,
     ...(await proxyConfig(config)),
     recorder,
     configurationSha256,
     answerOwn,
-    authenticators: new Authenticators([apiKeys(() => keys.current)]),
+    authenticators,
     policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
   })

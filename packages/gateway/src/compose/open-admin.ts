@@ -1,5 +1,11 @@
 import type { Logger } from 'pino'
-import { type AdminServer, adminApp, serveAdmin, type WellKnown } from '../admin/index.ts'
+import {
+  type AdminServer,
+  adminApp,
+  type GuardParts,
+  serveAdmin,
+  type WellKnown,
+} from '../admin/index.ts'
 import type { Config } from '../config/index.ts'
 import { layoutOf } from '../ledger/index.ts'
 import { readCertificate } from './certificates.ts'
@@ -17,13 +23,14 @@ export interface AdminNeeds {
   readonly answerWellKnown: WellKnown
   /** `open` when requests are served. */
   readonly state: () => string
+  readonly guard: GuardParts
 }
 
 /** The control plane: console, public log, receipts, health. */
 export async function openAdmin(
   { admin, data }: Config,
   { disk }: Machine,
-  { ledger, log, answerWellKnown, state }: AdminNeeds,
+  { ledger, log, answerWellKnown, state, guard }: AdminNeeds,
 ): Promise<AdminServer> {
   const consolePage = new TextDecoder().decode(await readNamed(consoleFile(), PAGE_BYTES_MAX))
   const app = adminApp(
@@ -34,6 +41,7 @@ export async function openAdmin(
       logDirectory: layoutOf(data, EPOCH).log,
       published: () => ledger.keeper.published,
       state,
+      guard,
     },
     (error) => log.error({ err: error }, 'admin'),
   )

@@ -1,0 +1,180 @@
+import { type AdminFacts, REASONS, type Reason } from '@countersign/evidence'
+import { type Identification, Presented } from '../identity/index.ts'
+import type { Clock } from '../platform/index.ts'
+import type { Recorder } from '../recorder/index.ts'
+import { FailureRates } from './failure-rates.ts'
+import { problem } from './problem.ts'
+import { Answered } from './read-json.ts'
+import { type AdminRoles, rolesOf } from './roles.ts'
+import type { ActDone, AdminCaller, AdminParts, AdminPeer, GuardedRoute } from './route.ts'
+
+/** What decides who may act. */
+export interface GuardParts {
+  readonly clock: Clock
+  /** Says who shows this, by the gateway's own authenticators as they are in force now. */
+  readonly identify: (presented: Presented) => Identification | Promise<Identification>
+  /** Those in force now. */
+  readonly roles: () => AdminRoles
+  /** Why somebody who was identified may do nothing now; undefined where nothing is against it. */
+  readonly barred: (caller: AdminCaller) => Reason | undefined
+  readonly recorder: Pick<Recorder, 'act' | 'actant'>
+}
+
+interface Refusal {
+  readonly reason: Reason
+  readonly challenges: readonly string[]
+}
+
+/**
+ * Lets nobody act who has not shown who they are in the request itself: no cookie counts, and what
+ * a browser sends for another site is refused. Each act is on record before it is answered.
+ */
+export class Guard {
+  readonly #parts: GuardParts
+  readonly #rates = new FailureRates()
+  readonly #onFailure: (error: Error) => void
+
+  constructor(parts: GuardParts, onFailure: (error: Error) => void) {
+    this.#parts = parts
+    this.#onFailure = onFailure
+  }
+
+  async serve(
+    request: Request,
+    peer: AdminPeer,
+    { route, parts }: { readonly route: GuardedRoute; readonly parts: AdminParts },
+  ): Promise<Response> {
+    const { clock } = this.#parts
+    const waitSeconds = this.#rates.retryAfterSeconds(peer.address, clock.ticksMs())
+    if (waitSeconds > 0) return tooMany(waitSeconds)
+    const found = await this.#admit(request, peer, route)
+    if ('reason' in found.outcome) return this.#refuse(route, peer, found)
+    const caller = found.outcome
+    const done = await this.#perform(request, { route, parts }, caller)
+    const { response, target, parameters } = done
+    const facts = {
+      operation: route.operation,
+      ...(target === undefined ? {} : { target }),
+      from: peer.address,
+      ...(parameters === undefined ? {} : { parameters }),
+      result: resultOf(response.status),
+    } as const
+    return (await this.#record(facts, caller)) ? response : unrecorded()
+  }
+
+  async #admit(request: Request, peer: AdminPeer, route: GuardedRoute): Promise<Admission> {
+    if (isCrossOrigin(request)) return refusal('cross-origin')
+    const found = await this.#parts.identify(presentedBy(request, peer, this.#parts.clock.nowUs()))
+    if (!found.known) return refusal(found.reason, found.challenges)
+    const { principal, credential } = found
+    if (principal.kind === 'anonymous') return refusal('credentials-missing', [CHALLENGE])
+    const caller: AdminCaller = {
+      principal,
+      credential,
+      roles: rolesOf(principal, this.#parts.roles()),
+      address: peer.address,
+      who: this.#parts.recorder.actant(principal, credential?.method),
+    }
+    if (!permits(caller, route)) return { ...refusal('role-missing'), caller }
+    const barred = this.#parts.barred(caller)
+    return barred === undefined ? { outcome: caller } : { ...refusal(barred), caller }
+  }
+
+  /** Somebody who is known is always written down; strangers up to a rate. */
+  async #refuse(route: GuardedRoute, peer: AdminPeer, admission: Admission): Promise<Response> {
+    const { reason, challenges } = admission.outcome as Refusal
+    const isRecorded = this.#rates.count(peer.address, this.#parts.clock.ticksMs())
+    const facts = {
+      operation: route.operation,
+      from: peer.address,
+      parameters: { reason },
+      result: 'refused',
+    } as const
+    if (isRecorded || admission.caller !== undefined) {
+      if (!(await this.#record(facts, admission.caller))) return unrecorded()
+    }
+    return denied(reason, challenges)
+  }
+
+  async #perform(
+    request: Request,
+    { route, parts }: { readonly route: GuardedRoute; readonly parts: AdminParts },
+    caller: AdminCaller,
+  ): Promise<ActDone> {
+    try {
+      return await route.handle(request, parts, caller)
+    } catch (error) {
+      if (error instanceof Answered) return { response: error.response }
+      this.#onFailure(error as Error)
+      return { response: problem(500, 'Internal error') }
+    }
+  }
+
+  /** False where the ledger cannot take it: then nothing is answered but that. */
+  async #record(facts: AdminFacts, caller: AdminCaller | undefined): Promise<boolean> {
+    const who = caller === undefined ? {} : { who: caller.who }
+    try {
+      await this.#parts.recorder.act('admin', facts, who)
+      return true
+    } catch (error) {
+      this.#onFailure(error as Error)
+      return false
+    }
+  }
+}
+
+interface Admission {
+  readonly outcome: AdminCaller | Refusal
+  /** Who it was, where that is known of somebody who is refused. */
+  readonly caller?: AdminCaller
+}
+
+const CHALLENGE = 'Bearer realm="countersign admin"'
+
+function refusal(reason: Reason, challenges: readonly string[] = []): Admission {
+  return { outcome: { reason, challenges } }
+}
+
+function presentedBy(request: Request, { address, certificate }: AdminPeer, atUs: number) {
+  return new Presented({
+    method: request.method,
+    url: () => request.url,
+    // A cookie is sent by a browser whether or not its owner wants to act: here it is nothing.
+    fields: [...request.headers].filter(([name]) => name !== 'cookie'),
+    peer: { address, certificate },
+    atUs,
+  })
+}
+
+/** Browsers say where a page that asks comes from; other tools say nothing. */
+function isCrossOrigin({ headers, url }: Request): boolean {
+  const site = headers.get('sec-fetch-site')
+  if (site !== null && site !== 'same-origin' && site !== 'none') return true
+  const origin = headers.get('origin')
+  return origin !== null && origin !== new URL(url).origin
+}
+
+function permits({ roles }: AdminCaller, { permission }: GuardedRoute): boolean {
+  if (permission === 'known') return true
+  return permission === 'viewer' ? roles.size > 0 : roles.has(permission)
+}
+
+function resultOf(status: number): AdminFacts['result'] {
+  if (status < 400) return 'done'
+  return status < 500 ? 'refused' : 'failed'
+}
+
+function denied(reason: Reason, challenges: readonly string[]): Response {
+  const { status, meaning, advice } = REASONS[reason]
+  const headers = challenges.length === 0 ? {} : { 'www-authenticate': challenges.join(', ') }
+  return problem(status, meaning, headers, { reason, detail: advice })
+}
+
+function unrecorded(): Response {
+  const { status, meaning, advice } = REASONS['ledger-unavailable']
+  return problem(status, meaning, {}, { reason: 'ledger-unavailable', detail: advice })
+}
+
+function tooMany(seconds: number): Response {
+  return problem(429, 'Too many failures', { 'retry-after': String(seconds) })
+}
