@@ -1,19 +1,27 @@
+import type { Reason } from '@countersign/evidence'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 
 /** What is asked of the gateway itself: receipts and proofs, which anybody may have. */
 const OWN_PREFIX = '/.well-known/countersign/'
 
+/** Signing in and out: what is there also takes a form, of a browser or of an identity provider. */
+const LOGIN_PREFIX = `${OWN_PREFIX}login/`
+const FORM_BYTES_MAX = 65_536
+
 /** Answers what is below OWN_PREFIX; it is never forwarded, and no route can shadow it. */
 export async function answerOwn(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const { method, authority, path, query } = filled(exchange.asked, 'asked')
   if (!path.startsWith(OWN_PREFIX)) return 'next'
-  if (method !== 'GET' && method !== 'HEAD') return { stop: 'method-not-allowed' }
+  const takesForm = method === 'POST' && path.startsWith(LOGIN_PREFIX)
+  if (!takesForm && method !== 'GET' && method !== 'HEAD') return { stop: 'method-not-allowed' }
   const { inbound, outbound } = exchange
   const target = query === undefined ? path : `${path}?${query}`
   const url = `${inbound.peer.scheme}://${authority}${target}`
   const headers = inbound.fields.map(([name, value]): [string, string] => [name, value])
-  const response = await context.answerOwn(new Request(url, { method, headers }))
+  const form = takesForm ? await readForm(exchange) : null
+  if (form !== null && 'stop' in form) return form
+  const response = await context.answerOwn(new Request(url, { method, headers, body: form }))
   const body = new Uint8Array(await response.arrayBuffer())
   exchange.isConcluded = true
   outbound.begin({
@@ -26,4 +34,36 @@ export async function answerOwn(exchange: Exchange, context: ProxyContext): Prom
   })
   await outbound.end(method === 'HEAD' ? new Uint8Array() : body, [])
   return 'answered'
+}
+
+/** A form is small: it is read whole, within the same time as any body. */
+async function readForm({
+  inbound,
+  deadlines,
+  inForce,
+  cut,
+}: Exchange): Promise<Buffer<ArrayBuffer> | { readonly stop: Reason }> {
+  const chunks: Uint8Array[] = []
+  const isCut = cutOf(cut)
+  let bytes = 0
+  if (inbound.isWaiting) inbound.invite()
+  deadlines.set('body', inForce.limits.bodyIdleMs, 'body-timeout')
+  try {
+    for (;;) {
+      const step = await Promise.race([inbound.body.next(), isCut])
+      if (step === 'cut') return { stop: cut.reason ?? 'client-aborted' }
+      if (step.done === true) return Buffer.concat(chunks)
+      bytes += step.value.length
+      if (bytes > FORM_BYTES_MAX) return { stop: 'body-too-large' }
+      chunks.push(step.value)
+    }
+  } catch {
+    return { stop: 'client-aborted' } // The engine says only that the rest will not come.
+  } finally {
+    deadlines.meet('body')
+  }
+}
+
+function cutOf(cut: Exchange['cut']): Promise<'cut'> {
+  return new Promise((resolve) => cut.onMade(() => resolve('cut')))
 }

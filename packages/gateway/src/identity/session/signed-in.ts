@@ -10,7 +10,7 @@ const SECOND_US = 1_000_000
 /** Who has signed in, by verified claims; only what the configuration maps is taken. */
 export function principalOf(
   claims: Readonly<Record<string, unknown>>,
-  { issuer, claims: mapped }: LoginConfig,
+  { issuer, claims: mapped }: Pick<LoginConfig, 'issuer' | 'claims'>,
 ): Principal {
   const { sub } = claims
   if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX || !isPlain(sub)) {

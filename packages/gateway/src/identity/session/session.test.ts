@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { describe, it, test } from 'node:test'
+import { SeededRandom } from '../../platform/index.ts'
+import { ANONYMOUS } from '../principal.ts'
+import { cookieValues, endedCookie, hostCookie, withoutCookies } from './cookies.ts'
+import { LoginStates } from './login-state.ts'
+import { checkLogoutToken } from './logout-token.ts'
+import { localPath } from './return-path.ts'
+import { type Session, SessionStore } from './session-store.ts'
+import { principalOf } from './signed-in.ts'
+
+describe('after signing in, a browser goes to a path of this origin', () => {
+  const rows: readonly (readonly [target: string, path: string])[] = [
+    ['/orders/7?page=2', '/orders/7?page=2'],
+    ['/', '/'],
+    ['//evil.example', '/'],
+    ['/\\evil.example', '/'],
+    ['/orders\\..', '/'],
+    ['https:evil.example', '/'],
+    ['https://evil.example/', '/'],
+    ['/%2f%2fevil.example', '/'],
+    ['/%2Fevil.example', '/'],
+    ['/%5cevil.example', '/'],
+    ['///evil.example', '/'],
+    ['/orders\r\nset-cookie: a=b', '/'],
+    ['/orders\tx', '/'],
+    ['/ö', '/'],
+    ['', '/'],
+    [`/${'a'.repeat(3000)}`, '/'],
+  ]
+  for (const [target, path] of rows) {
+    it(`${JSON.stringify(target.slice(0, 40))} leads to ${path}`, () => {
+      assert.equal(localPath(target), path)
+    })
+  }
+})
+
+describe('cookies', () => {
+  it('are for this host, over TLS, and not for scripts', () => {
+    const cookie = hostCookie('__Host-a', 'b', 60)
+    assert.equal(cookie, '__Host-a=b; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax')
+    assert.match(endedCookie('__Host-a'), /^__Host-a=; .*Max-Age=0;/)
+  })
+  it('are all found, however they are laid out', () => {
+    assert.deepEqual(cookieValues(['a=1; b=2', ' a=3'], 'a'), ['1', '3'])
+    assert.deepEqual(cookieValues(['xa=1; a'], 'a'), [])
+  })
+  it('of the login are taken out, the others stay as they were', () => {
+    const names = new Set(['s'])
+    assert.equal(withoutCookies('a=1; s=2; b=x=y', names), 'a=1; b=x=y')
+    assert.equal(withoutCookies('s=2', names), undefined)
+    assert.equal(withoutCookies('ss=2', names), 'ss=2')
+  })
+})
+
+describe('the state of a sign-in', () => {
+  const states = new LoginStates(new SeededRandom(1))
+  const begun = states.begin({ login: 'staff', returnTo: '/', untilUs: 1000 })
+
+  it('comes back as it was sealed, until it is over', () => {
+    assert.deepEqual(states.open(states.seal(begun), 999), begun)
+    assert.equal(states.open(states.seal(begun), 1000), undefined)
+  })
+  it('says nothing to who holds the cookie', () => {
+    const cookie = states.seal(begun)
+    for (const secret of [begun.state, begun.nonce, begun.codeVerifier]) {
+      assert.ok(!Buffer.from(cookie, 'base64url').includes(secret))
+    }
+  })
+  it('is refused with any bit changed, cut short, or of another process', () => {
+    const bytes = Buffer.from(states.seal(begun), 'base64url')
+    for (let at = 0; at < bytes.length; at += 1) {
+      const changed = Buffer.from(bytes)
+      changed[at] = (changed[at] ?? 0) ^ 1
+      assert.equal(states.open(changed.toString('base64url'), 1), undefined)
+      assert.equal(states.open(bytes.subarray(0, at).toString('base64url'), 1), undefined)
+    }
+    const other = new LoginStates(new SeededRandom(2))
+    assert.equal(other.open(states.seal(begun), 1), undefined)
+    assert.equal(states.open('not base64url!', 1), undefined)
+  })
+  it('is redeemed once', () => {
+    assert.equal(states.redeem(begun, 1), true)
+    assert.equal(states.redeem(begun, 2), false)
+  })
+})
+
+describe('sessions', () => {
+  const MINUTE_US = 60_000_000
+  const limits = { sessionsMax: 2, idleMs: 60_000 }
+  const facts = (name: string, startedUs = 0): Omit<Session, 'id'> => ({
+    login: 'staff',
+    principal: { ...ANONYMOUS, id: name, kind: 'user', issuer: 'https://idp.example' },
+    providerSession: `sid-${name}`,
+    authenticatedAtUs: undefined,
+    mfaAtUs: undefined,
+    idToken: 'token',
+    startedUs,
+    untilUs: 3 * MINUTE_US,
+  })
+  const open = (store: SessionStore, name: string): string => {
+    const { secret, session } = store.prepare(facts(name))
+    store.add(secret, session)
+    return secret
+  }
+
+  it('are found by their secret alone, which the id does not tell', () => {
+    const store = new SessionStore(new SeededRandom(3), limits)
+    const { secret, session } = store.prepare(facts('ada'))
+    assert.equal(store.use(secret, 1), undefined)
+    store.add(secret, session)
+    assert.equal(store.use(secret, 1)?.principal.id, 'ada')
+    assert.equal(store.use(session.id, 1), undefined)
+    assert.equal(store.use('', 1), undefined)
+    assert.ok(!secret.includes(session.id))
+  })
+  it('end when idle, and when their time is up however busy', () => {
+    const store = new SessionStore(new SeededRandom(4), limits)
+    const secret = open(store, 'ada')
+    assert.ok(store.use(secret, MINUTE_US - 1))
+    assert.ok(store.use(secret, 2 * MINUTE_US - 2))
+    assert.ok(store.use(secret, 3 * MINUTE_US - 3))
+    assert.equal(store.use(secret, 3 * MINUTE_US), undefined)
+    const idle = open(store, 'ben')
+    assert.equal(store.use(idle, MINUTE_US), undefined)
+    assert.deepEqual(
+      store
+        .sweep(3 * MINUTE_US)
+        .map(({ principal }) => principal.id)
+        .toSorted(),
+      ['ada', 'ben'],
+    )
+    assert.equal(store.size, 0)
+  })
+  it('give way to newer ones, the least recently used first', () => {
+    const store = new SessionStore(new SeededRandom(5), limits)
+    const [first, second] = [open(store, 'ada'), open(store, 'ben')]
+    store.use(first, 1)
+    const { secret, session } = store.prepare(facts('cyd'))
+    assert.deepEqual(
+      store.add(secret, session).map(({ principal }) => principal.id),
+      ['ben'],
+    )
+    assert.ok(store.use(first, 2))
+    assert.equal(store.use(second, 2), undefined)
+  })
+  it('end by what the identity provider calls them', () => {
+    const store = new SessionStore(new SeededRandom(6), limits)
+    const secret = open(store, 'ada')
+    open(store, 'ben')
+    store.endWhere(({ providerSession }) => providerSession === 'sid-ada')
+    assert.equal(store.use(secret, 1), undefined)
+    assert.equal(store.size, 1)
+  })
+})
+
+describe('logout tokens (OpenID Connect Back-Channel Logout 1.0)', () => {
+  const config = { issuer: 'https://idp.example', clientId: 'app' }
+  const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+  const good = {
+    iss: 'https://idp.example',
+    aud: 'app',
+    iat: 1000,
+    jti: 'one',
+    events: { [EVENT]: {} },
+    sub: 'ada',
+  }
+  const at = 1000 * 1_000_000
+  const rows: readonly (readonly [what: string, claims: object])[] = [
+    ['another issuer', { ...good, iss: 'https://idp.example/' }],
+    ['another client', { ...good, aud: ['other'] }],
+    ['no events', { ...good, events: undefined }],
+    ['another event', { ...good, events: { other: {} } }],
+    ['an event that is no object', { ...good, events: { [EVENT]: true } }],
+    ['a nonce', { ...good, nonce: 'x' }],
+    ['no jti', { ...good, jti: '' }],
+    ['neither sub nor sid', { ...good, sub: undefined }],
+    ['a sub that is a number', { ...good, sub: 7 }],
+    ['an iat of tomorrow', { ...good, iat: 90_000 }],
+    ['an iat of an hour ago', { ...good, iat: -2600 }],
+    ['an exp that is past', { ...good, exp: 900 }],
+    ['an iat that is text', { ...good, iat: '1000' }],
+  ]
+  for (const [what, claims] of rows) {
+    it(`with ${what} are refused`, () => {
+      assert.throws(() => checkLogoutToken({ ...claims }, config, at), { name: 'LoginFault' })
+    })
+  }
+  it('name who is to be signed out', () => {
+    assert.deepEqual(checkLogoutToken(good, config, at), { sub: 'ada', sid: undefined })
+    const sid = checkLogoutToken({ ...good, sub: undefined, sid: 's', aud: ['app'] }, config, at)
+    assert.deepEqual(sid, { sub: undefined, sid: 's' })
+  })
+})
+
+test('who has signed in is told by mapped claims alone', () => {
+  const config = {
+    issuer: 'https://idp.example',
+    claims: { groups: 'teams', roles: 'roles', keep: ['department', 'missing'] },
+  }
+  const claims = { sub: 'ada', teams: ['a', 'b'], roles: 'admin', department: 7, email: 'x' }
+  assert.deepEqual(principalOf(claims, config), {
+    id: 'ada',
+    kind: 'user',
+    issuer: 'https://idp.example',
+    groups: ['a', 'b'],
+    roles: ['admin'],
+    scopes: [],
+    claims: { department: ['7'] },
+  })
+  for (const wrong of [{}, { sub: '' }, { sub: 7 }, { sub: 'a\nb' }, { sub: 'a', teams: [{}] }]) {
+    assert.throws(() => principalOf(wrong, config), { name: 'LoginFault' })
+  }
+})
