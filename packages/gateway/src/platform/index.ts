@@ -17,6 +17,7 @@ export { SeededRandom } from './simulated/seeded-random.ts'
 export { SimulatedClock, settled } from './simulated/simulated-clock.ts'
 export { SimulatedDisk } from './simulated/simulated-disk.ts'
 export { sqliteLock } from './sqlite-lock.ts'
+export { StateFile, type StateFileOptions } from './state-file.ts'
 export { systemClock } from './system-clock.ts'
 export { systemRandom } from './system-random.ts'
 export type {
