@@ -12,6 +12,7 @@ import { Pool } from 'undici'
 import { openGateway } from '../packages/gateway/src/compose/gateway.ts'
 import { realMachine } from '../packages/gateway/src/compose/machine.ts'
 import { readConfig } from '../packages/gateway/src/compose/read-config.ts'
+import { Containment } from '../packages/gateway/src/containment/index.ts'
 import {
   Authenticators,
   apiKeys,
@@ -95,6 +96,7 @@ async function openUnrecorded(upstream: string): Promise<number> {
   const proxy = await AccessProxy.open({
     ...realMachine(),
     recorder: forgetful(),
+    containment: await nothingContained(),
     limits: DEFAULT_LIMITS,
     listeners: [{ name: 'main', host: '127.0.0.1', port: 0 }],
     upstreams: { upstream: upstreamSchema.parse({ url: upstream }) },
@@ -154,4 +156,15 @@ policies: { directory: policies }
 upstreams: { upstream: { url: "${upstream}" } }
 routes: [{ name: all, path: /, upstream: upstream }]
 `
+}
+
+function nothingContained(): Promise<Containment> {
+  return Containment.open({
+    ...realMachine(),
+    store: { load: async () => [], put: async () => undefined, remove: async () => undefined },
+    recorder: { act: async () => undefined, actant: () => ({ subject: '0'.repeat(32) }) },
+    onFault: (fault) => {
+      throw fault
+    },
+  })
 }

@@ -20,6 +20,7 @@ import {
   KeyStore,
 } from '../../packages/gateway/src/identity/index.ts'
 import {
+import { Containment, fileStore } from '../../packages/gateway/src/containment/index.ts'
   LedgerKeeper,
   LocalIntegration,
   openLogKeys,
@@ -122,6 +123,7 @@ function withMethod<T extends object, K extends keyof T>(target: T, name: K, met
 
 export interface TestGateway {
   readonly gate: Gate
+  readonly containment: Containment
   readonly port: number
   readonly tlsPort: number
   readonly disk: SimulatedDisk
@@ -233,10 +235,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     limits: { ...DEFAULT_LIMITS, stopMs: 2000, ...options.limits },
     listeners: certificate ? [plain, { ...plain, name: 'tls', tls: certificate }] : [plain],
     upstreams: {
+  const measures = fileStore(disk, `${DATA}/state/containment.json`)
+  const onFault = (fault: unknown): void => console.error(fault)
+  const containment = await Containment.open({ clock, random, store: measures, recorder, onFault })
       upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),
       nobody: upstreamSchema.parse({ url: 'http://127.0.0.1:1' }),
     },
     routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
+    containment,
     configurationSha256: 'c'.repeat(64),
     authenticators: new Authenticators([apiKeys(() => store.current)]),
     policies,
@@ -262,6 +268,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       gate.open()
       await proxy.close()
       store.close()
+    containment,
       await recorder.stop('test')
       await keeper.close()
     }),
@@ -274,6 +281,7 @@ function once(run: () => Promise<void>): () => Promise<void> {
     running ??= run()
     return running
   }
+      containment.close()
 }
 
 const ROUTES = [

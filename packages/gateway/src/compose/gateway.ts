@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { wellKnown } from '../admin/index.ts'
+import { type AdminCaller, wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { Authenticators, apiKeys, type Presented, refused } from '../identity/index.ts'
@@ -11,6 +11,7 @@ import { readCertificate, readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
 import { openKeys } from './open-keys.ts'
+import { openContainment } from './open-containment.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
 import { operationalLog } from './operational-log.ts'
@@ -55,6 +56,8 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   const answerOwn = wellKnown((request) => receipts.answer(request))
   // The control plane opens first and closes last: it tells why nothing is served.
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  const containment = await openContainment(config, machine, { recorder, log })
+  parts.defer(() => containment.close())
   const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
   const answerWellKnown = answerOwn
   let authenticators: Authenticators | undefined
@@ -64,7 +67,8 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     roles: () => config.admin.roles,
     identify: (presented: Presented) =>
       authenticators?.chain().identify(presented) ?? refused('credentials-unverifiable'),
-    barred: () => undefined,
+    barred: (caller: AdminCaller) =>
+      containment.finds(caller) === undefined ? undefined : ('quarantined' as const),
   }
   const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown, state, guard })
   parts.defer(() => admin.close())
@@ -87,6 +91,7 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     authenticators,
     policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
+    containment,
   })
   parts.defer(() => proxy.close())
 

@@ -185,7 +185,7 @@ export class Containment {
 
   async #tidy(): Promise<void> {
     const nowUs = this.#options.clock.nowUs()
-    for (const measure of [...this.#measures.values()]) {
+    for (const measure of this.list()) {
       if (measure.untilUs <= nowUs) await this.#end(measure)
       else if (this.#owed.has(measure.id)) await this.#pay(measure)
     }

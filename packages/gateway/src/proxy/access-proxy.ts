@@ -1,7 +1,9 @@
+import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
 import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
-import { type Certificate, Listener } from './listener.ts'
+import { Listener } from './listener.ts'
+import { LiveExchanges } from './live-exchanges.ts'
 import type { ListenerConfig } from './proxy-config.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import { Refusals } from './refusals.ts'
@@ -15,6 +17,7 @@ export interface AccessProxyOptions extends ProxySettings {
     readonly tls?: Certificate | undefined
   })[]
   readonly answerOwn: OwnHandler
+  readonly containment: Containment
   readonly report?: (event: ProxyEvent) => void
 }
 
@@ -85,9 +88,11 @@ export class AccessProxy {
 }
 
 function makeContext(options: AccessProxyOptions, isStopping: () => boolean): ProxyContext {
-  const { clock, random, recorder, answerOwn, report = () => undefined } = options
+  const { clock, random, recorder, containment, answerOwn, report = () => undefined } = options
   const current = makeInForce(options)
   const inForce = (): InForce => current
   const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits })
-  return { clock, random, recorder, inForce, answerOwn, refusals, report, isStopping }
+  const live = new LiveExchanges(containment)
+  const standing = { clock, random, recorder, containment, live, answerOwn, refusals }
+  return { ...standing, inForce, report, isStopping }
 }

@@ -1,5 +1,7 @@
+import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { InForce } from './in-force.ts'
+import type { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -27,6 +29,8 @@ export interface ProxyContext {
   readonly inForce: () => InForce
   readonly answerOwn: OwnHandler
   readonly refusals: Refusals
+  readonly containment: Containment
+  readonly live: LiveExchanges
   readonly report: (event: ProxyEvent) => void
   readonly isStopping: () => boolean
 }

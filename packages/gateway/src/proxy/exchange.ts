@@ -115,12 +115,20 @@ export class Exchange {
   requestSalt: string | undefined
   decidedAtUs: number | undefined
   intent: Recorded | undefined
+  /** The measure that stands against it. */
+  containedBy: string | undefined
+  /** What the route's quotas said; whatever is held of them is released at the end. */
+  quotas: QuotaVerdict | undefined
+  /** What the policies were asked: of the request, what is recorded of it. */
+  question: Question | undefined
   /** Its last record is written or given up: what is left is to send the answer. */
   isConcluded = false
   call: UpstreamCall | undefined
   response: UpstreamHead | undefined
 
   constructor(
+  /** A part of the response is with the client: ending now is breaking off. */
+  isStreaming = false
     parts: Pick<Exchange, 'id' | 'inForce' | 'inbound' | 'outbound' | 'cut' | 'deadlines'>,
   ) {
     this.id = parts.id

@@ -128,6 +128,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   // Chunked framing has an end of its own to hold back, and takes trailers.
   const isChunked =
     length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
+  exchange.isStreaming = true
   exchange.outbound.begin({
     status,
     fields: [

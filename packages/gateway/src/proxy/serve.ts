@@ -12,9 +12,11 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
   const { cut, deadlines, outbound } = exchange
   // A client that is gone, or takes nothing of an answer, is let go.
   cut.onMade(() => {
-    if (cut.reason === 'client-aborted' || exchange.isConcluded) outbound.destroy()
+    const isLost = exchange.isConcluded || exchange.isStreaming
+    if (cut.reason === 'client-aborted' || isLost) outbound.destroy()
   })
   deadlines.set('exchange', exchange.inForce.limits.exchangeMs, 'exchange-timeout')
+  context.live.add(exchange)
   try {
     await runStages(exchange, context)
   } catch (cause) {
@@ -25,6 +27,8 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     }
     outbound.destroy()
   } finally {
+    context.live.delete(exchange)
+    exchange.quotas?.release()
     deadlines.clear()
     cut.close()
   }

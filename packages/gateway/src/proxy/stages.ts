@@ -1,4 +1,5 @@
 import { accept } from './accept.ts'
+import { containCaller, containRequest } from './contain.ts'
 import type { ProxyContext } from './context.ts'
 import { decide } from './decide.ts'
 import type { Exchange, Step } from './exchange.ts'
@@ -18,7 +19,9 @@ export const STAGES: readonly Stage[] = [
   accept,
   answerOwn,
   route,
+  containRequest,
   identify,
+  containCaller,
   limit,
   inspect,
   decide,
