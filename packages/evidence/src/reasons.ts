@@ -34,6 +34,11 @@ export const REASONS = {
     meaning: 'A policy could not be evaluated, so nothing is permitted.',
     advice: 'Correct the policy that the record names.',
   },
+  'approval-needed': {
+    status: 403,
+    meaning: 'The request would be permitted if somebody approved it.',
+    advice: 'Ask for the approval that the answer names, then send the request again.',
+  },
   'credentials-missing': {
     status: 401,
     meaning: 'The request carries no credentials.',
@@ -290,6 +295,26 @@ export const REASONS = {
     meaning:
       'The request was forwarded, but its outcome cannot be recorded, so it is not released.',
     advice: 'Do not repeat it blindly: it may have taken effect.',
+  },
+  'rate-limited': {
+    status: 429,
+    meaning: 'More requests came than a limit of this route allows.',
+    advice: 'Try again after the time that Retry-After names.',
+  },
+  'quota-exhausted': {
+    status: 429,
+    meaning: 'What a quota of this route allows is used up.',
+    advice: 'Try again after the time that Retry-After names, or ask for a larger quota.',
+  },
+  'concurrency-limited': {
+    status: 429,
+    meaning: 'As many requests as a limit of this route allows are going on.',
+    advice: 'Wait until one of them has ended.',
+  },
+  'limits-unavailable': {
+    status: 503,
+    meaning: 'The limits of this route cannot be counted now, so the request was not forwarded.',
+    advice: 'Try again later; the operator should look at the store of the quotas.',
   },
   overloaded: {
     status: 503,

@@ -3,6 +3,7 @@ import { type AdminCaller, wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { Authenticators, apiKeys, type Presented, refused } from '../identity/index.ts'
+import { Quotas } from '../limits/index.ts'
 import { nodeSha256 } from '../platform/index.ts'
 import { PolicySet } from '../policy/index.ts'
 import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
@@ -10,10 +11,11 @@ import { ReceiptService, Recorder } from '../recorder/index.ts'
 import { readCertificate, readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
-import { openKeys } from './open-keys.ts'
 import { openContainment } from './open-containment.ts'
+import { openKeys } from './open-keys.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
+import { openQuotas } from './open-quotas.ts'
 import { operationalLog } from './operational-log.ts'
 import type { ReadConfig } from './read-config.ts'
 import { readPolicies } from './read-policies.ts'
@@ -36,7 +38,7 @@ export interface Gateway {
 export async function openGateway(read: ReadConfig, machine: Machine): Promise<Gateway> {
   const { config } = read
   const log = operationalLog(config.log.level)
-  const policies = PolicySet.compile(await readPolicies(config.policies.directory), hexDigest)
+  const policies = PolicySet.compile(await readPolicies(config.policies.directory))
   await using parts = new AsyncDisposableStack()
 
   const ledger = await openLedger(config, machine)
@@ -54,10 +56,10 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     endOf: (intent) => recorder.endOf(intent),
   })
   const answerOwn = wellKnown((request) => receipts.answer(request))
-  // The control plane opens first and closes last: it tells why nothing is served.
-  let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   const containment = await openContainment(config, machine, { recorder, log })
   parts.defer(() => containment.close())
+  // The control plane opens first and closes last: it tells why nothing is served.
+  let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
   const answerWellKnown = answerOwn
   let authenticators: Authenticators | undefined
@@ -77,21 +79,26 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   parts.defer(() => recorder.stop('asked to stop'))
   const configurationSha256 = hexDigest(read.bytes)
   await recorder.act('config', { act: 'loaded', sha256: configurationSha256 })
-  await recorder.act('policy', { act: 'loaded', sha256: policies.digest })
+  for (const facts of policies.records()) await recorder.act('policy', facts)
+  for (const policy of policies.uncovered) log.warn(policy, 'policy-uncovered')
 
   const keys = await openKeys(config, machine, { recorder, log })
   parts.defer(() => keys.close())
   authenticators = new Authenticators([apiKeys(() => keys.current)])
+  const quotaStore = await openQuotas(config, machine)
+  parts.defer(() => quotaStore.close())
+  const { onUnavailable } = config.quotaStore
   const proxy = await AccessProxy.open({
     ...machine,
     ...(await proxyConfig(config)),
     recorder,
+    containment,
     configurationSha256,
     answerOwn,
     authenticators,
+    quotas: new Quotas({ config: config.quotas, store: quotaStore, onUnavailable }),
     policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
-    containment,
   })
   parts.defer(() => proxy.close())
 

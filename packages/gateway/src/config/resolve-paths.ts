@@ -23,6 +23,7 @@ export function resolvePaths(file: string, config: Config): Config {
         : config.vault,
     identity: { ...config.identity, keysFile: absolute(config.identity.keysFile) },
     policies: { ...config.policies, directory: absolute(config.policies.directory) },
+    quotaStore: withStorePaths(config.quotaStore, absolute),
     admin: withTls(config.admin),
     listeners: config.listeners.map(withTls),
     upstreams: Object.fromEntries(
@@ -33,5 +34,20 @@ export function resolvePaths(file: string, config: Config): Config {
         ]
       }),
     ),
+  }
+}
+
+function withStorePaths(
+  store: Config['quotaStore'],
+  absolute: (path: string) => string,
+): Config['quotaStore'] {
+  if (store.kind === 'memory') return store
+  const { password, authority, ...rest } = store
+  return {
+    ...rest,
+    ...(authority === undefined ? {} : { authority: absolute(authority) }),
+    ...(password === undefined
+      ? {}
+      : { password: 'file' in password ? { file: absolute(password.file) } : password }),
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { adminConfigSchema } from '../admin/index.ts'
 import { identityConfigSchema } from '../identity/index.ts'
 import { ledgerConfigSchema } from '../ledger/index.ts'
-import { limitsConfigSchema } from '../limits/index.ts'
+import { limitsConfigSchema, quotaStoreSchema, quotasSchema } from '../limits/index.ts'
 import { policyConfigSchema } from '../policy/index.ts'
 import { listenerSchema, routeSchema, upstreamSchema } from '../proxy/index.ts'
 import { vaultConfigSchema } from '../vault/index.ts'
@@ -33,6 +33,8 @@ export const configSchema = z
     identity: identityConfigSchema,
     policies: policyConfigSchema,
     limits: limitsConfigSchema.prefault({}),
+    quotas: quotasSchema,
+    quotaStore: quotaStoreSchema,
     admin: adminConfigSchema.prefault({}),
     listeners: z.array(listenerSchema).min(1),
     upstreams: z.record(z.string().min(1), upstreamSchema),
@@ -42,16 +44,31 @@ export const configSchema = z
     refuseTwice('listeners', config.listeners, context)
     refuseTwice('routes', config.routes, context)
     const upstreams = Object.keys(config.upstreams)
-    for (const [index, { upstream }] of config.routes.entries()) {
-      if (upstreams.includes(upstream)) continue
-      const guess = didYouMean(upstream, upstreams)
-      const hint = guess === undefined ? `known: ${upstreams.join(', ')}` : `did you mean ${guess}?`
-      const message = `no upstream is called ${upstream} (${hint})`
-      context.addIssue({ code: 'custom', path: ['routes', index, 'upstream'], message })
+    const quotas = Object.keys(config.quotas)
+    for (const [index, route] of config.routes.entries()) {
+      refuseUnknown('upstream', route.upstream, upstreams, ['routes', index, 'upstream'], context)
+      for (const [at, quota] of route.quotas.entries()) {
+        const path = ['routes', index, 'quotas', at]
+        if (route.quotas.indexOf(quota) === at) refuseUnknown('quota', quota, quotas, path, context)
+        else context.addIssue({ code: 'custom', path, message: `${quota} counts once already` })
+      }
     }
   })
 
 export type Config = z.infer<typeof configSchema>
+
+function refuseUnknown(
+  what: string,
+  name: string,
+  known: readonly string[],
+  path: (string | number)[],
+  context: z.RefinementCtx,
+): void {
+  if (known.includes(name)) return
+  const guess = didYouMean(name, known)
+  const hint = guess === undefined ? `known: ${known.join(', ')}` : `did you mean ${guess}?`
+  context.addIssue({ code: 'custom', path, message: `no ${what} is called ${name} (${hint})` })
+}
 
 function refuseTwice(
   section: string,

@@ -11,15 +11,15 @@ import {
   type Why,
 } from '@countersign/evidence'
 import type { Credential } from '../identity/index.ts'
+import { limitFacts } from '../limits/index.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { valuesOf } from './header-fields.ts'
+import { bounded, recordedHeaders, recordedPath } from './recorded-text.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
-import { redactHeader, redactQuery, redactText } from './redact.ts'
+import { redactQuery, redactText } from './redact.ts'
 
 const USER_AGENT_LENGTH_MAX = 1024
 const METHOD_LENGTH_MAX = 32
-const HEADER_VALUES_MAX = 32
-const TEXT_LENGTH_MAX = 8192
 const POLICIES_MAX = 256
 
 /** What is recorded before a request goes on. */
@@ -44,7 +44,7 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
     // What is too large to be recorded stays out of the refusal too.
     what: draftWhat(
       reason === 'record-too-large'
-        ? { inbound: exchange.inbound, asked: undefined, route: undefined }
+        ? { ...NOTHING_UNDERSTOOD, inbound: exchange.inbound }
         : exchange,
     ),
     why: draftWhy(exchange, reason),
@@ -52,6 +52,8 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
     personal: exchange.route?.personal ?? [],
   }
 }
+
+const NOTHING_UNDERSTOOD = { asked: undefined, route: undefined, question: undefined }
 
 /** How a request that went on has ended at the client. */
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
@@ -127,45 +129,39 @@ function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
 }
 
 /** As much as was understood. A target that was refused is not repeated: it is not understood. */
-function draftWhat({ inbound, asked, route }: Pick<Exchange, 'inbound' | 'asked' | 'route'>): What {
+function draftWhat({
+  inbound,
+  asked,
+  route,
+  question,
+}: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question'>): What {
   const protocol = inbound.version === '' ? {} : { protocol: `HTTP/${inbound.version}` }
   const method = inbound.method === '' ? {} : { method: inbound.method.slice(0, METHOD_LENGTH_MAX) }
   if (asked === undefined) return { ...method, ...protocol, scheme: inbound.peer.scheme }
-  const headers = draftHeaders(inbound.fields, route?.headers ?? [])
+  const headers =
+    question?.context.headers ?? recordedHeaders(inbound.fields, route?.headers ?? []).values
   return {
     ...method,
     scheme: inbound.peer.scheme,
     authority: asked.authority,
-    path: bounded(redactText(asked.path)),
-    ...(asked.query === undefined ? {} : { query: bounded(redactQuery(asked.query)) }),
+    path: question?.resource.path ?? recordedPath(asked.path).text,
+    ...(asked.query === undefined ? {} : { query: bounded(redactQuery(asked.query)).text }),
     ...protocol,
     ...(route === undefined ? {} : { route: route.name }),
-    ...(headers === undefined ? {} : { headers }),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
     ...(asked.bodyBytes === undefined ? {} : { body: { bytes: asked.bodyBytes } }),
     traceparent: asked.traceparent,
   }
 }
 
-function draftHeaders(
-  fields: Exchange['inbound']['fields'],
-  allowed: readonly string[],
-): What['headers'] | undefined {
-  const captured = allowed
-    .map((name) => name.toLowerCase())
-    .map((name): [string, readonly string[]] => {
-      const values = valuesOf(fields, name).slice(0, HEADER_VALUES_MAX)
-      return [name, values.map((value) => bounded(redactHeader(name, value)))]
-    })
-    .filter(([, values]) => values.length > 0)
-  return captured.length === 0 ? undefined : Object.fromEntries(captured)
-}
-
 function draftWhy(exchange: Exchange, reason: Reason): Why {
-  const { decision, inForce, challenge } = exchange
+  const { decision, inForce, quotas } = exchange
   const { configurationSha256 } = inForce
+  const limits = quotas === undefined ? {} : { limits: limitFacts(quotas) }
   if (decision === undefined) {
-    const facts = challenge?.fault === undefined ? {} : { facts: { fault: challenge.fault } }
-    return { verdict: 'deny', reason, configurationSha256, ...facts }
+    const early = earlyFacts(exchange)
+    const facts = early === undefined ? {} : { facts: early }
+    return { verdict: 'deny', reason, configurationSha256, ...facts, ...limits }
   }
   return {
     verdict: reason === 'policy-permits' ? 'allow' : 'deny',
@@ -175,20 +171,26 @@ function draftWhy(exchange: Exchange, reason: Reason): Why {
     configurationSha256,
     requestSha256: decision.request,
     facts: impersonalFacts(exchange),
+    ...limits,
   }
+}
+
+/** Why it ended before a policy was asked: which rule the credential broke, which measure stood. */
+function earlyFacts({ challenge, containedBy }: Exchange): JsonObject | undefined {
+  if (containedBy !== undefined) return { containment: containedBy }
+  return challenge?.fault === undefined ? undefined : { fault: challenge.fault }
 }
 
 /** The rest of what the policies saw is in `who`, `where` and `what`, each under its own key. */
-function impersonalFacts({ decidedAtUs, inbound, credential, route }: Exchange): JsonObject {
+function impersonalFacts({ question, route }: Exchange): JsonObject {
+  const { context } = filled(question, 'question')
+  const { upstream, path } = filled(route, 'route')
   return {
-    time: formatTime(filled(decidedAtUs, 'decidedAtUs')),
-    tls: inbound.peer.tls !== undefined,
-    credential: credential?.method ?? 'none',
-    upstream: filled(route, 'route').upstream,
+    time: formatTime(context.timeUs),
+    tls: context.tls !== undefined,
+    credential: context.credential,
+    upstream,
+    ...(path.includes('{') ? { pattern: path } : {}),
+    ...(context.grants.length === 0 ? {} : { grants: context.grants }),
   }
-}
-
-/** Redaction can lengthen a text; what a record cannot hold is cut, and says so. */
-function bounded(text: string): string {
-  return text.length <= TEXT_LENGTH_MAX ? text : `${text.slice(0, TEXT_LENGTH_MAX - 5)}[cut]`
 }

@@ -1,10 +1,11 @@
 import type { AuthenticatorChain, Authenticators } from '../identity/index.ts'
-import type { Limits } from '../limits/index.ts'
+import type { Limits, Quota, Quotas } from '../limits/index.ts'
 import type { PolicySet } from '../policy/index.ts'
 import type { RouteConfig, UpstreamConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { RouteTable } from './route-table.ts'
-import { openUpstream, type Upstream } from './upstream.ts'
+import { openUpstream, type Upstream, upstreamKey } from './upstream.ts'
+import type { Uses } from './uses.ts'
 
 /** What one configuration says of requests, files read and policies compiled. */
 export interface ProxySettings {
@@ -13,6 +14,8 @@ export interface ProxySettings {
   readonly limits: Limits
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly RouteConfig[]
+  /** Without them nothing is counted. */
+  readonly quotas?: Quotas | undefined
   readonly policies: PolicySet
   /** Their keys are stores: one that is revoked is so at once, without a new configuration. */
   readonly authenticators: Authenticators
@@ -23,16 +26,23 @@ export interface ProxySettings {
  * stage judges by it: no request is ever judged by half of one configuration and half of another.
  */
 export interface InForce
-  extends Pick<ProxySettings, 'configurationSha256' | 'limits' | 'policies'> {
+  extends Pick<ProxySettings, 'configurationSha256' | 'limits' | 'policies' | 'quotas'> {
   readonly routes: RouteTable
   readonly upstreams: ReadonlyMap<string, Upstream>
+  /** What counts the requests of a route. */
+  readonly quotasOf: (route: RouteConfig) => readonly Quota[]
   /** Who is asked who it is, in order. */
   readonly chainOf: (route: RouteConfig) => AuthenticatorChain
+  /** Exchanges that go by it. */
+  readonly uses: Uses
 }
 
-/** Throws ProxyError PROXY_CONFIG_INVALID where routes and upstreams contradict each other. */
-export function makeInForce(settings: ProxySettings): InForce {
-  const { configurationSha256, limits, policies, authenticators, routes } = settings
+/**
+ * Throws ProxyError PROXY_CONFIG_INVALID where routes and upstreams contradict each other. An
+ * upstream that is what it was in `former` keeps its connections.
+ */
+export function makeInForce(settings: ProxySettings, former?: InForce): InForce {
+  const { configurationSha256, limits, policies, quotas, authenticators, routes } = settings
   for (const { name, upstream, authenticators: names } of routes) {
     // Throws for a name that nothing has: later would be in a request.
     authenticators.chain(names)
@@ -41,9 +51,39 @@ export function makeInForce(settings: ProxySettings): InForce {
   }
   const upstreams = new Map<string, Upstream>()
   for (const [name, config] of Object.entries(settings.upstreams)) {
-    upstreams.set(name, openUpstream(name, config, limits))
+    const known = former?.upstreams.get(name)
+    const isSame = known?.key === upstreamKey(config, limits)
+    upstreams.set(name, isSame ? known : openUpstream(name, config, limits))
   }
   const table = new RouteTable(routes)
+  const quotasOf = countedBy(routes, quotas)
   const chainOf: InForce['chainOf'] = (route) => authenticators.chain(route.authenticators)
-  return { configurationSha256, limits, policies, chainOf, routes: table, upstreams }
+  return {
+    configurationSha256,
+    limits,
+    policies,
+    quotas,
+    chainOf,
+    quotasOf,
+    routes: table,
+    upstreams,
+    uses: new Uses(),
+  }
+}
+
+function countedBy(
+  routes: readonly RouteConfig[],
+  quotas: Quotas | undefined,
+): InForce['quotasOf'] {
+  const byRoute = new Map<RouteConfig, readonly Quota[]>()
+  for (const route of routes) {
+    const counted = route.quotas.map((name) => {
+      const quota = quotas?.named(name)
+      if (quota !== undefined) return quota
+      const message = `route ${route.name}: no quota is called ${name}`
+      throw new ProxyError('PROXY_CONFIG_INVALID', message)
+    })
+    byRoute.set(route, counted)
+  }
+  return (route) => byRoute.get(route) ?? []
 }

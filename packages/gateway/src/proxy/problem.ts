@@ -38,12 +38,14 @@ export function problem(
   return { head: { status, fields }, body: exchange.inbound.method === 'HEAD' ? EMPTY : body }
 }
 
-function extraFields({ route, challenge }: Exchange, status: number): HeaderFields {
+function extraFields({ route, challenge, quotas }: Exchange, status: number): HeaderFields {
   if (challenge !== undefined && status < 500) {
     const { challenges, headers } = challenge
     return [...challenges.map((value) => ['www-authenticate', value] as const), ...headers]
   }
   if (status === 405) return [['allow', (route?.methods ?? METHODS).join(', ')]]
+  // Whoever is over a limit is told when it ends, by the fields that every answer here has.
+  if (quotas?.refusal !== undefined) return []
   return status === 503 ? [['retry-after', RETRY_AFTER_SECONDS]] : []
 }
 

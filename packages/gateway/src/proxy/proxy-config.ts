@@ -8,6 +8,24 @@ const hostName = z
   .toLowerCase()
   .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'is not a host name')
 
+const clientCertificatesSchema = z
+  .strictObject({
+    authorities: z.array(z.string().min(1)).default([]).describe('PEM files'),
+    spiffe: z.array(z.string().min(1)).default([]).describe('trust domains of identity.spiffe'),
+    revocations: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('revocation lists, PEM files; one for each authority of a chain'),
+    show: z
+      .enum(['required', 'optional'])
+      .default('optional')
+      .describe('required: nothing is served on a connection without one'),
+  })
+  .refine(({ authorities, spiffe }) => authorities.length + spiffe.length > 0, {
+    message: 'names neither authorities nor spiffe: nobody could be believed',
+  })
+  .describe('client certificates that are asked for and believed')
+
 /** One item of `listeners`. */
 export const listenerSchema = z.strictObject({
   name,
@@ -17,9 +35,15 @@ export const listenerSchema = z.strictObject({
     .strictObject({
       certificate: z.string().min(1).describe('PEM file: certificate, then its chain'),
       key: z.string().min(1).describe('PEM file'),
+      clientCertificates: clientCertificatesSchema.optional(),
     })
     .optional()
     .describe('TLS 1.2 or 1.3'),
+  externalUrl: z
+    .url({ protocol: /^https?$/ })
+    .refine(isOrigin, 'is more than scheme, host and port')
+    .optional()
+    .describe('where clients reach it, if not as they say; what proofs and signatures must name'),
 })
 
 /** One value of `upstreams`. */
@@ -59,6 +83,11 @@ export const routeSchema = z.strictObject({
     .max(32)
     .default([])
     .describe('what the credential must be good for, every one of them'),
+  quotas: z
+    .array(z.string().min(1))
+    .max(16)
+    .default([])
+    .describe('names of quotas; all of them must have room'),
   record: z.literal('strict').default('strict').describe('record before forward and release'),
   headers: z.array(headerName).max(32).default([]).describe('request headers to record'),
   personal: z

@@ -1,10 +1,17 @@
 import { formatReceipt } from '@countersign/evidence'
+import { rateLimitFields } from '../limits/index.ts'
 import type { Exchange } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 
 /** Fields of an upstream's response that are ours to say. */
-const OURS = new Set(['content-length', 'x-request-id', 'countersign-receipt'])
+const OURS = new Set([
+  'content-length',
+  'x-request-id',
+  'countersign-receipt',
+  'ratelimit',
+  'ratelimit-policy',
+])
 
 /** The upstream's fields, without those of its connection and without what only we may say. */
 export function passFields(fields: HeaderFields): HeaderFields {
@@ -12,10 +19,12 @@ export function passFields(fields: HeaderFields): HeaderFields {
 }
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
-export function ownFields({ id }: Exchange, recorded: Recorded | undefined): HeaderFields {
-  if (recorded === undefined) return [['x-request-id', id]]
+export function ownFields({ id, quotas }: Exchange, recorded: Recorded | undefined): HeaderFields {
+  const limits = quotas === undefined ? [] : rateLimitFields(quotas)
+  if (recorded === undefined) return [['x-request-id', id], ...limits]
   return [
     ['x-request-id', id],
+    ...limits,
     receiptField(recorded),
     ['cache-control', 'private="Countersign-Receipt"'],
   ]

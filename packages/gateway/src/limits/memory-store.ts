@@ -1,0 +1,233 @@
+import { Meter, type Rate } from './gcra.ts'
+import { LimitsError } from './limits-error.ts'
+import type { Quota } from './quota.ts'
+import type { QuotaFile } from './quota-file.ts'
+import type { Ask, QuotaStore, Standing, StoreAnswer } from './store.ts'
+
+/** Of each quota; beyond it, keys that are new are counted together until others are free again. */
+export const QUOTA_KEYS_MAX = 100_000
+/** How soon a full table is searched for keys that are free again. */
+const SWEEP_EVERY_US = 1_000_000
+/** A request waits for the disk so often at most: others may take what was reserved for it. */
+const RESERVE_TRIES_MAX = 16
+/** Of a durable quota this share of its burst is reserved on the disk ahead of being used. */
+const CHUNKS = 100
+/** Time goes by while the disk writes; this much more is reserved, and at most lost by a crash. */
+const RESERVE_SLACK_US = 1_000_000
+const OVERFLOW_KEY = '\0others'
+
+/** What one key has used of one quota. */
+class Account {
+  readonly meter = new Meter()
+  rate: Rate | undefined
+  concurrent = 0
+  /** What the disk says is used, in microseconds; nothing is admitted beyond it. */
+  reservedUs = 0
+  /** Units of requests that wait for a reservation. */
+  waiting = 0
+}
+
+interface Table {
+  readonly accounts: Map<string, Account>
+  sweptAtUs: number
+}
+
+/**
+ * Quotas of one gateway, counted in memory and answered at once. Durable ones are reserved in a
+ * file ahead of being used: what is admitted is on the disk already, so that a crash can forget
+ * nothing. It can only take for used what was reserved and not used yet.
+ */
+export class MemoryStore implements QuotaStore {
+  readonly #nowUs: () => number
+  readonly #file: QuotaFile | undefined
+  readonly #tables = new Map<string, Table>()
+  readonly #keysMax: number
+
+  constructor(parts: {
+    /** Microseconds since 1970; never goes back. */
+    readonly nowUs: () => number
+    /** Without one nothing is durable. */
+    readonly file?: QuotaFile | undefined
+    readonly keysMax?: number
+  }) {
+    this.#nowUs = parts.nowUs
+    this.#file = parts.file
+    this.#keysMax = parts.keysMax ?? QUOTA_KEYS_MAX
+  }
+
+  take(asks: readonly Ask[]): StoreAnswer | Promise<StoreAnswer> {
+    const nowUs = this.#nowUs()
+    const accounts = asks.map(({ quota, key }) => this.#account(quota, key, nowUs))
+    if (!mayAll(asks, accounts, nowUs)) return refused(asks, accounts, nowUs)
+    const file = this.#file
+    if (file !== undefined && !asks.every((ask, at) => isReserved(ask, accounts[at], nowUs))) {
+      return this.#takeReserved(asks, file)
+    }
+    return this.#admit(asks, accounts, nowUs)
+  }
+
+  /** Writes what is really used, and lets go of the file. */
+  async close(): Promise<void> {
+    await this.#file?.close((quota, key) => this.#tables.get(quota)?.accounts.get(key)?.meter.us)
+  }
+
+  #admit(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
+    for (const [at, { quota, cost, key }] of asks.entries()) {
+      const account = accounts[at]
+      if (account === undefined) continue
+      if (quota.rate !== undefined) account.meter.take(quota.rate, nowUs, cost)
+      if (quota.concurrency !== undefined) account.concurrent += 1
+      this.#reserveAhead(quota, key, account)
+    }
+    const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
+    let isHeld = true
+    const release = (): void => {
+      if (!isHeld) return
+      isHeld = false
+      for (const [at, { quota }] of asks.entries()) {
+        const account = accounts[at]
+        if (account !== undefined && quota.concurrency !== undefined) account.concurrent -= 1
+      }
+    }
+    return { isAdmitted: true, standings, release }
+  }
+
+  /** Asks the disk first. What is admitted meanwhile to others is seen when it is asked again. */
+  async #takeReserved(asks: readonly Ask[], file: QuotaFile): Promise<StoreAnswer> {
+    for (let tries = 0; tries < RESERVE_TRIES_MAX; tries += 1) {
+      const nowUs = this.#nowUs()
+      const accounts = asks.map(({ quota, key }) => this.#account(quota, key, nowUs))
+      if (!mayAll(asks, accounts, nowUs)) return refused(asks, accounts, nowUs)
+      const lacking = asks.flatMap((ask, at) => {
+        const account = accounts[at]
+        return account === undefined || isReserved(ask, account, nowUs) ? [] : [{ ask, account }]
+      })
+      if (lacking.length === 0) return this.#admit(asks, accounts, nowUs)
+      for (const { ask, account } of lacking) account.waiting += ask.cost
+      try {
+        await Promise.all(
+          lacking.map(({ ask, account }) => this.#reserve(file, ask.quota, ask.key, account)),
+        )
+      } finally {
+        for (const { ask, account } of lacking) account.waiting -= ask.cost
+      }
+    }
+    throw new LimitsError('LIMITS_UNAVAILABLE', 'others take what is reserved faster than the disk')
+  }
+
+  /** Before a chunk is used up the next one is asked for, so that requests need not wait. */
+  #reserveAhead(quota: Quota, key: string, account: Account): void {
+    const { rate } = quota
+    if (this.#file === undefined || !quota.isDurable || rate === undefined) return
+    if (account.reservedUs - account.meter.us > rate.spanOf(chunkOf(rate)).us / 2) return
+    if (account.reservedUs >= this.#nowUs() + rate.tolerance.us) return
+    // Where it fails, the request that needs it will be told.
+    this.#reserve(this.#file, quota, key, account).catch(() => undefined)
+  }
+
+  #reserve(file: QuotaFile, { name, rate }: Quota, key: string, account: Account): Promise<void> {
+    if (rate === undefined) return Promise.resolve()
+    return file.reserve(name, key, {
+      rate,
+      target: () => {
+        const nowUs = this.#nowUs()
+        const { us } = rate.spanOf(chunkOf(rate) + account.waiting)
+        const latestUs = nowUs + rate.tolerance.us + RESERVE_SLACK_US
+        return Math.min(latestUs, Math.max(account.meter.us, nowUs) + us + RESERVE_SLACK_US)
+      },
+      written: (reservedUs) => {
+        account.reservedUs = Math.max(account.reservedUs, reservedUs)
+      },
+    })
+  }
+
+  #account(quota: Quota, key: string, nowUs: number): Account {
+    const table = this.#tables.get(quota.name) ?? this.#addTable(quota.name)
+    const known = table.accounts.get(key) ?? this.#newAccount(table, quota, key, nowUs)
+    const { rate } = quota
+    if (known.rate !== rate && rate !== undefined) {
+      // Another configuration: what was used stays used, and is measured by what is in force now.
+      if (known.rate !== undefined && !known.rate.isSame(rate)) {
+        known.meter.convert(known.rate, rate, nowUs)
+        known.reservedUs = 0
+      }
+      known.rate = rate
+    }
+    return known
+  }
+
+  #newAccount(table: Table, quota: Quota, key: string, nowUs: number): Account {
+    const { accounts } = table
+    const isFull = accounts.size >= this.#keysMax && !sweep(table, nowUs, this.#keysMax)
+    const place = isFull ? OVERFLOW_KEY : key
+    const found = accounts.get(place)
+    if (found !== undefined) return found
+    const account = new Account()
+    accounts.set(place, account)
+    const { rate } = quota
+    const kept = rate && quota.isDurable ? this.#file?.restored(quota.name, place) : undefined
+    if (rate === undefined || kept === undefined) return account
+    account.meter.us = kept.reservedUs
+    account.rate = rate
+    if (!kept.rate.isSame(rate)) account.meter.convert(kept.rate, rate, nowUs)
+    account.meter.clamp(rate, nowUs)
+    return account
+  }
+
+  #addTable(name: string): Table {
+    const table = { accounts: new Map<string, Account>(), sweptAtUs: Number.NEGATIVE_INFINITY }
+    this.#tables.set(name, table)
+    return table
+  }
+}
+
+/** Forgets keys that are free again; says whether there is room now. */
+function sweep(table: Table, nowUs: number, keysMax: number): boolean {
+  if (nowUs - table.sweptAtUs < SWEEP_EVERY_US) return false
+  table.sweptAtUs = nowUs
+  for (const [key, { meter, concurrent, waiting }] of table.accounts) {
+    if (meter.us < nowUs && concurrent === 0 && waiting === 0) table.accounts.delete(key)
+  }
+  return table.accounts.size < keysMax
+}
+
+function mayAll(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): boolean {
+  return asks.every(({ quota, cost }, at) => {
+    const account = accounts[at]
+    if (account === undefined || isFull(quota, account)) return false
+    return quota.rate === undefined || account.meter.waitUs(quota.rate, nowUs, cost) === 0
+  })
+}
+
+function isFull({ concurrency }: Quota, { concurrent }: Account): boolean {
+  return concurrency !== undefined && concurrent >= concurrency
+}
+
+function refused(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
+  const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
+  return { isAdmitted: false, standings, release: () => undefined }
+}
+
+function isReserved({ quota, cost }: Ask, account: Account | undefined, nowUs: number): boolean {
+  const { rate, isDurable } = quota
+  if (!isDurable || rate === undefined || account === undefined || cost === 0) return true
+  const after = Math.max(account.meter.us, nowUs) + rate.spanOf(cost).us + 1
+  return after <= account.reservedUs
+}
+
+function standingOf({ quota, cost }: Ask, account: Account | undefined, nowUs: number): Standing {
+  if (account === undefined) throw new Error(`quota ${quota.name} has no account`)
+  const { rate } = quota
+  const { meter, concurrent } = account
+  return {
+    used: rate === undefined ? 0 : meter.used(rate, nowUs),
+    waitUs: rate === undefined ? 0 : meter.waitUs(rate, nowUs, cost),
+    resetUs: Math.max(0, meter.us + (meter.part > 0 ? 1 : 0) - nowUs),
+    concurrent,
+    isFull: isFull(quota, account),
+  }
+}
+
+function chunkOf({ burst }: Rate): number {
+  return Math.max(1, Math.ceil(burst / CHUNKS))
+}

@@ -1,0 +1,73 @@
+import { addressPrefix } from './address-prefix.ts'
+import { Rate } from './gcra.ts'
+import { isDurable, type QuotaConfig, windowUsOf } from './quota-config.ts'
+
+/** Whose request it is, as far as quotas count by it. */
+export interface Caller {
+  readonly principal: {
+    readonly id: string
+    readonly kind: string
+    readonly issuer: string
+    readonly claims: { readonly [name: string]: readonly string[] }
+  }
+  /** Of the credential, where it has one. */
+  readonly credentialId: string | undefined
+  readonly address: string
+  readonly route: string
+  readonly method: string
+}
+
+/** One quota, as the configuration says it. */
+export class Quota {
+  readonly name: string
+  readonly rate: Rate | undefined
+  readonly concurrency: number | undefined
+  readonly isDurable: boolean
+  readonly #config: QuotaConfig
+
+  constructor(name: string, config: QuotaConfig) {
+    const { limit, window, burst, concurrency } = config
+    this.name = name
+    this.#config = config
+    this.concurrency = concurrency
+    this.isDurable = isDurable(config)
+    this.rate =
+      limit === undefined || window === undefined
+        ? undefined
+        : new Rate({ limit, windowUs: windowUsOf(window), burst: burst ?? limit })
+  }
+
+  /** The most specific row of the table: method on a route, route, method, the rest. */
+  costOf({ method, route }: Caller): number {
+    const { cost } = this.#config
+    return cost[`${method} ${route}`] ?? cost[route] ?? cost[method] ?? cost.default ?? 1
+  }
+
+  /**
+   * What the request is counted under. Whoever lacks what the quota counts by is counted by what
+   * there is: a caller without the claim by who they are, somebody unknown by where they are.
+   */
+  keyOf(caller: Caller): string {
+    const { key } = this.#config
+    const { address, route, credentialId } = caller
+    if (key === 'route') return route
+    if (key === 'address') return address
+    if (key === 'address-prefix') return this.#prefix(address)
+    if (key === 'api-key')
+      return credentialId === undefined ? this.#who(caller) : `k:${credentialId}`
+    if (key === 'principal') return this.#who(caller)
+    const values = caller.principal.claims[key.slice('claim:'.length)]
+    if (values === undefined || values.length === 0) return this.#who(caller)
+    return `c:${JSON.stringify(values.toSorted())}`
+  }
+
+  #who({ principal, address }: Caller): string {
+    if (principal.kind === 'anonymous') return `a:${this.#prefix(address)}`
+    return `p:${JSON.stringify([principal.issuer, principal.id])}`
+  }
+
+  #prefix(address: string): string {
+    const { ipv4Bits, ipv6Bits } = this.#config
+    return addressPrefix(address, { ipv4Bits, ipv6Bits })
+  }
+}

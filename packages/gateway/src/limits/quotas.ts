@@ -1,0 +1,110 @@
+import type { LimitFacts } from '@countersign/evidence'
+import { LimitsError } from './limits-error.ts'
+import { type Caller, Quota } from './quota.ts'
+import type { QuotasConfig } from './quota-config.ts'
+import type { QuotaStore, Standing, StoreAnswer } from './store.ts'
+
+/** Why a request is refused by its quotas. */
+export type QuotaRefusal =
+  | 'rate-limited'
+  | 'quota-exhausted'
+  | 'concurrency-limited'
+  | 'limits-unavailable'
+
+/** What the quotas of a route say of one request. */
+export interface QuotaVerdict {
+  /** Undefined: it is admitted. */
+  readonly refusal: QuotaRefusal | undefined
+  /** Seconds after which it may be admitted, where it is refused. */
+  readonly retryAfterSeconds: number
+  readonly quotas: readonly Quota[]
+  /** In the order of the quotas; empty where nothing could be counted. */
+  readonly standings: readonly Standing[]
+  /** Ends what counts as going on; more than one call is one. */
+  readonly release: () => void
+}
+
+const SECOND_US = 1_000_000
+
+/** The quotas of one configuration, over a store that outlives it. */
+export class Quotas {
+  readonly #quotas: ReadonlyMap<string, Quota>
+  readonly #store: QuotaStore
+  readonly #onUnavailable: 'deny' | 'allow'
+
+  constructor(parts: {
+    readonly config: QuotasConfig
+    readonly store: QuotaStore
+    readonly onUnavailable: 'deny' | 'allow'
+  }) {
+    const { config, store, onUnavailable } = parts
+    const made = Object.entries(config).map(([name, one]) => [name, new Quota(name, one)] as const)
+    this.#quotas = new Map(made)
+    this.#store = store
+    this.#onUnavailable = onUnavailable
+  }
+
+  /** Undefined where the configuration has no quota of that name. */
+  named(name: string): Quota | undefined {
+    return this.#quotas.get(name)
+  }
+
+  /** Counts one request under all of `quotas`, or under none. Never rejects for the store. */
+  take(quotas: readonly Quota[], caller: Caller): QuotaVerdict | Promise<QuotaVerdict> {
+    const asks = quotas.map((quota) => {
+      return { quota, key: quota.keyOf(caller), cost: quota.costOf(caller) }
+    })
+    try {
+      const answer = this.#store.take(asks)
+      if (!(answer instanceof Promise)) return verdictOf(quotas, answer)
+      return answer.then(
+        (settled) => verdictOf(quotas, settled),
+        (error: unknown) => this.#unavailable(quotas, error),
+      )
+    } catch (error) {
+      return this.#unavailable(quotas, error)
+    }
+  }
+
+  #unavailable(quotas: readonly Quota[], error: unknown): QuotaVerdict {
+    if (!(error instanceof LimitsError)) throw error
+    return {
+      refusal: this.#onUnavailable === 'deny' ? 'limits-unavailable' : undefined,
+      retryAfterSeconds: 1,
+      quotas,
+      standings: [],
+      release: () => undefined,
+    }
+  }
+}
+
+/** What the record says of them: names and numbers, nobody. */
+export function limitFacts({ quotas, standings }: QuotaVerdict): readonly LimitFacts[] {
+  return standings.flatMap(({ used, concurrent }, at): LimitFacts[] => {
+    const { name, rate, concurrency } = quotas[at] ?? {}
+    if (name === undefined) return []
+    const rated = rate === undefined ? [] : [{ name, limit: rate.burst, used }]
+    if (concurrency === undefined) return rated
+    return [...rated, { name: `${name}.concurrent`, limit: concurrency, used: concurrent }]
+  })
+}
+
+function verdictOf(quotas: readonly Quota[], answer: StoreAnswer): QuotaVerdict {
+  const { isAdmitted, standings, release } = answer
+  if (isAdmitted) {
+    return { refusal: undefined, retryAfterSeconds: 0, quotas, standings, release }
+  }
+  let longest: { readonly at: number; readonly waitUs: number } | undefined
+  for (const [at, { waitUs }] of standings.entries()) {
+    if (waitUs > (longest?.waitUs ?? 0)) longest = { at, waitUs }
+  }
+  const retryAfterSeconds = Math.max(1, Math.ceil((longest?.waitUs ?? 0) / SECOND_US))
+  const refusal = refusalOf(longest && quotas[longest.at])
+  return { refusal, retryAfterSeconds, quotas, standings, release }
+}
+
+/** By the quota that takes longest: its end is what the caller has to wait for. */
+function refusalOf(quota: Quota | undefined): QuotaRefusal {
+  if (quota === undefined) return 'concurrency-limited'
+  return quota.isDurable ? 'quota-exhausted' : 'rate-limited'
+}
