@@ -19,8 +19,8 @@ import {
   createKey,
   KeyStore,
 } from '../../packages/gateway/src/identity/index.ts'
-import {
 import { Containment, fileStore } from '../../packages/gateway/src/containment/index.ts'
+import {
   LedgerKeeper,
   LocalIntegration,
   openLogKeys,
@@ -122,8 +122,8 @@ function withMethod<T extends object, K extends keyof T>(target: T, name: K, met
 }
 
 export interface TestGateway {
-  readonly gate: Gate
   readonly containment: Containment
+  readonly gate: Gate
   readonly port: number
   readonly tlsPort: number
   readonly disk: SimulatedDisk
@@ -228,21 +228,21 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const events: ProxyEvent[] = []
   const { certificate, upstreamAuthority } = options
   const plain = { name: 'plain', host: '127.0.0.1', port: 0 }
+  const measures = fileStore(disk, `${DATA}/state/containment.json`)
+  const onFault = (fault: unknown): void => console.error(fault)
+  const containment = await Containment.open({ clock, random, store: measures, recorder, onFault })
   const proxy = await AccessProxy.open({
     clock,
     random,
     recorder,
+    containment,
     limits: { ...DEFAULT_LIMITS, stopMs: 2000, ...options.limits },
     listeners: certificate ? [plain, { ...plain, name: 'tls', tls: certificate }] : [plain],
     upstreams: {
-  const measures = fileStore(disk, `${DATA}/state/containment.json`)
-  const onFault = (fault: unknown): void => console.error(fault)
-  const containment = await Containment.open({ clock, random, store: measures, recorder, onFault })
       upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),
       nobody: upstreamSchema.parse({ url: 'http://127.0.0.1:1' }),
     },
     routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
-    containment,
     configurationSha256: 'c'.repeat(64),
     authenticators: new Authenticators([apiKeys(() => store.current)]),
     policies,
@@ -256,6 +256,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     return views
   }
   return {
+    containment,
     disk,
     gate,
     events,
@@ -267,8 +268,8 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     close: once(async () => {
       gate.open()
       await proxy.close()
+      containment.close()
       store.close()
-    containment,
       await recorder.stop('test')
       await keeper.close()
     }),
@@ -281,7 +282,6 @@ function once(run: () => Promise<void>): () => Promise<void> {
     running ??= run()
     return running
   }
-      containment.close()
 }
 
 const ROUTES = [

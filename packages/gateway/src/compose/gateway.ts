@@ -3,7 +3,6 @@ import { type AdminCaller, wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { Authenticators, apiKeys, type Presented, refused } from '../identity/index.ts'
-import { Quotas } from '../limits/index.ts'
 import { nodeSha256 } from '../platform/index.ts'
 import { PolicySet } from '../policy/index.ts'
 import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
@@ -15,7 +14,6 @@ import { openContainment } from './open-containment.ts'
 import { openKeys } from './open-keys.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
-import { openQuotas } from './open-quotas.ts'
 import { operationalLog } from './operational-log.ts'
 import type { ReadConfig } from './read-config.ts'
 import { readPolicies } from './read-policies.ts'
@@ -38,7 +36,7 @@ export interface Gateway {
 export async function openGateway(read: ReadConfig, machine: Machine): Promise<Gateway> {
   const { config } = read
   const log = operationalLog(config.log.level)
-  const policies = PolicySet.compile(await readPolicies(config.policies.directory))
+  const policies = PolicySet.compile(await readPolicies(config.policies.directory), hexDigest)
   await using parts = new AsyncDisposableStack()
 
   const ledger = await openLedger(config, machine)
@@ -79,15 +77,11 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   parts.defer(() => recorder.stop('asked to stop'))
   const configurationSha256 = hexDigest(read.bytes)
   await recorder.act('config', { act: 'loaded', sha256: configurationSha256 })
-  for (const facts of policies.records()) await recorder.act('policy', facts)
-  for (const policy of policies.uncovered) log.warn(policy, 'policy-uncovered')
+  await recorder.act('policy', { act: 'loaded', sha256: policies.digest })
 
   const keys = await openKeys(config, machine, { recorder, log })
   parts.defer(() => keys.close())
   authenticators = new Authenticators([apiKeys(() => keys.current)])
-  const quotaStore = await openQuotas(config, machine)
-  parts.defer(() => quotaStore.close())
-  const { onUnavailable } = config.quotaStore
   const proxy = await AccessProxy.open({
     ...machine,
     ...(await proxyConfig(config)),
@@ -96,7 +90,6 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     configurationSha256,
     answerOwn,
     authenticators,
-    quotas: new Quotas({ config: config.quotas, store: quotaStore, onUnavailable }),
     policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
   })

@@ -2,7 +2,7 @@ import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
 import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
-import { Listener } from './listener.ts'
+import { type Certificate, Listener } from './listener.ts'
 import { LiveExchanges } from './live-exchanges.ts'
 import type { ListenerConfig } from './proxy-config.ts'
 import type { ExchangeRecorder } from './recording.ts'
@@ -16,8 +16,8 @@ export interface AccessProxyOptions extends ProxySettings {
   readonly listeners: readonly (Omit<ListenerConfig, 'tls'> & {
     readonly tls?: Certificate | undefined
   })[]
-  readonly answerOwn: OwnHandler
   readonly containment: Containment
+  readonly answerOwn: OwnHandler
   readonly report?: (event: ProxyEvent) => void
 }
 

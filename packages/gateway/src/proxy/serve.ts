@@ -28,7 +28,6 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     outbound.destroy()
   } finally {
     context.live.delete(exchange)
-    exchange.quotas?.release()
     deadlines.clear()
     cut.close()
   }
