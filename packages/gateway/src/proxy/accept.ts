@@ -12,6 +12,12 @@ import { continueTrace } from './trace-context.ts'
 /** Understands the request, in one way only, or refuses it. */
 export function accept(exchange: Exchange, context: ProxyContext): Step {
   const { inbound, inForce } = exchange
+  const { needsCertificate = false, certificate } = inbound.peer
+  if (needsCertificate && certificate?.isVerified !== true) {
+    const fault = certificate?.error ?? 'certificate-missing'
+    exchange.challenge = { challenges: [], headers: [], fault }
+    return { stop: 'certificate-refused' }
+  }
   const wrong = refuseHead(inbound, inForce)
   if (wrong !== undefined) return { stop: wrong }
   const framing = readFraming(inbound.fields)

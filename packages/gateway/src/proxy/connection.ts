@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '@countersign/evidence'
+import type { ClientCertificate } from '../identity/index.ts'
 import type { Exchange, Peer } from './exchange.ts'
 
 /** Requests that came after the last one that is answered; beyond it the connection is cut. */
@@ -17,10 +19,10 @@ export class Connection {
   /** The exchange whose turn it is. */
   current: Exchange | undefined
 
-  constructor(socket: Socket, pipelinedMax: number) {
+  constructor(socket: Socket, peer: Peer, pipelinedMax: number) {
     this.#socket = socket
     this.#pipelinedMax = pipelinedMax
-    this.peer = peerOf(socket)
+    this.peer = peer
   }
 
   /**
@@ -45,13 +47,57 @@ export class Connection {
   }
 }
 
-function peerOf(socket: Socket): Peer {
-  const tls = socket instanceof TLSSocket ? tlsFacts(socket) : undefined
-  return {
+/** The authorities and revocation lists that a listener had at a time. */
+export interface Trust {
+  isCurrent: boolean
+}
+
+/** What a listener says of its connections. */
+interface ListenerFacts {
+  readonly externalOrigin: string | undefined
+  readonly trust: Trust
+  readonly clientCertificates: 'required' | 'optional' | undefined
+}
+
+export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
+  const { externalOrigin, clientCertificates, trust } = listener
+  const known = {
     address: plainAddress(socket.remoteAddress),
     port: socket.remotePort ?? 0,
-    scheme: tls === undefined ? 'http' : 'https',
-    tls,
+    externalOrigin,
+  }
+  if (!(socket instanceof TLSSocket)) return { ...known, scheme: 'http', tls: undefined }
+  const certificate = clientCertificates === undefined ? undefined : certificateOf(socket, trust)
+  const tls = tlsFacts(socket)
+  return {
+    ...known,
+    scheme: 'https',
+    tls: certificate === undefined ? tls : { ...tls, clientCertificateSha256: certificate.sha256 },
+    certificate,
+    needsCertificate: clientCertificates === 'required',
+  }
+}
+
+/**
+ * What the client showed, in this handshake or in the one that it resumes: a session keeps the
+ * certificate and the verdict on it. OpenSSL's verdict alone says nothing: a resumed session
+ * without any certificate is `authorized` as well.
+ */
+function certificateOf(socket: TLSSocket, trust: Trust): ClientCertificate | undefined {
+  const shown = socket.getPeerX509Certificate()
+  if (shown === undefined) return undefined
+  const { authorized, authorizationError } = socket
+  const error = authorized ? undefined : String(authorizationError)
+  const der = new Uint8Array(shown.raw)
+  return {
+    der,
+    sha256: hash('sha256', der, 'hex'),
+    get isVerified() {
+      return authorized && trust.isCurrent
+    },
+    get error() {
+      return authorized && !trust.isCurrent ? 'authorities-replaced' : error
+    },
   }
 }
 

@@ -32,8 +32,24 @@ const OURS = new Set([
   'x-user-id',
   'x-groups',
   'x-roles',
+  // A proof is for whoever it names, and used up; certificates are for the TLS peer to show.
+  'dpop',
+  'client-cert',
+  'client-cert-chain',
+  'x-client-cert',
+  'x-client-certificate',
+  'x-amzn-mtls-clientcert',
+  'ssl-client-cert',
 ])
-const OUR_PREFIXES = ['x-forwarded-', 'x-auth-', 'x-countersign-', 'countersign-', 'x-envoy-']
+const OUR_PREFIXES = [
+  'x-forwarded-',
+  'x-auth-',
+  'x-countersign-',
+  'countersign-',
+  'x-envoy-',
+  'x-ssl-',
+  'x-client-cert-',
+]
 
 /** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
 export function requestFields(exchange: Exchange): HeaderFields {

@@ -28,6 +28,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     outbound.destroy()
   } finally {
     context.live.delete(exchange)
+    exchange.quotas?.release()
     deadlines.clear()
     cut.close()
   }
@@ -111,4 +112,6 @@ const CLOSING: ReadonlySet<Reason> = new Set([
   'request-timeout',
   'shutting-down',
   'overloaded',
+  // Another certificate needs another handshake.
+  'certificate-refused',
 ])

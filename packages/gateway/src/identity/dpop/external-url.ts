@@ -15,7 +15,7 @@ const DEFAULT_PORTS: { readonly [scheme: string]: string } = { http: '80', https
 export function normaliseUrl(url: string): string | undefined {
   if (url.length > URL_LENGTH_MAX) return undefined
   const [, scheme = '', host, port = '', path = '/'] = FORM.exec(url) ?? []
-  if (host === undefined || BROKEN_ESCAPE.test(path) || /^0/.test(port)) return undefined
+  if (host === undefined || BROKEN_ESCAPE.test(path) || port.startsWith('0')) return undefined
   const plain = path.replace(/%([0-9A-Fa-f]{2})/g, canonicalEscape)
   if (DOT_SEGMENT.test(plain)) return undefined
   const lowerScheme = scheme.toLowerCase()

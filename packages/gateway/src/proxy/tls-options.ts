@@ -1,0 +1,59 @@
+import type { SecureContextOptions, TlsOptions } from 'node:tls'
+
+/** PEM texts. */
+export interface Certificate {
+  readonly certificate: string
+  readonly key: string
+  readonly clientCertificates?: ClientAuthorities | undefined
+}
+
+/** Whose client certificates are believed; PEM texts. */
+export interface ClientAuthorities {
+  readonly show: 'required' | 'optional'
+  readonly authorities: readonly string[]
+  /** Revocation lists: with one, every authority of a chain needs one that is in date. */
+  readonly revocations: readonly string[]
+}
+
+/** Forward secrecy and authenticated encryption, nothing else. */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
+/** What a renewal replaces. A new context has new ticket keys: no session of the old one resumes. */
+export function contextOptions(parts: Certificate): SecureContextOptions {
+  const { certificate, key, clientCertificates: clients } = parts
+  return {
+    cert: certificate,
+    key,
+    minVersion: 'TLSv1.2',
+    ciphers: CIPHERS,
+    ...(clients === undefined ? {} : { ca: [...clients.authorities] }),
+    ...(clients === undefined || clients.revocations.length === 0
+      ? {}
+      : { crl: [...clients.revocations] }),
+  }
+}
+
+/**
+ * The handshake goes through whatever certificate is shown, and is refused with what is asked on
+ * it: a refusal names the certificate and what is wrong with it, a broken handshake names nothing.
+ * Early data is never taken: Node offers none.
+ */
+export function serverOptions(parts: Certificate, handshakeMs: number): TlsOptions {
+  return {
+    ...contextOptions(parts),
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: handshakeMs,
+    requestCert: parts.clientCertificates !== undefined,
+    rejectUnauthorized: false,
+  }
+}
