@@ -1,6 +1,5 @@
 // The gateway as the program composes it, on a simulated disk: real recorder, ledger, vault,
 // policies, keys and sockets. The disk is where a test makes things go wrong.
-import { hash } from 'node:crypto'
 import {
   type How,
   kindOfCode,
@@ -14,6 +13,7 @@ import {
   type Why,
 } from '@countersign/evidence'
 import {
+  type Authenticator,
   Authenticators,
   apiKeys,
   createKey,
@@ -133,6 +133,8 @@ export interface TestGateway {
   records(): Promise<readonly RecordView[]>
   /** Records of requests: intents, outcomes, refusals and folds, without the ledger's own story. */
   exchanges(): Promise<readonly RecordView[]>
+  /** Of the listener with TLS. */
+  readonly replaceCertificate: (certificate: Certificate) => void
   readonly close: () => Promise<void>
 }
 
@@ -143,6 +145,10 @@ export interface GatewayOptions {
   readonly policies?: string
   readonly certificate?: Certificate
   readonly upstreamAuthority?: string
+  /** Beside the API keys. */
+  readonly authenticators?: readonly Authenticator[]
+  /** Of the listener with TLS. */
+  readonly externalUrl?: string
 }
 
 const POLICIES = `
@@ -224,7 +230,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const source = { read: async () => text, watch: () => () => undefined }
   const store = await KeyStore.open({ clock, source })
   const policyFiles = [{ name: 'test.cedar', text: options.policies ?? POLICIES }]
-  const policies = PolicySet.compile(policyFiles, (bytes) => hash('sha256', bytes, 'hex'))
+  const policies = PolicySet.compile(policyFiles)
   const events: ProxyEvent[] = []
   const { certificate, upstreamAuthority } = options
   const plain = { name: 'plain', host: '127.0.0.1', port: 0 }
@@ -237,14 +243,19 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     recorder,
     containment,
     limits: { ...DEFAULT_LIMITS, stopMs: 2000, ...options.limits },
-    listeners: certificate ? [plain, { ...plain, name: 'tls', tls: certificate }] : [plain],
+    listeners: certificate
+      ? [plain, { ...plain, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
+      : [plain],
     upstreams: {
       upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),
       nobody: upstreamSchema.parse({ url: 'http://127.0.0.1:1' }),
     },
     routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
     configurationSha256: 'c'.repeat(64),
-    authenticators: new Authenticators([apiKeys(() => store.current)]),
+    authenticators: new Authenticators([
+      apiKeys(() => store.current),
+      ...(options.authenticators ?? []),
+    ]),
     policies,
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
@@ -261,6 +272,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     gate,
     events,
     records,
+    replaceCertificate: (renewed) => proxy.replaceCertificate('tls', renewed),
     keys: tokens,
     port: proxy.addresses[0]?.port ?? 0,
     tlsPort: proxy.addresses[1]?.port ?? 0,

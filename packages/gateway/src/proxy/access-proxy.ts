@@ -1,72 +1,102 @@
 import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
+import { Generations } from './generations.ts'
 import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
-import { type Certificate, Listener } from './listener.ts'
+import {
+  type ListenerSettings,
+  Listeners,
+  type ListeningAt,
+  type ReadyChange,
+} from './listeners.ts'
 import { LiveExchanges } from './live-exchanges.ts'
-import type { ListenerConfig } from './proxy-config.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import { Refusals } from './refusals.ts'
+import type { Certificate } from './tls-options.ts'
 
-export interface AccessProxyOptions extends ProxySettings {
+/** One configuration, whole. */
+export interface DataPlaneSettings extends ProxySettings {
+  readonly listeners: readonly ListenerSettings[]
+}
+
+export interface AccessProxyOptions extends DataPlaneSettings {
   readonly clock: Clock
   readonly random: Random
   readonly recorder: ExchangeRecorder
-  /** PEM texts stand here, not paths: whoever composes has read the files. */
-  readonly listeners: readonly (Omit<ListenerConfig, 'tls'> & {
-    readonly tls?: Certificate | undefined
-  })[]
   readonly containment: Containment
   readonly answerOwn: OwnHandler
   readonly report?: (event: ProxyEvent) => void
 }
 
-/** Where a listener can be reached. */
-export interface ListeningAt {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-}
-
 /** The data plane: its listeners, and the connections to the upstreams. */
 export class AccessProxy {
-  readonly addresses: readonly ListeningAt[]
-  readonly #listeners: readonly Listener[]
+  readonly #listeners: Listeners
   readonly #context: ProxyContext
+  readonly #generations: Generations
   readonly #stop: () => void
 
   private constructor(parts: {
-    readonly addresses: readonly ListeningAt[]
-    readonly listeners: readonly Listener[]
+    readonly listeners: Listeners
     readonly context: ProxyContext
+    readonly generations: Generations
     readonly stop: () => void
   }) {
-    this.addresses = parts.addresses
     this.#listeners = parts.listeners
     this.#context = parts.context
+    this.#generations = parts.generations
     this.#stop = parts.stop
   }
 
   /** Listens on every address, or throws ProxyError and on none. */
   static async open(options: AccessProxyOptions): Promise<AccessProxy> {
     let isStopping = false
-    const context = makeContext(options, () => isStopping)
-    const listeners: Listener[] = []
-    const addresses: ListeningAt[] = []
-    try {
-      for (const { tls, ...config } of options.listeners) {
-        const listener = new Listener(config.name, context, tls)
-        addresses.push({ name: config.name, ...(await listener.listen(config)) })
-        listeners.push(listener)
-      }
-    } catch (cause) {
-      await Promise.all(listeners.map((listener) => listener.drain()))
-      throw cause
-    }
+    const { report = () => undefined } = options
+    const generations = new Generations(makeInForce(options), (cause) => {
+      report({ event: 'internal-error', cause })
+    })
+    const inForce = (): InForce => generations.current
+    const context = makeContext(options, inForce, () => isStopping)
+    const listeners = new Listeners(context)
+    const listening = await listeners.ready(options.listeners)
+    listening.apply()
     const stop = (): void => {
       isStopping = true
     }
-    return new AccessProxy({ addresses, listeners, context, stop })
+    return new AccessProxy({ listeners, context, generations, stop })
+  }
+
+  get addresses(): readonly ListeningAt[] {
+    return this.#listeners.addresses
+  }
+
+  /** From the next handshake on; throws what OpenSSL has against it, and then nothing changes. */
+  replaceCertificate(listener: string, certificate: Certificate): void {
+    this.#listeners.named(listener)?.replaceCertificate(certificate)
+  }
+
+  /**
+   * Makes another configuration ready. Throws, and nothing has changed, where something of it
+   * cannot be. Exchanges that have begun end as they began; those to come go by it whole.
+   */
+  async ready(settings: DataPlaneSettings): Promise<ReadyChange> {
+    const next = makeInForce(settings, this.#generations.current)
+    let listening: ReadyChange
+    try {
+      listening = await this.#listeners.ready(settings.listeners)
+    } catch (cause) {
+      await this.#generations.abandon(next)
+      throw cause
+    }
+    return {
+      apply: () => {
+        this.#generations.replace(next)
+        listening.apply()
+      },
+      abandon: async () => {
+        await listening.abandon()
+        await this.#generations.abandon(next)
+      },
+    }
   }
 
   /**
@@ -76,21 +106,20 @@ export class AccessProxy {
   async close(): Promise<void> {
     this.#stop()
     const { clock, inForce, refusals } = this.#context
-    const { limits, upstreams } = inForce()
-    const deadline = clock.after(limits.stopMs, () => {
-      for (const listener of this.#listeners) listener.cutAll()
-    })
-    await Promise.all(this.#listeners.map((listener) => listener.drain()))
+    const deadline = clock.after(inForce().limits.stopMs, () => this.#listeners.cutAll())
+    await this.#listeners.drain()
     deadline.cancel()
     await refusals.close()
-    await Promise.all([...upstreams.values()].map(({ pool }) => pool.destroy()))
+    await this.#generations.close()
   }
 }
 
-function makeContext(options: AccessProxyOptions, isStopping: () => boolean): ProxyContext {
+function makeContext(
+  options: AccessProxyOptions,
+  inForce: () => InForce,
+  isStopping: () => boolean,
+): ProxyContext {
   const { clock, random, recorder, containment, answerOwn, report = () => undefined } = options
-  const current = makeInForce(options)
-  const inForce = (): InForce => current
   const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits })
   const live = new LiveExchanges(containment)
   const standing = { clock, random, recorder, containment, live, answerOwn, refusals }

@@ -5,7 +5,7 @@ import type { RouteConfig, UpstreamConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { RouteTable } from './route-table.ts'
 import { openUpstream, type Upstream, upstreamKey } from './upstream.ts'
-import type { Uses } from './uses.ts'
+import { Uses } from './uses.ts'
 
 /** What one configuration says of requests, files read and policies compiled. */
 export interface ProxySettings {

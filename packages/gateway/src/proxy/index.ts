@@ -1,7 +1,7 @@
-export { AccessProxy, type AccessProxyOptions, type ListeningAt } from './access-proxy.ts'
+export { AccessProxy, type AccessProxyOptions, type DataPlaneSettings } from './access-proxy.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
 export type { ProxySettings } from './in-force.ts'
-export type { Certificate } from './listener.ts'
+export type { ListenerSettings, ReadyChange } from './listeners.ts'
 export {
   type ListenerConfig,
   listenerSchema,
@@ -10,5 +10,6 @@ export {
   type UpstreamConfig,
   upstreamSchema,
 } from './proxy-config.ts'
-export type { ProxyErrorCode } from './proxy-error.ts'
+export { ProxyError, type ProxyErrorCode } from './proxy-error.ts'
 export type { ExchangeRecorder } from './recording.ts'
+export type { Certificate, ClientAuthorities } from './tls-options.ts'

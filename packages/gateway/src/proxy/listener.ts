@@ -5,11 +5,11 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Reason } from '@countersign/evidence'
 import type { Limits } from '../limits/index.ts'
-import { Connection, plainAddress } from './connection.ts'
+import { Connection, peerOf, plainAddress, type Trust } from './connection.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
@@ -19,29 +19,11 @@ import type { ListenerConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuse, serve } from './serve.ts'
+import { type Certificate, contextOptions, serverOptions } from './tls-options.ts'
 
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
 /** How late a head that takes too long may be noticed. */
 const HEAD_CHECK_EVERY_MS = 500
-
-/** Forward secrecy and authenticated encryption, nothing else. */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
-
-/** PEM texts. */
-export interface Certificate {
-  readonly certificate: string
-  readonly key: string
-}
 
 /** What is known of a connection that was not kept. */
 interface Gone {
@@ -51,15 +33,25 @@ interface Gone {
 
 /** One address that is listened on, and the connections that came to it. */
 export class Listener {
-  readonly name: string
   readonly #server: Server
   readonly #context: ProxyContext
   readonly #scheme: 'http' | 'https'
   readonly #connections = new Map<Socket, Connection>()
   readonly #active = new Set<Promise<void>>()
+  readonly #externalOrigin: string | undefined
+  #certificate: Certificate | undefined
+  /** Requests that came before the settings they go by are in force. */
+  #held: (() => void)[] | undefined = []
+  /** Replaced with the authorities: what was verified under the former ones is verified no more. */
+  #trust: Trust = { isCurrent: true }
 
-  constructor(name: string, context: ProxyContext, certificate: Certificate | undefined) {
-    this.name = name
+  constructor(
+    { externalUrl }: Pick<ListenerConfig, 'externalUrl'>,
+    context: ProxyContext,
+    certificate: Certificate | undefined,
+  ) {
+    this.#externalOrigin = externalUrl === undefined ? undefined : new URL(externalUrl).origin
+    this.#certificate = certificate
     this.#context = context
     this.#server = makeServer(context.inForce().limits, certificate)
     this.#scheme = certificate === undefined ? 'http' : 'https'
@@ -67,7 +59,10 @@ export class Listener {
   }
 
   /** Resolves with the address that is listened on; throws ProxyError PROXY_LISTEN_FAILED. */
-  async listen({ host, port }: ListenerConfig): Promise<{ host: string; port: number }> {
+  async listen({
+    host,
+    port,
+  }: Pick<ListenerConfig, 'host' | 'port'>): Promise<{ host: string; port: number }> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', reject)
     this.#server.listen(port, host, resolve)
@@ -80,6 +75,32 @@ export class Listener {
     this.#server.on('error', (error) => this.#report('listener-error', error))
     const { address, port: actual } = this.#server.address() as AddressInfo
     return { host: address, port: actual }
+  }
+
+  /**
+   * Uses another certificate, other authorities, another revocation list from the next handshake
+   * on. Throws, and changes nothing, where OpenSSL does not take them. Whether a listener speaks
+   * TLS, and asks for certificates, is decided when it opens.
+   */
+  replaceCertificate(certificate: Certificate): void {
+    if (!(this.#server instanceof TlsServer)) return
+    this.#server.setSecureContext(contextOptions(certificate))
+    const before = JSON.stringify(this.#certificate?.clientCertificates)
+    this.#certificate = certificate
+    if (JSON.stringify(certificate.clientCertificates) === before) return
+    this.#trust.isCurrent = false
+    this.#trust = { isCurrent: true }
+  }
+
+  /** Goes by other settings and limits; requests that had to wait for them are taken now. */
+  adopt({ tls }: { readonly tls?: Certificate | undefined }): void {
+    setLimits(this.#server, this.#context.inForce().limits)
+    if (tls !== undefined && JSON.stringify(tls) !== JSON.stringify(this.#certificate)) {
+      this.replaceCertificate(tls)
+    }
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const take of held) take()
   }
 
   /** Takes no more connections and lets idle ones go; resolves when every exchange has ended. */
@@ -102,7 +123,12 @@ export class Listener {
     const server = this.#server
     server.on(connected, (socket: Socket) => {
       const { pipelinedMax } = this.#context.inForce().limits
-      this.#connections.set(socket, new Connection(socket, pipelinedMax))
+      const peer = peerOf(socket, {
+        externalOrigin: this.#externalOrigin,
+        trust: this.#trust,
+        clientCertificates: this.#certificate?.clientCertificates?.show,
+      })
+      this.#connections.set(socket, new Connection(socket, peer, pipelinedMax))
       socket.once('close', () => this.#connections.delete(socket))
     })
     server.on('request', (request, response) => this.#take(request, response, false))
@@ -123,6 +149,10 @@ export class Listener {
   }
 
   #take(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
+    if (this.#held !== undefined) {
+      this.#held.push(() => this.#take(request, response, isWaiting))
+      return
+    }
     const connection = this.#connections.get(request.socket)
     if (connection === undefined) return void request.socket.destroy()
     const place = connection.place()
@@ -134,6 +164,7 @@ export class Listener {
     })
     const run = place === 'served' ? serve : refuseOverload
     this.#track(
+      exchange,
       connection.enqueue(async () => {
         connection.current = exchange
         await run(exchange, this.#context)
@@ -158,7 +189,10 @@ export class Listener {
     const connection = this.#connections.get(socket)
     if (connection === undefined) return void socket.destroy()
     const exchange = this.#exchange(rawInbound(connection.peer, known), rawOutbound(socket))
-    this.#track(connection.enqueue(() => refuseSafely(exchange, this.#context, reason)))
+    this.#track(
+      exchange,
+      connection.enqueue(() => refuseSafely(exchange, this.#context, reason)),
+    )
   }
 
   /** A connection that is gone before there was anything to answer. */
@@ -176,7 +210,7 @@ export class Listener {
       destroy: () => undefined,
     }
     const exchange = this.#exchange(rawInbound(peer), nowhere)
-    this.#track(refuseSafely(exchange, this.#context, reason))
+    this.#track(exchange, refuseSafely(exchange, this.#context, reason))
   }
 
   #exchange(inbound: Inbound, outbound: Outbound): Exchange {
@@ -187,9 +221,13 @@ export class Listener {
     return new Exchange({ id, inForce, inbound, outbound, cut, deadlines })
   }
 
-  #track(work: Promise<void>): void {
+  #track({ inForce }: Exchange, work: Promise<void>): void {
     this.#active.add(work)
-    void work.finally(() => this.#active.delete(work))
+    inForce.uses.begin()
+    void work.finally(() => {
+      this.#active.delete(work)
+      inForce.uses.end()
+    })
   }
 
   #report(event: 'listener-error', cause: unknown): void {
@@ -233,17 +271,21 @@ function makeServer(limits: Limits, certificate: Certificate | undefined): Serve
       ? createServer(options)
       : createTlsServer({
           ...options,
-          cert: certificate.certificate,
-          key: certificate.key,
-          minVersion: 'TLSv1.2',
-          ciphers: CIPHERS,
-          ALPNProtocols: ['http/1.1'],
-          handshakeTimeout: limits.headMs,
+          ...serverOptions(certificate, limits.headMs),
         })
   // Node drops what is beyond this without a word: no cut here, the accept stage counts.
   server.maxHeadersCount = 0
-  server.maxConnections = limits.connectionsMax
+  setLimits(server, limits)
   return server
+}
+
+/** Limits that the engine keeps, for the connections and requests to come. */
+function setLimits(server: Server, limits: Limits): void {
+  server.headersTimeout = limits.headMs
+  server.keepAliveTimeout = limits.keepAliveMs
+  server.maxConnections = limits.connectionsMax
+  // Read for every request; Node's types leave it out.
+  Object.assign(server, { maxHeaderSize: limits.headBytesMax })
 }
 
 function parseFault(code: string | undefined): Reason {

@@ -1,8 +1,12 @@
 export type ProxyErrorCode =
-  /** A listener cannot listen: the address is taken, or its certificate is unusable. */
+  /** A listener cannot listen: the address is taken. */
   | 'PROXY_LISTEN_FAILED'
   /** Routes, upstreams and listeners contradict each other. */
   | 'PROXY_CONFIG_INVALID'
+  /** A certificate, key, authority or revocation list that OpenSSL does not take. */
+  | 'PROXY_CERTIFICATE'
+  /** A setting of a listener that needs another socket, at an address that is in use by itself. */
+  | 'PROXY_LISTENER_FIXED'
 
 export class ProxyError extends Error {
   override readonly name = 'ProxyError'

@@ -8,6 +8,8 @@ export interface Upstream {
   /** Host and port, as in `Host`. */
   readonly authority: string
   readonly pool: Pool
+  /** Everything that its connections depend on. */
+  readonly key: string
 }
 
 /** Bytes of a response head; undici answers a longer one with an error. */
@@ -35,5 +37,10 @@ export function openUpstream(name: string, config: UpstreamConfig, limits: Limit
       ...(config.authority === undefined ? {} : { ca: config.authority }),
     },
   })
-  return { name, authority: host, pool }
+  return { name, authority: host, pool, key: upstreamKey(config, limits) }
+}
+
+/** Equal for upstreams that can share their connections. */
+export function upstreamKey(config: UpstreamConfig, { connectMs }: Limits): string {
+  return JSON.stringify([config, connectMs])
 }

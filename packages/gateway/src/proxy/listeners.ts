@@ -1,0 +1,150 @@
+import { createSecureContext } from 'node:tls'
+import type { ProxyContext } from './context.ts'
+import { Listener } from './listener.ts'
+import type { ListenerConfig } from './proxy-config.ts'
+import { ProxyError } from './proxy-error.ts'
+import { type Certificate, contextOptions } from './tls-options.ts'
+
+/** PEM texts stand here, not paths: whoever composes has read the files. */
+export type ListenerSettings = Omit<ListenerConfig, 'tls'> & {
+  readonly tls?: Certificate | undefined
+}
+
+/** Where a listener can be reached. */
+export interface ListeningAt {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Something that is ready to take effect: nothing of it can fail any more. */
+export interface ReadyChange {
+  apply(): void
+  /** Nothing of it has taken effect, and nothing will. */
+  abandon(): Promise<void>
+}
+
+interface Open {
+  readonly settings: ListenerSettings
+  readonly listener: Listener
+  readonly at: ListeningAt
+}
+
+/** Every address that is listened on. */
+export class Listeners {
+  readonly #context: ProxyContext
+  #open: readonly Open[] = []
+  /** No longer configured; their last exchanges are under way. */
+  readonly #leaving = new Map<Listener, Promise<void>>()
+
+  constructor(context: ProxyContext) {
+    this.#context = context
+  }
+
+  get addresses(): readonly ListeningAt[] {
+    return this.#open.map(({ at }) => at)
+  }
+
+  /**
+   * Listens on what is new, and takes no request there yet. An address that stays keeps its socket
+   * and its connections. Throws ProxyError where something of it cannot be.
+   */
+  async ready(settings: readonly ListenerSettings[]): Promise<ReadyChange> {
+    const added: Open[] = []
+    const next: { readonly open: Open; readonly adopt: ListenerSettings }[] = []
+    try {
+      for (const each of settings) {
+        checkCertificate(each)
+        const kept = this.#open.find((open) => placeOf(open.settings) === placeOf(each))
+        if (kept !== undefined) checkFixed(kept.settings, each)
+        const open = kept ?? (await this.#listen(each))
+        if (kept === undefined) added.push(open)
+        next.push({ open, adopt: each })
+      }
+    } catch (cause) {
+      await abandonAll(added)
+      throw cause
+    }
+    return { apply: () => this.#apply(next), abandon: () => abandonAll(added) }
+  }
+
+  named(name: string): Listener | undefined {
+    return this.#open.find(({ settings }) => settings.name === name)?.listener
+  }
+
+  cutAll(): void {
+    for (const listener of this.#all()) listener.cutAll()
+  }
+
+  /** Takes no more connections; resolves when every exchange has ended. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#all()].map((listener) => listener.drain()))
+  }
+
+  async #listen(settings: ListenerSettings): Promise<Open> {
+    const { name, tls } = settings
+    const listener = new Listener(settings, this.#context, tls)
+    return { settings, listener, at: { name, ...(await listener.listen(settings)) } }
+  }
+
+  #apply(next: readonly { readonly open: Open; readonly adopt: ListenerSettings }[]): void {
+    const former = this.#open
+    this.#open = next.map(({ open: { listener, at }, adopt }) => {
+      listener.adopt(adopt)
+      return { settings: adopt, listener, at: { ...at, name: adopt.name } }
+    })
+    const stays = new Set(this.#open.map(({ listener }) => listener))
+    for (const { listener } of former) if (!stays.has(listener)) this.#leave(listener)
+  }
+
+  /** As when the gateway stops: exchanges may end, within a limit. */
+  #leave(listener: Listener): void {
+    const { clock, inForce } = this.#context
+    const deadline = clock.after(inForce().limits.stopMs, () => listener.cutAll())
+    const left = listener.drain().finally(() => {
+      deadline.cancel()
+      this.#leaving.delete(listener)
+    })
+    this.#leaving.set(listener, left)
+  }
+
+  #all(): readonly Listener[] {
+    return [...this.#open.map(({ listener }) => listener), ...this.#leaving.keys()]
+  }
+}
+
+async function abandonAll(added: readonly Open[]): Promise<void> {
+  for (const { listener } of added) listener.cutAll()
+  await Promise.all(added.map(({ listener }) => listener.drain()))
+}
+
+/** Two listeners at one place are one; of those at any free port each name is one. */
+function placeOf({ name, host, port }: ListenerSettings): string {
+  return port === 0 ? `${host} ${name}` : `${host} ${port}`
+}
+
+function checkCertificate({ name, tls }: ListenerSettings): void {
+  if (tls === undefined) return
+  try {
+    createSecureContext(contextOptions(tls))
+  } catch (cause) {
+    const message = `listener ${name}: certificate and key are of no use: ${String(cause)}`
+    throw new ProxyError('PROXY_CERTIFICATE', message, { cause })
+  }
+}
+
+/** What a socket that is listened on cannot change under its connections. */
+function checkFixed(former: ListenerSettings, next: ListenerSettings): void {
+  const changed = [
+    ['tls', (former.tls === undefined) !== (next.tls === undefined)],
+    ['tls.clientCertificates', asksFor(former) !== asksFor(next)],
+    ['externalUrl', former.externalUrl !== next.externalUrl],
+  ].find(([, isChanged]) => isChanged)
+  if (changed === undefined) return
+  const message = `listener ${next.name}: ${changed[0]} cannot change while it is listened there: take another port, or restart`
+  throw new ProxyError('PROXY_LISTENER_FIXED', message)
+}
+
+function asksFor({ tls }: ListenerSettings): string | undefined {
+  return tls?.clientCertificates?.show
+}
