@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import { type AdminCaller, wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
-import { Authenticators, apiKeys, type Presented, refused } from '../identity/index.ts'
+import { type Authenticators, type Presented, refused } from '../identity/index.ts'
+import { Quotas } from '../limits/index.ts'
 import { nodeSha256 } from '../platform/index.ts'
 import { PolicySet } from '../policy/index.ts'
 import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
@@ -11,8 +12,9 @@ import { readCertificate, readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
 import { openContainment } from './open-containment.ts'
-import { openKeys } from './open-keys.ts'
+import { openIdentity } from './open-identity.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
+import { openQuotas } from './open-quotas.ts'
 import { EPOCH } from './open-secrets.ts'
 import { operationalLog } from './operational-log.ts'
 import type { ReadConfig } from './read-config.ts'
@@ -36,7 +38,7 @@ export interface Gateway {
 export async function openGateway(read: ReadConfig, machine: Machine): Promise<Gateway> {
   const { config } = read
   const log = operationalLog(config.log.level)
-  const policies = PolicySet.compile(await readPolicies(config.policies.directory), hexDigest)
+  const policies = PolicySet.compile(await readPolicies(config.policies.directory))
   await using parts = new AsyncDisposableStack()
 
   const ledger = await openLedger(config, machine)
@@ -77,11 +79,15 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   parts.defer(() => recorder.stop('asked to stop'))
   const configurationSha256 = hexDigest(read.bytes)
   await recorder.act('config', { act: 'loaded', sha256: configurationSha256 })
-  await recorder.act('policy', { act: 'loaded', sha256: policies.digest })
+  for (const facts of policies.records()) await recorder.act('policy', facts)
+  for (const policy of policies.uncovered) log.warn(policy, 'policy-uncovered')
 
-  const keys = await openKeys(config, machine, { recorder, log })
-  parts.defer(() => keys.close())
-  authenticators = new Authenticators([apiKeys(() => keys.current)])
+  const identity = await openIdentity(config, machine, { recorder, log })
+  parts.defer(() => identity.close())
+  authenticators = identity.authenticators
+  const quotaStore = await openQuotas(config, machine)
+  parts.defer(() => quotaStore.close())
+  const { onUnavailable } = config.quotaStore
   const proxy = await AccessProxy.open({
     ...machine,
     ...(await proxyConfig(config)),
@@ -90,6 +96,7 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     configurationSha256,
     answerOwn,
     authenticators,
+    quotas: new Quotas({ config: config.quotas, store: quotaStore, onUnavailable }),
     policies,
     report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
   })

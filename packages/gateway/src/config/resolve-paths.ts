@@ -21,7 +21,7 @@ export function resolvePaths(file: string, config: Config): Config {
       kek !== undefined && 'file' in kek
         ? { ...config.vault, kek: { file: absolute(kek.file) } }
         : config.vault,
-    identity: { ...config.identity, keysFile: absolute(config.identity.keysFile) },
+    identity: identityPaths(config.identity, absolute),
     policies: { ...config.policies, directory: absolute(config.policies.directory) },
     quotaStore: withStorePaths(config.quotaStore, absolute),
     admin: withTls(config.admin),
@@ -50,4 +50,28 @@ function withStorePaths(
       ? {}
       : { password: 'file' in password ? { file: absolute(password.file) } : password }),
   }
+}
+
+function identityPaths(
+  identity: Config['identity'],
+  absolute: (path: string) => string,
+): Config['identity'] {
+  const { keysFile, revocationsFile, issuers } = identity
+  return {
+    ...identity,
+    keysFile: absolute(keysFile),
+    ...(revocationsFile === undefined ? {} : { revocationsFile: absolute(revocationsFile) }),
+    issuers: issuers.map((issuer) => ({
+      ...issuer,
+      ...(issuer.jwksFile === undefined ? {} : { jwksFile: absolute(issuer.jwksFile) }),
+      ...(issuer.secret === undefined ? {} : { secret: secretPath(issuer.secret, absolute) }),
+    })),
+  }
+}
+
+function secretPath<Secret extends { readonly file: string } | { readonly env: string }>(
+  secret: Secret,
+  absolute: (path: string) => string,
+): Secret {
+  return 'file' in secret ? { ...secret, file: absolute(secret.file) } : secret
 }

@@ -34,6 +34,8 @@ export interface Known {
   /** Undefined for the anonymous principal, who showed none. */
   readonly credential: Credential | undefined
   readonly bodyDigest?: BodyDigest | undefined
+  /** From here on the credential is not taken any more, where that is not its own expiry. */
+  readonly untilUs?: number | undefined
 }
 
 export interface Refused {

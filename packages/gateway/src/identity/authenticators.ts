@@ -6,6 +6,7 @@ import {
   refused,
 } from './authenticator.ts'
 import { IdentityError } from './identity-error.ts'
+import { refusedToken } from './jwt/refused-token.ts'
 import type { Presented } from './presented.ts'
 import { ANONYMOUS } from './principal.ts'
 
@@ -79,9 +80,9 @@ export class Authenticators {
         if (kind === 'many') return refused('credentials-ambiguous')
         const beside = explicit.length === 0 ? 0 : countCarriers(explicit, presented)
         if (beside + (kind === 'none' ? 0 : 1) > 1) return refused('credentials-ambiguous')
-        if (kind !== 'none') return askEach(byHeader, presented) ?? unrecognised()
+        if (kind !== 'none') return askEach(byHeader, presented) ?? unrecognised(presented)
         // A certificate beside anything else is that thing's binding, never a second credential.
-        if (beside > 0) return askEach(others, presented) ?? unrecognised()
+        if (beside > 0) return askEach(others, presented) ?? refused('credentials-malformed')
         return askEach(certificates, presented) ?? NOBODY
       },
     }
@@ -106,8 +107,12 @@ function askEach(
   return undefined
 }
 
-function unrecognised(): Identification {
-  return refused('credentials-malformed')
+/** Nobody whom the route asks takes it: what is wrong with it is said where that can be seen. */
+function unrecognised(presented: Presented): Identification {
+  const shown = presented.authorization
+  if (shown.kind !== 'token' || shown.form !== 'jwt') return refused('credentials-malformed')
+  const { jws: reading } = presented
+  return refusedToken(reading.ok ? 'issuer' : reading.fault)
 }
 
 function unusable(message: string): IdentityError {

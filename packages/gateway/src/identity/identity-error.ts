@@ -5,6 +5,10 @@ export type IdentityErrorCode =
   | 'IDENTITY_KEY_REFUSED'
   /** Authenticators that cannot be told apart, or a name that none of them has. */
   | 'IDENTITY_UNUSABLE'
+  /** An issuer does not publish what it must, or publishes something else. */
+  | 'IDENTITY_ISSUER_UNUSABLE'
+  /** A shared secret is shorter than the hash that it is used with. */
+  | 'IDENTITY_SECRET_SHORT'
 
 export class IdentityError extends Error {
   override readonly name = 'IdentityError'

@@ -13,9 +13,16 @@ export {
   refused,
 } from './authenticator.ts'
 export { type AuthenticatorChain, Authenticators } from './authenticators.ts'
+export { senderConstraints } from './binding/token-binding.ts'
+export { clientCertificates } from './certificate/certificate-authenticator.ts'
+export { type CertificatesConfig, certificatesSchema } from './certificate/certificate-rules.ts'
 export { type CreatedKey, createKey, createKeyInFile, type KeyFacts } from './create-key.ts'
 export { type IdentityConfig, identityConfigSchema } from './identity-config.ts'
 export type { IdentityErrorCode } from './identity-error.ts'
+export type { IssuerConfig } from './jwt/issuer-config.ts'
+export type { IssuerKeys, IssuerKeysReport } from './jwt/issuer-keys.ts'
+export type { JwtAuthenticator } from './jwt/jwt-authenticator.ts'
+export { issuerKeys, jwtAuthenticator } from './jwt/open-issuer.ts'
 export {
   KeyStore,
   type KeyStoreOptions,
@@ -36,3 +43,5 @@ export {
   type CredentialMethod,
   type Principal,
 } from './principal.ts'
+export type { TokenCheck } from './token/token-check.ts'
+export { VerifiedTokens } from './token/verified-tokens.ts'

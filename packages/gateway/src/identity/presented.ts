@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto'
 import { apiKeyPrefix } from './api-key.ts'
+import { type JwsReading, readJws } from './jwt/read-jws.ts'
 
 /** Header lines in the order received, each name as it was spelled. */
 type Fields = readonly (readonly [name: string, value: string])[]
@@ -46,6 +48,8 @@ export class Presented {
   readonly atUs: number
   readonly #url: () => string
   #authorization: Authorization | undefined
+  #tokenSha256: string | undefined
+  #jws: JwsReading | undefined
 
   constructor({ method, url, fields, peer, atUs }: PresentedParts) {
     this.method = method
@@ -62,6 +66,22 @@ export class Presented {
   get authorization(): Authorization {
     this.#authorization ??= readAuthorization(this.valuesOf('authorization'))
     return this.#authorization
+  }
+
+  /** Base64, of the token that `Authorization` shows; stands for it in memory. */
+  get tokenSha256(): string {
+    this.#tokenSha256 ??= hash('sha256', this.#token, 'base64')
+    return this.#tokenSha256
+  }
+
+  /** The token read as a JWS: what it says, with nothing of it verified. */
+  get jws(): JwsReading {
+    this.#jws ??= readJws(this.#token)
+    return this.#jws
+  }
+
+  get #token(): string {
+    return this.authorization.kind === 'token' ? this.authorization.token : ''
   }
 
   /** Every value under a name, in order, never joined. */

@@ -51,7 +51,8 @@ function adopt(
     exchange.challenge = { challenges: [insufficientScope(scopes)], headers: [], fault: undefined }
     return { stop: 'insufficient-scope' }
   }
-  if (credential?.expiresAtUs !== undefined) endWith(exchange, context, credential.expiresAtUs)
+  const untilUs = found.untilUs ?? credential?.expiresAtUs
+  if (untilUs !== undefined) endWith(exchange, context, untilUs)
   return 'next'
 }
 

@@ -1,0 +1,30 @@
+/** Which rule a token broke, and what its holder is told of it; nothing of the token is repeated. */
+export const TOKEN_FAULTS = {
+  'token-length': 'the token is too long',
+  'token-form': 'the token is not a JWT of three parts',
+  'token-encoding': 'a part of the token is not canonical base64url',
+  'token-json': 'header or claims are not one unambiguous JSON object',
+  'header-type': 'the type is not that of an access token',
+  'header-algorithm': 'the algorithm is not accepted',
+  'header-critical': 'a critical header parameter is not understood',
+  'header-key': 'the key id is not usable',
+  'key-unknown': 'the key is not known',
+  'key-ambiguous': 'several keys could be meant',
+  signature: 'the signature does not verify',
+  issuer: 'the issuer is not known here',
+  audience: 'the token is not for this audience',
+  subject: 'the subject is missing or unusable',
+  client: 'the client is not accepted',
+  times: 'a time is missing or not a whole number of seconds',
+  expired: 'the token has expired',
+  'not-yet-valid': 'the token is not valid yet',
+  lifetime: 'the token lives longer than is accepted',
+  'token-id': 'the token id is missing or unusable',
+  'token-kind': 'this is not an access token',
+  scope: 'the scope is not a list of words',
+  claims: 'a mapped claim has a form that is not accepted',
+  confirmation: 'the token is bound in a way that is not understood',
+  inactive: 'the token is not active',
+} as const satisfies { readonly [fault: string]: string }
+
+export type TokenFault = keyof typeof TOKEN_FAULTS
