@@ -162,6 +162,12 @@ export class LeafWriter {
     this.#at += 1 + DIGEST_BYTES
   }
 
+  /** Writes the digest of the last section to `into` at `offset`. */
+  copyLast(into: Uint8Array, offset: number): void {
+    const start = this.#at - DIGEST_BYTES
+    for (let at = 0; at < DIGEST_BYTES; at++) into[offset + at] = this.#input[start + at] ?? 0
+  }
+
   /** Says whether the digest of the last section stands in `bytes` at `offset`. */
   lastIs(bytes: Uint8Array, offset: number): boolean {
     const start = this.#at - DIGEST_BYTES

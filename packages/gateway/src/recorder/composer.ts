@@ -4,13 +4,12 @@ import {
   LeafWriter,
   SECTION_BYTES_MAX,
   SECTION_HEAD_BYTES,
-  SECTION_NAMES,
   SECTIONS,
   type SectionName,
   sectionHead,
 } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
-import { encodePayload, type PayloadSection, type SealKey } from '../vault/index.ts'
+import { PayloadWriter, SaltCutter, type SealKey } from '../vault/index.ts'
 import { RecorderError } from './error.ts'
 
 /** One section to be: its JSON, and whose key it is under. */
@@ -32,53 +31,87 @@ export interface RecordDraft {
 /** A record as the ledger takes it. */
 export interface Composed {
   readonly leaf: Uint8Array
+  /** Memory that the next record is composed in: the ledger copies it at once. */
   readonly payload: Uint8Array
   /** Keys whose rows travel with it: they are durable when it is. */
   readonly newKeys: readonly SealKey[]
 }
 
-// Nine sections at their largest, and room for one more to be found too large when it is written:
-// a character takes at most three bytes.
-const ARENA_BYTES = 12 * (SECTION_HEAD_BYTES + SECTION_BYTES_MAX)
-const arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES))
-const writer = new LeafWriter(nodeSha256)
-const heads = Array.from({ length: SECTION_NAMES.length + 1 }, (_, id) =>
-  id === 0 ? new Uint8Array(0) : Buffer.from(sectionHead(id), 'latin1'),
-)
+// A character takes at most three bytes.
+const INPUT_BYTES = SECTION_HEAD_BYTES + 3 * SECTION_BYTES_MAX
+/** Views of the input that are kept, by length: nearly all sections are shorter. */
+const VIEWS_MAX = 4_096
+
+// A method that Node has and its types do not tell of.
+const utf8Write = Buffer.prototype.utf8Write as (
+  this: Uint8Array,
+  text: string,
+  offset: number,
+) => number
+
+const input: Buffer = Buffer.alloc(INPUT_BYTES, sectionHead(1), 'latin1')
+const bytes = new Uint8Array(input.buffer, input.byteOffset, INPUT_BYTES)
+const views: (Uint8Array | undefined)[] = []
+const SECTION_ID_AT = sectionHead(1).indexOf('\u0001')
+const leaf = new LeafWriter(nodeSha256)
+const payload = new PayloadWriter()
 
 /**
  * Turns sections into bytes, salts, digests, a leaf and a payload. Belongs to one thread, and runs
- * twice for every exchange: each section is encoded behind its head and hashed where it stands.
+ * twice for every exchange: each section is encoded behind its head, hashed where it stands, and
+ * copied into the payload.
  */
 export function composeRecord({ kind, recordId, ledgerKey, sections }: RecordDraft): Composed {
-  const sealed = withSeal(sections, ledgerKey)
-  const salts = saltsOf(sealed, recordId)
-  const newKeys = keysWithRow(sealed)
-  const parts: PayloadSection[] = []
-  writer.reset() // a record that was given up half way left its digests
-  let at = 0
-  for (let place = 0; place < sealed.length; place++) {
-    const { name, text, key } = sealed[place] as SectionDraft
-    const id = SECTIONS[name]
-    arena.set(heads[id] as Uint8Array, at)
-    const start = at + SECTION_HEAD_BYTES
-    const end = start + encodeText(name, text, start)
-    const digest = writer.add(arena.subarray(at, end), salts[place] as Uint8Array)
-    parts.push({ id, bytes: arena.subarray(start, end), keyId: key.id, digest })
-    at = end
+  const newKeys = keysWithRow(sections, ledgerKey)
+  leaf.reset() // a record that was given up half way left its digests
+  payload.begin(KINDS[kind].code, recordId, ledgerKey.id)
+  if (newKeys.length > 0) payload.rows(newKeys.flatMap(({ row }) => row ?? []))
+  const seal = sealText(sections, ledgerKey)
+  cutSalts(sections, recordId, ledgerKey, seal === undefined ? 0 : 1)
+  for (let place = 0; place < sections.length; place++) {
+    const { name, text, key } = sections[place] as SectionDraft
+    addSection(name, text, key === ledgerKey ? undefined : key, saltAt(key))
   }
-  const payload = encodePayload({
-    kind: KINDS[kind].code,
-    recordId,
-    ledgerKeyId: ledgerKey.id,
-    sections: parts,
-    rows: newKeys.flatMap(({ row }) => row ?? []),
-  })
-  return { leaf: writer.finish(), payload, newKeys }
+  if (seal !== undefined) addSection('seal', seal, undefined, saltAt(ledgerKey))
+  return { leaf: leaf.finish(), payload: payload.finish(), newKeys }
 }
 
-/** Adds the section that fixes in the leaf which keys were not the ledger's. */
-function withSeal(sections: readonly SectionDraft[], ledgerKey: SealKey): readonly SectionDraft[] {
+/** `key` is the section's own; without one it is under the ledger's. */
+function addSection(
+  name: SectionName,
+  text: string,
+  key: SealKey | undefined,
+  salt: Uint8Array,
+): void {
+  const id = SECTIONS[name]
+  const end = SECTION_HEAD_BYTES + encodeText(name, text)
+  input[SECTION_ID_AT] = id
+  leaf.put(viewTo(end), salt)
+  if (key === undefined) payload.section(id, input, SECTION_HEAD_BYTES, end)
+  else {
+    const digestAt = payload.ownSection(id, key.id, input, SECTION_HEAD_BYTES, end)
+    leaf.copyLast(payload.memory, digestAt)
+  }
+}
+
+function viewTo(end: number): Uint8Array {
+  const known = views[end]
+  if (known !== undefined) return known
+  const view = bytes.subarray(0, end)
+  if (end < VIEWS_MAX) views[end] = view
+  return view
+}
+
+function encodeText(name: SectionName, text: string): number {
+  const isLong = text.length > SECTION_BYTES_MAX
+  const length = isLong ? text.length : utf8Write.call(input, text, SECTION_HEAD_BYTES)
+  if (length <= SECTION_BYTES_MAX) return length
+  const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
+  throw new RecorderError('RECORDER_TOO_LARGE', message)
+}
+
+/** The text of the section that fixes in the leaf which keys were not the ledger's. */
+function sealText(sections: readonly SectionDraft[], ledgerKey: SealKey): string | undefined {
   let keys = ''
   let shared = ''
   for (const { name, key } of sections) {
@@ -86,8 +119,7 @@ function withSeal(sections: readonly SectionDraft[], ledgerKey: SealKey): readon
     keys += `${keys === '' ? '' : ','}"${name}":"${hexId(key)}"`
     if (key.expiresOnly) shared = ',"shared":true'
   }
-  if (keys === '') return sections
-  return [...sections, { name: 'seal', text: `{"keys":{${keys}}${shared}}`, key: ledgerKey }]
+  return keys === '' ? undefined : `{"keys":{${keys}}${shared}}`
 }
 
 const hexIds = new WeakMap<SealKey, string>()
@@ -101,49 +133,69 @@ function hexId(key: SealKey): string {
   return hex
 }
 
-const utf8Write = Buffer.prototype.utf8Write as (
-  this: Uint8Array,
-  text: string,
-  offset: number,
-  length: number,
-) => number
-
-function encodeText(name: SectionName, text: string, at: number): number {
-  const isLong = text.length > SECTION_BYTES_MAX
-  const length = isLong ? text.length : utf8Write.call(arena, text, at, ARENA_BYTES - at)
-  if (length <= SECTION_BYTES_MAX) return length
-  const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
-  throw new RecorderError('RECORDER_TOO_LARGE', message)
+/** The salts of a record under one key, and how many of them were taken. */
+interface KeySalts {
+  key: SealKey | undefined
+  taken: number
+  readonly cutter: SaltCutter
 }
 
-/** Salts by place: each key cuts its own, for its sections in ascending order. */
-function saltsOf(
+const saltsByKey: KeySalts[] = []
+let keyCount = 0
+
+/** Each key cuts its own, for its sections in ascending order; `seal` comes last. */
+function cutSalts(
   sections: readonly SectionDraft[],
   recordId: Uint8Array,
-): readonly (Uint8Array | undefined)[] {
-  const salts: (Uint8Array | undefined)[] = sections.map(() => undefined)
+  ledgerKey: SealKey,
+  seals: 0 | 1,
+): void {
+  keyCount = 0
   for (let first = 0; first < sections.length; first++) {
-    if (salts[first] !== undefined) continue
     const { key } = sections[first] as SectionDraft
-    let count = 0
-    for (const section of sections) if (section.key === key) count += 1
-    const cut = key.salts(recordId, count)
-    let next = 0
+    if (isCut(key)) continue
+    let count = key === ledgerKey ? seals : 0
     for (let place = first; place < sections.length; place++) {
-      if (sections[place]?.key === key) salts[place] = cut[next++]
+      if (sections[place]?.key === key) count += 1
     }
+    cutFor(key, recordId, count)
   }
-  return salts
+  if (seals === 1 && !isCut(ledgerKey)) cutFor(ledgerKey, recordId, 1)
+}
+
+function cutFor(key: SealKey, recordId: Uint8Array, count: number): void {
+  const salts = saltsByKey[keyCount] ?? { key, taken: 0, cutter: new SaltCutter() }
+  saltsByKey[keyCount++] = salts
+  salts.key = key
+  salts.taken = 0
+  key.cutSalts(salts.cutter, recordId, count)
+}
+
+function isCut(key: SealKey): boolean {
+  for (let at = 0; at < keyCount; at++) if (saltsByKey[at]?.key === key) return true
+  return false
+}
+
+/** The next salt under `key`. */
+function saltAt(key: SealKey): Uint8Array {
+  for (let at = 0; at < keyCount; at++) {
+    const salts = saltsByKey[at]
+    if (salts?.key === key) return salts.cutter.at(salts.taken++)
+  }
+  throw new RangeError('no salts were cut for the key')
 }
 
 const NONE: readonly SealKey[] = []
 
-function keysWithRow(sections: readonly SectionDraft[]): readonly SealKey[] {
+function keysWithRow(sections: readonly SectionDraft[], ledgerKey: SealKey): readonly SealKey[] {
   let keys: SealKey[] | undefined
   for (const { key } of sections) {
     if (key.row === undefined || keys?.includes(key)) continue
     keys ??= []
     keys.push(key)
+  }
+  if (ledgerKey.row !== undefined && keys?.includes(ledgerKey) !== true) {
+    keys = [...(keys ?? NONE), ledgerKey]
   }
   return keys ?? NONE
 }

@@ -30,9 +30,10 @@ export {
   decodePayload,
   encodePayload,
   type PayloadRecord,
-  type PayloadSection,
+  PayloadWriter,
 } from './payload.ts'
 export type { HashedRow } from './row-hasher.ts'
+export { SaltCutter } from './salts.ts'
 export { SealKey } from './seal-key.ts'
 export type { SealedRecord } from './sealed-record.ts'
 export {

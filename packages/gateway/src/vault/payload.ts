@@ -60,64 +60,112 @@ const HEADER_BYTES = LEDGER_KEY_AT + KEY_ID_BYTES
 const SECTION_HEADER_BYTES = 5
 const DIGEST_BYTES = 32
 const OWN_KEY_BYTES = KEY_ID_BYTES + DIGEST_BYTES
+const FIRST_BYTES = 4_096
+
+/**
+ * Writes payloads one after the other into memory of its own, without an object for anything: for
+ * who writes many.
+ */
+export class PayloadWriter {
+  #bytes = Buffer.allocUnsafe(FIRST_BYTES)
+  #at = 0
+  #count = 0
+
+  begin(kind: number, recordId: Uint8Array, ledgerKeyId: Uint8Array): void {
+    const bytes = this.#bytes
+    bytes[0] = MAGIC
+    bytes[1] = VERSION
+    bytes[2] = kind
+    bytes[4] = 0
+    bytes.set(recordId, ID_AT)
+    bytes.set(ledgerKeyId, LEDGER_KEY_AT)
+    this.#at = HEADER_BYTES
+    this.#count = 0
+  }
+
+  /** Wrapped rows of keys; before any section. */
+  rows(rows: readonly Uint8Array[]): void {
+    if (rows.length > ROWS_MAX) throw limit(`payload of ${rows.length} rows`)
+    this.#reserve(rows.length * KEY_ROW_BYTES)
+    this.#bytes[4] = rows.length
+    for (const row of rows) {
+      this.#bytes.set(row, this.#at)
+      this.#at += KEY_ROW_BYTES
+    }
+  }
+
+  /** The next section, from `start` to `end` of `from`, under the ledger's key. */
+  section(id: number, from: Buffer, start: number, end: number): void {
+    this.#head(id, end - start, 0)
+    this.#body(from, start, end)
+  }
+
+  /** As `section`, under a key of its own. Returns where its digest goes. */
+  ownSection(id: number, keyId: Uint8Array, from: Buffer, start: number, end: number): number {
+    this.#head(id, end - start, 1)
+    this.#bytes.set(keyId, this.#at)
+    const digestAt = this.#at + KEY_ID_BYTES
+    this.#at += OWN_KEY_BYTES
+    this.#body(from, start, end)
+    return digestAt
+  }
+
+  /** The memory that is written to; the next section may move it. */
+  get memory(): Uint8Array {
+    return this.#bytes
+  }
+
+  /** A view that lasts until the next payload begins. */
+  finish(): Uint8Array {
+    this.#bytes[3] = this.#count
+    return this.#bytes.subarray(0, this.#at)
+  }
+
+  #head(id: number, length: number, own: 0 | 1): void {
+    if (length > SECTION_BYTES_MAX) throw limit(`section ${id} has ${length} bytes`)
+    if (this.#count === SECTIONS_MAX) throw limit(`payload of more than ${SECTIONS_MAX} sections`)
+    this.#count++
+    this.#reserve(SECTION_HEADER_BYTES + own * OWN_KEY_BYTES + length)
+    const at = this.#at
+    this.#bytes[at] = id
+    this.#bytes[at + 1] = length >>> 16
+    this.#bytes[at + 2] = length >>> 8
+    this.#bytes[at + 3] = length
+    this.#bytes[at + 4] = own
+    this.#at = at + SECTION_HEADER_BYTES
+  }
+
+  #body(from: Buffer, start: number, end: number): void {
+    from.copy(this.#bytes, this.#at, start, end)
+    this.#at += end - start
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#at + bytes))
+    grown.set(this.#bytes.subarray(0, this.#at))
+    this.#bytes = grown
+  }
+}
+
+function limit(message: string): VaultError {
+  return new VaultError('VAULT_PAYLOAD_LIMIT', message)
+}
 
 export function encodePayload(record: PayloadRecord): Uint8Array {
-  const { sections, rows, ledgerKeyId } = record
-  if (sections.length > SECTIONS_MAX || rows.length > ROWS_MAX) {
-    const found = `${sections.length} sections and ${rows.length} rows`
-    throw new VaultError('VAULT_PAYLOAD_LIMIT', `payload of ${found}`)
-  }
-  const bytes = Buffer.allocUnsafe(payloadBytes(record))
-  bytes[0] = MAGIC
-  bytes[1] = VERSION
-  bytes[2] = record.kind
-  bytes[3] = sections.length
-  bytes[4] = rows.length
-  bytes.set(record.recordId, ID_AT)
-  bytes.set(ledgerKeyId, LEDGER_KEY_AT)
-  let at = HEADER_BYTES
-  for (const row of rows) {
-    bytes.set(row, at)
-    at += KEY_ROW_BYTES
-  }
-  for (const section of sections) at = writeSection(bytes, at, section, ledgerKeyId)
-  return bytes
-}
-
-function payloadBytes({ sections, rows, ledgerKeyId }: PayloadRecord): number {
-  let total = HEADER_BYTES + rows.length * KEY_ROW_BYTES
-  for (const { id, bytes, keyId } of sections) {
-    if (bytes.length > SECTION_BYTES_MAX) {
-      throw new VaultError('VAULT_PAYLOAD_LIMIT', `section ${id} has ${bytes.length} bytes`)
+  const { kind, recordId, ledgerKeyId, sections, rows } = record
+  const writer = new PayloadWriter()
+  writer.begin(kind, recordId, ledgerKeyId)
+  writer.rows(rows)
+  for (const { id, bytes, keyId, digest } of sections) {
+    const from = asBuffer(bytes)
+    if (isSame(keyId, ledgerKeyId)) writer.section(id, from, 0, from.length)
+    else {
+      const digestAt = writer.ownSection(id, keyId, from, 0, from.length)
+      writer.memory.set(digest, digestAt)
     }
-    total += SECTION_HEADER_BYTES + bytes.length
-    if (!isSame(keyId, ledgerKeyId)) total += OWN_KEY_BYTES
   }
-  return total
-}
-
-function writeSection(
-  into: Buffer,
-  start: number,
-  section: PayloadSection,
-  ledgerKeyId: Uint8Array,
-): number {
-  const own = !isSame(section.keyId, ledgerKeyId)
-  let at = start
-  into[at] = section.id
-  const { length } = section.bytes
-  into[at + 1] = length >>> 16
-  into[at + 2] = length >>> 8
-  into[at + 3] = length
-  into[at + 4] = own ? 1 : 0
-  at += SECTION_HEADER_BYTES
-  if (own) {
-    into.set(section.keyId, at)
-    into.set(section.digest, at + KEY_ID_BYTES)
-    at += OWN_KEY_BYTES
-  }
-  into.set(section.bytes, at)
-  return at + section.bytes.length
+  return writer.finish()
 }
 
 // Mostly the very same object.

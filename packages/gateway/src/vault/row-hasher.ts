@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import {
   DIGEST_BYTES,
   LEAF_BYTES,
@@ -10,8 +9,8 @@ import {
 } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
 import { utf8 } from './bytes.ts'
-import { SALT_INFO } from './key-ring.ts'
 import type { OpenedPerson } from './persons-reader.ts'
+import { SaltCutter } from './salts.ts'
 import type { SealedRecord } from './sealed-record.ts'
 import { type FormSection, ID_BYTES, idAt, type Table } from './table.ts'
 import { CLOSED, WHOLE } from './table-encoder.ts'
@@ -34,9 +33,6 @@ export interface PersonRow {
 /** Says whose pack a key opens, where it was opened before. */
 export type FindPerson = (keyId: Uint8Array) => OpenedPerson | undefined
 
-const SALT_KEY_BYTES = 32
-const SALT_DIGEST_BYTES = 64
-const SALTS_MAX = 12
 const SECTION_ID_AT = SECTION_HEAD_BYTES - SALT_BYTES - 1
 /** Views of the input that are kept, by length: nearly all sections are shorter. */
 const VIEWS_MAX = 4_096
@@ -51,8 +47,8 @@ export class RowHasher {
   readonly #input = new Uint8Array(SECTION_HEAD_BYTES + SECTION_BYTES_MAX)
   readonly #views: (Uint8Array | undefined)[] = []
   readonly #leaf = new Uint8Array(LEAF_BYTES)
-  readonly #own = new Salts()
-  readonly #personal = new Salts()
+  readonly #own = new SaltCutter()
+  readonly #personal = new SaltCutter()
 
   constructor() {
     this.#input.set(utf8(sectionHead(1)))
@@ -111,39 +107,6 @@ export class RowHasher {
     const view = this.#input.subarray(0, length)
     if (length < VIEWS_MAX) this.#views[length] = view
     return view
-  }
-}
-
-/** Salts of one record under one key, in memory that the next record uses again. */
-class Salts {
-  readonly #input = new Uint8Array(utf8(SALT_INFO).length + 1 + SALT_KEY_BYTES + ID_BYTES + 1)
-  readonly #keyAt = utf8(SALT_INFO).length + 1
-  readonly #bytes = new Uint8Array(SALTS_MAX * SALT_BYTES)
-  readonly #salts = Array.from({ length: SALTS_MAX }, (_, nth) =>
-    this.#bytes.subarray(nth * SALT_BYTES, (nth + 1) * SALT_BYTES),
-  )
-
-  constructor() {
-    this.#input.set(utf8(SALT_INFO))
-  }
-
-  cut(saltKey: Uint8Array, ids: Uint8Array, idAt: number, count: number): void {
-    const input = this.#input
-    input.set(saltKey, this.#keyAt)
-    const start = this.#keyAt + SALT_KEY_BYTES
-    for (let at = 0; at < ID_BYTES; at++) input[start + at] = ids[idAt + at] ?? 0
-    for (let n = 0; n * SALT_DIGEST_BYTES < count * SALT_BYTES; n++) {
-      input[start + ID_BYTES] = n
-      const digest = hash('sha512', input, 'latin1')
-      const from = n * SALT_DIGEST_BYTES
-      for (let at = 0; at < SALT_DIGEST_BYTES; at++) this.#bytes[from + at] = digest.charCodeAt(at)
-    }
-  }
-
-  at(nth: number): Uint8Array {
-    const salt = this.#salts[nth]
-    if (salt === undefined) throw new RangeError(`no salt ${nth}`)
-    return salt
   }
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { cutSalts, type Sha512 } from '@countersign/evidence'
+import type { SaltCutter } from './salts.ts'
 
 /** A key as the recorder uses it: it salts sections; sealing them is the packer's. */
 export class SealKey {
@@ -41,6 +42,11 @@ export class SealKey {
   /** Salts for the record's sections under this key, in ascending order of section id. */
   salts(recordId: Uint8Array, count: number): readonly Uint8Array[] {
     return cutSalts(sha512, { saltKey: this.#saltKey, recordId, count })
+  }
+
+  /** As `salts`, into memory that is used again. */
+  cutSalts(into: SaltCutter, recordId: Uint8Array, count: number): void {
+    into.cut(this.#saltKey, recordId, 0, count)
   }
 }
 
