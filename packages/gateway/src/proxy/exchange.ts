@@ -1,6 +1,7 @@
 import type { Reason, TlsFacts } from '@countersign/evidence'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
-import type { Decision, Method } from '../policy/index.ts'
+import type { QuotaVerdict } from '../limits/index.ts'
+import type { Decision, Method, Question } from '../policy/index.ts'
 import { BodyMeter } from './body-meter.ts'
 import type { Cut, Deadlines } from './cut.ts'
 import type { HeaderFields } from './header-fields.ts'
@@ -17,6 +18,10 @@ export interface Peer {
   readonly scheme: 'http' | 'https'
   readonly tls: TlsFacts | undefined
   readonly certificate?: ClientCertificate | undefined
+  /** Nothing is served on this connection without a certificate that was verified. */
+  readonly needsCertificate?: boolean | undefined
+  /** Scheme and authority as clients know them, where the configuration says so. */
+  readonly externalOrigin?: string | undefined
 }
 
 /** A request as an HTTP engine received it: nothing interpreted, joined or left out. */
@@ -112,10 +117,13 @@ export class Exchange {
   challenge: Challenge | undefined
   /** The measure that stands against it. */
   containedBy: string | undefined
+  /** What the route's quotas said; whatever is held of them is released at the end. */
+  quotas: QuotaVerdict | undefined
+  /** What the policies were asked: of the request, what is recorded of it. */
+  question: Question | undefined
   decision: Decision | undefined
   /** Hexadecimal; what the digest of the authorisation request began with. */
   requestSalt: string | undefined
-  decidedAtUs: number | undefined
   intent: Recorded | undefined
   /** Its last record is written or given up: what is left is to send the answer. */
   isConcluded = false
