@@ -1,5 +1,6 @@
 import {
   type DetailedError,
+  type PolicyJson,
   policySetTextToParts,
   policyToJson,
 } from '@cedar-policy/cedar-wasm/nodejs'
@@ -17,6 +18,9 @@ export interface NamedPolicy {
   readonly file: PolicyFile
   readonly ordinal: number
   readonly text: string
+  readonly json: PolicyJson
+  /** Of a permit that counts only while somebody's approval is in force: its template. */
+  readonly approval: string | undefined
 }
 
 export type Splitting =
@@ -31,11 +35,29 @@ export function splitFile(file: PolicyFile): Splitting {
     return { problems: [wholeFile(file, 'templates are not supported: write a policy for each')] }
   }
   const order = engineOrder(parts.policies.length)
-  const policies = parts.policies.map((text, position) => {
+  const policies: NamedPolicy[] = []
+  const problems: PolicyProblem[] = []
+  for (const [position, text] of parts.policies.entries()) {
+    const parsed = policyToJson(text)
+    if (parsed.type === 'failure') {
+      problems.push(...parsed.errors.map((error) => problemOf(file, error)))
+      continue
+    }
+    const { json } = parsed
     const ordinal = order[position] ?? position
-    return { id: idOf(file, text, ordinal), file, ordinal, text }
-  })
+    const id = json.annotations?.id || `${file.name}#${ordinal + 1}`
+    const approval = json.annotations?.approval
+    policies.push({ id, file, ordinal, text, json, approval })
+    if (isMisplaced(json)) problems.push(wholeFile(file, `${id}: ${APPROVAL_RULE}`))
+  }
+  if (problems.length > 0) return { problems }
   return { policies: policies.toSorted((left, right) => left.ordinal - right.ordinal) }
+}
+
+const APPROVAL_RULE = '@approval stands on a permit and names a template: @approval("template")'
+
+function isMisplaced({ effect, annotations = {} }: PolicyJson): boolean {
+  return Object.hasOwn(annotations, 'approval') && (!annotations.approval || effect !== 'permit')
 }
 
 /** What is wrong, where in the file; the engine counts in UTF-8 bytes, an editor does not. */
@@ -60,12 +82,6 @@ export function wholeFile(file: PolicyFile, message: string): PolicyProblem {
 function engineOrder(count: number): readonly number[] {
   const names = Array.from({ length: count }, (_, ordinal) => `policy${ordinal}`)
   return names.toSorted().map((name) => Number(name.slice('policy'.length)))
-}
-
-function idOf(file: PolicyFile, text: string, ordinal: number): string {
-  const parsed = policyToJson(text)
-  const named = parsed.type === 'success' ? parsed.json.annotations?.id : undefined
-  return named ? named : `${file.name}#${ordinal + 1}`
 }
 
 function placeOf(text: string, byteOffset: number): { line: number; column: number } {

@@ -1,148 +1,171 @@
+import { hash } from 'node:crypto'
+import type { PolicyFacts } from '@countersign/evidence'
 import {
-  preparsePolicySet,
-  preparseSchema,
-  statefulIsAuthorized,
-  validate,
-} from '@cedar-policy/cedar-wasm/nodejs'
-import { PolicyError, type PolicyProblem } from './policy-error.ts'
-import {
-  type NamedPolicy,
-  type PolicyFile,
-  problemOf,
-  splitFile,
-  wholeFile,
-} from './policy-files.ts'
-import { encodeQuestion, type Question, toCall } from './question.ts'
+  compilePolicy,
+  type Outcome,
+  type Rule,
+  RuleBook,
+  UncoveredError,
+} from './compiler/index.ts'
+import { encodeQuestion, isWellFormed } from './encode-question.ts'
+import { Engine } from './engine.ts'
+import type { NamedPolicy, PolicyFile } from './policy-files.ts'
+import type { Question } from './question.ts'
+import { environmentOf, pageOf } from './request-environment.ts'
 import { POLICY_SCHEMA } from './schema.ts'
-
-/** Bytes to 64 lower-case hexadecimal digits of their SHA-256. */
-export type HexDigest = (bytes: Uint8Array) => string
+import { factsOfSet } from './set-records.ts'
+import { readValidPolicies } from './validate-policies.ts'
 
 /** Why a request may or may not pass. The default is written down, and it is no. */
 export interface Decision {
   readonly allow: boolean
-  readonly reason: 'policy-permits' | 'no-policy-permits' | 'policy-forbids' | 'policy-failed'
+  readonly reason:
+    | 'policy-permits'
+    | 'no-policy-permits'
+    | 'policy-forbids'
+    | 'policy-failed'
+    | 'approval-needed'
   /** Ids of the policies that decided, sorted; those that failed where the reason says so. */
   readonly policies: readonly string[]
+  /**
+   * Templates, sorted, that the deciding permits name: with `approval-needed` those that may be
+   * asked for, with `policy-permits` those in force without which nothing would permit.
+   */
+  readonly approvals: readonly string[]
   /** Digest of the policy set that was asked. */
   readonly policySet: string
   /** Digest of everything the policies saw. */
   readonly request: string
 }
 
-const SCHEMA_NAME = 'countersign'
+/** A policy that the compiler does not cover, so that the slower engine decides it. */
+export interface UncoveredPolicy {
+  readonly id: string
+  readonly file: string
+  readonly why: string
+}
 
-/** Policies in force: parsed and validated once, asked for every request. */
+/** Where policies are evaluated: `wasm` asks Cedar's own engine about all of them. */
+export type Evaluator = 'compiled' | 'wasm'
+
+/** Policies in force: parsed, validated and compiled once, asked for every request. */
 export class PolicySet {
   readonly digest: string
+  readonly files: readonly PolicyFile[]
+  /** Sorted. */
   readonly ids: readonly string[]
-  readonly #hexDigest: HexDigest
+  readonly uncovered: readonly UncoveredPolicy[]
+  readonly #book: RuleBook
+  readonly #engine: Engine | undefined
+  readonly #approvals: ReadonlyMap<string, string>
 
-  private constructor(digest: string, ids: readonly string[], hexDigest: HexDigest) {
-    this.digest = digest
-    this.ids = ids
-    this.#hexDigest = hexDigest
+  private constructor(
+    files: readonly PolicyFile[],
+    policies: readonly NamedPolicy[],
+    evaluator: Evaluator,
+  ) {
+    const named = Object.fromEntries(policies.map(({ id, text }) => [id, text]))
+    this.files = files
+    this.ids = policies.map(({ id }) => id)
+    this.digest = hash('sha256', JSON.stringify([POLICY_SCHEMA, named]), 'hex')
+    this.#approvals = new Map(
+      policies.flatMap(({ id, approval }) => (approval === undefined ? [] : [[id, approval]])),
+    )
+    const { rules, uncovered } = compileAll(policies, evaluator)
+    this.#book = new RuleBook(rules)
+    this.uncovered = uncovered
+    if (uncovered.length > 0) {
+      const left = Object.fromEntries(uncovered.map(({ id }) => [id, named[id] ?? '']))
+      this.#engine = new Engine(hash('sha256', JSON.stringify(left), 'hex'), left)
+    }
   }
 
   /** Throws PolicyError with every problem of every file; a set that is in force stays so. */
-  static compile(files: readonly PolicyFile[], hexDigest: HexDigest): PolicySet {
-    const policies = readPolicies(files)
-    const sorted = policies.toSorted((left, right) => (left.id < right.id ? -1 : 1))
-    const named = Object.fromEntries(sorted.map(({ id, text }) => [id, text]))
-    const digest = hexDigest(new TextEncoder().encode(JSON.stringify([POLICY_SCHEMA, named])))
-    // The engine keeps parsed sets by name for ever: the digest as the name bounds that to one
-    // for each distinct set, and makes it impossible to decide by a set of another digest.
-    mustParse(preparseSchema(SCHEMA_NAME, POLICY_SCHEMA))
-    mustParse(preparsePolicySet(digest, { staticPolicies: named }))
-    return new PolicySet(digest, Object.keys(named), hexDigest)
+  static compile(files: readonly PolicyFile[], evaluator: Evaluator = 'compiled'): PolicySet {
+    return new PolicySet(files, readValidPolicies(files), evaluator)
   }
 
-  /** Pure: the same question has the same answer for ever. A policy that fails denies. */
-  /** The salt goes into the digest of the request, and must be kept where it can be erased. */
+  /**
+   * Pure: the same question has the same answer for ever. A policy that fails denies. The salt
+   * goes into the digest of the request, and must be kept where it can be erased.
+   */
   decide(question: Question, salt: string): Decision {
-    const about = {
-      policySet: this.digest,
-      request: this.#hexDigest(encodeQuestion(salt, this.digest, question)),
-    }
-    const denied = (reason: Decision['reason'], policies: readonly string[]): Decision => {
-      return { allow: false, reason, policies: policies.toSorted(), ...about }
-    }
-    const answer = ask(this.digest, question)
-    if (answer.type === 'failure') return denied('policy-failed', [])
-    const { decision, diagnostics } = answer.response
-    // The engine skips a policy that fails. A forbid that is skipped would be a hole: we deny.
-    if (diagnostics.errors.length > 0) {
-      return denied(
-        'policy-failed',
-        diagnostics.errors.map(({ policyId }) => policyId),
-      )
-    }
-    if (decision === 'allow') {
-      const policies = diagnostics.reason.toSorted()
-      return { allow: true, reason: 'policy-permits', policies, ...about }
-    }
-    const forbidden = diagnostics.reason.length > 0
-    return denied(forbidden ? 'policy-forbids' : 'no-policy-permits', diagnostics.reason)
+    const encoded = encodeQuestion(salt, this.digest, question)
+    const request = hash('sha256', encoded, 'hex')
+    const outcome = isWellFormed(encoded) ? this.#evaluate(question) : undefined
+    return { ...this.#conclude(outcome, question), policySet: this.digest, request }
   }
-}
 
-function ask(
-  policySet: string,
-  question: Question,
-): ReturnType<typeof statefulIsAuthorized> | { readonly type: 'failure' } {
-  try {
-    return statefulIsAuthorized({
-      ...toCall(question),
-      preparsedPolicySetId: policySet,
-      preparsedSchemaName: SCHEMA_NAME,
-      validateRequest: true,
+  /** The `policy` records that hold this set; durable, all of them, before it is in force. */
+  records(previous?: string): readonly PolicyFacts[] {
+    return factsOfSet(this.digest, this.files, previous)
+  }
+
+  #evaluate(question: Question): Outcome | undefined {
+    const environment = environmentOf(question)
+    if (environment === undefined) return undefined
+    const outcome = this.#book.evaluate(environment, pageOf(question))
+    if (this.#engine === undefined) return outcome
+    const rest = this.#engine.evaluate(question)
+    if (rest === undefined) return undefined
+    outcome.permits.push(...rest.permits)
+    outcome.forbids.push(...rest.forbids)
+    outcome.failed.push(...rest.failed)
+    return outcome
+  }
+
+  #conclude(
+    outcome: Outcome | undefined,
+    question: Question,
+  ): Pick<Decision, 'allow' | 'reason' | 'policies' | 'approvals'> {
+    if (outcome === undefined) return denied('policy-failed', [])
+    const { permits, forbids, failed } = outcome
+    // Cedar skips a policy that fails. A forbid that is skipped would be a hole: we deny.
+    if (failed.length > 0) return denied('policy-failed', failed)
+    if (forbids.length > 0) return denied('policy-forbids', forbids)
+    if (this.#approvals.size === 0) return permitted(permits, [])
+    const plain = permits.filter((id) => !this.#approvals.has(id))
+    if (plain.length > 0) return permitted(plain, [])
+    const approved = permits.filter((id) => {
+      return question.context.grants.includes(this.#approvals.get(id) ?? '')
     })
-  } catch {
-    // A trap inside the engine, or a fact it cannot take (a lone surrogate): no answer is no.
-    return { type: 'failure' }
+    if (approved.length > 0) return permitted(approved, this.#templatesOf(approved))
+    if (permits.length === 0) return denied('no-policy-permits', [])
+    return { ...denied('approval-needed', permits), approvals: this.#templatesOf(permits) }
+  }
+
+  #templatesOf(ids: readonly string[]): readonly string[] {
+    return [...new Set(ids.map((id) => this.#approvals.get(id) ?? ''))].sort()
   }
 }
 
-function readPolicies(files: readonly PolicyFile[]): readonly NamedPolicy[] {
-  const problems: PolicyProblem[] = []
-  const policies: NamedPolicy[] = []
-  for (const file of files) {
-    const splitting = splitFile(file)
-    if ('problems' in splitting) problems.push(...splitting.problems)
-    else policies.push(...splitting.policies)
+type Conclusion = Pick<Decision, 'allow' | 'reason' | 'policies' | 'approvals'>
+
+function denied(reason: Decision['reason'], ids: readonly string[]): Conclusion {
+  return { allow: false, reason, policies: ids.toSorted(), approvals: [] }
+}
+
+function permitted(ids: readonly string[], approvals: readonly string[]): Conclusion {
+  if (ids.length === 0) return denied('no-policy-permits', [])
+  return { allow: true, reason: 'policy-permits', policies: ids.toSorted(), approvals }
+}
+
+interface Compilation {
+  readonly rules: readonly Rule[]
+  readonly uncovered: readonly UncoveredPolicy[]
+}
+
+function compileAll(policies: readonly NamedPolicy[], evaluator: Evaluator): Compilation {
+  const rules: Rule[] = []
+  const uncovered: UncoveredPolicy[] = []
+  for (const { id, file, json } of policies) {
+    try {
+      if (evaluator === 'wasm') throw new UncoveredError('asked of the engine')
+      rules.push({ id, effect: json.effect, ...compilePolicy(json) })
+    } catch (error) {
+      if (!(error instanceof UncoveredError)) throw error
+      uncovered.push({ id, file: file.name, why: error.message })
+    }
   }
-  problems.push(...sameIds(policies), ...misfits(policies))
-  if (problems.length > 0) throw new PolicyError('POLICY_INVALID', problems)
-  return policies
-}
-
-function sameIds(policies: readonly NamedPolicy[]): readonly PolicyProblem[] {
-  const seen = new Map<string, NamedPolicy>()
-  return policies.flatMap((policy) => {
-    const other = seen.get(policy.id)
-    seen.set(policy.id, policy)
-    if (other === undefined) return []
-    return [wholeFile(policy.file, `@id("${policy.id}") is also in ${other.file.name}`)]
-  })
-}
-
-/** Validates file by file, so that positions are those of the file. */
-function misfits(policies: readonly NamedPolicy[]): readonly PolicyProblem[] {
-  return [...new Set(policies.map(({ file }) => file))].flatMap((file) => {
-    const answer = validate({ schema: POLICY_SCHEMA, policies: { staticPolicies: file.text } })
-    if (answer.type === 'failure') return answer.errors.map((error) => problemOf(file, error))
-    // A policy that can never apply is a mistake that looks like protection.
-    return [...answer.validationErrors, ...answer.validationWarnings].map(({ error }) =>
-      problemOf(file, error),
-    )
-  })
-}
-
-function mustParse(answer: ReturnType<typeof preparseSchema>): void {
-  if (answer.type === 'success') return
-  const file = { name: 'schema', text: '' }
-  throw new PolicyError(
-    'POLICY_ENGINE',
-    answer.errors.map((error) => problemOf(file, error)),
-  )
+  return { rules, uncovered }
 }

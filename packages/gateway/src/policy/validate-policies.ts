@@ -1,0 +1,56 @@
+import { validate } from '@cedar-policy/cedar-wasm/nodejs'
+import { PolicyError, type PolicyProblem } from './policy-error.ts'
+import {
+  type NamedPolicy,
+  type PolicyFile,
+  problemOf,
+  splitFile,
+  wholeFile,
+} from './policy-files.ts'
+import { POLICY_SCHEMA } from './schema.ts'
+
+/** The policies of all files; throws PolicyError with everything that is wrong with any. */
+export function readValidPolicies(files: readonly PolicyFile[]): readonly NamedPolicy[] {
+  const problems: PolicyProblem[] = []
+  const policies: NamedPolicy[] = []
+  for (const file of files) {
+    const splitting = splitFile(file)
+    if ('problems' in splitting) problems.push(...splitting.problems)
+    else policies.push(...splitting.policies)
+  }
+  problems.push(...sameIds(policies), ...misfits(policies))
+  if (problems.length > 0) throw new PolicyError('POLICY_INVALID', problems)
+  return policies.toSorted((left, right) => (left.id < right.id ? -1 : 1))
+}
+
+function sameIds(policies: readonly NamedPolicy[]): readonly PolicyProblem[] {
+  const seen = new Map<string, NamedPolicy>()
+  return policies.flatMap((policy) => {
+    const other = seen.get(policy.id)
+    seen.set(policy.id, policy)
+    if (other === undefined) return []
+    return [wholeFile(policy.file, `@id("${policy.id}") is also in ${other.file.name}`)]
+  })
+}
+
+/** Validates file by file, so that positions are those of the file. */
+function misfits(policies: readonly NamedPolicy[]): readonly PolicyProblem[] {
+  return [...new Set(policies.map(({ file }) => file))].flatMap((file) => {
+    const answer = validate({ schema: POLICY_SCHEMA, policies: { staticPolicies: file.text } })
+    if (answer.type === 'failure') return answer.errors.map((error) => problemOf(file, error))
+    // A policy that can never apply is a mistake that looks like protection.
+    const errors = [...answer.validationErrors, ...answer.validationWarnings]
+    return oncePerPlace(errors.map(({ error }) => problemOf(file, error)))
+  })
+}
+
+/** What is wrong for each type of principal is said once. */
+function oncePerPlace(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
+  const byPlace = new Map<string, PolicyProblem>()
+  for (const problem of problems) {
+    const message = problem.message.replaceAll(/`(User|Service|Anonymous)`/g, '')
+    const key = [problem.line, problem.column, message].join()
+    if (!byPlace.has(key)) byPlace.set(key, problem)
+  }
+  return [...byPlace.values()]
+}
