@@ -68,7 +68,10 @@ export class MemoryStore implements QuotaStore {
 
   /** Writes what is really used, and lets go of the file. */
   async close(): Promise<void> {
-    await this.#file?.close((quota, key) => this.#tables.get(quota)?.accounts.get(key)?.meter.us)
+    await this.#file?.close((quota, key) => {
+      const meter = this.#tables.get(quota)?.accounts.get(key)?.meter
+      return meter && meter.us + (meter.part > 0 ? 1 : 0)
+    })
   }
 
   #admit(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {

@@ -92,7 +92,7 @@ export class QuotaFile {
     await this.#running
     for (const kept of this.#kept.values()) {
       const us = kept.key === undefined ? undefined : used(kept.row.quota, kept.key)
-      if (us !== undefined) kept.row = { ...kept.row, reservedUs: us + 1 }
+      if (us !== undefined) kept.row = { ...kept.row, reservedUs: us }
     }
     if (this.#kept.size > 0) await this.#rewrite()
     await this.#file?.close()

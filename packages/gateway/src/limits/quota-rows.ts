@@ -32,7 +32,7 @@ export function decodeRows(path: string, text: string): { salt: string; rows: Qu
   const lines = text.split('\n').map(checked)
   const [, salt] = HEAD.exec(lines[0] ?? '') ?? []
   if (salt === undefined) throw damaged(path, 1)
-  const torn = lines.findIndex((each) => each === undefined)
+  const torn = lines.indexOf(undefined)
   const end = torn === -1 ? lines.length : torn
   const later = lines.findIndex((each, at) => at > end && each !== undefined)
   if (later !== -1) throw damaged(path, end + 1)

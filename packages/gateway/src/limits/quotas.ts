@@ -85,7 +85,8 @@ export function limitFacts({ quotas, standings }: QuotaVerdict): readonly LimitF
     if (name === undefined) return []
     const rated = rate === undefined ? [] : [{ name, limit: rate.burst, used }]
     if (concurrency === undefined) return rated
-    return [...rated, { name: `${name}.concurrent`, limit: concurrency, used: concurrent }]
+    const both = rate === undefined ? name : `${name}.concurrent`
+    return [...rated, { name: both, limit: concurrency, used: concurrent }]
   })
 }
 

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SeededRandom, SimulatedDisk } from '../platform/index.ts'
+import { LimitsError } from './limits-error.ts'
+import { MemoryStore } from './memory-store.ts'
+import type { Quota } from './quota.ts'
+import { QuotaFile } from './quota-file.ts'
+import { ask, makeQuota } from './testing.ts'
+
+const PATH = '/data/state/quotas'
+const START_US = 1_795_000_000_000_000
+const POWER = { power: 'lost', random: new SeededRandom(5) } as const
+const HOUR_US = 3_600_000_000
+
+class Life {
+  readonly time: { us: number }
+  readonly store: MemoryStore
+
+  private constructor(time: { us: number }, store: MemoryStore) {
+    this.time = time
+    this.store = store
+  }
+
+  static async begin(disk: SimulatedDisk, atUs = START_US): Promise<Life> {
+    const time = { us: atUs }
+    const nowUs = (): number => time.us
+    const file = await QuotaFile.open({ disk, path: PATH, random: new SeededRandom(7), nowUs })
+    return new Life(time, new MemoryStore({ nowUs, file }))
+  }
+
+  /** How many of so many requests, four at a time, are admitted. */
+  async admitted(quota: Quota, asked: number, key = 'k'): Promise<number> {
+    let count = 0
+    const one = async (from: number): Promise<void> => {
+      for (let at = from; at < asked; at += 4) {
+        if ((await this.store.take([ask(quota, key)])).isAdmitted) count += 1
+      }
+    }
+    await Promise.all([0, 1, 2, 3].map(one))
+    return count
+  }
+}
+
+function newDisk(): SimulatedDisk {
+  return new SimulatedDisk({ random: new SeededRandom(3) })
+}
+
+for (const [name, config] of [
+  ['a small quota', { limit: 10, window: '31d' }],
+  ['a large one', { limit: 1000, window: '1d' }],
+  ['one with a small burst', { limit: 1000, window: '1h', burst: 20 }],
+] as const) {
+  const quota = makeQuota(config)
+  const all = quota.rate?.burst ?? 0
+
+  test(`${name}: exact, four at a time`, async () => {
+    const life = await Life.begin(newDisk())
+    assert.equal(await life.admitted(quota, all + 50), all)
+  })
+
+  test(`${name}: an orderly stop forgets nothing and takes nothing`, async () => {
+    const disk = newDisk()
+    const first = await Life.begin(disk)
+    assert.equal(await first.admitted(quota, Math.floor(all / 2)), Math.floor(all / 2))
+    await first.store.close()
+    const second = await Life.begin(disk)
+    assert.equal(await second.admitted(quota, all), all - Math.floor(all / 2))
+  })
+
+  test(`${name}: a crash never gives anything twice, and takes a reservation at most`, async () => {
+    for (let before = 1; before <= all; before += Math.max(1, Math.floor(all / 7))) {
+      const disk = newDisk()
+      const first = await Life.begin(disk)
+      assert.equal(await first.admitted(quota, before), before)
+      const second = await Life.begin(disk.crash(POWER))
+      const after = await second.admitted(quota, all)
+      assert.ok(before + after <= all, `${before} + ${after} of ${all}`)
+      assert.ok(before + after >= all - reservedMost(quota), `${before} + ${after} of ${all}`)
+    }
+  })
+}
+
+/** Two chunks and what the slack of a second is worth, begun units counted whole. */
+function reservedMost({ rate }: Quota): number {
+  if (rate === undefined) return 0
+  return 2 * Math.ceil(rate.burst / 100) + Math.ceil(rate.limit / (rate.windowUs / 1_000_000)) + 6
+}
+
+test('what cannot be written is not admitted; when it can be again, it is', async () => {
+  const disk = newDisk()
+  const life = await Life.begin(disk)
+  const quota = makeQuota({ limit: 10, window: '31d' })
+  assert.equal(await life.admitted(quota, 2), 2)
+  disk.inject({ operation: 'write', nth: 1, path: 'quotas', code: 'DISK_FULL' })
+  await assert.rejects(Promise.resolve(life.store.take([ask(quota, 'other')])), LimitsError)
+  assert.equal(await life.admitted(quota, 20), 8)
+  assert.equal(await (await Life.begin(disk.crash(POWER))).admitted(quota, 20), 0)
+})
+
+test('a quota in force in another form counts what the file says', async () => {
+  const disk = newDisk()
+  const first = await Life.begin(disk)
+  assert.equal(await first.admitted(makeQuota({ limit: 100, window: '1d' }), 60), 60)
+  await first.store.close()
+  const second = await Life.begin(disk)
+  assert.equal(await second.admitted(makeQuota({ limit: 80, window: '31d' }), 100), 20)
+})
+
+test('a clock that went back cannot lock anybody out for longer than the quota itself', async () => {
+  const disk = newDisk()
+  const first = await Life.begin(disk, START_US + 1000 * HOUR_US)
+  const quota = makeQuota({ limit: 5, window: '1h' })
+  assert.equal(await first.admitted(quota, 9), 5)
+  await first.store.close()
+  const second = await Life.begin(disk)
+  assert.equal(await second.admitted(quota, 9), 0)
+  second.time.us += HOUR_US + 2_000_000
+  assert.equal(await second.admitted(quota, 9), 5)
+})
+
+test('the file names nobody', async () => {
+  const disk = newDisk()
+  const life = await Life.begin(disk)
+  await life.admitted(makeQuota({ limit: 5, window: '1h' }), 3, 'p:["keys","ada"]')
+  const text = new TextDecoder().decode(await disk.read(PATH))
+  assert.match(
+    text,
+    /^[0-9a-f]{8} countersign quotas 1 [0-9a-f]{32}\n[0-9a-f]{8} q [0-9a-f]{32} 5 /,
+  )
+  assert.doesNotMatch(text, /ada/)
+})
+
+test('a torn end is cut; damage before the end is an error that says where', async () => {
+  const disk = newDisk()
+  const life = await Life.begin(disk)
+  const quota = makeQuota({ limit: 5, window: '1h' })
+  await life.admitted(quota, 2, 'a')
+  await life.admitted(quota, 2, 'b')
+  const bytes = await disk.read(PATH)
+  const write = async (changed: Uint8Array): Promise<void> => {
+    const file = await disk.open(PATH, { for: 'write', create: 'never', durable: true })
+    await file.truncate(0)
+    await file.write(0, changed)
+    await file.close()
+  }
+  await write(bytes.subarray(0, bytes.length - 7))
+  assert.ok(await Life.begin(disk))
+  const damagedBytes = bytes.slice()
+  damagedBytes[80] = (damagedBytes[80] ?? 0) ^ 1
+  await write(damagedBytes)
+  await assert.rejects(Life.begin(disk), /damaged in line 2/)
+})
