@@ -93,7 +93,8 @@ export class ClientAuthority {
         revocationDate: new Date(Date.now() - DAY_MS),
       })),
     })
-    return list.toString('pem')
+    // OpenSSL knows the label of RFC 7468 only.
+    return list.toString('pem').replaceAll(/(BEGIN|END) CRL/g, '$1 X509 CRL')
   }
 
   #sign(wanted: Wanted, publicKey: CryptoKey): Promise<x509.X509Certificate> {

@@ -38,6 +38,8 @@ export class Listener {
   readonly #scheme: 'http' | 'https'
   readonly #connections = new Map<Socket, Connection>()
   readonly #active = new Set<Promise<void>>()
+  /** By which authorities each handshake goes, by where it comes from: those of its beginning. */
+  readonly #handshakes = new Map<string, Trust>()
   readonly #externalOrigin: string | undefined
   #certificate: Certificate | undefined
   /** Requests that came before the settings they go by are in force. */
@@ -121,11 +123,17 @@ export class Listener {
 
   #wire(connected: 'connection' | 'secureConnection'): void {
     const server = this.#server
+    // Before the engine's own listener, which takes the secure context that is in force now.
+    server.prependListener('connection', (socket: Socket) => {
+      const place = placeOf(socket)
+      this.#handshakes.set(place, this.#trust)
+      socket.once('close', () => this.#handshakes.delete(place))
+    })
     server.on(connected, (socket: Socket) => {
       const { pipelinedMax } = this.#context.inForce().limits
       const peer = peerOf(socket, {
         externalOrigin: this.#externalOrigin,
-        trust: this.#trust,
+        trust: this.#handshakes.get(placeOf(socket)) ?? { isCurrent: false },
         clientCertificates: this.#certificate?.clientCertificates?.show,
       })
       this.#connections.set(socket, new Connection(socket, peer, pipelinedMax))
@@ -233,6 +241,10 @@ export class Listener {
   #report(event: 'listener-error', cause: unknown): void {
     this.#context.report({ event, cause })
   }
+}
+
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 function refuseOverload(exchange: Exchange, context: ProxyContext): Promise<void> {

@@ -1,5 +1,7 @@
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
-import type { JsonObject } from '@countersign/evidence'
+import type { Members } from '../jwt/members.ts'
+import { decodePart } from '../jwt/read-jws.ts'
+import { ed25519Weakness, rsaWeakness } from '../jwt/weak-keys.ts'
 
 /** Algorithms of proofs, all with public keys (RFC 7518, RFC 8037, RFC 9864). */
 export const PROOF_ALGORITHMS = [
@@ -41,33 +43,13 @@ const RULES: { readonly [algorithm in ProofAlgorithm]: Rule } = {
 
 /** Members of private keys; `oct` has `k`. Who shows one of them has lost the key. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
-const RSA_BITS_MIN = 2048
-/** A larger one is slow to check with, which is all that it could be for. */
-const RSA_BITS_MAX = 4096
-const RSA_EXPONENTS = new Set(['AQAB'])
+/** 4096 bits: a larger one is slow to check with, which is all that it could be for. */
+const RSA_BYTES_MAX = 512
 const RSA_PSS_PADDING = 6
 const RSA_PKCS1_PADDING = 1
 
-/** Points of small order: under them, signatures can be made that hold for any message. */
-const SMALL_ORDER = new Set([
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0000000000000000000000000000000000000000000000000000000000000080',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
-  '0100000000000000000000000000000000000000000000000000000000000080',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-])
-
 /** The key of a JWK for this algorithm and no other; undefined for anything odd about it. */
-export function readProofKey(jwk: JsonObject, algorithm: ProofAlgorithm): ProofKey | undefined {
+export function readProofKey(jwk: Members, algorithm: ProofAlgorithm): ProofKey | undefined {
   const rule = RULES[algorithm]
   if (jwk.kty !== rule.kty || PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name))) {
     return undefined
@@ -96,31 +78,34 @@ function check(rule: Rule, key: KeyObject, signed: Uint8Array, signature: Uint8A
 
 type PlainJwk = Readonly<Record<string, string>>
 
-function plainCurve(jwk: JsonObject, { crv = '', bytes = 0, kty }: Rule): PlainJwk | undefined {
+function plainCurve(jwk: Members, { crv = '', bytes = 0, kty }: Rule): PlainJwk | undefined {
   const x = coordinate(jwk.x, bytes)
   if (jwk.crv !== crv || x === undefined) return undefined
   if (kty === 'OKP') {
-    const isSmall = SMALL_ORDER.has(Buffer.from(x, 'base64url').toString('hex'))
-    return isSmall ? undefined : { crv, kty, x }
+    return ed25519Weakness(Buffer.from(x, 'base64url')) === undefined ? { crv, kty, x } : undefined
   }
   const y = coordinate(jwk.y, bytes)
   return y === undefined ? undefined : { crv, kty, x, y }
 }
 
-function plainRsa({ n, e }: JsonObject): PlainJwk | undefined {
-  if (typeof n !== 'string' || typeof e !== 'string' || !RSA_EXPONENTS.has(e)) return undefined
-  const modulus = Buffer.from(n, 'base64url')
-  const bits = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24
-  if (modulus.toString('base64url') !== n || bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) {
+function plainRsa({ n, e }: Members): PlainJwk | undefined {
+  if (typeof n !== 'string' || typeof e !== 'string') return undefined
+  const [modulus, exponent] = [decodePart(n), decodePart(e)]
+  if (modulus === undefined || exponent === undefined || modulus.length > RSA_BYTES_MAX) {
     return undefined
   }
-  return { e, kty: 'RSA', n }
+  return rsaWeakness(integer(modulus), integer(exponent), 'usual') === undefined
+    ? { e, kty: 'RSA', n }
+    : undefined
+}
+
+function integer(bytes: Uint8Array): bigint {
+  return BigInt(`0x0${Buffer.from(bytes).toString('hex')}`)
 }
 
 function coordinate(value: unknown, bytes: number): string | undefined {
   if (typeof value !== 'string') return undefined
-  const decoded = Buffer.from(value, 'base64url')
-  return decoded.length === bytes && decoded.toString('base64url') === value ? value : undefined
+  return decodePart(value)?.length === bytes ? value : undefined
 }
 
 function importKey(jwk: PlainJwk): KeyObject | undefined {
