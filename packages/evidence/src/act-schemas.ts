@@ -88,20 +88,21 @@ const PREVIOUS_EPOCH = strictObject<NonNullable<EpochFacts['previous']>>(
 export const ACT_SCHEMAS = {
   fold: strictObject<FoldFacts>(
     {
-      act: term.oneWordOf(['open', 'close']),
+      act: term.oneWordOf(['open', 'tally', 'close']),
       reason: term.REASON,
+      scope: term.oneWordOf(['caller', 'network', 'all']),
       from: term.TIME,
     },
-    { until: term.TIME, count: term.COUNT },
+    { key: term.KEY_ID, untalliedMax: term.COUNT, until: term.TIME, count: term.COUNT },
   ),
   gap: strictObject<GapFacts>(
     {
-      reason: term.oneWordOf(['ledger-unavailable', 'not-running']),
+      reason: term.oneWordOf(['ledger-unavailable', 'not-running', 'fold-interrupted']),
       from: term.TIME,
       until: term.TIME,
       unrecorded: term.COUNT,
     },
-    {},
+    { unrecordedMax: term.COUNT },
   ),
   config: strictObject<ConfigFacts>(CHANGE, {
     ...CHANGE_OPTIONS,
@@ -133,7 +134,7 @@ export const ACT_SCHEMAS = {
   key: strictObject<KeyFacts>(
     {
       act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated']),
-      use: term.oneWordOf(['api', 'log', 'ledger', 'subject', 'wrapping']),
+      use: term.oneWordOf(['api', 'session', 'log', 'ledger', 'subject', 'wrapping']),
       key: term.TEXT,
     },
     { subject: term.KEY_ID, expires: term.TIME },

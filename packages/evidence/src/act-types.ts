@@ -9,24 +9,39 @@ export interface Actant {
   readonly method?: string
 }
 
-/** Refusals that were counted instead of recorded one by one. The opening is durable first. */
+/**
+ * Refusals that were counted instead of recorded one by one. The opening is durable before the
+ * first of them is answered; it is about the last one that was recorded whole, where there is one.
+ * Tallies, and in the end the close, are about the opening and count all up to then.
+ */
 export interface FoldFacts {
-  readonly act: 'open' | 'close'
+  readonly act: 'open' | 'tally' | 'close'
   readonly reason: Reason
+  /** Whose refusals: one caller's, those of one network, or all others of this reason. */
+  readonly scope: 'caller' | 'network' | 'all'
+  /** The subject number of the caller or network; left out for all others. */
+  readonly key?: string
+  /** On the opening: how many may be answered before a tally that counts them is durable. */
+  readonly untalliedMax?: number
   readonly from: string
+  /** When the last of them was answered; not on the opening. */
   readonly until?: string
+  /** How many they are; not on the opening. */
   readonly count?: number
 }
 
 /**
  * A span in which this incarnation wrote nothing, and why: the ledger could not (`unrecorded`
- * requests were answered with ledger-unavailable), or the process did not run.
+ * requests were answered with ledger-unavailable), or the process did not run. Or the end of a fold
+ * that an earlier incarnation could not close: it is about the opening, and up to `unrecordedMax`
+ * refusals were answered after its last tally.
  */
 export interface GapFacts {
-  readonly reason: 'ledger-unavailable' | 'not-running'
+  readonly reason: 'ledger-unavailable' | 'not-running' | 'fold-interrupted'
   readonly from: string
   readonly until: string
   readonly unrecorded: number
+  readonly unrecordedMax?: number
 }
 
 /** A piece of a file: the pieces of one name, in their order, are the whole of it. */
@@ -111,7 +126,7 @@ export interface AdminFacts {
 /** A change of a key or credential. */
 export interface KeyFacts {
   readonly act: 'created' | 'revoked' | 'expired' | 'rotated'
-  readonly use: 'api' | 'log' | 'ledger' | 'subject' | 'wrapping'
+  readonly use: 'api' | 'session' | 'log' | 'ledger' | 'subject' | 'wrapping'
   /** The public part: a prefix, an id, never the secret. */
   readonly key: string
   readonly subject?: string

@@ -18,6 +18,7 @@ import type { Recorder } from '../recorder/index.ts'
 import { httpClient } from './http-client.ts'
 import type { Machine } from './machine.ts'
 import { openKeys } from './open-keys.ts'
+import { openLogins } from './open-logins.ts'
 import { readNamed } from './read-config.ts'
 
 const SECRET_BYTES_MAX = 65_536
@@ -26,6 +27,8 @@ const JWKS_BYTES_MAX = 1_048_576
 /** Who is asked who it is. */
 export interface OpenIdentity {
   readonly authenticators: Authenticators
+  /** Answers what belongs to a login; undefined for what does not. */
+  answer(request: Request): Promise<Response | undefined>
   close(): Promise<void>
 }
 
@@ -35,7 +38,7 @@ export async function openIdentity(
   machine: Machine,
   { recorder, log }: { readonly recorder: Recorder; readonly log: Logger },
 ): Promise<OpenIdentity> {
-  const { issuers, clockSkewMs, verifiedTokensMax } = config.identity
+  const { issuers, logins: loginConfigs, clockSkewMs, verifiedTokensMax } = config.identity
   await using parts = new AsyncDisposableStack()
   const http = httpClient()
   parts.defer(() => http.close())
@@ -53,9 +56,18 @@ export async function openIdentity(
     published.start()
     jwts.push(jwtAuthenticator(issuer, { keys: published, check, tokens, clockSkewMs }))
   }
-  const authenticators = new Authenticators([apiKeys(() => keys.current), ...jwts])
+  const logins = await openLogins(loginConfigs, machine, {
+    http,
+    recorder,
+    log,
+    readSecret: (place) => readSecret(place, machine),
+  })
+  parts.defer(() => logins.close())
+  const all = [apiKeys(() => keys.current), ...jwts, ...logins.authenticators]
+  const authenticators = new Authenticators(all)
   const open = parts.move()
-  return { authenticators, close: () => open.disposeAsync() }
+  const answer: OpenIdentity['answer'] = (request) => logins.answer(request)
+  return { authenticators, answer, close: () => open.disposeAsync() }
 }
 
 async function openIssuerKeys(

@@ -56,7 +56,7 @@ function identityPaths(
   identity: Config['identity'],
   absolute: (path: string) => string,
 ): Config['identity'] {
-  const { keysFile, revocationsFile, issuers } = identity
+  const { keysFile, revocationsFile, issuers, logins } = identity
   return {
     ...identity,
     keysFile: absolute(keysFile),
@@ -65,6 +65,10 @@ function identityPaths(
       ...issuer,
       ...(issuer.jwksFile === undefined ? {} : { jwksFile: absolute(issuer.jwksFile) }),
       ...(issuer.secret === undefined ? {} : { secret: secretPath(issuer.secret, absolute) }),
+    })),
+    logins: logins.map(({ clientSecret, ...login }) => ({
+      ...login,
+      ...(clientSecret === undefined ? {} : { clientSecret: secretPath(clientSecret, absolute) }),
     })),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { issuerSchema } from './jwt/issuer-config.ts'
+import { loginConfigSchema } from './session/login-config.ts'
 
 const CLOCK_SKEW_MS_MAX = 60_000
 const CLOCK_SKEW_MS = 30_000
@@ -21,6 +22,11 @@ export const identityConfigSchema = z
       .optional()
       .describe('YAML file of tokens taken back; `tokens revoke` writes it'),
     issuers: z.array(issuerSchema).max(100).default([]).describe('whose JWTs are taken'),
+    logins: z
+      .array(loginConfigSchema)
+      .max(20)
+      .default([])
+      .describe('identity providers where people sign in with a browser'),
     clockSkewMs: z
       .int()
       .min(0)
@@ -35,6 +41,14 @@ export const identityConfigSchema = z
       .describe('verified tokens that are remembered until they expire'),
   })
   .superRefine((config, context) => {
+    const names = [...config.issuers, ...config.logins].map(({ name }) => name)
+    const again = config.logins.findIndex(({ name }, at) => {
+      return names.indexOf(name) !== config.issuers.length + at
+    })
+    if (again !== -1) {
+      const message = `a second authenticator called ${config.logins[again]?.name}`
+      context.addIssue({ code: 'custom', path: ['logins', again, 'name'], message })
+    }
     for (const key of ['name', 'issuer'] as const) {
       const values = config.issuers.map((issuer) => issuer[key])
       const at = values.findIndex((value, index) => values.indexOf(value) !== index)

@@ -43,5 +43,16 @@ export {
   type CredentialMethod,
   type Principal,
 } from './principal.ts'
+export {
+  BrowserLogin,
+  LOGIN_COOKIE_PREFIX,
+  LOGIN_COOKIES,
+  type SessionEvent,
+} from './session/browser-login.ts'
+export { withoutCookies } from './session/cookies.ts'
+export type { LoginConfig } from './session/login-config.ts'
+export { loginKeys } from './session/login-keys.ts'
+export { LogoutTokens } from './session/logout-tokens.ts'
+export { LoginProvider } from './session/provider.ts'
 export type { TokenCheck } from './token/token-check.ts'
 export { VerifiedTokens } from './token/verified-tokens.ts'

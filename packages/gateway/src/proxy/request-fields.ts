@@ -1,3 +1,4 @@
+import { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES, withoutCookies } from '../identity/index.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 
@@ -60,7 +61,7 @@ export function requestFields(exchange: Exchange): HeaderFields {
   const hasLength = bodyBytes !== undefined && (bodyBytes > 0 || needsLength(asked.method))
   return [
     ['host', filled(exchange.upstream, 'upstream').authority],
-    ...endToEnd(inbound.fields).filter(([name]) => !isOurs(name)),
+    ...withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name))),
     // undici frames the body itself: by this length, else in chunks.
     ...(hasLength ? ([['content-length', String(bodyBytes)]] as const) : []),
     ['x-request-id', id],
@@ -71,6 +72,16 @@ export function requestFields(exchange: Exchange): HeaderFields {
     ['countersign-principal', encodeURIComponent(principal.id)],
     ['countersign-principal-kind', principal.kind],
   ]
+}
+
+/** Cookies of a login are between the browser and the gateway; the others go on as they came. */
+function withoutLogin(fields: HeaderFields): HeaderFields {
+  if (!fields.some(([, value]) => value.includes(LOGIN_COOKIE_PREFIX))) return fields
+  return fields.flatMap(([name, value]) => {
+    if (name.toLowerCase() !== 'cookie') return [[name, value] as const]
+    const rest = withoutCookies(value, LOGIN_COOKIES)
+    return rest === undefined ? [] : [[name, rest] as const]
+  })
 }
 
 function isOurs(name: string): boolean {

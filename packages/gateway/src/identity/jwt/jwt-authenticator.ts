@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { flattenedVerify } from 'jose'
 import {
   type Authenticator,
   BEARER_CHALLENGE,
@@ -10,12 +9,13 @@ import type { Presented } from '../presented.ts'
 import type { Credential, Principal } from '../principal.ts'
 import { admit, type TokenCheck } from '../token/token-check.ts'
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
-import { ALGORITHMS, type Algorithm, type AlgorithmRule } from './algorithms.ts'
+import { ALGORITHMS, type AlgorithmRule } from './algorithms.ts'
 import { type ClaimMapping, mapClaims } from './claim-mapping.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 import { type Members, member } from './members.ts'
 import type { Jws } from './read-jws.ts'
 import { refusedToken } from './refused-token.ts'
+import { signerOf } from './signer.ts'
 import { readFacts, readHeader, type TokenFacts, type TokenRules } from './token-rules.ts'
 import type { VerifyKey } from './verify-key.ts'
 
@@ -140,24 +140,4 @@ export class JwtAuthenticator implements Authenticator {
     if (Array.isArray(amr) && amr.includes('mfa')) return true
     return typeof acr === 'string' && this.#options.mfaAcr.includes(acr)
   }
-}
-
-/** The key that the signature verifies with, of the few that it could be. */
-async function signerOf(
-  { text, signingInput }: Jws,
-  algorithm: Algorithm,
-  keys: readonly VerifyKey[],
-): Promise<VerifyKey | undefined> {
-  const [protectedPart = '', payload = ''] = signingInput.split('.')
-  const signature = text.slice(signingInput.length + 1)
-  for (const verifyKey of keys) {
-    try {
-      const jws = { protected: protectedPart, payload, signature }
-      await flattenedVerify(jws, verifyKey.key, { algorithms: [algorithm] })
-      return verifyKey
-    } catch {
-      // Whatever the library says against it: with this key it is no signature.
-    }
-  }
-  return undefined
 }

@@ -6,16 +6,19 @@ import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import { page } from './error-page.ts'
 import type { LoginConfig } from './login-config.ts'
 import { type LoginState, LoginStates } from './login-state.ts'
-import { checkLogoutToken, type LogoutTokens } from './logout-token.ts'
+import { checkLogoutToken } from './logout-token.ts'
+import type { LogoutTokens } from './logout-tokens.ts'
 import { LoginFault, type LoginProvider, type SignedIn } from './provider.ts'
 import { localPath } from './return-path.ts'
 import { type Session, type SessionEnd, SessionStore } from './session-store.ts'
-import { principalOf, timeOf } from './signed-in.ts'
+import { hasMfa, principalId, principalOf, timeOf } from './signed-in.ts'
 
+/** How the names of all cookies of a login begin. */
+export const LOGIN_COOKIE_PREFIX = '__Host-countersign-'
 /** Holds the secret of the session; script and other hosts cannot read it. */
-export const SESSION_COOKIE = '__Host-countersign-session'
+const SESSION_COOKIE = `${LOGIN_COOKIE_PREFIX}session`
 /** Holds the sealed state of a sign-in that is under way. */
-export const LOGIN_COOKIE = '__Host-countersign-login'
+const LOGIN_COOKIE = `${LOGIN_COOKIE_PREFIX}login`
 /** Cookies that are between the browser and the gateway: no upstream gets them. */
 export const LOGIN_COOKIES: ReadonlySet<string> = new Set([SESSION_COOKIE, LOGIN_COOKIE])
 
@@ -177,13 +180,12 @@ export class BrowserLogin implements Authenticator {
     const { claims, idToken } = done.signedIn
     const startedUs = clock.nowUs()
     const authenticatedAtUs = timeOf(claims.auth_time)
-    const isMfa = Array.isArray(claims.amr) && claims.amr.includes('mfa')
     const { secret, session } = this.#sessions.prepare({
       login: this.name,
       principal: done.principal,
       providerSession: typeof claims.sid === 'string' ? claims.sid : undefined,
       authenticatedAtUs,
-      mfaAtUs: isMfa ? (authenticatedAtUs ?? startedUs) : undefined,
+      mfaAtUs: hasMfa(claims, config) ? (authenticatedAtUs ?? startedUs) : undefined,
       idToken,
       startedUs,
       untilUs: startedUs + config.sessionMs * MS_US,
@@ -236,10 +238,11 @@ export class BrowserLogin implements Authenticator {
       const [only] = token
       if (only === undefined || token.length > 1) throw new LoginFault('not one logout_token')
       const claims = await logoutTokens.verify(only)
-      const { sub, sid } = checkLogoutToken(claims, config, clock.nowUs())
-      if (!logoutTokens.redeem(claims)) throw new LoginFault('logout_token was used before')
+      const { jti, sub, sid } = checkLogoutToken(claims, config, clock.nowUs())
+      if (!logoutTokens.redeem(jti)) throw new LoginFault('logout_token was used before')
       const ended = this.#sessions.endWhere(({ principal, providerSession }) => {
-        return sid === undefined ? principal.id === sub : providerSession === sid
+        if (sid !== undefined && providerSession !== sid) return false
+        return sub === undefined || principal.id === principalId(config, sub)
       })
       await this.#recordEnds(ended, 'back-channel')
       return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })

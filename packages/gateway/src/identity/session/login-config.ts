@@ -1,37 +1,33 @@
 import { z } from 'zod'
+import { mappingSchema } from '../jwt/issuer-config.ts'
+import { nameSchema, secretSchema, urlSchema } from '../token/token-config.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** A claim's name, as the identity provider spells it. */
-const claim = z.string().min(1).max(200)
-
 /** One item of `identity.logins`: people who sign in with a browser. */
 export const loginConfigSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'is not a short plain name in lower case')
-    .describe('as routes name it'),
-  issuer: z.url({ protocol: /^https?$/ }).describe('of the identity provider, exactly'),
+  name: nameSchema.describe('as routes name it'),
+  issuer: urlSchema.describe('of the identity provider, exactly'),
   clientId: z.string().min(1).max(200),
-  clientSecretFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('file of the client secret; without it the client is public'),
+  clientSecret: secretSchema.optional().describe('without it the client is a public one'),
   externalUrl: z
     .url({ protocol: /^https?$/ })
     .refine((url) => new URL(url).pathname === '/', 'is more than scheme, host and port')
     .describe('scheme, host and port at which browsers reach this gateway'),
   scopes: z.array(z.string().min(1).max(100)).max(32).default(['openid']),
-  claims: z
-    .strictObject({
-      groups: claim.default('groups').describe('claim whose values are groups'),
-      roles: claim.default('roles').describe('claim whose values are roles'),
-      keep: z.array(claim).max(32).default([]).describe('claims that policies may ask for'),
-    })
-    .prefault({}),
+  principalPrefix: z
+    .string()
+    .max(64)
+    .optional()
+    .describe("before every principal's id; without it the name and a colon"),
+  map: mappingSchema.prefault({}),
+  mfaAcr: z
+    .array(z.string().min(1).max(200))
+    .max(32)
+    .default([])
+    .describe('values of `acr` that mean more than one factor; `mfa` in `amr` does so always'),
   sessionMs: z
     .int()
     .min(MINUTE_MS)

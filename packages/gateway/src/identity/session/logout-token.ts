@@ -1,25 +1,26 @@
 import type { LoginConfig } from './login-config.ts'
 import { LoginFault } from './provider.ts'
 
-/** Verifies logout tokens by the provider's keys, and remembers which were used. */
-export interface LogoutTokens {
-  /** The claims of a token whose signature holds. Throws what is no such token. */
-  verify(token: string): Promise<Readonly<Record<string, unknown>>>
-  /** False for a token that was used before. */
-  redeem(claims: Readonly<Record<string, unknown>>): boolean
-}
-
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const SKEW_US = 60_000_000
 const AGE_US = 300_000_000
+/** After this long no logout token holds any more: its age, and clocks that differ. */
+export const LOGOUT_TOKEN_MS_MAX: number = (AGE_US + 2 * SKEW_US) / 1000
 const SECOND_US = 1_000_000
+
+/** Whom a logout token signs out. */
+export interface LogoutTokenFacts {
+  readonly jti: string
+  readonly sub: string | undefined
+  readonly sid: string | undefined
+}
 
 /** OpenID Connect Back-Channel Logout 1.0, section 2.6. Throws LoginFault. */
 export function checkLogoutToken(
   claims: Readonly<Record<string, unknown>>,
   { issuer, clientId }: Pick<LoginConfig, 'issuer' | 'clientId'>,
   nowUs: number,
-): { readonly sub: string | undefined; readonly sid: string | undefined } {
+): LogoutTokenFacts {
   const { iss, aud, iat, exp, jti, events, nonce, sub, sid } = claims
   demand(iss === issuer, 'iss')
   demand(Array.isArray(aud) ? aud.includes(clientId) : aud === clientId, 'aud')
@@ -32,7 +33,7 @@ export function checkLogoutToken(
   demand(sub === undefined || typeof sub === 'string', 'sub')
   demand(sid === undefined || typeof sid === 'string', 'sid')
   demand(sub !== undefined || sid !== undefined, 'sub or sid')
-  return { sub: asText(sub), sid: asText(sid) }
+  return { jti: asText(jti) ?? '', sub: asText(sub), sid: asText(sid) }
 }
 
 function demand(holds: boolean, claim: string): asserts holds {

@@ -7,7 +7,7 @@ import { LoginStates } from './login-state.ts'
 import { checkLogoutToken } from './logout-token.ts'
 import { localPath } from './return-path.ts'
 import { type Session, SessionStore } from './session-store.ts'
-import { principalOf } from './signed-in.ts'
+import { hasMfa, principalOf } from './signed-in.ts'
 
 describe('after signing in, a browser goes to a path of this origin', () => {
   const rows: readonly (readonly [target: string, path: string])[] = [
@@ -187,28 +187,46 @@ describe('logout tokens (OpenID Connect Back-Channel Logout 1.0)', () => {
     })
   }
   it('name who is to be signed out', () => {
-    assert.deepEqual(checkLogoutToken(good, config, at), { sub: 'ada', sid: undefined })
+    assert.deepEqual(checkLogoutToken(good, config, at), {
+      jti: 'one',
+      sub: 'ada',
+      sid: undefined,
+    })
     const sid = checkLogoutToken({ ...good, sub: undefined, sid: 's', aud: ['app'] }, config, at)
-    assert.deepEqual(sid, { sub: undefined, sid: 's' })
+    assert.deepEqual(sid, { jti: 'one', sub: undefined, sid: 's' })
   })
 })
 
 test('who has signed in is told by mapped claims alone', () => {
   const config = {
+    name: 'staff',
     issuer: 'https://idp.example',
-    claims: { groups: 'teams', roles: 'roles', keep: ['department', 'missing'] },
+    map: {
+      groups: [{ claim: 'teams' }],
+      roles: [{ claim: 'roles', values: { admin: 'operator' } }],
+      claims: { department: 'dept', missing: 'missing' },
+    },
   }
-  const claims = { sub: 'ada', teams: ['a', 'b'], roles: 'admin', department: 7, email: 'x' }
+  const claims = { sub: 'ada', teams: ['a', 'b'], roles: 'admin', dept: 7, email: 'x' }
   assert.deepEqual(principalOf(claims, config), {
-    id: 'ada',
+    id: 'staff:ada',
     kind: 'user',
     issuer: 'https://idp.example',
     groups: ['a', 'b'],
-    roles: ['admin'],
+    roles: ['operator'],
     scopes: [],
     claims: { department: ['7'] },
   })
+  assert.equal(principalOf({ sub: 'ada' }, { ...config, principalPrefix: '' }).id, 'ada')
   for (const wrong of [{}, { sub: '' }, { sub: 7 }, { sub: 'a\nb' }, { sub: 'a', teams: [{}] }]) {
     assert.throws(() => principalOf(wrong, config), { name: 'LoginFault' })
   }
+  const nobody = { ...config, principalPrefix: '' }
+  assert.throws(() => principalOf({ sub: 'anonymous' }, nobody), { name: 'LoginFault' })
+})
+
+test('more than one factor is what the provider calls so', () => {
+  assert.equal(hasMfa({ amr: ['pwd', 'mfa'] }, { mfaAcr: [] }), true)
+  assert.equal(hasMfa({ acr: 'urn:two' }, { mfaAcr: ['urn:two'] }), true)
+  assert.equal(hasMfa({ amr: 'mfa', acr: 'urn:one' }, { mfaAcr: ['urn:two'] }), false)
 })
