@@ -121,5 +121,8 @@ export const issuerSchema = z
 export type IssuerConfig = z.infer<typeof issuerSchema>
 
 function isHttps(url: string, allowsLoopbackHttp: boolean): boolean {
-  return URL.canParse(url) && (/^https:/.test(url) || (allowsLoopbackHttp && /^http:/.test(url)))
+  return (
+    URL.canParse(url) &&
+    (url.startsWith('https:') || (allowsLoopbackHttp && url.startsWith('http:')))
+  )
 }

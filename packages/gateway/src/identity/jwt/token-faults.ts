@@ -1,4 +1,4 @@
-/** Which rule a token broke, and what its holder is told of it; nothing of the token is repeated. */
+/** Which rule a token broke, and what its holder is told; nothing of the token is repeated. */
 export const TOKEN_FAULTS = {
   'token-length': 'the token is too long',
   'token-form': 'the token is not a JWT of three parts',

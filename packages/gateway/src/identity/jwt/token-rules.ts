@@ -84,7 +84,8 @@ export function readFacts(payload: Members, rules: TokenRules, atUs: number): Fa
   const client = readClient(payload, rules)
   if (!client.ok) return client
   const id = member(payload, 'jti')
-  if (id === undefined ? rules.profile === 'access-token' : !isName(id)) return no('token-id')
+  if (id === undefined && rules.profile === 'access-token') return no('token-id')
+  if (id !== undefined && !isName(id)) return no('token-id')
   const times = readTimes(payload, rules, atUs)
   if (!times.ok) return times
   const scopes = readScopes(member(payload, rules.scopes.claim), rules.scopes.form)
@@ -92,8 +93,7 @@ export function readFacts(payload: Members, rules: TokenRules, atUs: number): Fa
   const confirmation = parseConfirmation(member(payload, 'cnf'))
   if (confirmation === 'unknown') return no('confirmation')
   const { ok: _ok, ...known } = times
-  const tokenId = id === undefined ? undefined : String(id)
-  const facts = { ...known, subject, client: client.client, id: tokenId, scopes, confirmation }
+  const facts = { ...known, subject, client: client.client, id, scopes, confirmation }
   return { ok: true, facts }
 }
 
