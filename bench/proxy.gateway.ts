@@ -10,7 +10,7 @@ import { leafIndex } from '@countersign/tlog'
 import { Pool } from 'undici'
 import { openGateway } from '../packages/gateway/src/compose/gateway.ts'
 import { realMachine } from '../packages/gateway/src/compose/machine.ts'
-import { readConfig } from '../packages/gateway/src/compose/read-config.ts'
+import { prepare } from '../packages/gateway/src/compose/prepare.ts'
 import { Containment } from '../packages/gateway/src/containment/index.ts'
 import {
   Authenticators,
@@ -126,6 +126,12 @@ function forgetful(): ExchangeRecorder {
     outcome: () => done,
     refusal: () => done,
     act: () => Promise.resolve(recorded),
+    actant: () => ({ subject: '0'.repeat(32) }),
+    folds: {
+      open: async () => assert.fail('nothing is folded here'),
+      tally: async () => undefined,
+      close: async () => undefined,
+    },
   }
 }
 
@@ -135,7 +141,7 @@ async function openStrict(data: string, upstream: string): Promise<number> {
   writeFileSync(join(data, 'policies', 'bench.cedar'), POLICY)
   const config = join(data, 'countersign.yaml')
   writeFileSync(config, configText(upstream))
-  const gateway = await openGateway(await readConfig(config), realMachine())
+  const gateway = await openGateway(await prepare(config), realMachine())
   const main = gateway.addresses.find((address) => address.startsWith('main '))
   return Number(main?.split(':').at(-1))
 }

@@ -29,6 +29,7 @@ const parts: AdminParts = {
   state: () => 'open',
   answerWellKnown: async ({ url }) => new Response(url),
   consolePage: '<!doctype html>',
+  configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
   guard: {
     clock: systemClock(),
     identify: () => assert.fail('nobody need show who they are'),

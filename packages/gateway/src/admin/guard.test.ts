@@ -85,6 +85,7 @@ function control(): Control {
     state: () => 'open',
     answerWellKnown: async () => new Response(),
     consolePage: '',
+    configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
     guard: {
       clock: { ...systemClock(), ticksMs: () => clock.ticksMs() },
       roles: () => roles,

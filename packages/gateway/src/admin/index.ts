@@ -2,6 +2,13 @@ export type { AdminErrorCode } from './admin-error.ts'
 export { type AdminApp, adminApp } from './app.ts'
 export { type AdminConfig, adminConfigSchema } from './config.ts'
 export type { GuardParts } from './guard.ts'
+export type {
+  Configuring,
+  LoadProblem,
+  ReloadCause,
+  ReloadResult,
+  TextsInForce,
+} from './reload.ts'
 export type { AdminRoles } from './roles.ts'
 export type {
   ActDone,

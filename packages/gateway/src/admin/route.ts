@@ -2,6 +2,7 @@ import type { Actant, JsonObject } from '@countersign/evidence'
 import type { ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { Disk } from '../platform/index.ts'
 import type { GuardParts } from './guard.ts'
+import type { Configuring } from './reload.ts'
 import type { Role } from './roles.ts'
 
 /** Who may call a route: anybody, whoever shows who they are, or who has the role. */
@@ -77,4 +78,5 @@ export interface AdminParts {
   readonly answerWellKnown: (request: Request) => Promise<Response>
   readonly consolePage: string
   readonly guard: GuardParts
+  readonly configuring: Configuring
 }

@@ -13,8 +13,8 @@ import {
 import { seedHistory } from './demo-history.ts'
 import { type Gateway, openGateway } from './gateway.ts'
 import { realMachine } from './machine.ts'
+import { prepare } from './prepare.ts'
 import { programFile } from './program-files.ts'
-import { readConfig } from './read-config.ts'
 import { settlePort } from './settle-port.ts'
 import { stopSignal } from './stop-signal.ts'
 
@@ -45,7 +45,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     adminPort,
     upstreamPort,
   })
-  const gateway = await openGateway(await readConfig(join(data, CONFIG_FILE)), machine)
+  const gateway = await openGateway(await prepare(join(data, CONFIG_FILE)), machine)
   parts.defer(() => gateway.close())
 
   const environment = environmentOf(gateway, { port, adminPort, upstreamPort }, tokens)

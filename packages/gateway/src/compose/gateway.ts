@@ -1,24 +1,21 @@
 import type { Logger } from 'pino'
-import { type AdminCaller, wellKnown } from '../admin/index.ts'
+import { type AdminCaller, type ReloadCause, type ReloadResult, wellKnown } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
-import { type Authenticators, type Presented, refused } from '../identity/index.ts'
-import { Quotas } from '../limits/index.ts'
-import { nodeSha256 } from '../platform/index.ts'
-import { PolicySet } from '../policy/index.ts'
-import { AccessProxy, type AccessProxyOptions } from '../proxy/index.ts'
+import { type Presented, refused } from '../identity/index.ts'
 import { ReceiptService, Recorder } from '../recorder/index.ts'
-import { readCertificate, readPem } from './certificates.ts'
+import { ChangeRecords } from './change-records.ts'
+import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
 import { openContainment } from './open-containment.ts'
-import { openIdentity } from './open-identity.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
-import { openQuotas } from './open-quotas.ts'
 import { EPOCH } from './open-secrets.ts'
 import { operationalLog } from './operational-log.ts'
-import type { ReadConfig } from './read-config.ts'
-import { readPolicies } from './read-policies.ts'
+import { type Prepared, prepare } from './prepare.ts'
+import { referencedFiles } from './referenced-files.ts'
+import { Reloader } from './reloader.ts'
+import { FileWatch } from './watch-files.ts'
 
 /** A gateway that serves. */
 export interface Gateway {
@@ -30,15 +27,16 @@ export interface Gateway {
   /** Where it listens, and what for. */
   readonly addresses: readonly string[]
   readonly rollbackProtection: string
+  /** Goes by the files as they are now, whole, or not at all. */
+  reload(cause: ReloadCause): Promise<ReloadResult>
   /** Lets requests under way end, records the stop, publishes, and lets go of everything. */
   close(): Promise<void>
 }
 
 /** Opens everything from the ledger up; what was opened is closed again when the rest fails. */
-export async function openGateway(read: ReadConfig, machine: Machine): Promise<Gateway> {
-  const { config } = read
+export async function openGateway(first: Prepared, machine: Machine): Promise<Gateway> {
+  const { config } = first
   const log = operationalLog(config.log.level)
-  const policies = PolicySet.compile(await readPolicies(config.policies.directory))
   await using parts = new AsyncDisposableStack()
 
   const ledger = await openLedger(config, machine)
@@ -61,46 +59,39 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
   // The control plane opens first and closes last: it tells why nothing is served.
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
-  const answerWellKnown = answerOwn
-  let authenticators: Authenticators | undefined
+  let dataPlane: DataPlane | undefined
+  const records = new ChangeRecords(recorder)
+  const reloader = new Reloader({
+    first,
+    records,
+    log,
+    prepare: () => prepare(first.path),
+    ready: (next) => (dataPlane === undefined ? notServing() : dataPlane.ready(next)),
+  })
   const guard = {
     clock: machine.clock,
     recorder,
-    roles: () => config.admin.roles,
+    roles: () => reloader.current.config.admin.roles,
     identify: (presented: Presented) =>
-      authenticators?.chain().identify(presented) ?? refused('credentials-unverifiable'),
+      dataPlane?.authenticators.chain().identify(presented) ?? refused('credentials-unverifiable'),
     barred: (caller: AdminCaller) =>
       containment.finds(caller) === undefined ? undefined : ('quarantined' as const),
   }
-  const admin = await openAdmin(config, machine, { ledger, log, answerWellKnown, state, guard })
+  const needs = { ledger, log, answerWellKnown: answerOwn, state, guard, configuring: reloader }
+  const admin = await openAdmin(first, machine, needs)
   parts.defer(() => admin.close())
 
   await recorder.start()
   parts.defer(() => recorder.stop('asked to stop'))
-  const configurationSha256 = hexDigest(read.bytes)
-  await recorder.act('config', { act: 'loaded', sha256: configurationSha256 })
-  for (const facts of policies.records()) await recorder.act('policy', facts)
-  for (const policy of policies.uncovered) log.warn(policy, 'policy-uncovered')
+  await records.loaded(first, undefined, { by: 'start' })
+  for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
-  const identity = await openIdentity(config, machine, { recorder, log })
-  parts.defer(() => identity.close())
-  authenticators = identity.authenticators
-  const quotaStore = await openQuotas(config, machine)
-  parts.defer(() => quotaStore.close())
-  const { onUnavailable } = config.quotaStore
-  const proxy = await AccessProxy.open({
-    ...machine,
-    ...(await proxyConfig(config)),
-    recorder,
-    containment,
-    configurationSha256,
-    answerOwn,
-    authenticators,
-    quotas: new Quotas({ config: config.quotas, store: quotaStore, onUnavailable }),
-    policies,
-    report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
-  })
-  parts.defer(() => proxy.close())
+  dataPlane = await DataPlane.open(first, machine, { recorder, containment, answerOwn, log })
+  const { addresses } = dataPlane
+  parts.defer(() => dataPlane.close())
+  parts.defer(() => reloader.close())
+  const watch = watchConfiguration(reloader, machine)
+  parts.defer(() => watch.close())
 
   const open = parts.move()
   phase = 'serving'
@@ -108,13 +99,31 @@ export async function openGateway(read: ReadConfig, machine: Machine): Promise<G
     origin: ledger.signer.origin,
     vkeys: ledger.signer.vkeys,
     isNew,
-    addresses: addressesOf(config, proxy, admin.port),
+    addresses: addressesOf(config, addresses, admin.port),
     rollbackProtection: ledger.rollbackProtection,
+    reload: (cause) => reloader.reload(cause),
     close: () => {
       phase = 'stopping'
       return open.disposeAsync()
     },
   }
+}
+
+function notServing(): never {
+  throw new Error('the gateway is not serving yet')
+}
+
+/** A change that could not be recorded is offered again; one that was refused was told. */
+function watchConfiguration(reloader: Reloader, { clock }: Machine): FileWatch {
+  return new FileWatch({
+    clock,
+    watched: () => {
+      const { path, config } = reloader.current
+      const files = [path, ...referencedFiles(config).map((reference) => reference.path)]
+      return { files, directories: [config.policies.directory] }
+    },
+    onChange: async () => (await reloader.reload({ by: 'file' })).kind !== 'unrecorded',
+  })
 }
 
 function makeRecorder(
@@ -139,27 +148,12 @@ function makeRecorder(
   })
 }
 
-/** What the proxy takes of the configuration, with the texts of the PEM files in it. */
-async function proxyConfig(
+function addressesOf(
   config: Config,
-): Promise<Pick<AccessProxyOptions, 'limits' | 'routes' | 'listeners' | 'upstreams'>> {
-  const listeners = config.listeners.map(async ({ tls, ...listener }) => {
-    return { ...listener, tls: await readCertificate(tls) }
-  })
-  const upstreams = Object.entries(config.upstreams).map(async ([name, upstream]) => {
-    const { authority, ...rest } = upstream
-    return [name, authority === undefined ? rest : { ...rest, authority: await readPem(authority) }]
-  })
-  return {
-    limits: config.limits,
-    routes: config.routes,
-    listeners: await Promise.all(listeners),
-    upstreams: Object.fromEntries(await Promise.all(upstreams)),
-  }
-}
-
-function addressesOf(config: Config, proxy: AccessProxy, adminPort: number): readonly string[] {
-  const listeners = proxy.addresses.map(({ name, host, port }) => {
+  addresses: DataPlane['addresses'],
+  adminPort: number,
+): readonly string[] {
+  const listeners = addresses.map(({ name, host, port }) => {
     const tls = config.listeners.find((listener) => listener.name === name)?.tls
     return `${name} ${url(tls, host, port)}`
   })
@@ -169,8 +163,4 @@ function addressesOf(config: Config, proxy: AccessProxy, adminPort: number): rea
 function url(tls: unknown, host: string, port: number): string {
   const name = host.includes(':') ? `[${host}]` : host
   return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`
-}
-
-function hexDigest(bytes: Uint8Array): string {
-  return Buffer.from(nodeSha256.digest(bytes)).toString('hex')
 }

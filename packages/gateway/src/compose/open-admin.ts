@@ -2,16 +2,16 @@ import type { Logger } from 'pino'
 import {
   type AdminServer,
   adminApp,
+  type Configuring,
   type GuardParts,
   serveAdmin,
   type WellKnown,
 } from '../admin/index.ts'
-import type { Config } from '../config/index.ts'
 import { layoutOf } from '../ledger/index.ts'
-import { readCertificate } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import type { OpenLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
+import type { Prepared } from './prepare.ts'
 import { consoleFile } from './program-files.ts'
 import { readNamed } from './read-config.ts'
 
@@ -24,14 +24,16 @@ export interface AdminNeeds {
   /** `open` when requests are served. */
   readonly state: () => string
   readonly guard: GuardParts
+  readonly configuring: Configuring
 }
 
 /** The control plane: console, public log, receipts, health. */
 export async function openAdmin(
-  { admin, data }: Config,
+  { config, adminTls: tls }: Prepared,
   { disk }: Machine,
-  { ledger, log, answerWellKnown, state, guard }: AdminNeeds,
+  { ledger, log, answerWellKnown, state, guard, configuring }: AdminNeeds,
 ): Promise<AdminServer> {
+  const { admin, data } = config
   const consolePage = new TextDecoder().decode(await readNamed(consoleFile(), PAGE_BYTES_MAX))
   const app = adminApp(
     {
@@ -42,9 +44,10 @@ export async function openAdmin(
       published: () => ledger.keeper.published,
       state,
       guard,
+      configuring,
     },
     (error) => log.error({ err: error }, 'admin'),
   )
   const { host, port } = admin
-  return serveAdmin(app, { host, port, tls: await readCertificate(admin.tls) })
+  return serveAdmin(app, { host, port, tls })
 }

@@ -88,8 +88,8 @@ export class AccessProxy {
       throw cause
     }
     return {
-      apply: () => {
-        this.#generations.replace(next)
+      apply: (whenFormerIsUnused = () => undefined) => {
+        this.#generations.replace(next, whenFormerIsUnused)
         listening.apply()
       },
       abandon: async () => {

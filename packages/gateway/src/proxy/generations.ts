@@ -18,13 +18,14 @@ export class Generations {
   }
 
   /** From here on exchanges go by `next`; the former lets go when its last exchange has ended. */
-  replace(next: InForce): void {
+  replace(next: InForce, whenFormerIsUnused: () => void): void {
     const former = this.#current
     this.#current = next
     this.#live.add(next)
     former.uses.retire(() => {
       this.#live.delete(former)
       for (const { pool } of this.#unshared(former)) pool.close().catch(this.#onFault)
+      whenFormerIsUnused()
     })
   }
 

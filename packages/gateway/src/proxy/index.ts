@@ -1,4 +1,4 @@
-export { AccessProxy, type AccessProxyOptions, type DataPlaneSettings } from './access-proxy.ts'
+export { AccessProxy, type DataPlaneSettings } from './access-proxy.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
 export type { ProxySettings } from './in-force.ts'
 export type { ListenerSettings, ReadyChange } from './listeners.ts'

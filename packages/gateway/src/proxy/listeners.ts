@@ -19,7 +19,8 @@ export interface ListeningAt {
 
 /** Something that is ready to take effect: nothing of it can fail any more. */
 export interface ReadyChange {
-  apply(): void
+  /** Calls back when the last exchange that went by what was before has ended. */
+  apply(whenFormerIsUnused?: () => void): void
   /** Nothing of it has taken effect, and nothing will. */
   abandon(): Promise<void>
 }
@@ -141,7 +142,8 @@ function checkFixed(former: ListenerSettings, next: ListenerSettings): void {
     ['externalUrl', former.externalUrl !== next.externalUrl],
   ].find(([, isChanged]) => isChanged)
   if (changed === undefined) return
-  const message = `listener ${next.name}: ${changed[0]} cannot change while it is listened there: take another port, or restart`
+  const what = `listener ${next.name}: ${changed[0]} cannot change at an address that is open`
+  const message = `${what}: take another port, or restart`
   throw new ProxyError('PROXY_LISTENER_FIXED', message)
 }
 

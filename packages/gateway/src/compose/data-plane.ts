@@ -1,0 +1,145 @@
+import type { Logger } from 'pino'
+import type { Containment } from '../containment/index.ts'
+import type { Authenticators } from '../identity/index.ts'
+import { type QuotaStore, Quotas } from '../limits/index.ts'
+import {
+  AccessProxy,
+  type DataPlaneSettings,
+  type OwnHandler,
+  type ReadyChange,
+} from '../proxy/index.ts'
+import type { Recorder } from '../recorder/index.ts'
+import type { Machine } from './machine.ts'
+import { type OpenIdentity, openIdentity } from './open-identity.ts'
+import { openQuotas } from './open-quotas.ts'
+import type { Prepared } from './prepare.ts'
+
+export interface DataPlaneNeeds {
+  readonly recorder: Recorder
+  readonly containment: Containment
+  readonly answerOwn: OwnHandler
+  readonly log: Logger
+}
+
+/** What one configuration has opened beside the sockets. */
+interface Opened {
+  readonly prepared: Prepared
+  readonly identity: OpenIdentity
+}
+
+/** Everything that requests meet, as the configuration in force says. */
+export class DataPlane {
+  readonly #machine: Machine
+  readonly #needs: DataPlaneNeeds
+  /** Counts on through every configuration. */
+  readonly #quotaStore: QuotaStore
+  readonly #proxy: AccessProxy
+  #opened: Opened
+
+  private constructor(parts: {
+    readonly machine: Machine
+    readonly needs: DataPlaneNeeds
+    readonly quotaStore: QuotaStore
+    readonly proxy: AccessProxy
+    readonly opened: Opened
+  }) {
+    this.#machine = parts.machine
+    this.#needs = parts.needs
+    this.#quotaStore = parts.quotaStore
+    this.#proxy = parts.proxy
+    this.#opened = parts.opened
+  }
+
+  static async open(first: Prepared, machine: Machine, needs: DataPlaneNeeds): Promise<DataPlane> {
+    const { recorder, containment, answerOwn, log } = needs
+    await using parts = new AsyncDisposableStack()
+    const identity = await openIdentity(first.config, machine, needs)
+    parts.defer(() => identity.close())
+    const quotaStore = await openQuotas(first.config, machine)
+    parts.defer(() => quotaStore.close())
+    const opened = { prepared: first, identity }
+    const proxy = await AccessProxy.open({
+      ...machine,
+      ...settingsOf(opened, quotaStore),
+      recorder,
+      containment,
+      answerOwn,
+      report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
+    })
+    parts.move()
+    return new DataPlane({ machine, needs, quotaStore, proxy, opened })
+  }
+
+  /** Those in force. */
+  get authenticators(): Authenticators {
+    return this.#opened.identity.authenticators
+  }
+
+  get addresses(): AccessProxy['addresses'] {
+    return this.#proxy.addresses
+  }
+
+  /** Opens what another configuration needs; nothing of it is in force. */
+  async ready(next: Prepared): Promise<ReadyChange> {
+    const former = this.#opened.identity
+    const isKept = isSameIdentity(this.#opened.prepared, next)
+    const identity = isKept ? former : await openIdentity(next.config, this.#machine, this.#needs)
+    const closeUnused = async (unused: OpenIdentity): Promise<void> => {
+      if (!isKept) await unused.close()
+    }
+    const opened = { prepared: next, identity }
+    try {
+      const change = await this.#proxy.ready(settingsOf(opened, this.#quotaStore))
+      return {
+        apply: () => {
+          this.#opened = opened
+          change.apply(() => this.#background(closeUnused(former)))
+        },
+        abandon: async () => {
+          await change.abandon()
+          await closeUnused(identity)
+        },
+      }
+    } catch (cause) {
+      await closeUnused(identity)
+      throw cause
+    }
+  }
+
+  /** Lets what is going on end. */
+  async close(): Promise<void> {
+    await this.#proxy.close()
+    await this.#quotaStore.close()
+    await this.#opened.identity.close()
+  }
+
+  #background(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#needs.log.error({ err: error }, 'former configuration'))
+  }
+}
+
+function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlaneSettings {
+  const { config, configurationSha256, listeners, upstreams, policies } = prepared
+  const { limits, routes, quotas, quotaStore } = config
+  const { onUnavailable } = quotaStore
+  return {
+    configurationSha256,
+    limits,
+    routes,
+    listeners,
+    upstreams,
+    policies,
+    authenticators: identity.authenticators,
+    quotas: new Quotas({ config: quotas, store, onUnavailable }),
+  }
+}
+
+/** Whether the stores and caches of the former can go on as they are. */
+function isSameIdentity(former: Prepared, next: Prepared): boolean {
+  return identityOf(former) === identityOf(next)
+}
+
+function identityOf({ config, references, secretsStamp }: Prepared): string {
+  const files = references.filter(({ name }) => name.startsWith('identity.'))
+  return JSON.stringify([config.identity, files, secretsStamp])
+}

@@ -1,0 +1,107 @@
+import { hash } from 'node:crypto'
+import type { ReferencedFile } from '@countersign/evidence'
+import type { LoadProblem } from '../admin/index.ts'
+import { CONFIG_BYTES_MAX, type Config, ConfigError, parseConfig } from '../config/index.ts'
+import { PolicyError, type PolicyFile, PolicySet } from '../policy/index.ts'
+import type { ListenerSettings, UpstreamConfig } from '../proxy/index.ts'
+import { readCertificate, readPem } from './certificates.ts'
+import { UnusableError } from './load-problem.ts'
+import { readNamed } from './read-config.ts'
+import { readPolicies } from './read-policies.ts'
+import { referencedFiles } from './referenced-files.ts'
+
+const REFERENCED_BYTES_MAX = 16_777_216
+
+/** A configuration that was read and checked with everything that it names. Nothing is in force. */
+export interface Prepared {
+  readonly path: string
+  readonly config: Config
+  readonly text: string
+  /** Of the text and of the referenced files, as in the `why` of decisions. */
+  readonly configurationSha256: string
+  readonly references: readonly ReferencedFile[]
+  /** Equal while the secrets that it names are; kept in memory alone. */
+  readonly secretsStamp: string
+  readonly policies: PolicySet
+  readonly listeners: readonly ListenerSettings[]
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>
+  readonly adminTls: { readonly certificate: string; readonly key: string } | undefined
+}
+
+/** Reads and checks; changes nothing. Throws UnusableError with everything that is wrong. */
+export async function prepare(path: string): Promise<Prepared> {
+  const bytes = await readNamed(path, CONFIG_BYTES_MAX)
+  const config = parse(path, bytes)
+  const problems: LoadProblem[] = []
+  const attempt = async <T>(name: string, work: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work
+    } catch (error) {
+      problems.push({ file: path, path: name, message: (error as Error).message })
+      return undefined
+    }
+  }
+  const { references, secretsStamp } = await readReferences(config, attempt)
+  const listeners: ListenerSettings[] = []
+  for (const [index, { tls, ...listener }] of config.listeners.entries()) {
+    const certificate = await attempt(`listeners[${index}].tls`, readCertificate(tls))
+    listeners.push({ ...listener, tls: certificate })
+  }
+  const upstreams: Record<string, UpstreamConfig> = {}
+  for (const [name, { authority, ...upstream }] of Object.entries(config.upstreams)) {
+    const pem = authority && (await attempt(`upstreams.${name}.authority`, readPem(authority)))
+    upstreams[name] = pem === undefined ? upstream : { ...upstream, authority: pem }
+  }
+  const adminTls = await attempt('admin.tls', readCertificate(config.admin.tls))
+  const files = await attempt('policies.directory', readPolicies(config.policies.directory))
+  const configurationSha256 = digestOf(bytes, references)
+  if (files === undefined || problems.length > 0) {
+    throw new UnusableError('config', configurationSha256, problems)
+  }
+  const policies = compile(files)
+  const text = new TextDecoder().decode(bytes)
+  const checked = { path, config, text, configurationSha256, references, secretsStamp, policies }
+  return { ...checked, listeners, upstreams, adminTls }
+}
+
+/** SHA-256 of the file, and after it a line `0x00 digest space name 0x0a` for each reference. */
+function digestOf(bytes: Uint8Array, references: readonly ReferencedFile[]): string {
+  const lines = references.map(({ name, sha256 }) => `\0${sha256} ${name}\n`)
+  return hash('sha256', Buffer.concat([bytes, Buffer.from(lines.join(''))]), 'hex')
+}
+
+function parse(path: string, bytes: Uint8Array): Config {
+  try {
+    return parseConfig(path, bytes)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const problems = error.problems.map((problem) => ({ file: path, ...problem }))
+    throw new UnusableError('config', digestOf(bytes, []), problems)
+  }
+}
+
+async function readReferences(
+  config: Config,
+  attempt: <T>(name: string, work: Promise<T>) => Promise<T | undefined>,
+): Promise<Pick<Prepared, 'references' | 'secretsStamp'>> {
+  const references: ReferencedFile[] = []
+  const secrets: string[] = []
+  for (const { name, path, isSecret } of referencedFiles(config)) {
+    const bytes = await attempt(name, readNamed(path, REFERENCED_BYTES_MAX))
+    if (bytes === undefined) continue
+    const sha256 = hash('sha256', bytes, 'hex')
+    if (isSecret) secrets.push(sha256)
+    else references.push({ name, sha256 })
+  }
+  return { references, secretsStamp: hash('sha256', secrets.join(), 'hex') }
+}
+
+function compile(files: readonly PolicyFile[]): PolicySet {
+  try {
+    return PolicySet.compile(files)
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error
+    const texts = files.map(({ name, text }) => [name, text])
+    throw new UnusableError('policy', hash('sha256', JSON.stringify(texts), 'hex'), error.problems)
+  }
+}

@@ -1,0 +1,60 @@
+import type { Config } from '../config/index.ts'
+
+/** A file that a configuration names, by the place that names it. */
+interface Reference {
+  readonly name: string
+  readonly path: string
+  /** Its digest is kept nowhere; that it has changed is noticed all the same. */
+  readonly isSecret: boolean
+}
+
+/**
+ * Files that are read when a configuration is loaded. Policies and API keys are not among them:
+ * they have stores and records of their own.
+ */
+export function referencedFiles(config: Config): readonly Reference[] {
+  const { listeners, upstreams, admin, identity } = config
+  return [
+    ...listeners.flatMap(({ tls }, index) => ofTls(`listeners[${index}].tls`, tls)),
+    ...ofTls('admin.tls', admin.tls),
+    ...Object.entries(upstreams).flatMap(([name, { authority }]) =>
+      plain(`upstreams.${name}.authority`, authority),
+    ),
+    ...identity.issuers.flatMap(({ jwksFile, secret }, index) => [
+      ...plain(`identity.issuers[${index}].jwksFile`, jwksFile),
+      ...ofSecret(`identity.issuers[${index}].secret`, secret),
+    ]),
+  ]
+}
+
+interface Tls {
+  readonly certificate: string
+  readonly key: string
+  readonly clientCertificates?:
+    | { readonly authorities: readonly string[]; readonly revocations: readonly string[] }
+    | undefined
+}
+
+function ofTls(name: string, tls: Tls | undefined): readonly Reference[] {
+  if (tls === undefined) return []
+  const { authorities = [], revocations = [] } = tls.clientCertificates ?? {}
+  return [
+    ...plain(`${name}.certificate`, tls.certificate),
+    { name: `${name}.key`, path: tls.key, isSecret: true },
+    ...[...authorities, ...revocations].flatMap((path) =>
+      plain(`${name}.clientCertificates`, path),
+    ),
+  ]
+}
+
+function plain(name: string, path: string | undefined): readonly Reference[] {
+  return path === undefined ? [] : [{ name, path, isSecret: false }]
+}
+
+function ofSecret(
+  name: string,
+  secret: { readonly file: string } | { readonly env: string } | undefined,
+): readonly Reference[] {
+  if (secret === undefined || !('file' in secret)) return []
+  return [{ name, path: secret.file, isSecret: true }]
+}
