@@ -43,10 +43,10 @@ function entries<T>(named: Named<T>): readonly (readonly [string, T])[] {
   return Object.entries(named)
 }
 
-/** A text without UTF-8 form: JSON escapes a lone surrogate, after an even number of backslashes. */
+/** JSON escapes a lone surrogate, which no UTF-8 has, after an even number of backslashes. */
 const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/
 
-/** Whether every text of an encoded question has a UTF-8 form; nothing is decided on one without. */
+/** Whether every text of an encoded question has a UTF-8 form; else nothing is decided. */
 export function isWellFormed(encoded: string): boolean {
   return !(encoded.includes('\\ud') && LONE_SURROGATE.test(encoded))
 }

@@ -6,7 +6,8 @@ export type Method = (typeof METHODS)[number]
 export const READ_METHODS: readonly Method[] = ['GET', 'HEAD', 'OPTIONS']
 
 /** What policies may mention, as `policy schema` prints it. Part of the digest of every set. */
-export const POLICY_SCHEMA = `// What the policies of Countersign may mention. Whatever a policy sees of a request is in its record.
+export const POLICY_SCHEMA = `// What the policies of Countersign may mention.
+// Whatever a policy sees of a request is in the record of the request.
 
 entity Group;
 entity Role;

@@ -14,7 +14,7 @@ export function readValue(json: CedarValueJson): Value {
   return new Map(Object.entries(json).map(([name, item]) => [name, readValue(item)]))
 }
 
-/** Beyond 53 bits JSON has rounded the number already, and so it is not the one that was written. */
+/** Beyond 53 bits JSON has rounded the number: it is not the one that was written. */
 function readLong(number: number): bigint {
   return Number.isSafeInteger(number) ? BigInt(number) : uncovered('a number beyond 2^53 - 1')
 }

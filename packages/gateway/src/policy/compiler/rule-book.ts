@@ -33,7 +33,7 @@ export class RuleBook {
     this.#rules = rules
   }
 
-  /** `page` names action and resource with all that the resource is in: equal pages, equal rules. */
+  /** `page` names action and resource with all that this is in: equal pages, equal rules. */
   evaluate(environment: Environment, page: string): Outcome {
     const outcome: Outcome = { permits: [], forbids: [], failed: [] }
     const { anybody, byPrincipal } = this.#page(environment, page)
