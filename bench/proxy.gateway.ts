@@ -128,7 +128,7 @@ function forgetful(): ExchangeRecorder {
     act: () => Promise.resolve(recorded),
     actant: () => ({ subject: '0'.repeat(32) }),
     folds: {
-      open: async () => assert.fail('nothing is folded here'),
+      open: async (draft) => ({ index: leafIndex(0), incarnation: 0, draft }),
       tally: async () => undefined,
       close: async () => undefined,
     },

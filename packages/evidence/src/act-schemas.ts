@@ -133,8 +133,8 @@ export const ACT_SCHEMAS = {
   ),
   key: strictObject<KeyFacts>(
     {
-      act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated']),
-      use: term.oneWordOf(['api', 'session', 'log', 'ledger', 'subject', 'wrapping']),
+      act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated', 'changed']),
+      use: term.oneWordOf(['api', 'token', 'session', 'log', 'ledger', 'subject', 'wrapping']),
       key: term.TEXT,
     },
     { subject: term.KEY_ID, expires: term.TIME },

@@ -125,8 +125,8 @@ export interface AdminFacts {
 
 /** A change of a key or credential. */
 export interface KeyFacts {
-  readonly act: 'created' | 'revoked' | 'expired' | 'rotated'
-  readonly use: 'api' | 'session' | 'log' | 'ledger' | 'subject' | 'wrapping'
+  readonly act: 'created' | 'revoked' | 'expired' | 'rotated' | 'changed'
+  readonly use: 'api' | 'token' | 'session' | 'log' | 'ledger' | 'subject' | 'wrapping'
   /** The public part: a prefix, an id, never the secret. */
   readonly key: string
   readonly subject?: string

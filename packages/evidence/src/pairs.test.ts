@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AnyActFacts } from './act-types.ts'
+import type { AnyActFacts, FoldFacts, GapFacts } from './act-types.ts'
 import { isExchangeKind, type Kind } from './kinds.ts'
 import { type CheckedRecord, PairChecker, SILENCE_GRACE_MS } from './pairs.ts'
 import type { ClockState, How, When } from './section-types.ts'
@@ -67,6 +67,24 @@ class Story {
     })
   }
 
+  fold(act: FoldFacts['act'], more: Partial<FoldFacts> & { about?: number } = {}): this {
+    const { about, ...facts } = more
+    const from = formatTime(this.#atUs)
+    const base = { act, reason: 'rate-limited', scope: 'all', from } as const
+    const opening = act === 'open' ? { untalliedMax: 10 } : { until: from, count: 1 }
+    return this.record('fold', {
+      act: { ...base, ...opening, ...facts },
+      ...(about === undefined ? {} : { when: { about: { epoch: 1, index: about } } }),
+    })
+  }
+
+  foldGap(about: number, unrecordedMax: number): this {
+    const at = formatTime(this.#atUs)
+    const act = { reason: 'fold-interrupted', from: at, until: at, unrecorded: 0, unrecordedMax }
+    const when = { about: { epoch: 1, index: about } }
+    return this.record('gap', { act: act as GapFacts, when })
+  }
+
   skip(): this {
     this.lines.push('skipped')
     return this.wait(1_000)
@@ -95,6 +113,34 @@ function broken({ lines }: Story): readonly string[] {
     else found.push(...checker.add(line).map(({ rule, index: at }) => `${rule} at ${at}`))
   }
   return found
+}
+
+const FOLDING = (): Story => begun().fold('open')
+const COUNTED = { about: 2, count: 5 }
+
+for (const [story, want, why] of [
+  [FOLDING(), [], 'a fold counts while its incarnation lives'],
+  [FOLDING().fold('tally', COUNTED).fold('close', { about: 2, count: 5 }).stop(), [], 'closed'],
+  [FOLDING().stop(), ['fold at 2'], 'the stop waits for the fold'],
+  [FOLDING().crash().start().foldGap(2, 10).recovery(), [], 'a crash is told of by a gap'],
+  [FOLDING().crash().start().recovery(), ['fold at 2'], 'a crash that nothing tells of'],
+  [FOLDING().crash().start().foldGap(2, 9).recovery(), ['fold at 4'], 'a smaller bound'],
+  [FOLDING().foldGap(2, 10), ['fold at 3'], 'it lives, and is called interrupted'],
+  [FOLDING().fold('tally', COUNTED).fold('close', { about: 2, count: 4 }), ['fold at 4'], 'less'],
+  [FOLDING().fold('close', COUNTED).fold('tally', COUNTED), ['fold at 4'], 'after its close'],
+  [FOLDING().fold('close', { ...COUNTED, reason: 'overloaded' }), ['fold at 3'], 'another reason'],
+  [FOLDING().fold('close', { ...COUNTED, key: 'a' }), ['fold at 3'], 'another caller'],
+  [FOLDING().fold('tally', { count: 1 }), ['about at 3'], 'a tally of nothing'],
+  [FOLDING().fold('tally', { count: 1, about: 1 }), ['fold at 3'], 'a tally of a start'],
+  [
+    FOLDING().crash().start().foldGap(2, 10).recovery().fold('tally', COUNTED),
+    ['fold at 6'],
+    'counted on by the next life',
+  ],
+  [begun().skip().fold('tally', COUNTED).stop(), [], 'the opening could not be read'],
+  [FOLDING().skip().stop(), [], 'the close could not be read'],
+] as const) {
+  test(`folds: ${why}`, () => assert.deepEqual(broken(story), want))
 }
 
 const SILENT_MS = 2 * HEARTBEAT_MS + SILENCE_GRACE_MS

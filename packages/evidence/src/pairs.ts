@@ -1,11 +1,12 @@
-import type { AnyActFacts, GapFacts, SystemFacts } from './act-types.ts'
+import type { AnyActFacts, FoldFacts, GapFacts, SystemFacts } from './act-types.ts'
+import { FoldPairs } from './fold-pairs.ts'
 import type { ExchangeKind, Kind } from './kinds.ts'
 import type { ClockState, Ended, How, RecordPlace, When } from './section-types.ts'
 import { formatTime, parseTime } from './time.ts'
 import { parseUuid } from './uuid.ts'
 
 /** The rules that hold between records, by name. */
-export type PairRule = 'about' | 'terminal' | 'incarnation' | 'silence' | 'time'
+export type PairRule = 'about' | 'terminal' | 'incarnation' | 'silence' | 'time' | 'fold'
 
 /** One broken rule: at which record, and how. */
 export interface PairViolation {
@@ -18,7 +19,7 @@ export interface PairViolation {
 export interface CheckedRecord {
   readonly index: number
   readonly when: When
-  /** The `what` of `system` and `gap` records. */
+  /** The `what` of `system`, `gap` and `fold` records. */
   readonly act?: AnyActFacts | undefined
   /** The `how` of outcomes, where it could be opened. */
   readonly how?: How | undefined
@@ -68,6 +69,7 @@ export class PairChecker {
   readonly #epoch: number
   readonly #open = new Map<number, OpenIntent>()
   readonly #exchanges = new Map<string, number>()
+  readonly #folds = new FoldPairs()
   readonly #skipped: { from: number; to: number }[] = []
   #incarnation: number | undefined
   #heartbeatMs: number | undefined
@@ -114,7 +116,9 @@ export class PairChecker {
     this.#checkIncarnation(facts)
     this.#checkTime(facts)
     this.#checkPair(facts)
-    if (facts.kind === 'system') this.#checkSystem(facts, facts.act as SystemFacts)
+    if (facts.kind === 'fold') this.#checkFold(facts, facts.act as FoldFacts | undefined)
+    else if (facts.kind === 'gap') this.#checkGap(facts, facts.act as GapFacts | undefined)
+    else if (facts.kind === 'system') this.#checkSystem(facts, facts.act as SystemFacts)
     this.#lastUs = facts.atUs
     return this.#violations
   }
@@ -168,6 +172,7 @@ export class PairChecker {
 
   #explains(gap: GapFacts | undefined, atUs: number, allowedUs: number): boolean {
     if (gap === undefined || this.#lastUs === undefined) return false
+    if (gap.reason === 'fold-interrupted') return false
     const before = parseTime(gap.from) - this.#lastUs
     return before <= allowedUs && atUs - parseTime(gap.until) <= allowedUs
   }
@@ -233,6 +238,24 @@ export class PairChecker {
     this.#exchanges.delete(exchange)
   }
 
+  #checkFold(facts: Facts, fold: FoldFacts | undefined): void {
+    const { index, incarnation } = facts
+    if (fold?.act === 'open') this.#folds.open(index, incarnation, fold)
+    if (fold === undefined || fold.act === 'open') return
+    const about = this.#concernsEarlier(facts)
+    if (about === undefined || this.#wasSkipped(about)) return
+    const why = this.#folds.count(about, incarnation, fold)
+    if (why !== undefined) this.#break(index, 'fold', why)
+  }
+
+  #checkGap(facts: Facts, gap: GapFacts | undefined): void {
+    if (gap?.reason !== 'fold-interrupted') return
+    const about = this.#concernsEarlier(facts)
+    if (about === undefined || this.#wasSkipped(about)) return
+    const why = this.#folds.interrupt(about, facts.incarnation, gap)
+    if (why !== undefined) this.#break(facts.index, 'fold', why)
+  }
+
   #checkSystem({ incarnation: own }: Facts, facts: SystemFacts | undefined): void {
     if (facts?.act === 'start') this.#heartbeatMs = facts.heartbeatMs
     if (facts?.act === 'stop') {
@@ -252,6 +275,10 @@ export class PairChecker {
       this.#close(index, intent)
       const lastSkipped = this.#skipped.at(-1)?.to ?? 0
       if (lastSkipped <= index) this.#break(index, 'terminal', `no end by ${what}`)
+    }
+    for (const index of this.#folds.takeDead(isDead)) {
+      const lastSkipped = this.#skipped.at(-1)?.to ?? 0
+      if (lastSkipped <= index) this.#break(index, 'fold', `no end by ${what}`)
     }
   }
 

@@ -1,3 +1,5 @@
+export { addressPrefix } from './address-prefix.ts'
+export { Meter, Rate } from './gcra.ts'
 export { DEFAULT_LIMITS, LIMITS, type Limits, limitsConfigSchema } from './limits-config.ts'
 export { LimitsError, type LimitsErrorCode } from './limits-error.ts'
 export { MemoryStore } from './memory-store.ts'

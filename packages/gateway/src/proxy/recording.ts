@@ -1,6 +1,13 @@
 import type { Recorder } from '../recorder/index.ts'
 
-export type { IntentDraft, OutcomeDraft, Recorded, RefusalDraft } from '../recorder/index.ts'
+export type {
+  FoldDraft,
+  IntentDraft,
+  OpenFold,
+  OutcomeDraft,
+  Recorded,
+  RefusalDraft,
+} from '../recorder/index.ts'
 
 /**
  * What the proxy needs of the recorder: each call resolves when the record is durable, and each
@@ -9,5 +16,5 @@ export type { IntentDraft, OutcomeDraft, Recorded, RefusalDraft } from '../recor
  */
 export type ExchangeRecorder = Pick<
   Recorder,
-  'newExchange' | 'intent' | 'outcome' | 'refusal' | 'act'
->
+  'newExchange' | 'intent' | 'outcome' | 'refusal' | 'act' | 'actant'
+> & { readonly folds: Pick<Recorder['folds'], 'open' | 'tally' | 'close'> }

@@ -1,41 +1,72 @@
-import { formatTime, type Reason } from '@countersign/evidence'
-import type { Limits } from '../limits/index.ts'
-import type { Clock } from '../platform/index.ts'
+import type { Reason } from '@countersign/evidence'
+import { addressPrefix, type Limits, Meter, Rate } from '../limits/index.ts'
+import type { Clock, Timer } from '../platform/index.ts'
+import { Folded } from './folded.ts'
 import type { ExchangeRecorder, Recorded, RefusalDraft } from './recording.ts'
 
-/** Reasons that anybody can cause as fast as they can send: only these are ever folded. */
-const FOLDABLE: ReadonlySet<Reason> = new Set([
-  'malformed-request',
-  'malformed-framing',
-  'head-too-large',
-  'uri-too-long',
-  'request-timeout',
+/** Who is refused, as far as that is certain. */
+export interface Refused {
+  /** Undefined: nobody whose identity was verified. */
+  readonly principal: { readonly issuer: string; readonly id: string } | undefined
+  readonly address: string
+}
+
+/** Reasons that anybody can cause as fast as they can send, known or not. */
+const ALWAYS_FOLDABLE: ReadonlySet<Reason> = new Set([
+  'rate-limited',
+  'quota-exhausted',
+  'concurrency-limited',
+  'limits-unavailable',
+  'quarantined',
+  'read-only',
   'overloaded',
   'shutting-down',
 ])
 
-interface Fold {
-  readonly fromUs: number
-  /** Durable before the first refusal that it counts is sent. */
-  readonly opening: Promise<unknown>
-  count: number
+const TICK_MS = 1000
+const SECOND_US = 1_000_000
+/** Callers and networks, of each reason, whose refusals are told apart; they are forgotten soon. */
+const PLACES_MAX = 4096
+const NETWORK_BITS = { ipv4Bits: 24, ipv6Bits: 48 } as const
+/** The issuer of the subject numbers that stand for addresses and networks. */
+const ADDRESS_ISSUER = 'address'
+
+/** What is known of the refusals of one reason and one caller, network, or everybody else. */
+interface Place {
+  readonly reason: Reason
+  readonly scope: 'caller' | 'network' | 'all'
+  readonly subject: { readonly issuer: string; readonly id: string } | undefined
+  readonly meter: Meter
+  seenMs: number
+  about: { readonly epoch: number; readonly index: number } | undefined
+  fold: Folded | undefined
 }
 
-interface Rate {
-  tokens: number
-  atMs: number
+/** What is recorded whole, of one caller and of all together; undefined: nothing. */
+interface WholeRates {
+  readonly of: Limits
+  readonly each: Rate
+  readonly all: Rate | undefined
 }
 
 /**
  * Writes refusals down: one record each, up to a rate. Beyond it, refusals that cost the sender
- * nothing are counted in a fold, so that noise cannot fill the ledger and still is in it.
+ * nothing are counted in folds, so that a flood can neither fill the ledger nor hide in it: of one
+ * caller by itself; of callers that are too many, by network; of too many networks, by reason.
+ *
+ * A decision about somebody who is known is never folded.
  */
 export class Refusals {
   readonly #clock: Clock
   readonly #recorder: ExchangeRecorder
   readonly #limits: () => Limits
-  readonly #rates = new Map<Reason, Rate>()
-  readonly #folds = new Map<Reason, Fold>()
+  readonly #places = new Map<string, Place>()
+  readonly #counts = { caller: 0, network: 0, all: 0 }
+  readonly #folds = { caller: 0, network: 0, all: 0 }
+  readonly #closing = new Set<Folded>()
+  readonly #whole = new Meter()
+  #rates: WholeRates | undefined
+  #timer: Timer | undefined
 
   constructor(parts: {
     readonly clock: Clock
@@ -49,77 +80,171 @@ export class Refusals {
   }
 
   /** Resolves when the refusal is durable: its record, or undefined where a fold counts it. */
-  async record(reason: Reason, draft: () => RefusalDraft): Promise<Recorded | undefined> {
-    const fold = this.#folds.get(reason)
-    if (fold === undefined && (!FOLDABLE.has(reason) || this.#takesToken(reason))) {
+  async record(
+    reason: Reason,
+    refused: Refused,
+    draft: () => RefusalDraft,
+  ): Promise<Recorded | undefined> {
+    if (refused.principal !== undefined && !ALWAYS_FOLDABLE.has(reason)) {
       return this.#recorder.refusal(draft())
     }
-    const counted = await this.#count(fold ?? this.#open(reason), reason)
-    return counted ? undefined : this.#recorder.refusal(draft())
+    const place = this.#placeOf(reason, refused)
+    if (place.fold === undefined && this.#mayBeWhole(place)) {
+      const recorded = await this.#recorder.refusal(draft())
+      place.about = { epoch: recorded.epoch, index: recorded.index }
+      return recorded
+    }
+    const folding = this.#foldingPlace(place, refused)
+    folding.fold ??= this.#open(folding)
+    try {
+      await folding.fold.count()
+      return undefined
+    } catch {
+      // What no fold can count is a record of its own, or is not answered.
+      return this.#recorder.refusal(draft())
+    }
   }
 
   /** Closes every fold now. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#folds.keys()].map((reason) => this.#closeFold(reason)))
+    this.#timer?.cancel()
+    for (const place of this.#places.values()) this.#letGo(place)
+    await Promise.allSettled([...this.#closing].map((fold) => this.#close(fold)))
   }
 
-  /** False where the fold has no opening on record, and so cannot count. */
-  async #count(fold: Fold, reason: Reason): Promise<boolean> {
-    try {
-      await fold.opening
-    } catch {
-      if (this.#folds.get(reason) === fold) this.#folds.delete(reason)
-      return false
+  #placeOf(reason: Reason, { principal, address }: Refused): Place {
+    const caller = principal ?? { issuer: ADDRESS_ISSUER, id: address }
+    const known = this.#find(reason, 'caller', caller)
+    if (known !== undefined) return known
+    if (this.#counts.caller < PLACES_MAX) return this.#add(reason, 'caller', caller)
+    return this.#widerPlace(reason, { principal, address })
+  }
+
+  /** The network of whoever is not known, as long as networks are few; else all. */
+  #widerPlace(reason: Reason, { principal, address }: Refused): Place {
+    if (principal === undefined) {
+      const network = { issuer: ADDRESS_ISSUER, id: addressPrefix(address, NETWORK_BITS) }
+      const known = this.#find(reason, 'network', network)
+      if (known !== undefined) return known
+      if (this.#counts.network < PLACES_MAX) return this.#add(reason, 'network', network)
     }
-    fold.count += 1
+    return this.#find(reason, 'all', undefined) ?? this.#add(reason, 'all', undefined)
+  }
+
+  /**
+   * Where the refusal is counted. A caller who has not used up what is recorded whole is one of
+   * many who have together: these share a fold, for one of their own would be more than a record.
+   */
+  #foldingPlace(place: Place, refused: Refused): Place {
+    const { foldsMax } = this.#limits()
+    const mayOpen = (at: Place): boolean => {
+      return at.fold !== undefined || (this.#folds[at.scope] < foldsMax && !this.#isFresh(at))
+    }
+    if (place.scope === 'all' || mayOpen(place)) return place
+    const wider = this.#widerPlace(place.reason, refused)
+    wider.seenMs = this.#clock.ticksMs()
+    if (wider.scope === 'network' && this.#isFresh(wider)) {
+      wider.meter.take(this.#ratesNow().each, this.#clock.nowUs(), 1)
+    }
+    if (wider.scope === 'all' || mayOpen(wider)) return wider
+    return this.#find(place.reason, 'all', undefined) ?? this.#add(place.reason, 'all', undefined)
+  }
+
+  #find(reason: Reason, scope: Place['scope'], subject: Place['subject']): Place | undefined {
+    const place = this.#places.get(placeKey(reason, scope, subject))
+    if (place !== undefined) place.seenMs = this.#clock.ticksMs()
+    return place
+  }
+
+  #add(reason: Reason, scope: Place['scope'], subject: Place['subject']): Place {
+    const meter = new Meter()
+    const seenMs = this.#clock.ticksMs()
+    const place = { reason, scope, subject, meter, seenMs, about: undefined, fold: undefined }
+    this.#places.set(placeKey(reason, scope, subject), place)
+    this.#counts[scope] += 1
+    this.#arm()
+    return place
+  }
+
+  #open(place: Place): Folded {
+    const { reason, scope, subject, about } = place
+    const key = subject && this.#recorder.actant(subject).subject
+    const untalliedMax = this.#limits().foldUntalliedMax
+    this.#folds[scope] += 1
+    const parts = { clock: this.#clock, recorder: this.#recorder }
+    return new Folded(parts, { reason, scope, key, untalliedMax, about })
+  }
+
+  #mayBeWhole({ meter, scope }: Place): boolean {
+    const { each, all } = this.#ratesNow()
+    const nowUs = this.#clock.nowUs()
+    if (all === undefined || this.#whole.waitUs(all, nowUs, 1) > 0) return false
+    if (scope === 'all' || meter.waitUs(each, nowUs, 1) > 0) return false
+    this.#whole.take(all, nowUs, 1)
+    meter.take(each, nowUs, 1)
     return true
   }
 
-  #open(reason: Reason): Fold {
-    const fromUs = this.#clock.nowUs()
-    const facts = { act: 'open', reason, from: formatTime(fromUs) } as const
-    const fold = { fromUs, opening: this.#recorder.act('fold', facts), count: 0 }
-    this.#folds.set(reason, fold)
-    this.#closeLater(reason)
-    return fold
+  #isFresh({ meter }: Place): boolean {
+    return meter.waitUs(this.#ratesNow().each, this.#clock.nowUs(), 1) === 0
   }
 
-  #closeLater(reason: Reason): void {
-    this.#clock.after(this.#limits().foldMs, () => {
-      this.#closeFold(reason).catch(() => this.#closeLater(reason)) // Kept, and counted on.
+  #ratesNow(): WholeRates {
+    const of = this.#limits()
+    if (this.#rates?.of === of) return this.#rates
+    const { refusalsPerSecondMax: perSecond, refusalsWholeMax: whole, foldMs } = of
+    const all =
+      perSecond === 0
+        ? undefined
+        : new Rate({ limit: perSecond, windowUs: SECOND_US, burst: perSecond })
+    const each = new Rate({ limit: whole, windowUs: foldMs * 1000, burst: whole })
+    this.#rates = { of, each, all }
+    return this.#rates
+  }
+
+  #arm(): void {
+    this.#timer ??= this.#clock.after(TICK_MS, () => {
+      this.#timer = undefined
+      this.#tick()
+      if (this.#places.size + this.#closing.size > 0) this.#arm()
     })
   }
 
-  async #closeFold(reason: Reason): Promise<void> {
-    const fold = this.#folds.get(reason)
-    if (fold === undefined) return
-    await fold.opening
-    const { fromUs, count } = fold
-    const until = formatTime(this.#clock.nowUs())
-    await this.#recorder.act('fold', {
-      act: 'close',
-      reason,
-      from: formatTime(fromUs),
-      until,
-      count,
-    })
-    if (fold.count === count) this.#folds.delete(reason)
-    else this.#reopen(reason, fold, count)
-  }
-
-  /** Counted while the closing was written: they belong to a fold of their own, opened at once. */
-  #reopen(reason: Reason, fold: Fold, closed: number): void {
-    this.#open(reason).count = fold.count - closed
-  }
-
-  #takesToken(reason: Reason): boolean {
-    const perSecond = this.#limits().refusalsPerSecondMax
+  /** Tallies what was counted, ends what is quiet, forgets who is gone. */
+  #tick(): void {
+    const { foldMs } = this.#limits()
     const nowMs = this.#clock.ticksMs()
-    const rate = this.#rates.get(reason) ?? { tokens: perSecond, atMs: nowMs }
-    const grown = rate.tokens + ((nowMs - rate.atMs) / 1000) * perSecond
-    const tokens = Math.min(perSecond, grown)
-    const takes = tokens >= 1
-    this.#rates.set(reason, { tokens: takes ? tokens - 1 : tokens, atMs: nowMs })
-    return takes
+    for (const [key, place] of this.#places) {
+      if (place.fold !== undefined && place.fold.idleMs() >= foldMs) this.#letGo(place)
+      else place.fold?.tell().catch(() => undefined) // Told at the next tick.
+      if (place.fold !== undefined || nowMs - place.seenMs < foldMs) continue
+      this.#places.delete(key)
+      this.#counts[place.scope] -= 1
+    }
+    for (const fold of this.#closing) void this.#close(fold)
   }
+
+  /** From now on the place counts in another fold, if it does again. */
+  #letGo(place: Place): void {
+    if (place.fold === undefined) return
+    this.#closing.add(place.fold)
+    this.#folds[place.scope] -= 1
+    place.fold = undefined
+  }
+
+  /** Tried again at the next tick until it is on record. */
+  async #close(fold: Folded): Promise<void> {
+    try {
+      await fold.close()
+      this.#closing.delete(fold)
+    } catch {
+      this.#arm()
+    }
+  }
+}
+
+function placeKey(reason: Reason, scope: Place['scope'], subject: Place['subject']): string {
+  return subject === undefined
+    ? `${reason} ${scope}`
+    : `${reason} ${scope} ${subject.issuer} ${subject.id}`
 }

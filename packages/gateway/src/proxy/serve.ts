@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
 import type { Recorded } from './recording.ts'
+import type { Refused } from './refusals.ts'
 import { STAGES } from './stages.ts'
 
 /** Serves one exchange, from its first stage to its end. Never rejects. */
@@ -53,12 +54,19 @@ export async function refuse(
   if (reason === 'ledger-unavailable') return answerUnrecorded(exchange, context)
   let refusal: Recorded | undefined
   try {
-    refusal = await context.refusals.record(reason, () => draftRefusal(exchange, reason))
+    refusal = await context.refusals.record(reason, refusedBy(exchange), () =>
+      draftRefusal(exchange, reason),
+    )
   } catch (cause) {
     context.report({ event: 'ledger-unavailable', exchange: exchange.id, cause })
     return answerUnrecorded(exchange, context)
   }
   await answer(exchange, context, reason, refusal)
+}
+
+function refusedBy({ principal, inbound }: Exchange): Refused {
+  const isKnown = principal !== undefined && principal.kind !== 'anonymous'
+  return { principal: isKnown ? principal : undefined, address: inbound.peer.address }
 }
 
 /** The one answer that has no record: the recorder counts it, and the count follows. */

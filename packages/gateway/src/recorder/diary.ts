@@ -1,17 +1,28 @@
-import type { Ledger, LedgerKeeper, PackReport } from '../ledger/index.ts'
+import type { PackReport } from '../ledger/index.ts'
 import type { Clock, Timer } from '../platform/index.ts'
 import { blockFacts } from './block-facts.ts'
 import { RecorderError } from './error.ts'
 import { type OpeningFacts, openLife } from './opening.ts'
 import type { RecordClock } from './record-clock.ts'
-import { RecordWriter, type WriteDraft, type WriterOptions, type Written } from './record-writer.ts'
+import {
+  type RecordedLedger,
+  RecordWriter,
+  type WriteDraft,
+  type WriterOptions,
+  type Written,
+} from './record-writer.ts'
 import { type Moment, Silence } from './silence.ts'
 
 /** How often what is owed to the ledger is tried again. */
 export const RETRY_MS = 1_000
 
+/** Whoever keeps a ledger open: tells of the instance there is, and of each later one. */
+export interface RecordKeeper {
+  onIncarnation(listener: (ledger: RecordedLedger) => void): void
+}
+
 export interface DiaryOptions extends WriterOptions {
-  readonly keeper: LedgerKeeper
+  readonly keeper: RecordKeeper
   readonly clock: RecordClock
   readonly timers: Clock
   readonly opening: OpeningFacts
@@ -61,9 +72,8 @@ export class Diary {
     if (this.#stopped) throw new RecorderError('RECORDER_STOPPED', 'recorder has stopped')
     const requests = isRequest(draft) ? 1 : 0
     const writer = this.#openWriter(requests)
-    if (this.#silence.isDue(this.#options.timers.ticksMs())) {
-      this.#background(this.#silence.explain(writer, this.#now()))
-    }
+    const now = this.#now()
+    if (this.#silence.isDue(now.ticksMs)) this.#background(this.#silence.explain(writer, now))
     return writer.write(draft).then(
       (written) => {
         this.#wrote()
@@ -92,7 +102,7 @@ export class Diary {
     if (isClean()) await writer?.act('system', { act: 'stop', cause })
   }
 
-  #begin(ledger: Ledger): void {
+  #begin(ledger: RecordedLedger): void {
     const writer = new RecordWriter(ledger, this.#options)
     this.#writer = writer
     this.#isOpen = false
@@ -123,9 +133,10 @@ export class Diary {
   }
 
   #wrote(): void {
-    const now = this.#now()
-    this.#silence.broken(now)
-    this.#lastTicksMs = now.ticksMs
+    const { durable } = this.#options.clock
+    if (durable === undefined) return
+    this.#silence.broken(durable)
+    this.#lastTicksMs = durable.ticksMs
   }
 
   #failed(error: unknown, requests: 0 | 1): void {

@@ -1,5 +1,7 @@
+export type { RecordKeeper } from './diary.ts'
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
-export type { RecorderErrorCode } from './error.ts'
+export { RecorderError, type RecorderErrorCode } from './error.ts'
+export type { FoldDraft, OpenFold } from './folds.ts'
 export {
   type ProvedRecord,
   type ReceiptAnswer,
@@ -7,5 +9,6 @@ export {
   ReceiptService,
   type ReceiptServiceOptions,
 } from './receipts.ts'
+export type { RecordedLedger } from './record-writer.ts'
 export { Recorded } from './recorded.ts'
 export { type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'

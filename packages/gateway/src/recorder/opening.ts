@@ -1,6 +1,7 @@
-import { formatUuid } from '@countersign/evidence'
+import { formatTime, formatUuid, type GapFacts } from '@countersign/evidence'
 import type { Clock } from '../platform/index.ts'
 import { RecorderError } from './error.ts'
+import { decodeFoldTag, type FoldTag } from './fold-tag.ts'
 import type { RecordWriter } from './record-writer.ts'
 
 /** Interrupted intents that are closed at once; the next wait for these to be durable. */
@@ -27,7 +28,8 @@ export async function openLife(
   facts: OpeningFacts,
   waiting: { readonly clock: Clock; readonly retryMs: number; isCurrent(): boolean },
 ): Promise<boolean> {
-  for (const step of stepsOf(writer, facts)) {
+  const nowUs = (): number => waiting.clock.nowUs()
+  for (const step of stepsOf(writer, facts, nowUs)) {
     while (!(await isDone(step))) {
       if (!waiting.isCurrent()) return false
       await new Promise<void>((resolve) => waiting.clock.after(waiting.retryMs, resolve))
@@ -52,7 +54,7 @@ async function isDone(step: Step): Promise<boolean> {
   }
 }
 
-function* stepsOf(writer: RecordWriter, facts: OpeningFacts): Generator<Step> {
+function* stepsOf(writer: RecordWriter, facts: OpeningFacts, nowUs: () => number): Generator<Step> {
   const { epoch, origin, vkeys, version, runtime, heartbeatMs } = facts
   const { recovery } = writer.ledger
   if (recovery.size === 0) yield () => writer.act('epoch', { epoch, origin, vkeys })
@@ -60,39 +62,49 @@ function* stepsOf(writer: RecordWriter, facts: OpeningFacts): Generator<Step> {
   yield () =>
     writer.act('system', { act: 'start', version, runtime, heartbeatMs, rollbackProtection })
   for (let from = 0; from < interrupted.length; from += INTERRUPTED_AT_ONCE) {
-    yield () => interrupt(writer, epoch, interrupted.slice(from, from + INTERRUPTED_AT_ONCE))
+    const some = interrupted.slice(from, from + INTERRUPTED_AT_ONCE)
+    yield () => interrupt(writer, { epoch, nowUs }, some)
   }
   if (recovery.size === 0) return
   const cutBytes = cut && { cutBytes: cut.bytes }
-  yield () =>
-    writer.act('system', { act: 'recovery', interrupted: interrupted.length, ...cutBytes })
+  const intents = interrupted.filter(({ tag }) => decodeFoldTag(tag) === undefined)
+  yield () => writer.act('system', { act: 'recovery', interrupted: intents.length, ...cutBytes })
 }
 
-/** Closes intents of dead incarnations. One that was closed by an earlier try is not an error. */
+/** Ends what dead incarnations left open. What an earlier try has ended is not an error. */
 async function interrupt(
   writer: RecordWriter,
-  epoch: number,
-  intents: RecordWriter['ledger']['recovery']['interrupted'],
+  at: { readonly epoch: number; readonly nowUs: () => number },
+  open: RecordWriter['ledger']['recovery']['interrupted'],
 ): Promise<void> {
   const results = await Promise.allSettled(
-    intents.map(({ index, tag }) =>
-      writer.write({
-        kind: 'outcome',
-        exchange: formatUuid(tag),
-        about: { epoch, index },
-        closes: index,
-        sections: [{ name: 'how', value: { ended: 'interrupted' } }],
-      }),
-    ),
+    open.map(({ index, tag }) => {
+      const fold = decodeFoldTag(tag)
+      const about = { epoch: at.epoch, index }
+      if (fold === undefined) {
+        const sections = [{ name: 'how', value: { ended: 'interrupted' } }] as const
+        const exchange = formatUuid(tag)
+        return writer.write({ kind: 'outcome', exchange, about, closes: index, sections })
+      }
+      const sections = [{ name: 'what', value: interruptedFold(fold, at.nowUs()) }] as const
+      return writer.write({ kind: 'gap', about, closes: index, sections })
+    }),
   )
   for (const [place, result] of results.entries()) {
     if (result.status === 'fulfilled') continue
     const error: unknown = result.reason
     if (error instanceof RecorderError && error.code === 'RECORDER_INTENT_CLOSED') continue
-    const exchange = formatUuid(intents[place]?.tag ?? new Uint8Array(16))
+    const exchange = formatUuid(open[place]?.tag ?? new Uint8Array(16))
     if (error instanceof RecorderError) {
       throw new RecorderError(error.code, `exchange ${exchange} is not closed`, { cause: error })
     }
     throw error
   }
+}
+
+/** Refusals that were counted when the life before ended: what at most no tally tells of. */
+function interruptedFold({ fromMs, untalliedMax }: FoldTag, nowUs: number): GapFacts {
+  const from = formatTime(Math.min(fromMs * 1000, nowUs))
+  const until = formatTime(nowUs)
+  return { reason: 'fold-interrupted', from, until, unrecorded: 0, unrecordedMax: untalliedMax }
 }

@@ -27,6 +27,8 @@ export interface WriteDraft {
   readonly sections: readonly PlannedSection[]
   readonly opens?: Uint8Array
   readonly closes?: LeafIndex
+  /** The ledger takes it on a full disk too, while allocated room lasts. */
+  readonly isUrgent?: boolean
 }
 
 /** A section and the subject whose key it goes under; without one, the ledger's. */
@@ -49,13 +51,19 @@ export interface WriterOptions {
   readonly gateway: string
 }
 
+/** What records need of an instance of the ledger. */
+export type RecordedLedger = Pick<
+  Ledger,
+  'incarnation' | 'recovery' | 'published' | 'append' | 'onPacked'
+>
+
 /** Writes records into one instance of the ledger. */
 export class RecordWriter {
-  readonly ledger: Ledger
+  readonly ledger: RecordedLedger
   readonly #options: WriterOptions
   #ledgerKey: SealKey | undefined
 
-  constructor(ledger: Ledger, options: WriterOptions) {
+  constructor(ledger: RecordedLedger, options: WriterOptions) {
     this.ledger = ledger
     this.#options = options
   }
@@ -67,8 +75,9 @@ export class RecordWriter {
   write(draft: WriteDraft): Promise<Written> {
     const { identifiers, gateway } = this.#options
     const { incarnation } = this.ledger
-    const { kind, exchange, about, opens, closes } = draft
-    const { atUs, at, clock } = this.#options.clock.next()
+    const { kind, exchange, about, opens, closes, isUrgent } = draft
+    const stamp = this.#options.clock.next()
+    const { atUs, at, clock } = stamp
     const ledgerKey = this.#ledgerKeyAt(atUs)
     const recordId = draft.recordId ?? identifiers.next(atUs)
     const id =
@@ -86,8 +95,9 @@ export class RecordWriter {
       sections.push({ name, text: sectionText(name, value), key })
     }
     const { leaf, payload, newKeys } = composeRecord({ kind, recordId, ledgerKey, sections })
-    return this.ledger.append({ leaf, payload, opens, closes }).then((index) => {
+    return this.ledger.append({ leaf, payload, opens, closes, isUrgent }).then((index) => {
       for (const key of newKeys) key.markDurable()
+      this.#options.clock.told(stamp)
       return { index, leaf, incarnation }
     }, rethrow)
   }

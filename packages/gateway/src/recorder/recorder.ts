@@ -9,13 +9,14 @@ import {
   type Via,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
-import { LedgerError, type LedgerKeeper } from '../ledger/index.ts'
+import { LedgerError } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { Subject, Vault } from '../vault/index.ts'
-import { Diary } from './diary.ts'
+import { Diary, type RecordKeeper } from './diary.ts'
 import type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
+import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
 import { RecordClock } from './record-clock.ts'
 import type { PlannedSection, Written } from './record-writer.ts'
@@ -26,7 +27,7 @@ import { subjectOf } from './subject.ts'
 export const HEARTBEAT_MS = 60_000
 
 export interface RecorderOptions {
-  readonly keeper: LedgerKeeper
+  readonly keeper: RecordKeeper
   readonly vault: Vault
   readonly clock: Clock
   readonly random: Random
@@ -55,6 +56,8 @@ export class Recorder {
   readonly #identifiers: Identifiers
   readonly #diary: Diary
   readonly #ends = new Ends()
+  /** Refusals that are counted instead of recorded one by one. */
+  readonly folds: FoldRecords
   #openIntents = 0
 
   constructor(options: RecorderOptions) {
@@ -62,6 +65,11 @@ export class Recorder {
     this.#options = options
     this.#clock = new RecordClock({ clock })
     this.#identifiers = new Identifiers({ random })
+    this.folds = new FoldRecords({
+      epoch: options.epoch,
+      write: (draft) => this.#diary.write(draft),
+      incarnation: () => this.#diary.incarnation,
+    })
     this.#diary = new Diary({
       ...options,
       clock: this.#clock,
@@ -70,6 +78,7 @@ export class Recorder {
       opening: { ...options, heartbeatMs },
       onIncarnation: () => {
         this.#openIntents = 0
+        this.folds.forget()
       },
     })
   }
@@ -84,7 +93,7 @@ export class Recorder {
    * without its end no stop is written: the next start will tell of an interruption.
    */
   stop(cause: string): Promise<void> {
-    return this.#diary.stop(cause, () => this.#openIntents === 0)
+    return this.#diary.stop(cause, () => this.#openIntents + this.folds.openFolds === 0)
   }
 
   /** An id for an exchange whose request is still being read. */
@@ -98,9 +107,21 @@ export class Recorder {
     const exchange = draft.exchange ?? formatUuid(recordId)
     const { sections, howSubject } = this.#asked(draft)
     const opens = recordId
-    const written = await this.#diary.write({ kind: 'intent', recordId, exchange, opens, sections })
+    // From here on, not from when it is durable: a stop may be asked for in between.
     this.#openIntents += 1
-    return this.#recorded(exchange, written, howSubject)
+    try {
+      const written = await this.#diary.write({
+        kind: 'intent',
+        recordId,
+        exchange,
+        opens,
+        sections,
+      })
+      return this.#recorded(exchange, written, howSubject)
+    } catch (error) {
+      this.#openIntents -= 1
+      throw error
+    }
   }
 
   /** Before the last byte of the response is released. */

@@ -1,4 +1,4 @@
-import { formatTime } from '@countersign/evidence'
+import { formatTime, type GapFacts } from '@countersign/evidence'
 import type { RecordWriter } from './record-writer.ts'
 
 /** By the wall clock, which records tell, and by the one that cannot be set. */
@@ -11,9 +11,13 @@ export interface Moment {
 export class Silence {
   readonly #silentMsMax: number
   #last: Moment | undefined
+  /** Of the newest `gap` record that is not durable yet. */
+  #explainedMs = Number.NEGATIVE_INFINITY
+  #inFlight = 0
   #unrecorded = 0
+  /** How many of those are told by records in flight. */
+  #beingTold = 0
   #owed = false
-  #inFlight = false
 
   constructor({ heartbeatMs }: { readonly heartbeatMs: number }) {
     this.#silentMsMax = 2 * heartbeatMs
@@ -37,8 +41,13 @@ export class Silence {
 
   /** Says whether a `gap` record must come before any other. */
   isDue(ticksMs: number): boolean {
-    if (this.#last === undefined || this.#inFlight) return false
-    return this.#owed || ticksMs - this.#last.ticksMs > this.#silentMsMax
+    if (this.#last === undefined) return false
+    return (this.#owed && this.#inFlight === 0) || this.#isTooLong(ticksMs)
+  }
+
+  #isTooLong(ticksMs: number): boolean {
+    const lastMs = Math.max(this.#last?.ticksMs ?? ticksMs, this.#explainedMs)
+    return ticksMs - lastMs > this.#silentMsMax
   }
 
   /**
@@ -47,20 +56,27 @@ export class Silence {
    */
   async explain(writer: RecordWriter, now: Moment): Promise<void> {
     const from = this.#last ?? now
-    const counted = this.#unrecorded
-    this.#inFlight = true
+    const counted = this.#unrecorded - this.#beingTold
+    const value: GapFacts = {
+      reason: this.#owed ? 'ledger-unavailable' : 'not-running',
+      from: formatTime(from.atUs),
+      until: formatTime(now.atUs),
+      unrecorded: counted,
+    }
+    // A full disk takes the end of an exchange: that must not come after a silence unexplained.
+    const isUrgent = this.#isTooLong(now.ticksMs)
+    this.#inFlight += 1
+    this.#beingTold += counted
+    this.#explainedMs = now.ticksMs
     try {
-      await writer.act('gap', {
-        reason: this.#owed ? 'ledger-unavailable' : 'not-running',
-        from: formatTime(from.atUs),
-        until: formatTime(now.atUs),
-        unrecorded: counted,
-      })
+      await writer.write({ kind: 'gap', sections: [{ name: 'what', value }], isUrgent })
       this.#unrecorded -= counted
       this.#owed = this.#unrecorded > 0
       this.broken(now)
     } finally {
-      this.#inFlight = false
+      this.#beingTold -= counted
+      this.#inFlight -= 1
+      if (this.#inFlight === 0) this.#explainedMs = Number.NEGATIVE_INFINITY
     }
   }
 }
