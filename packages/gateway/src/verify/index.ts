@@ -1,6 +1,7 @@
 export { Memory, memoryDirectory } from './memory.ts'
 export { POLICY_BYTES_MAX } from './policy.ts'
 export { type EntryOptions, type ProvenEntry, provenEntry } from './proven-entry.ts'
+export { type ReadRecord, type ReadRecordsOptions, readRecords } from './read-records.ts'
 export {
   type Finding,
   type FindingKind,
