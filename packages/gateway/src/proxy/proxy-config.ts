@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { METHODS } from '../policy/index.ts'
+import { METHODS, parameterName } from '../policy/index.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not a short plain name')
 const headerName = z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'is not a header name')
@@ -56,14 +56,18 @@ export const upstreamSchema = z.strictObject({
   connectionsMax: z.int().min(1).max(10_000).default(128),
 })
 
+/** Segments of plain characters, or a parameter in braces. */
+const ROUTE_PATH = /^\/((\{[A-Za-z][A-Za-z0-9_-]{0,63}\}|[A-Za-z0-9._~!$&'()*+,=:@-]+)(\/|$))*$/
+
 /** One item of `routes`. */
 export const routeSchema = z.strictObject({
   name,
   hosts: z.array(hostName).min(1).optional().describe('without it: any host'),
   path: z
     .string()
-    .regex(/^\/([A-Za-z0-9._~!$&'()*+,=:@-]+\/?)*$/, 'is not a plain path')
-    .describe('prefix; /orders is also /orders/7, never /ordersX'),
+    .regex(ROUTE_PATH, 'is not a plain path')
+    .refine(hasDistinctParameters, 'names a parameter twice')
+    .describe('prefix; /orders is also /orders/7, never /ordersX; {id} is any one segment'),
   upstream: name,
   methods: z
     .array(z.enum(METHODS))
@@ -107,4 +111,9 @@ export type RouteConfig = z.infer<typeof routeSchema>
 function isOrigin(url: string): boolean {
   const { username, password, pathname, search, hash } = new URL(url)
   return pathname === '/' && [username, password, search, hash].every((part) => part === '')
+}
+
+function hasDistinctParameters(path: string): boolean {
+  const names = path.split('/').flatMap((segment) => parameterName(segment) ?? [])
+  return new Set(names).size === names.length
 }
