@@ -34,20 +34,21 @@ export class DataPlane {
   /** Counts on through every configuration. */
   readonly #quotaStore: QuotaStore
   readonly #proxy: AccessProxy
-  #opened: Opened
+  /** What is in force; shared with what asks for it. */
+  readonly #now: { opened: Opened }
 
   private constructor(parts: {
     readonly machine: Machine
     readonly needs: DataPlaneNeeds
     readonly quotaStore: QuotaStore
     readonly proxy: AccessProxy
-    readonly opened: Opened
+    readonly now: { opened: Opened }
   }) {
     this.#machine = parts.machine
     this.#needs = parts.needs
     this.#quotaStore = parts.quotaStore
     this.#proxy = parts.proxy
-    this.#opened = parts.opened
+    this.#now = parts.now
   }
 
   static async open(first: Prepared, machine: Machine, needs: DataPlaneNeeds): Promise<DataPlane> {
@@ -57,22 +58,24 @@ export class DataPlane {
     parts.defer(() => identity.close())
     const quotaStore = await openQuotas(first.config, machine)
     parts.defer(() => quotaStore.close())
-    const opened = { prepared: first, identity }
+    const now = { opened: { prepared: first, identity } }
     const proxy = await AccessProxy.open({
       ...machine,
-      ...settingsOf(opened, quotaStore),
+      ...settingsOf(now.opened, quotaStore),
       recorder,
       containment,
-      answerOwn,
+      // Where people sign in comes first; what is left is everybody's.
+      answerOwn: async (request) =>
+        (await now.opened.identity.answer(request)) ?? answerOwn(request),
       report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
     })
     parts.move()
-    return new DataPlane({ machine, needs, quotaStore, proxy, opened })
+    return new DataPlane({ machine, needs, quotaStore, proxy, now })
   }
 
   /** Those in force. */
   get authenticators(): Authenticators {
-    return this.#opened.identity.authenticators
+    return this.#now.opened.identity.authenticators
   }
 
   get addresses(): AccessProxy['addresses'] {
@@ -81,8 +84,8 @@ export class DataPlane {
 
   /** Opens what another configuration needs; nothing of it is in force. */
   async ready(next: Prepared): Promise<ReadyChange> {
-    const former = this.#opened.identity
-    const isKept = isSameIdentity(this.#opened.prepared, next)
+    const former = this.#now.opened.identity
+    const isKept = isSameIdentity(this.#now.opened.prepared, next)
     const identity = isKept ? former : await openIdentity(next.config, this.#machine, this.#needs)
     const closeUnused = async (unused: OpenIdentity): Promise<void> => {
       if (!isKept) await unused.close()
@@ -92,7 +95,7 @@ export class DataPlane {
       const change = await this.#proxy.ready(settingsOf(opened, this.#quotaStore))
       return {
         apply: () => {
-          this.#opened = opened
+          this.#now.opened = opened
           change.apply(() => this.#background(closeUnused(former)))
         },
         abandon: async () => {
@@ -110,7 +113,7 @@ export class DataPlane {
   async close(): Promise<void> {
     await this.#proxy.close()
     await this.#quotaStore.close()
-    await this.#opened.identity.close()
+    await this.#now.opened.identity.close()
   }
 
   #background(work: Promise<void>): void {
