@@ -17,18 +17,14 @@ export { senderConstraints } from './binding/token-binding.ts'
 export { clientCertificates } from './certificate/certificate-authenticator.ts'
 export { type CertificatesConfig, certificatesSchema } from './certificate/certificate-rules.ts'
 export { type CreatedKey, createKey, createKeyInFile, type KeyFacts } from './create-key.ts'
+export { type FileReport, type FileSource, FollowedFile } from './followed-file.ts'
 export { type IdentityConfig, identityConfigSchema } from './identity-config.ts'
 export type { IdentityErrorCode } from './identity-error.ts'
 export type { IssuerConfig } from './jwt/issuer-config.ts'
 export type { IssuerKeys, IssuerKeysReport } from './jwt/issuer-keys.ts'
 export type { JwtAuthenticator } from './jwt/jwt-authenticator.ts'
 export { issuerKeys, jwtAuthenticator } from './jwt/open-issuer.ts'
-export {
-  KeyStore,
-  type KeyStoreOptions,
-  type KeysReport,
-  type KeysSource,
-} from './key-store.ts'
+export { type KeyChange, KeyStore, type KeysReport } from './key-store.ts'
 export {
   KEYS_FILE_BYTES_MAX,
   type KeyRing,
@@ -50,7 +46,7 @@ export {
   type SessionEvent,
 } from './session/browser-login.ts'
 export { withoutCookies } from './session/cookies.ts'
-export type { LoginConfig } from './session/login-config.ts'
+export { type LoginConfig, loginConfigSchema } from './session/login-config.ts'
 export { loginKeys } from './session/login-keys.ts'
 export { LogoutTokens } from './session/logout-tokens.ts'
 export { LoginProvider } from './session/provider.ts'
