@@ -24,6 +24,8 @@ export class Reloader implements Configuring {
   readonly #options: ReloaderOptions
   #current: Prepared
   #queue: Promise<unknown> = Promise.resolve()
+  /** What was refused last: its files are looked at again, but it is told once. */
+  #refused: string | undefined
   #isClosed = false
 
   constructor(options: ReloaderOptions) {
@@ -109,6 +111,8 @@ export class Reloader implements Configuring {
     const { configuration, policies } = digestsOf(this.#current)
     const { kind, problems } = error
     const told = problems.map(formatProblem)
+    const what = [kind, error.sha256, ...told].join('\n')
+    if (cause.by === 'file' && what === this.#refused) return { kind: 'refused', problems }
     log.error({ by: cause.by, kind, problems: told }, 'reload refused: the old one stays in force')
     try {
       await records.refused(error, kind === 'config' ? configuration : policies, cause)
@@ -116,6 +120,7 @@ export class Reloader implements Configuring {
       log.error({ err: fault }, 'refusal of a reload cannot be recorded')
       return { kind: 'unrecorded' }
     }
+    this.#refused = what
     return { kind: 'refused', problems }
   }
 
@@ -124,6 +129,7 @@ export class Reloader implements Configuring {
   }
 
   #tell(kind: 'loaded' | 'unchanged'): ReloadResult {
+    this.#refused = undefined
     return { kind, inForce: digestsOf(this.#current) }
   }
 }
