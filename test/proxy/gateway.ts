@@ -12,6 +12,7 @@ import {
   type Who,
   type Why,
 } from '@countersign/evidence'
+import { Containment, fileStore } from '../../packages/gateway/src/containment/index.ts'
 import {
   type Authenticator,
   Authenticators,
@@ -19,7 +20,6 @@ import {
   createKey,
   KeyStore,
 } from '../../packages/gateway/src/identity/index.ts'
-import { Containment, fileStore } from '../../packages/gateway/src/containment/index.ts'
 import {
   LedgerKeeper,
   LocalIntegration,
@@ -27,7 +27,13 @@ import {
   openWal,
   SEGMENT_LIMITS,
 } from '../../packages/gateway/src/ledger/index.ts'
-import { DEFAULT_LIMITS, type Limits } from '../../packages/gateway/src/limits/index.ts'
+import {
+  DEFAULT_LIMITS,
+  type Limits,
+  type QuotaStore,
+  Quotas,
+  quotasSchema,
+} from '../../packages/gateway/src/limits/index.ts'
 import {
   type Disk,
   ed25519,
@@ -143,6 +149,8 @@ export interface GatewayOptions {
   readonly routes?: readonly object[]
   readonly limits?: Partial<Limits>
   readonly policies?: string
+  readonly quotas?: object
+  readonly quotaStore?: QuotaStore
   readonly certificate?: Certificate
   readonly upstreamAuthority?: string
   /** Beside the API keys. */
@@ -257,6 +265,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       ...(options.authenticators ?? []),
     ]),
     policies,
+    quotas: quotasOf(options),
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
   })
@@ -286,6 +295,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       await keeper.close()
     }),
   }
+}
+
+function quotasOf({ quotas, quotaStore: store }: GatewayOptions): Quotas | undefined {
+  if (store === undefined) return undefined
+  return new Quotas({ config: quotasSchema.parse(quotas), store, onUnavailable: 'deny' })
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

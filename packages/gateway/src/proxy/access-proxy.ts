@@ -120,7 +120,7 @@ function makeContext(
   isStopping: () => boolean,
 ): ProxyContext {
   const { clock, random, recorder, containment, answerOwn, report = () => undefined } = options
-  const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits })
+  const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits, report })
   const live = new LiveExchanges(containment)
   const standing = { clock, random, recorder, containment, live, answerOwn, refusals }
   return { ...standing, inForce, report, isStopping }

@@ -1,6 +1,7 @@
 import type { Reason } from '@countersign/evidence'
 import { addressPrefix, type Limits, Meter, Rate } from '../limits/index.ts'
 import type { Clock, Timer } from '../platform/index.ts'
+import type { ProxyContext } from './context.ts'
 import { Folded } from './folded.ts'
 import type { ExchangeRecorder, Recorded, RefusalDraft } from './recording.ts'
 
@@ -60,6 +61,7 @@ export class Refusals {
   readonly #clock: Clock
   readonly #recorder: ExchangeRecorder
   readonly #limits: () => Limits
+  readonly #report: ProxyContext['report']
   readonly #places = new Map<string, Place>()
   readonly #counts = { caller: 0, network: 0, all: 0 }
   readonly #folds = { caller: 0, network: 0, all: 0 }
@@ -73,10 +75,12 @@ export class Refusals {
     readonly recorder: ExchangeRecorder
     /** Those in force now. */
     readonly limits: () => Limits
+    readonly report: ProxyContext['report']
   }) {
     this.#clock = parts.clock
     this.#recorder = parts.recorder
     this.#limits = parts.limits
+    this.#report = parts.report
   }
 
   /** Resolves when the refusal is durable: its record, or undefined where a fold counts it. */
@@ -237,7 +241,8 @@ export class Refusals {
     try {
       await fold.close()
       this.#closing.delete(fold)
-    } catch {
+    } catch (cause) {
+      this.#report({ event: 'ledger-unavailable', cause })
       this.#arm()
     }
   }
