@@ -133,7 +133,7 @@ export const ACT_SCHEMAS = {
   ),
   key: strictObject<KeyFacts>(
     {
-      act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated', 'changed']),
+      act: term.oneWordOf(['created', 'revoked', 'expired', 'rotated', 'changed', 'restored']),
       use: term.oneWordOf(['api', 'token', 'session', 'log', 'ledger', 'subject', 'wrapping']),
       key: term.TEXT,
     },

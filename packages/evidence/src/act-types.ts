@@ -125,7 +125,7 @@ export interface AdminFacts {
 
 /** A change of a key or credential. */
 export interface KeyFacts {
-  readonly act: 'created' | 'revoked' | 'expired' | 'rotated' | 'changed'
+  readonly act: 'created' | 'revoked' | 'expired' | 'rotated' | 'changed' | 'restored'
   readonly use: 'api' | 'token' | 'session' | 'log' | 'ledger' | 'subject' | 'wrapping'
   /** The public part: a prefix, an id, never the secret. */
   readonly key: string

@@ -1,4 +1,5 @@
-import type { KeysReport } from '../identity/index.ts'
+import { type ActFacts, formatTime } from '@countersign/evidence'
+import type { KeyChange } from '../identity/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 
@@ -10,7 +11,7 @@ export interface KeyRecordsOptions {
   readonly onRefused: (cause: unknown) => void
 }
 
-/** Writes down each API key that came or went, in order, until the ledger has taken it. */
+/** Writes down each change of a credential, in order, until the ledger has taken it. */
 export class KeyRecords {
   readonly #options: KeyRecordsOptions
   #queue: Promise<void> = Promise.resolve()
@@ -20,13 +21,8 @@ export class KeyRecords {
     this.#options = options
   }
 
-  take(report: KeysReport): void {
-    if (report.kind === 'refused') {
-      this.#options.onRefused(report.cause)
-      return
-    }
-    for (const key of report.added) this.#enqueue('created', key)
-    for (const key of report.removed) this.#enqueue('revoked', key)
+  take(facts: ActFacts['key']): void {
+    this.#queue = this.#queue.then(() => this.#write(facts))
   }
 
   /** What could not be written until now is given up: the process ends. */
@@ -35,15 +31,11 @@ export class KeyRecords {
     await this.#queue
   }
 
-  #enqueue(act: 'created' | 'revoked', key: string): void {
-    this.#queue = this.#queue.then(() => this.#write(act, key))
-  }
-
-  async #write(act: 'created' | 'revoked', key: string): Promise<void> {
+  async #write(facts: ActFacts['key']): Promise<void> {
     const { clock, recorder, onRefused } = this.#options
     do {
       try {
-        await recorder.act('key', { act, use: 'api', key })
+        await recorder.act('key', facts)
         return
       } catch (cause) {
         onRefused(cause)
@@ -51,4 +43,10 @@ export class KeyRecords {
       await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
     } while (!this.#closed)
   }
+}
+
+/** The record of a change of an API key. */
+export function apiKeyFacts({ act, prefix, expiresAtUs }: KeyChange): ActFacts['key'] {
+  const expires = expiresAtUs === undefined ? {} : { expires: formatTime(expiresAtUs) }
+  return { act, use: 'api', key: prefix, ...(act === 'revoked' ? {} : expires) }
 }

@@ -19,6 +19,7 @@ import { httpClient } from './http-client.ts'
 import type { Machine } from './machine.ts'
 import { openKeys } from './open-keys.ts'
 import { openLogins } from './open-logins.ts'
+import { openRevocations } from './open-revocations.ts'
 import { readNamed } from './read-config.ts'
 
 const SECRET_BYTES_MAX = 65_536
@@ -44,10 +45,12 @@ export async function openIdentity(
   parts.defer(() => http.close())
   const keys = await openKeys(config, machine, { recorder, log })
   parts.defer(() => keys.close())
+  const revocations = await openRevocations(config, machine, { recorder, log })
+  parts.defer(() => revocations.close())
   const tokens = new VerifiedTokens(verifiedTokensMax)
   const check: TokenCheck = {
     binding: senderConstraints({}),
-    revocations: { isRevoked: () => false },
+    revocations,
   }
   const jwts: JwtAuthenticator[] = []
   for (const issuer of issuers) {

@@ -2,8 +2,8 @@ import type { Logger } from 'pino'
 import type { Config } from '../config/index.ts'
 import { type KeyRing, KeyStore } from '../identity/index.ts'
 import type { Recorder } from '../recorder/index.ts'
-import { KeyRecords } from './key-records.ts'
-import { keysSource } from './keys-source.ts'
+import { apiKeyFacts, KeyRecords } from './key-records.ts'
+import { fileSource } from './file-source.ts'
 import type { Machine } from './machine.ts'
 
 /** The API keys in force. */
@@ -12,7 +12,7 @@ export interface OpenKeys {
   close(): Promise<void>
 }
 
-/** Opens the keys file; from then on every key that comes or goes is recorded. */
+/** Opens the keys file; from then on every change of a key is recorded. */
 export async function openKeys(
   { identity }: Config,
   { clock }: Machine,
@@ -20,8 +20,15 @@ export async function openKeys(
 ): Promise<OpenKeys> {
   const onRefused = (cause: unknown): void => log.error({ err: cause }, 'keys file')
   const records = new KeyRecords({ clock, recorder, onRefused })
-  const source = keysSource(identity.keysFile)
-  const store = await KeyStore.open({ source, clock, onReport: (report) => records.take(report) })
+  const source = fileSource(identity.keysFile)
+  const store = await KeyStore.open({
+    source,
+    clock,
+    onReport: (report) => {
+      if (report.kind === 'refused') return onRefused(report.cause)
+      for (const change of report.changes) records.take(apiKeyFacts(change))
+    },
+  })
   return {
     get current() {
       return store.current

@@ -1,13 +1,8 @@
 import { isSeq } from 'yaml'
 import { z } from 'zod'
-import {
-  type Clock,
-  type Disk,
-  diskErrorCode,
-  type Random,
-  writeFileDurably,
-} from '../platform/index.ts'
+import type { Clock, Disk, Random } from '../platform/index.ts'
 import { hashApiKey, mintApiKey } from './api-key.ts'
+import { readIfThere, writeWhole } from './edit-file.ts'
 import { IdentityError } from './identity-error.ts'
 import { KEYS_FILE_BYTES_MAX, keyFactsSchema, parseKeysFile, readDocument } from './keys-file.ts'
 
@@ -27,8 +22,13 @@ interface Making {
   readonly clock: Clock
 }
 
-/** Appends a key to the text of a keys file. */
-export function createKey(fileText: string, facts: KeyFacts, making: Making): CreatedKey {
+/** Appends a key to the text of a keys file; it may replace another, which stays as it is. */
+export function createKey(
+  fileText: string,
+  facts: KeyFacts,
+  making: Making,
+  replaces?: string,
+): CreatedKey {
   const parsed = keyFactsSchema.safeParse(facts)
   if (!parsed.success) {
     throw new IdentityError('IDENTITY_KEY_REFUSED', `key: ${z.prettifyError(parsed.error)}`)
@@ -40,7 +40,8 @@ export function createKey(fileText: string, facts: KeyFacts, making: Making): Cr
   const created = new Date(Math.floor(making.clock.nowUs() / 1000)).toISOString()
   if (!isSeq(keys)) throw new IdentityError('IDENTITY_KEY_REFUSED', 'keys is not a list')
   keys.flow = false
-  keys.add(document.createNode({ prefix, hash, ...parsed.data, created }))
+  const origin = replaces === undefined ? {} : { replaces }
+  keys.add(document.createNode({ prefix, hash, ...parsed.data, ...origin, created }))
   const text = document.toString({ lineWidth: 0 })
   // A prefix that exists already, or a kind that differs, is met before it is kept.
   parseKeysFile(text)
@@ -53,19 +54,8 @@ export async function createKeyInFile(
   facts: KeyFacts,
   making: Making & { readonly disk: Disk },
 ): Promise<CreatedKey> {
-  const created = createKey(await readIfThere(making.disk, path), facts, making)
-  const bytes = new TextEncoder().encode(created.text)
-  await writeFileDurably(making.disk, path, bytes, { syncDirectory: true })
+  const former = await readIfThere(making.disk, path, KEYS_FILE_BYTES_MAX)
+  const created = createKey(former, facts, making)
+  await writeWhole(making.disk, path, created.text)
   return created
-}
-
-async function readIfThere(disk: Disk, path: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(
-      await disk.read(path, KEYS_FILE_BYTES_MAX),
-    )
-  } catch (error) {
-    if (diskErrorCode(error) === 'DISK_NOT_FOUND') return ''
-    throw error
-  }
 }

@@ -5,6 +5,8 @@ export type IdentityErrorCode =
   | 'IDENTITY_KEY_REFUSED'
   /** Authenticators that cannot be told apart, or a name that none of them has. */
   | 'IDENTITY_UNUSABLE'
+  /** The revocations file is not what we read; the message says where. */
+  | 'IDENTITY_REVOCATIONS_INVALID'
   /** An issuer does not publish what it must, or publishes something else. */
   | 'IDENTITY_ISSUER_UNUSABLE'
   /** A shared secret is shorter than the hash that it is used with. */

@@ -193,7 +193,9 @@ test('a store takes up changes, keeps the last good set, and says so', async () 
   writeFileSync(path, old.text)
   changed()
   await store.reload()
-  assert.deepEqual(reports, [{ kind: 'loaded', added: [old.prefix], removed: [] }])
+  assert.deepEqual(reports, [
+    { kind: 'loaded', changes: [{ act: 'created', prefix: old.prefix, expiresAtUs: NOON_US }] },
+  ])
   assert.equal(store.current.size, 2)
   assert.equal(before.size, 1, 'the set that a request holds does not change under it')
 
@@ -207,6 +209,9 @@ test('a store takes up changes, keeps the last good set, and says so', async () 
   writeFileSync(path, ada.text)
   clock.tick()
   await store.reload()
-  assert.deepEqual(reports[2], { kind: 'loaded', added: [], removed: [old.prefix] })
+  assert.deepEqual(reports[2], {
+    kind: 'loaded',
+    changes: [{ act: 'revoked', prefix: old.prefix, expiresAtUs: NOON_US }],
+  })
   store.close()
 })

@@ -16,8 +16,12 @@ export { type AuthenticatorChain, Authenticators } from './authenticators.ts'
 export { senderConstraints } from './binding/token-binding.ts'
 export { clientCertificates } from './certificate/certificate-authenticator.ts'
 export { type CertificatesConfig, certificatesSchema } from './certificate/certificate-rules.ts'
+export { expireKey, revokeKey, rotateKey } from './change-key.ts'
 export { type CreatedKey, createKey, createKeyInFile, type KeyFacts } from './create-key.ts'
+export { readIfThere, writeWhole } from './edit-file.ts'
 export { type FileReport, type FileSource, FollowedFile } from './followed-file.ts'
+export { httpSignatures } from './http-signature/signature-authenticator.ts'
+export { type SignaturesConfig, signaturesSchema } from './http-signature/signature-config.ts'
 export { type IdentityConfig, identityConfigSchema } from './identity-config.ts'
 export type { IdentityErrorCode } from './identity-error.ts'
 export type { IssuerConfig } from './jwt/issuer-config.ts'
@@ -50,5 +54,12 @@ export { type LoginConfig, loginConfigSchema } from './session/login-config.ts'
 export { loginKeys } from './session/login-keys.ts'
 export { LogoutTokens } from './session/logout-tokens.ts'
 export { LoginProvider } from './session/provider.ts'
+export {
+  addRevocation,
+  parseRevocations,
+  REVOCATIONS_BYTES_MAX,
+  type Revocation,
+  RevocationList,
+} from './token/revocations.ts'
 export type { TokenCheck } from './token/token-check.ts'
 export { VerifiedTokens } from './token/verified-tokens.ts'

@@ -1,113 +1,76 @@
-import type { Clock, Timer } from '../platform/index.ts'
-import { type KeyRing, parseKeysFile } from './keys-file.ts'
+import type { Clock } from '../platform/index.ts'
+import { type FileReport, type FileSource, FollowedFile } from './followed-file.ts'
+import { type KeyRing, type KnownKey, parseKeysFile } from './keys-file.ts'
 
-/** Where the keys file is read from, and who says that it has changed. */
-export interface KeysSource {
-  read(): Promise<string>
-  /** Calls back soon after a change; may miss one or call too often. Returns its end. */
-  watch(changed: () => void): () => void
+/** One change of a key; prefixes name keys and are no secret. */
+export interface KeyChange {
+  /** `rotated`: it replaces another; `expired`: its end was moved; `changed`: anything else. */
+  readonly act: 'created' | 'revoked' | 'rotated' | 'expired' | 'changed'
+  readonly prefix: string
+  /** Microseconds since 1970, of a key that has an end. */
+  readonly expiresAtUs: number | undefined
 }
 
-/** What a change of the file did. Prefixes name keys; they are no secret. */
 export type KeysReport =
-  | {
-      readonly kind: 'loaded'
-      readonly added: readonly string[]
-      readonly removed: readonly string[]
-    }
+  | { readonly kind: 'loaded'; readonly changes: readonly KeyChange[] }
   | { readonly kind: 'refused'; readonly cause: unknown }
 
 export interface KeyStoreOptions {
-  readonly source: KeysSource
+  readonly source: FileSource
   readonly clock: Clock
-  readonly pollEveryMs?: number
+  readonly pollEveryMs?: number | undefined
   readonly onReport?: (report: KeysReport) => void
 }
 
-/** A watcher can miss a change on some file systems; a revoked key lives no longer than this. */
-const KEYS_POLL_EVERY_MS = 2000
-
 /** The keys in force. A file that does not parse changes nothing, and is reported once. */
 export class KeyStore {
-  #ring: KeyRing
-  /** Undefined while the file cannot be read, so that its return is noticed. */
-  #text: string | undefined
-  #reading: Promise<void> | undefined
-  #again = false
-  #closed = false
-  #timer: Timer | undefined
-  readonly #unwatch: () => void
-  readonly #options: KeyStoreOptions
+  readonly #file: FollowedFile<KeyRing>
 
-  private constructor(text: string, options: KeyStoreOptions) {
-    this.#ring = parseKeysFile(text)
-    this.#text = text
-    this.#options = options
-    this.#unwatch = options.source.watch(() => void this.reload())
-    this.#poll()
+  private constructor(file: FollowedFile<KeyRing>) {
+    this.#file = file
   }
 
   /** Throws IdentityError when the first reading does not parse: there is nothing to keep yet. */
-  static async open(options: KeyStoreOptions): Promise<KeyStore> {
-    return new KeyStore(await options.source.read(), options)
+  static async open({ source, clock, pollEveryMs, onReport }: KeyStoreOptions): Promise<KeyStore> {
+    const report = (of: FileReport<KeyRing>): void => onReport?.(keysReport(of))
+    const parse = parseKeysFile
+    return new KeyStore(
+      await FollowedFile.open({ source, clock, parse, pollEveryMs, onReport: report }),
+    )
   }
 
   /** The newest good set; hold it for one request, not longer. */
   get current(): KeyRing {
-    return this.#ring
+    return this.#file.current
   }
 
   /** Resolves when a reading that began after the call is in force. Never rejects: it reports. */
-  async reload(): Promise<void> {
-    this.#again = true
-    this.#reading ??= this.#readUntilQuiet()
-    await this.#reading
+  reload(): Promise<void> {
+    return this.#file.reload()
   }
 
   close(): void {
-    this.#closed = true
-    this.#timer?.cancel()
-    this.#unwatch()
+    this.#file.close()
   }
+}
 
-  async #readUntilQuiet(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false
-      await this.#readOnce()
-    }
-    this.#reading = undefined
+function keysReport(report: FileReport<KeyRing>): KeysReport {
+  if (report.kind === 'refused') return report
+  const { before, after } = report
+  const changes: KeyChange[] = []
+  const change = (act: KeyChange['act'], prefix: string, key: KnownKey): void =>
+    void changes.push({ act, prefix, expiresAtUs: key.credential.expiresAtUs })
+  for (const [prefix, key] of after) {
+    const former = before.get(prefix)
+    if (former === undefined)
+      change(key.replaces === undefined ? 'created' : 'rotated', prefix, key)
+    else if (former.text !== key.text) change(actOf(former, key), prefix, key)
   }
+  for (const [prefix, key] of before) if (!after.has(prefix)) change('revoked', prefix, key)
+  return { kind: 'loaded', changes }
+}
 
-  async #readOnce(): Promise<void> {
-    let text: string
-    try {
-      text = await this.#options.source.read()
-    } catch (cause) {
-      if (this.#text !== undefined) this.#options.onReport?.({ kind: 'refused', cause })
-      this.#text = undefined
-      return
-    }
-    if (text === this.#text) return
-    this.#text = text
-    this.#options.onReport?.(this.#adopt(text))
-  }
-
-  #adopt(text: string): KeysReport {
-    try {
-      const before = this.#ring
-      this.#ring = parseKeysFile(text)
-      const added = [...this.#ring.keys()].filter((prefix) => !before.has(prefix))
-      const removed = [...before.keys()].filter((prefix) => !this.#ring.has(prefix))
-      return { kind: 'loaded', added, removed }
-    } catch (cause) {
-      return { kind: 'refused', cause }
-    }
-  }
-
-  #poll(): void {
-    this.#timer = this.#options.clock.after(this.#options.pollEveryMs ?? KEYS_POLL_EVERY_MS, () => {
-      if (this.#closed) return
-      void this.reload().then(() => this.#poll())
-    })
-  }
+function actOf(former: KnownKey, key: KnownKey): KeyChange['act'] {
+  const isOnlyExpiry = former.facts === key.facts
+  return isOnlyExpiry ? 'expired' : 'changed'
 }

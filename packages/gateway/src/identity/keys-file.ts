@@ -11,6 +11,12 @@ export interface KnownKey {
   readonly credential: Credential
   /** What whoever shows it is told, made once. */
   readonly identification: Identification
+  /** The prefix of the key that it takes over from. */
+  readonly replaces: string | undefined
+  /** Everything that the file says of it but its end; equal when nothing else has changed. */
+  readonly facts: string
+  /** Everything that the file says of it. */
+  readonly text: string
 }
 
 /** Keys by prefix. */
@@ -42,8 +48,11 @@ export const keyFactsSchema = z.strictObject({
   expires: z.iso.datetime({ offset: false }).optional(),
 })
 
+const prefix = z.string().regex(/^[a-z2-9]{8}$/, 'is not the prefix of a key')
+
 const keySchema = keyFactsSchema.extend({
-  prefix: z.string().regex(/^[a-z2-9]{8}$/),
+  prefix,
+  replaces: prefix.optional(),
   hash: z.string().regex(HASH_FORM, 'is not sha256: and 43 base64url characters'),
   created: z.iso.datetime({ offset: false }).optional(),
 })
@@ -83,12 +92,12 @@ export function readDocument(text: string): ReturnType<typeof parseDocument> {
 }
 
 function knownKey(key: z.infer<typeof keySchema>): KnownKey {
-  const { principal: id, kind, groups, roles, scopes, label, expires, prefix } = key
+  const { principal: id, kind, groups, roles, scopes, label, expires } = key
   const issuer = KEYS_ISSUER
   const principal: Principal = { id, kind, issuer, groups, roles, scopes, claims: {} }
   const credential: Credential = {
     method: 'api-key',
-    id: prefix,
+    id: key.prefix,
     label,
     expiresAtUs: expires === undefined ? undefined : Date.parse(expires) * 1000,
   }
@@ -97,6 +106,9 @@ function knownKey(key: z.infer<typeof keySchema>): KnownKey {
     principal,
     credential,
     identification: { known: true, principal, credential },
+    replaces: key.replaces,
+    facts: JSON.stringify({ ...key, expires: undefined }),
+    text: JSON.stringify(key),
   }
 }
 

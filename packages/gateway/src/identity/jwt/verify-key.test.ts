@@ -63,7 +63,7 @@ for (const [name, jwk, want] of [
   ],
   ['RSA of 16384 bits', { ...usual, n: base64url((1n << 16383n) + 1n) }, /16384 bits/],
   ['RSA with an even modulus', { ...usual, n: base64url(1n << 2047n) }, /even/],
-  ['RSA with a modulus in another spelling', { ...usual, n: `${usual.n}=` }, /well-formed/],
+  ['RSA with a modulus in another spelling', { ...usual, n: `${String(usual.n)}=` }, /well-formed/],
   ['J41 a secret', { kty: 'oct', k: 'AAAA' }, /kind that is not taken/],
   ['a private key', ec.privateKey.export({ format: 'jwk' }), /private part/],
   ['a point that is not on the curve', pointOff, /well-formed/],

@@ -1,10 +1,10 @@
 import { watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { KEYS_FILE_BYTES_MAX, type KeysSource } from '../identity/index.ts'
+import { type FileSource, KEYS_FILE_BYTES_MAX } from '../identity/index.ts'
 import { readNamed } from './read-config.ts'
 
-/** The keys file and its changes. The directory is watched: a rename replaces the file itself. */
-export function keysSource(file: string): KeysSource {
+/** A file that is followed. The directory is watched: a rename replaces the file itself. */
+export function fileSource(file: string): FileSource {
   return {
     read: async () => {
       const bytes = await readNamed(file, KEYS_FILE_BYTES_MAX)
