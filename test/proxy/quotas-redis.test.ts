@@ -1,0 +1,204 @@
+// Quotas that two gateways count together, in a real redis-server.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { redisRunner } from '../../packages/gateway/src/compose/open-quotas.ts'
+import {
+  LimitsError,
+  MemoryStore,
+  Quota,
+  type QuotaStore,
+  quotaStoreSchema,
+  quotasSchema,
+  RedisStore,
+} from '../../packages/gateway/src/limits/index.ts'
+import { SeededRandom, systemRandom } from '../../packages/gateway/src/platform/index.ts'
+import { startGateway, type TestGateway } from './gateway.ts'
+import { Load } from './load.ts'
+import { type RedisServer, startRedis, withoutRedis } from './redis-server.ts'
+import { startUpstream, type UpstreamProcess } from './upstream.ts'
+
+const skip = withoutRedis()
+const TIMEOUT_MS = 400
+const MINUTE_US = 60_000_000
+
+let upstream: UpstreamProcess
+let redis: RedisServer
+
+before(async () => {
+  upstream = await startUpstream()
+  if (skip === false) redis = await startRedis()
+})
+after(async () => {
+  await upstream.close()
+  if (skip === false) await redis.stop()
+})
+
+let prefixes = 0
+
+function openStore(
+  { url }: Pick<RedisServer, 'url'> = redis,
+  { prefix = `test-${++prefixes}`, leaseUs = MINUTE_US } = {},
+): RedisStore {
+  const config = quotaStoreSchema.parse({ kind: 'redis', url, timeoutMs: TIMEOUT_MS })
+  assert.equal(config.kind, 'redis')
+  const runner = redisRunner({ config, password: undefined, ca: undefined })
+  return new RedisStore({ runner, random: systemRandom(), prefix, leaseUs })
+}
+
+function quotaOf(config: object, name = 'q'): Quota {
+  const parsed = quotasSchema.parse({ [name]: { key: 'route', ...config } })[name]
+  assert.ok(parsed !== undefined)
+  return new Quota(name, parsed)
+}
+
+function openGateway(quotaStore: QuotaStore, quotas: object): Promise<TestGateway> {
+  const route = { name: 'all', path: '/', upstream: 'upstream', quotas: Object.keys(quotas) }
+  return startGateway({ upstream: upstream.url, routes: [route], quotas, quotaStore })
+}
+
+/** The connection is made in the background; until then the answer is that there is none. */
+async function connected(store: QuotaStore): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    try {
+      return void (await store.take([]))
+    } catch {
+      await sleep(20)
+    }
+  }
+  assert.fail('never connected')
+}
+
+test('two gateways, four loads: what is admitted is exact to the request', { skip }, async (t) => {
+  const quotas = {
+    each: { key: 'principal', limit: 173, window: '1d' },
+    going: { key: 'route', concurrency: 1000 },
+  }
+  const stores = [1, 2].map(() => openStore(redis, { prefix: 'shared' }))
+  await Promise.all(stores.map(connected))
+  const reached = (await upstream.received()).count
+  const gateways = await Promise.all(stores.map((store) => openGateway(store, quotas)))
+  t.after(() => Promise.all(stores.map((store) => store.close())))
+  t.after(() => Promise.all(gateways.map(({ close }) => close())))
+  const loads = gateways.flatMap(({ port, keys }) => {
+    return [new Load(port, keys.ada), new Load(port, keys.ada)]
+  })
+  const counts = await Promise.all(loads.map((load) => load.run(75, 4, '/bytes/1')))
+  for (const load of loads) load.close()
+  const sum = (status: number): number =>
+    counts.reduce((total, each) => total + (each.get(status) ?? 0), 0)
+  assert.deepEqual([sum(200), sum(429)], [173, 127])
+  assert.equal((await upstream.received()).count - reached, 173)
+})
+
+test('the script counts as the memory does', { skip }, async (t) => {
+  const store = openStore()
+  t.after(() => store.close())
+  await connected(store)
+  const random = new SeededRandom(11)
+  const next = (below: number): number => (random.bytes(1)[0] ?? 0) % below
+  for (const [limit, window, burst] of [
+    [7, '31d', 5],
+    [999_983, '30d', 40],
+    [3, '1h', 3],
+    [1_000_000_000, '1h', 900],
+  ] as const) {
+    const quota = quotaOf({ limit, window, burst, durable: false, concurrency: 30 }, `q${limit}`)
+    // Time stands still for the memory; in the server little of it goes by.
+    const memory = new MemoryStore({ nowUs: () => 1_795_000_000_000_000 })
+    for (let at = 0; at < 60; at += 1) {
+      const ask = [{ quota, key: `k${next(2)}`, cost: next(burst > 5 ? 9 : 3) }]
+      const want = memory.take(ask)
+      assert.ok(!(want instanceof Promise))
+      const got = await store.take(ask)
+      const [one, other] = [got.standings[0], want.standings[0]]
+      if (limit === 1_000_000_000) continue // Freed faster than it can be asked.
+      assert.equal(got.isAdmitted, want.isAdmitted)
+      assert.deepEqual([one?.used, one?.concurrent], [other?.used, other?.concurrent])
+    }
+  }
+})
+
+test('all or nothing, across limits', { skip }, async (t) => {
+  const store = openStore()
+  t.after(() => store.close())
+  await connected(store)
+  const wide = quotaOf({ limit: 10, window: '1h', concurrency: 5 }, 'wide')
+  const narrow = quotaOf({ limit: 1, window: '1h' }, 'narrow')
+  const asks = [wide, narrow].map((quota) => ({ quota, key: 'k', cost: 1 }))
+  assert.equal((await store.take(asks)).isAdmitted, true)
+  for (let at = 0; at < 20; at += 1) {
+    const { isAdmitted, standings } = await store.take(asks)
+    assert.equal(isAdmitted, false)
+    assert.deepEqual([standings[0]?.used, standings[0]?.concurrent], [1, 1])
+    assert.ok((standings[1]?.waitUs ?? 0) > 59 * MINUTE_US)
+  }
+})
+
+test('what goes on: given back once, and free after the lease of a dead gateway', {
+  skip,
+}, async (t) => {
+  const store = openStore(redis, { leaseUs: 300_000 })
+  t.after(() => store.close())
+  await connected(store)
+  const asks = [{ quota: quotaOf({ concurrency: 2 }), key: 'k', cost: 1 }]
+  const first = await store.take(asks)
+  await store.take(asks)
+  assert.equal((await store.take(asks)).isAdmitted, false)
+  first.release()
+  first.release()
+  await sleep(50)
+  assert.equal((await store.take(asks)).isAdmitted, true)
+  assert.equal((await store.take(asks)).isAdmitted, false)
+  await sleep(350)
+  assert.equal((await store.take(asks)).standings[0]?.concurrent, 1)
+})
+
+test('another limit under the same name keeps what was used', { skip }, async (t) => {
+  const store = openStore()
+  t.after(() => store.close())
+  await connected(store)
+  const before = { quota: quotaOf({ limit: 100, window: '1h' }), key: 'k', cost: 40 }
+  assert.equal((await store.take([before])).isAdmitted, true)
+  const after = { quota: quotaOf({ limit: 50, window: '1d' }), key: 'k', cost: 1 }
+  let admitted = 0
+  for (let at = 0; at < 20; at += 1) if ((await store.take([after])).isAdmitted) admitted += 1
+  assert.equal(admitted, 10)
+})
+
+test('a server that is gone, or does not answer: said in time, and over when it is back', {
+  skip,
+}, async (t) => {
+  let own = await startRedis()
+  const store = openStore(own)
+  t.after(() => store.close())
+  t.after(() => own.stop())
+  await connected(store)
+  const asks = [{ quota: quotaOf({ limit: 10, window: '1h' }), key: 'k', cost: 1 }]
+  assert.equal((await store.take(asks)).isAdmitted, true)
+
+  own.freeze()
+  const begun = performance.now()
+  await assert.rejects(store.take(asks), LimitsError)
+  assert.ok(performance.now() - begun < 5 * TIMEOUT_MS, 'bounded')
+  own.thaw()
+  await connected(store)
+
+  await own.stop()
+  await sleep(50)
+  await assert.rejects(store.take(asks), LimitsError)
+  own = await startRedis(own.port)
+  await connected(store)
+  assert.equal((await store.take(asks)).isAdmitted, true)
+})
+
+test('without the server: 503 limits-unavailable, and no call', { skip }, async (t) => {
+  const store = openStore({ url: 'redis://127.0.0.1:1' })
+  const gateway = await openGateway(store, { each: { key: 'route', limit: 5, window: '1m' } })
+  t.after(() => store.close())
+  t.after(gateway.close)
+  const load = new Load(gateway.port, gateway.keys.ada)
+  t.after(() => load.close())
+  const { status, body } = await load.ask('/bytes/1')
+  assert.deepEqual([status, JSON.parse(body).reason], [503, 'limits-unavailable'])
+})
