@@ -98,7 +98,9 @@ describe('client certificates', { skip }, () => {
     const answer = readAnswer(Buffer.concat(chunks).toString('latin1'))
     const last = (await gateway.exchanges()).findLast(({ kind }) => kind !== 'outcome')
     const seen =
-      answer.status === 200 ? 'accepted' : `${last?.why.reason} ${last?.why.facts?.fault}`
+      answer.status === 200
+        ? 'accepted'
+        : `${last?.why.reason} ${JSON.stringify(last?.why.facts?.fault)}`
     return { ...answer, seen, last }
   }
 

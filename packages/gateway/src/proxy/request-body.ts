@@ -1,29 +1,48 @@
+import { BodyCheck } from './body-check.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
  * The request body on its way: invited, counted, digested, limited in size and silence. Reaching
  * a limit cuts the exchange; the iterator then never ends, so that no upstream can take what has
- * come so far for the whole.
+ * come so far for the whole. Where the digest of the body was signed, its last bytes wait until
+ * the digest is known: a body that is another one never becomes whole either.
  */
 export async function* passBody(
   exchange: Exchange,
   { clock }: ProxyContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { inbound, forwarded, cut, deadlines } = exchange
+  const { inbound, forwarded, cut, deadlines, bodyDigest } = exchange
   const { limits } = exchange.inForce
+  const check = bodyDigest === undefined ? undefined : new BodyCheck(bodyDigest)
+  let held: Uint8Array | undefined
   if (inbound.isWaiting) inbound.invite()
   for (;;) {
     deadlines.set('body', limits.bodyIdleMs, 'body-timeout')
     const step = await nextChunk(exchange)
     deadlines.meet('body')
     if (step.done === true) break
-    if (forwarded.bytes + step.value.length > limits.bodyBytesMax) {
+    const bytes = forwarded.bytes + (held?.length ?? 0) + step.value.length
+    if (bytes > limits.bodyBytesMax) {
       cut.make('body-too-large')
       await never()
     }
-    forwarded.add(step.value)
-    yield step.value
+    check?.add(step.value)
+    const chunk = check === undefined ? step.value : held
+    if (check !== undefined) held = step.value
+    if (chunk === undefined) continue
+    forwarded.add(chunk)
+    yield chunk
+  }
+  if (check !== undefined) {
+    if (!check.holds()) {
+      cut.make('body-digest-mismatch')
+      await never()
+    }
+    if (held !== undefined) {
+      forwarded.add(held)
+      yield held
+    }
   }
   exchange.marks.sentMs = clock.ticksMs()
   if (exchange.response === undefined)

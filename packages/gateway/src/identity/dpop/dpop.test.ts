@@ -55,7 +55,12 @@ function encode(value: unknown): string {
 
 function makeVerifier({ needsNonce = false, entriesMax = 1000 } = {}) {
   const nonces = new DpopNonces({ random: new SeededRandom(1), periodMs: 300_000 })
-  const replays = new MemoryReplayStore({ nowUs: START_US, windowMs: 60_000, entriesMax })
+  const replays = new MemoryReplayStore({
+    nowUs: START_US,
+    windowMs: 60_000,
+    aheadMs: 60_000,
+    entriesMax,
+  })
   const algorithms: readonly ProofAlgorithm[] = ['ES256', 'EdDSA', 'PS256']
   const dpop = new DpopVerifier({ algorithms, nonces, replays, windowMs: 60_000, needsNonce })
   return { binding: senderConstraints({ dpop }), nonces, replays }
@@ -394,7 +399,12 @@ test('D16 a store that is full lets nothing through, and has room again later', 
 })
 
 test('D16 a million proofs: every one is remembered, and none is forgotten early', () => {
-  const store = new MemoryReplayStore({ nowUs: 0, windowMs: 60_000, entriesMax: 1_000_000 })
+  const store = new MemoryReplayStore({
+    nowUs: 0,
+    windowMs: 60_000,
+    aheadMs: 60_000,
+    entriesMax: 1_000_000,
+  })
   const times = { nowUs: 1e9, issuedAtUs: 1e9 }
   for (let n = 0; n < 1_000_000; n += 1) store.add(`k${n}`, times)
   assert.equal(store.add('one more', times), 'full')
@@ -403,7 +413,12 @@ test('D16 a million proofs: every one is remembered, and none is forgotten early
 })
 
 test('a clock that goes back makes no old proof new', () => {
-  const store = new MemoryReplayStore({ nowUs: 0, windowMs: 60_000, entriesMax: 10 })
+  const store = new MemoryReplayStore({
+    nowUs: 0,
+    windowMs: 60_000,
+    aheadMs: 60_000,
+    entriesMax: 10,
+  })
   store.add('a', { nowUs: 1e9, issuedAtUs: 1e9 + 5e6 })
   store.add('b', { nowUs: 2e9, issuedAtUs: 2e9 })
   assert.equal(store.forgottenUntilUs, 1e9 + 5e6)

@@ -21,8 +21,10 @@ export interface ReplayStore {
 /** What every store of seen proofs is told. */
 export interface ReplayStoreOptions {
   readonly nowUs: number
-  /** How far the time that a proof claims may lie from ours, either way. */
+  /** How far behind ours the time that a proof claims may lie. */
   readonly windowMs: number
+  /** How far ahead. */
+  readonly aheadMs: number
   readonly entriesMax: number
 }
 
@@ -34,15 +36,16 @@ interface Entry {
 /** In memory: sees one process, and forgets with it. */
 export class MemoryReplayStore implements ReplayStore {
   readonly #entries = new Map<string, Entry>()
-  readonly #windowUs: number
+  readonly #keptUs: number
   readonly #entriesMax: number
   #forgottenUntilUs: number
 
-  constructor({ nowUs, windowMs, entriesMax }: ReplayStoreOptions) {
-    this.#windowUs = windowMs * 1000
+  constructor({ nowUs, windowMs, aheadMs, entriesMax }: ReplayStoreOptions) {
+    // From the earliest to the latest time that it may claim; then it is too old by itself.
+    this.#keptUs = (windowMs + aheadMs) * 1000
     this.#entriesMax = entriesMax
     // An earlier life may have seen proofs whose clock was ahead by as much as is allowed.
-    this.#forgottenUntilUs = nowUs + this.#windowUs
+    this.#forgottenUntilUs = nowUs + aheadMs * 1000
   }
 
   get forgottenUntilUs(): number {
@@ -53,8 +56,7 @@ export class MemoryReplayStore implements ReplayStore {
     if (this.#entries.has(key)) return 'seen'
     this.#forget(nowUs)
     if (this.#entries.size >= this.#entriesMax) return 'full'
-    // From the earliest to the latest time that it may claim; then it is too old by itself.
-    this.#entries.set(key, { untilUs: nowUs + 2 * this.#windowUs, issuedAtUs })
+    this.#entries.set(key, { untilUs: nowUs + this.#keptUs, issuedAtUs })
     return 'new'
   }
 
