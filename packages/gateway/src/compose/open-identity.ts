@@ -9,7 +9,6 @@ import {
   issuerKeys,
   type JwtAuthenticator,
   jwtAuthenticator,
-  senderConstraints,
   type TokenCheck,
   VerifiedTokens,
 } from '../identity/index.ts'
@@ -19,6 +18,7 @@ import { httpClient } from './http-client.ts'
 import type { Machine } from './machine.ts'
 import { openKeys } from './open-keys.ts'
 import { openLogins } from './open-logins.ts'
+import { openProofs } from './open-proofs.ts'
 import { openRevocations } from './open-revocations.ts'
 import { readNamed } from './read-config.ts'
 
@@ -48,8 +48,9 @@ export async function openIdentity(
   const revocations = await openRevocations(config, machine, { recorder, log })
   parts.defer(() => revocations.close())
   const tokens = new VerifiedTokens(verifiedTokensMax)
+  const proofs = openProofs(config, machine)
   const check: TokenCheck = {
-    binding: senderConstraints({}),
+    binding: proofs.binding,
     revocations,
   }
   const jwts: JwtAuthenticator[] = []
@@ -66,7 +67,12 @@ export async function openIdentity(
     readSecret: (place) => readSecret(place, machine),
   })
   parts.defer(() => logins.close())
-  const all = [apiKeys(() => keys.current), ...jwts, ...logins.authenticators]
+  const all = [
+    apiKeys(() => keys.current),
+    ...jwts,
+    ...logins.authenticators,
+    ...proofs.authenticators,
+  ]
   const authenticators = new Authenticators(all)
   const open = parts.move()
   const answer: OpenIdentity['answer'] = (request) => logins.answer(request)

@@ -2,8 +2,8 @@ import type { Logger } from 'pino'
 import type { Config } from '../config/index.ts'
 import { type KeyRing, KeyStore } from '../identity/index.ts'
 import type { Recorder } from '../recorder/index.ts'
-import { apiKeyFacts, KeyRecords } from './key-records.ts'
 import { fileSource } from './file-source.ts'
+import { apiKeyFacts, KeyRecords } from './key-records.ts'
 import type { Machine } from './machine.ts'
 
 /** The API keys in force. */

@@ -8,8 +8,8 @@ import {
   type RevocationList,
 } from '../identity/index.ts'
 import type { Recorder } from '../recorder/index.ts'
-import { KeyRecords } from './key-records.ts'
 import { fileSource } from './file-source.ts'
+import { KeyRecords } from './key-records.ts'
 import type { Machine } from './machine.ts'
 
 type IsRevoked = RevocationList['isRevoked']

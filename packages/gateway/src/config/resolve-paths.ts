@@ -1,7 +1,13 @@
 import { dirname, resolve } from 'node:path'
 import type { Config } from './schema.ts'
 
-type Tls = { readonly certificate: string; readonly key: string }
+type Tls = {
+  readonly certificate: string
+  readonly key: string
+  readonly clientCertificates?:
+    | { readonly authorities: readonly string[]; readonly revocations: readonly string[] }
+    | undefined
+}
 
 /** The same configuration with every path absolute, read from the directory of its file. */
 export function resolvePaths(file: string, config: Config): Config {
@@ -9,8 +15,15 @@ export function resolvePaths(file: string, config: Config): Config {
   const absolute = (path: string): string => resolve(directory, path)
   const withTls = <Part extends { tls?: Tls | undefined }>(part: Part): Part => {
     if (part.tls === undefined) return part
-    const { certificate, key } = part.tls
-    return { ...part, tls: { ...part.tls, certificate: absolute(certificate), key: absolute(key) } }
+    const { certificate, key, clientCertificates: clients } = part.tls
+    const pair = { certificate: absolute(certificate), key: absolute(key) }
+    if (clients === undefined) return { ...part, tls: { ...part.tls, ...pair } }
+    const clientCertificates = {
+      ...clients,
+      authorities: clients.authorities.map(absolute),
+      revocations: clients.revocations.map(absolute),
+    }
+    return { ...part, tls: { ...part.tls, ...pair, clientCertificates } }
   }
   const { kek } = config.vault
   return {

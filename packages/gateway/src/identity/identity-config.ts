@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { certificatesSchema } from './certificate/certificate-rules.ts'
+import { dpopSchema } from './dpop/dpop-config.ts'
+import { signaturesSchema } from './http-signature/signature-config.ts'
 import { issuerSchema } from './jwt/issuer-config.ts'
 import { loginConfigSchema } from './session/login-config.ts'
 
@@ -27,6 +30,9 @@ export const identityConfigSchema = z
       .max(20)
       .default([])
       .describe('identity providers where people sign in with a browser'),
+    dpop: dpopSchema.prefault({}),
+    certificates: z.array(certificatesSchema).max(100).default([]),
+    signatures: z.array(signaturesSchema).max(100).default([]),
     clockSkewMs: z
       .int()
       .min(0)
