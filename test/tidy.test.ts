@@ -56,7 +56,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'proxy',
     'admin',
   ],
-  cli: ['config', 'evidence', 'tlog', 'platform', 'verify', 'ledger', 'vault', 'identity', 'demo'],
+  cli: [
+    ...['config', 'evidence', 'tlog', 'platform', 'verify', 'ledger', 'vault', 'identity', 'demo'],
+    'policy',
+  ],
   console: ['tlog', 'evidence'],
 }
 

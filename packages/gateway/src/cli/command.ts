@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import type { Config } from '../config/index.ts'
 import type { Clock, Disk, Random } from '../platform/index.ts'
+import type { PolicyFile } from '../policy/index.ts'
 
 /** 0: done, or it holds. 1: checked, and it does not hold. 2: could not be done or decided. */
 export type Exit = 0 | 1 | 2
@@ -35,6 +36,8 @@ export interface CliContext {
 export interface Services {
   /** Reads and checks a configuration file; a link is followed, since a person named it. */
   readConfig(path: string): Promise<Config>
+  /** Every `*.cedar` file of a directory, by name. */
+  readPolicies(directory: string): Promise<readonly PolicyFile[]>
   /** Runs until it is told to stop. */
   start(options: StartOptions): Promise<void>
   demo(options: DemoOptions): Promise<void>

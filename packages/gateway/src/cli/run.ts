@@ -4,6 +4,7 @@ import { CliError } from './command.ts'
 import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
+import { policyCommand } from './policy.ts'
 import { printableLines } from './printable.ts'
 import { proveCommand } from './prove.ts'
 import { showCommand } from './show.ts'
@@ -19,6 +20,7 @@ const COMMANDS: readonly MakeCommand[] = [
   showCommand,
   proveCommand,
   keysCommand,
+  policyCommand,
   configCommand,
 ]
 

@@ -10,6 +10,7 @@ export function cliMachine(): Omit<CliContext, 'finish'> {
 // Loaded when they are asked for: `verify` starts without a proxy, a policy engine and a server.
 const services: Services = {
   readConfig: async (path) => (await (await import('./read-config.ts')).readConfig(path)).config,
+  readPolicies: async (path) => (await import('./read-policies.ts')).readPolicies(path),
   start: async (options) => (await import('./start.ts')).start(options),
   demo: async (options) => (await import('./demo.ts')).demo(options),
 }

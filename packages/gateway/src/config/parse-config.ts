@@ -1,6 +1,5 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
-import { configJsonSchema } from './json-schema.ts'
 import { parseYaml } from './parse-yaml.ts'
 import { problemsOf } from './problems.ts'
 import { resolvePaths } from './resolve-paths.ts'
@@ -11,10 +10,19 @@ import { type Config, configSchema } from './schema.ts'
  * relative paths mean relative to the file, so that it says the same wherever it is started from.
  */
 export function parseConfig(file: string, bytes: Uint8Array): Config {
+  return resolvePaths(file, parseYamlAs(configSchema, file, bytes))
+}
+
+/** Reads one YAML file of any schema; what is wrong is said as for the configuration. */
+export function parseYamlAs<S extends z.ZodType>(
+  schema: S,
+  file: string,
+  bytes: Uint8Array,
+): z.output<S> {
   const yaml = parseYaml(file, bytes)
-  const parsed = configSchema.safeParse(yaml.value, { error: missing })
-  if (parsed.success) return resolvePaths(file, parsed.data)
-  const problems = problemsOf(parsed.error.issues, yaml, configJsonSchema())
+  const parsed = schema.safeParse(yaml.value, { error: missing })
+  if (parsed.success) return parsed.data
+  const problems = problemsOf(parsed.error.issues, yaml, z.toJSONSchema(schema, { io: 'input' }))
   throw new ConfigError('CONFIG_INVALID', file, problems)
 }
 

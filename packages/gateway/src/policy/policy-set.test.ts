@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { PolicyError } from './policy-error.ts'
 import { PolicySet } from './policy-set.ts'
 import type { Question } from './question.ts'
+import { POLICY_SCHEMA } from './schema.ts'
+import { readRecordedSet } from './set-records.ts'
 
 const compile = (text: string): PolicySet => {
   return PolicySet.compile([{ name: 'orders.cedar', text }])
@@ -185,10 +185,53 @@ test('the digest of the request covers every fact, the set and the salt', () => 
   assert.equal(compile(ALL).decide(question({}), SALT).request, digests[0])
 })
 
-test('the policies of the examples load', () => {
-  const directory = join(import.meta.dirname, '../../../../examples/policies')
-  const files = readdirSync(directory).map((name) => {
-    return { name, text: readFileSync(join(directory, name), 'utf8') }
+const APPROVED = `@id("with-approval") @approval("refund")
+permit (principal in Group::"readers", action, resource);`
+
+for (const [name, text, grants, reason, approvals] of [
+  ['a permit that needs an approval', APPROVED, [], 'approval-needed', ['refund']],
+  ['an approval that is in force', APPROVED, ['x', 'refund'], 'policy-permits', ['refund']],
+  ['a plain permit beside it', `${APPROVED}${READERS}`, [], 'policy-permits', []],
+  ['a forbid beside it', `${APPROVED}${NO_SECRETS}`, ['refund'], 'policy-forbids', []],
+] as const) {
+  test(`${name}: ${reason}`, () => {
+    const path = reason === 'policy-forbids' ? '/orders/secret' : '/orders/7'
+    const asked = question({ path })
+    const decision = compile(text).decide({ ...asked, context: { ...asked.context, grants } }, SALT)
+    assert.equal(decision.reason, reason)
+    assert.deepEqual(decision.approvals, approvals)
   })
-  assert.ok(PolicySet.compile(files).ids.length >= 2)
+}
+
+test('@approval names a template, and stands on a permit', () => {
+  const rule = /@approval stands on a permit and names a template/
+  assert.throws(() => compile('@approval permit (principal, action, resource);'), rule)
+  assert.throws(() => compile('@approval("") permit (principal, action, resource);'), rule)
+  assert.throws(() => compile('@approval("x") forbid (principal, action, resource);'), rule)
+})
+
+test('what the compiler does not cover is decided by the engine, and said', () => {
+  const set = compile(`${READERS}\n${OVERFLOWS}`)
+  const [uncovered, more] = set.uncovered
+  assert.deepEqual(uncovered, {
+    id: 'overflows',
+    file: 'orders.cedar',
+    why: 'a number beyond 2^53 - 1',
+  })
+  assert.equal(more, undefined)
+})
+
+test('a set is recorded whole, comments and all, and made again from its records', () => {
+  const long = `// ${'x'.repeat(150_000)}\n${ALL}`
+  const set = compile(long)
+  const records = set.records('0'.repeat(64))
+  assert.ok(records.length > 2)
+  assert.deepEqual(
+    records.map(({ part, parts }) => [part, parts]),
+    records.map((_, at) => [at + 1, records.length]),
+  )
+  const { files, schema } = readRecordedSet(records.flatMap((facts) => facts.files ?? []))
+  assert.deepEqual(files, [{ name: 'orders.cedar', text: long }])
+  assert.equal(schema, POLICY_SCHEMA)
+  assert.equal(PolicySet.compile(files).digest, set.digest)
 })
