@@ -78,7 +78,8 @@ routes:
 `
 }
 
-async function startLife(config: string): Promise<GatewayLife> {
+/** Runs `start --config` until it is stopped. */
+export async function startLife(config: string): Promise<GatewayLife> {
   const child = spawn(
     process.execPath,
     [join(SOURCE, 'main.ts'), 'start', '--config', config, '--json'],
