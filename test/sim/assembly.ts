@@ -33,6 +33,9 @@ import {
 import { hashedAlgorithm } from './hashed-algorithm.ts'
 
 export const EPOCH = 1
+
+/** More than any simulated ledger holds. */
+const BACKLOG_ENTRIES = 98_304
 export const ORIGIN = 'simulation.example/log'
 
 const KEK = parseKek('5c'.repeat(32))
@@ -68,6 +71,7 @@ export interface World {
   readonly data: string
   readonly limits: SegmentLimits
   readonly publishEveryMs: number
+  readonly backlogEntriesMax?: number
 }
 
 export function openVault({ disk, clock, random, data }: World): Promise<Vault> {
@@ -77,7 +81,16 @@ export function openVault({ disk, clock, random, data }: World): Promise<Vault> 
 
 /** The ledger as `main` puts it together, integration in this thread, with signatures of hashes. */
 export function assembleLedger(world: World, vault: Vault): LedgerOptions {
-  const { disk, clock, lock, claim, data, limits, publishEveryMs } = world
+  const {
+    disk,
+    clock,
+    lock,
+    claim,
+    data,
+    limits,
+    publishEveryMs,
+    backlogEntriesMax = BACKLOG_ENTRIES,
+  } = world
   const signers = KEYS.map(({ signer }) => signer)
   return {
     disk,
@@ -92,6 +105,7 @@ export function assembleLedger(world: World, vault: Vault): LedgerOptions {
     data,
     epoch: EPOCH,
     publishEveryMs,
+    backlogEntriesMax,
     limits,
     rollbackProtection: 'lock',
   }

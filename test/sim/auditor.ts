@@ -205,9 +205,15 @@ function checkEntries({ leaves }: AuditedLog, model: Model): void {
     const what = `entry ${index} is ${there === undefined ? 'lost' : `now at ${there}`}`
     throw new Violation('acknowledged entries are there, byte for byte', what)
   }
-  for (const { leaf, index } of model.forwarded) {
-    if (found.get(leaf) === index) continue
-    throw new Violation('nothing is forwarded without its intent', `intent ${index} is missing`)
+  for (const { intent, receipt } of model.asked.values()) {
+    if (intent !== undefined && found.get(intent.leaf) !== intent.index) {
+      const what = `intent ${intent.index} is missing`
+      throw new Violation('nothing is forwarded without its intent', what)
+    }
+    if (receipt !== undefined && found.get(receipt.leaf) !== receipt.index) {
+      const what = `end ${receipt.index} is missing`
+      throw new Violation('nothing is released without its end', what)
+    }
   }
 }
 

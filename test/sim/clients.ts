@@ -1,20 +1,29 @@
-import type { LeafIndex } from '@countersign/tlog'
-import type { Entry, Ledger } from '../../packages/gateway/src/ledger/index.ts'
+import type { How } from '@countersign/evidence'
+import {
+  type OutcomeDraft,
+  type Recorded,
+  RecorderError,
+  type RecorderErrorCode,
+} from '../../packages/gateway/src/recorder/index.ts'
 import type { Covered, Hits } from './coverage.ts'
+import { anyEnd, anyIntent, anyRefusal } from './drafts.ts'
 import type { Gateway } from './gateway.ts'
 import type { Machine } from './machine.ts'
-import type { Attempt, Model } from './model.ts'
-
-type How = Pick<Entry, 'opens' | 'closes'>
+import type { Model } from './model.ts'
 
 const UPSTREAM_MS_MAX = 300
-const RETRY_MS = 1_000
-const TAG_BYTES = 16
 
-const REFUSALS: Readonly<Record<string, Covered>> = {
-  LEDGER_UNAVAILABLE: 'refused: unavailable',
-  LEDGER_FULL: 'refused: full',
-  LEDGER_DEAD: 'refused: dead',
+/** Not told to be written: the client is answered with ledger-unavailable, and counted. */
+const TURNED_AWAY: ReadonlySet<RecorderErrorCode> = new Set([
+  'RECORDER_UNAVAILABLE',
+  'RECORDER_OVERLOADED',
+])
+
+const UNENDED: Readonly<Partial<Record<RecorderErrorCode, Covered>>> = {
+  RECORDER_UNAVAILABLE: 'client: outcome-unrecorded',
+  RECORDER_OVERLOADED: 'client: outcome-unrecorded',
+  RECORDER_INTENT_CLOSED: 'client: interrupted meanwhile',
+  RECORDER_STOPPED: 'client: gateway stopped',
 }
 
 export interface ClientsOptions {
@@ -25,7 +34,7 @@ export interface ClientsOptions {
   readonly fail: (error: unknown) => void
 }
 
-/** Callers and an upstream, as the proxy stands between them: intent, forward, outcome. */
+/** Callers and an upstream, as the proxy stands between them: intent, forward, outcome, release. */
 export class Clients {
   readonly #options: ClientsOptions
   /** Calls that wait for an answer. */
@@ -39,29 +48,42 @@ export class Clients {
   exchange(gateway: Gateway): void {
     this.#run(async () => {
       const { machine, model, hits } = this.#options
-      const intent = await this.#append(gateway, { opens: machine.random.bytes(TAG_BYTES) })
-      if (intent.index === undefined) return
-      model.forward(intent)
+      const draft = anyIntent(machine.random, gateway.recorder.newExchange())
+      const asked = model.ask(draft.exchange, draft)
+      const intent = await this.#begin(gateway, () => gateway.recorder.intent(draft))
+      if (intent === undefined) return
+      model.forward(asked, intent)
       hits.add('forwarded')
       await this.#passes(machine.random.below(UPSTREAM_MS_MAX))
-      await this.#close(gateway, intent.index)
+      const end = anyEnd(machine.random)
+      const outcome = await this.#end(gateway, intent, end)
+      if (outcome === undefined) return
+      this.#release(asked, outcome, end.how)
     })
   }
 
   /** A request that is denied: one record. */
   refusal(gateway: Gateway): void {
     this.#run(async () => {
-      await this.#append(gateway, {})
+      const { machine, model } = this.#options
+      const draft = anyRefusal(machine.random, gateway.recorder.newExchange())
+      const asked = model.ask(draft.exchange, draft)
+      const refusal = await this.#begin(gateway, () => gateway.recorder.refusal(draft))
+      if (refusal !== undefined) this.#release(asked, refusal, draft.how)
     })
   }
 
-  /** What the recorder does first in a new incarnation: the open intents get their end. */
-  interrupt(gateway: Gateway, ledger: Ledger): void {
-    for (const { index } of ledger.recovery.interrupted) {
-      this.#run(async () => {
-        await this.#append(gateway, { closes: index }, ledger)
-      })
-    }
+  /** Somebody changes something: an act, and no request. */
+  act(gateway: Gateway): void {
+    this.#run(async () => {
+      const sha256 = Buffer.from(this.#options.machine.random.bytes(32)).toString('hex')
+      try {
+        await gateway.recorder.act('config', { act: 'loaded', sha256 })
+        this.#options.hits.add('client: act recorded')
+      } catch (error) {
+        if (!(error instanceof RecorderError)) throw error
+      }
+    })
   }
 
   /** The process that they talked to is gone: nobody will answer them. */
@@ -70,22 +92,44 @@ export class Clients {
     this.waiting = 0
   }
 
-  /** A full disk refuses an outcome; it is offered again while its incarnation lives. */
-  async #close(gateway: Gateway, index: LeafIndex): Promise<void> {
-    for (;;) {
-      const outcome = await this.#append(gateway, { closes: index })
-      if (outcome.refused !== 'LEDGER_FULL') return
-      await this.#passes(RETRY_MS)
+  #release(asked: Parameters<Model['release']>[0], end: Recorded, how: How): void {
+    const { model, hits } = this.#options
+    // Made as its caller would get it: the tag is computed from what was acknowledged.
+    const { index, leaf } = end.receipt
+    model.release(asked, { index, leaf }, how)
+    hits.add('client: answered with a receipt')
+  }
+
+  async #begin(gateway: Gateway, record: () => Promise<Recorded>): Promise<Recorded | undefined> {
+    const { hits } = this.#options
+    try {
+      return await record()
+    } catch (error) {
+      if (!(error instanceof RecorderError)) throw error
+      if (TURNED_AWAY.has(error.code)) {
+        gateway.turnedAway += 1
+        hits.add('client: ledger-unavailable')
+        return undefined
+      }
+      if (error.code !== 'RECORDER_STOPPED') throw error
+      hits.add('client: gateway stopped')
+      return undefined
     }
   }
 
-  async #append(gateway: Gateway, how: How, ledger?: Ledger): Promise<Attempt> {
-    const { hits } = this.#options
-    const attempt = await gateway.append(how, ledger)
-    if (attempt.refused === undefined) hits.add('acknowledged')
-    const refusal = REFUSALS[attempt.refused ?? '']
-    if (refusal !== undefined) hits.add(refusal)
-    return attempt
+  async #end(
+    { recorder }: Gateway,
+    intent: Recorded,
+    end: OutcomeDraft,
+  ): Promise<Recorded | undefined> {
+    try {
+      return await recorder.outcome(intent, end)
+    } catch (error) {
+      const seen = error instanceof RecorderError ? UNENDED[error.code] : undefined
+      if (seen === undefined) throw error
+      this.#options.hits.add(seen)
+      return undefined
+    }
   }
 
   #run(call: () => Promise<void>): void {

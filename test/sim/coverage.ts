@@ -3,10 +3,19 @@ export const COVERED = [
   // What clients saw.
   'acknowledged',
   'forwarded',
+  'client: answered with a receipt',
+  'client: ledger-unavailable',
+  'client: outcome-unrecorded',
+  'client: interrupted meanwhile',
+  'client: gateway stopped',
+  'client: act recorded',
+  'unanswered at a crash',
+  // What the ledger told the recorder.
   'refused: unavailable',
   'refused: full',
   'refused: dead',
-  'unanswered at a crash',
+  'refused: backlog',
+  'refused: intent closed',
   // What went wrong.
   'fault: open fails',
   'fault: read fails',
@@ -29,6 +38,8 @@ export const COVERED = [
   'fault: pages evicted',
   'fault: clock back',
   'fault: clock forward',
+  'fault: process frozen',
+  'fault: old backup restored',
   // How machines went down.
   'crash: process killed',
   'crash: power cut',
@@ -36,6 +47,21 @@ export const COVERED = [
   'crash: while writing a batch',
   'restart: stopped cleanly',
   'restart: within the process',
+  // What the recorder told of it.
+  'record: epoch',
+  'record: start',
+  'record: recovery',
+  'record: cut',
+  'record: interrupted',
+  'record: end that was owed',
+  'record: gap, unavailable',
+  'record: gap, not running',
+  'record: heartbeat',
+  'record: block',
+  'record: stop',
+  'record: clock behind',
+  'record: clock ahead',
+  'record: clock unknown',
   // What recovery found.
   'found: nothing at all',
   'found: temporary file',
@@ -52,6 +78,8 @@ export const COVERED = [
   'checked: resumed after a full disk',
   'checked: full bundle',
   'checked: segment dropped',
+  'checked: old backup refused',
+  'checked: stop withheld',
 ] as const
 export type Covered = (typeof COVERED)[number]
 export type HitCounts = Partial<Record<Covered, number>>

@@ -3,6 +3,7 @@ import type { Hits } from './coverage.ts'
 import type { Machine } from './machine.ts'
 
 const HOUR_US = 3_600_000_000
+const FROZEN_MS_MIN = 60_000
 const PAGE_BYTES = 4_096
 const WITHIN_OPERATIONS = [2, 8, 40] as const
 const FREE_PAGES_MAX = 12
@@ -93,6 +94,13 @@ export class Faults {
     const byUs = random.pick([-HOUR_US, 24 * HOUR_US, -24 * HOUR_US, 40 * 24 * HOUR_US])
     clock.jump(byUs)
     this.#hits.add(byUs < 0 ? 'fault: clock back' : 'fault: clock forward')
+  }
+
+  /** The process does not run for a while: time passes, and no timer in it. */
+  freeze(): void {
+    const { random, clock } = this.#machine
+    clock.freeze(FROZEN_MS_MIN + random.below(FROZEN_MS_MIN))
+    this.#hits.add('fault: process frozen')
   }
 
   /** From here on nothing fails. */

@@ -1,30 +1,19 @@
-import { encodeLeaf, KINDS, sectionDigest } from '@countersign/evidence'
-import type { LeafIndex } from '@countersign/tlog'
 import {
-  type Entry,
   type Ledger,
-  LedgerError,
   LedgerKeeper,
   type LedgerOptions,
   type TroubleListener,
 } from '../../packages/gateway/src/ledger/index.ts'
-import {
-  type Clock,
-  type Disk,
-  nodeSha256,
-  type SeededRandom,
-} from '../../packages/gateway/src/platform/index.ts'
-import {
-  encodePayload,
-  type PayloadSection,
-  type SealKey,
-  type Vault,
-} from '../../packages/gateway/src/vault/index.ts'
-import { assembleLedger, openVault, type World } from './assembly.ts'
+import type { Disk } from '../../packages/gateway/src/platform/index.ts'
+import { Recorder, RecorderError } from '../../packages/gateway/src/recorder/index.ts'
+import type { Vault } from '../../packages/gateway/src/vault/index.ts'
+import { assembleLedger, EPOCH, ORIGIN, openVault, type World } from './assembly.ts'
+import type { Hits } from './coverage.ts'
 import { type Machine, watchedDisk } from './machine.ts'
-import { type Attempt, type Model, Violation } from './model.ts'
+import { type Model, Violation } from './model.ts'
 import type { PlantedBug } from './planted.ts'
 import type { Swarm } from './swarm.ts'
+import { watchedKeeper } from './watched-keeper.ts'
 
 export const DATA = '/data'
 
@@ -32,96 +21,58 @@ export interface GatewayOptions {
   readonly machine: Machine
   readonly swarm: Swarm
   readonly model: Model
+  readonly hits: Hits
   readonly planted?: PlantedBug | undefined
+  readonly onIncarnation: (gateway: Gateway, ledger: Ledger) => void
+  readonly onTrouble: TroubleListener
+  /** Takes what must not happen. */
+  readonly fail: (error: unknown) => void
 }
 
-interface Made {
-  readonly keeper: LedgerKeeper
-  readonly vault: Vault
-  readonly parts: LedgerOptions
-  readonly poisoned: Set<number>
-}
-
-/** The ledger's and the vault's real code as one process, told on by a watched disk. */
+/** The recorder's, the ledger's and the vault's real code as one process. */
 export class Gateway {
   readonly keeper: LedgerKeeper
-  readonly #vault: Vault
+  readonly recorder: Recorder
+  readonly incarnations: Ledger[] = []
+  /** Requests that were answered with ledger-unavailable: `gap` records must tell how many. */
+  turnedAway = 0
   readonly #parts: LedgerOptions
   readonly #options: GatewayOptions
-  #ledger: Ledger | undefined
-  readonly #poisoned: Set<number>
-  readonly incarnations: Ledger[] = []
-  #writing = 0
+  readonly #writes: Writes
 
   private constructor(options: GatewayOptions, made: Made) {
     this.#options = options
     this.keeper = made.keeper
-    this.#vault = made.vault
     this.#parts = made.parts
-    this.#poisoned = made.poisoned
+    this.#writes = made.writes
+    this.recorder = this.#makeRecorder(made.vault)
   }
 
+  /** Resolves when it would serve: the first records of the first incarnation are durable. */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const { machine } = options
-    // Incarnations that met a failed write or flush of the write-ahead log.
-    const poisoned = new Set<number>()
-    let gateway: Gateway | undefined
-    const disk = watchedDisk(machine.disk, {
-      failed: (path, operation) => {
-        const isFlush = operation === 'write' || operation === 'sync'
-        const incarnation = gateway?.incarnations.at(-1)?.incarnation
-        if (isFlush && path.includes('/wal/') && incarnation !== undefined)
-          poisoned.add(incarnation)
-      },
-      writing: (path, change) => {
-        if (gateway !== undefined && path.includes('/wal/')) gateway.#writing += change
-      },
-    })
-    const world = worldOf(options, disk)
+    const writes = new Writes()
+    const world = worldOf(options, watchedDisk(options.machine.disk, writes))
     const vault = await openVault(world)
     const parts = assembleLedger(world, vault)
     const keeper = await LedgerKeeper.start(parts)
-    gateway = new Gateway(options, { keeper, vault, parts, poisoned })
+    const gateway = new Gateway(options, { keeper, vault, parts, writes })
+    gateway.#listen()
+    await gateway.recorder.start()
     return gateway
   }
 
   get isWriting(): boolean {
-    return this.#writing > 0
+    return this.#writes.underWay > 0
   }
 
   /** Whether any instance met a failed flush of the write-ahead log. */
   get isPoisoned(): boolean {
-    return this.#poisoned.size > 0
+    return this.#writes.poisoned.size > 0
   }
 
-  /** Listens to the open ledger and to those that follow it. */
-  begin(onIncarnation: (ledger: Ledger) => void, onTrouble: TroubleListener): void {
-    this.keeper.onIncarnation((ledger) => {
-      this.#ledger = ledger
-      this.incarnations.push(ledger)
-      onIncarnation(ledger)
-    })
-    this.keeper.onTrouble(onTrouble)
-    const { model } = this.#options
-    this.keeper.onPublished(({ size, root }) => model.show(size, root))
-  }
-
-  /** Appends an entry; the model learns what the caller learns, when the caller does. */
-  async append(how: Pick<Entry, 'opens' | 'closes'>, to?: Ledger): Promise<Attempt> {
-    const { model, machine } = this.#options
-    const { settled, ...made } = this.#entry(machine.random, machine.clock)
-    const entry = { ...made, ...how }
-    const attempt = model.submit(entry)
-    try {
-      const index = await (to ?? this.keeper).append(entry)
-      this.#checkInstance(index)
-      model.acknowledge(attempt, index)
-      settled()
-    } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
-      attempt.refused = error.code
-    }
-    return attempt
+  /** The newest instance of the ledger. */
+  get ledger(): Ledger | undefined {
+    return this.incarnations.at(-1)
   }
 
   /** Starts a second one where this one runs. */
@@ -129,50 +80,92 @@ export class Gateway {
     return LedgerKeeper.start(this.#parts)
   }
 
-  /** After one failed flush nothing is acknowledged by the instance that met it. */
-  #checkInstance(index: LeafIndex): void {
-    const incarnation = this.#ledger?.incarnation ?? 0
-    if (!this.#poisoned.has(incarnation)) return
-    const what = `incarnation ${incarnation} acknowledged ${index} after a failed write`
-    throw new Violation('a failed flush is final for its instance', what)
+  /** Settles what is owed, records the stop, publishes, gives everything back. */
+  async stop(): Promise<void> {
+    try {
+      await this.recorder.stop('asked to stop')
+    } catch (error) {
+      // Nothing can be recorded now: the next start will tell of an interruption.
+      if (!(error instanceof RecorderError)) throw error
+    }
+    await this.keeper.close()
   }
 
-  /** A record of two sections, one of them a person's, as the recorder makes them. */
-  #entry(random: SeededRandom, clock: Clock) {
-    const nowUs = clock.nowUs()
-    const person = { issuer: 'simulation', id: `person ${random.below(4)}` }
-    const ledger = this.#vault.ledgerKey(nowUs)
-    const keys = [ledger, this.#vault.subjectKey(person, nowUs)]
-    const recordId = random.bytes(16)
-    const sections = keys.map((key, at) => sectionOf(random, recordId, key, at + 1))
-    const payload = encodePayload({
-      kind: KINDS.intent.code,
-      recordId,
-      ledgerKeyId: ledger.id,
-      sections,
-      rows: keys.flatMap(({ row }) => row ?? []),
+  #listen(): void {
+    const { model, onIncarnation, onTrouble } = this.#options
+    this.keeper.onIncarnation((ledger) => {
+      this.incarnations.push(ledger)
+      this.#writes.incarnation = ledger.incarnation
+      model.recoveries.set(ledger.incarnation, ledger.recovery)
+      onIncarnation(this, ledger)
     })
-    const settled = (): void => {
-      for (const key of keys) key.markDurable()
-    }
-    return { leaf: encodeLeaf(nodeSha256, sections), payload, settled }
+    this.keeper.onTrouble(onTrouble)
+    this.keeper.onPublished(({ size, root }) => model.show(size, root))
+  }
+
+  #makeRecorder(vault: Vault): Recorder {
+    const { machine, swarm, model, hits, planted, fail } = this.#options
+    const { clock, random } = machine
+    const watched = watchedKeeper(this.keeper, {
+      model,
+      hits,
+      fail,
+      acknowledged: (incarnation) => this.#checkInstance(incarnation),
+    })
+    return new Recorder({
+      keeper: planted?.recorderKeeper?.(watched) ?? watched,
+      vault,
+      clock: planted?.recorderClock?.(clock) ?? clock,
+      random,
+      epoch: EPOCH,
+      origin: ORIGIN,
+      vkeys: this.#parts.signer.vkeys,
+      gateway: 'simulated',
+      version: '0.0.0',
+      runtime: 'simulation',
+      heartbeatMs: swarm.heartbeatMs,
+      onFault: fail,
+    })
+  }
+
+  /** After one failed flush nothing is acknowledged by the instance that met it. */
+  #checkInstance(incarnation: number): void {
+    if (!this.#writes.poisoned.has(incarnation)) return
+    const what = `incarnation ${incarnation} acknowledged after a failed write`
+    throw new Violation('a failed flush is final for its instance', what)
   }
 }
 
-function sectionOf(
-  random: SeededRandom,
-  recordId: Uint8Array,
-  key: SealKey,
-  id: number,
-): PayloadSection {
-  const bytes = Buffer.from(JSON.stringify({ seen: random.uint32(), more: random.uint32() }))
-  const [salt = new Uint8Array(0)] = key.salts(recordId, 1)
-  return { id, bytes, keyId: key.id, digest: sectionDigest(nodeSha256, { id, salt, bytes }) }
+interface Made {
+  readonly keeper: LedgerKeeper
+  readonly vault: Vault
+  readonly parts: LedgerOptions
+  readonly writes: Writes
+}
+
+/** What the watched disk tells of the write-ahead log. */
+class Writes {
+  underWay = 0
+  /** The one that writes now. */
+  incarnation: number | undefined
+  /** Incarnations that met a failed write or flush. */
+  readonly poisoned = new Set<number>()
+
+  failed(path: string, operation: string): void {
+    const isFlush = operation === 'write' || operation === 'sync'
+    if (!isFlush || !path.includes('/wal/') || this.incarnation === undefined) return
+    this.poisoned.add(this.incarnation)
+  }
+
+  writing(path: string, change: 1 | -1): void {
+    if (path.includes('/wal/')) this.underWay += change
+  }
 }
 
 function worldOf({ machine, swarm, planted }: GatewayOptions, watched: Disk): World {
   const { clock, lock, random, claims } = machine
-  const { segmentEntriesMax, segmentBytesMax, preallocateBytes, publishEveryMs } = swarm
+  const { segmentEntriesMax, segmentBytesMax, preallocateBytes } = swarm
+  const { publishEveryMs, backlogEntriesMax } = swarm
   return {
     disk: planted?.ledgerDisk?.(watched) ?? watched,
     integrationDisk: planted?.integrationDisk?.(watched) ?? watched,
@@ -182,6 +175,7 @@ function worldOf({ machine, swarm, planted }: GatewayOptions, watched: Disk): Wo
     claim: claims.claim,
     data: DATA,
     publishEveryMs,
+    backlogEntriesMax,
     limits: { segmentEntriesMax, segmentBytesMax, preallocateBytes, segmentAgeMsMax: 3_600_000 },
   }
 }

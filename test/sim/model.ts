@@ -1,5 +1,6 @@
 import type { Hash, LeafIndex } from '@countersign/tlog'
-import type { Entry, LedgerErrorCode } from '../../packages/gateway/src/ledger/index.ts'
+import type { Entry, LedgerErrorCode, Recovery } from '../../packages/gateway/src/ledger/index.ts'
+import type { IntentDraft, RefusalDraft } from '../../packages/gateway/src/recorder/index.ts'
 
 /** What must hold after every fault, by the name that a failure prints. */
 export type Property =
@@ -12,6 +13,11 @@ export type Property =
   | 'a full disk refuses, and service resumes by itself'
   | 'one owner at a time'
   | 'nothing is forwarded without its intent'
+  | 'nothing is released without its end'
+  | 'what was asked is what is on record'
+  | 'records keep the rules between them'
+  | 'what could not be recorded is counted'
+  | 'an old backup is refused'
   | 'every intent has one end'
   | 'what was sealed opens'
   | 'recovery is idempotent'
@@ -32,7 +38,6 @@ export class Violation extends Error {
 /** One call of `append`, as the outside world knows it. */
 export interface Attempt {
   readonly leaf: string
-  readonly payload: string
   readonly opens: boolean
   readonly closes: LeafIndex | undefined
   /** When it was acknowledged. */
@@ -59,25 +64,44 @@ export interface Shown {
   readonly root: Hash
 }
 
+/** Where a record stands, as the recorder told. */
+export interface Told {
+  readonly index: number
+  readonly leaf: Uint8Array
+}
+
+/** One request, as its client and the upstream know it. */
+export interface Asked {
+  readonly exchange: string
+  readonly draft: IntentDraft | RefusalDraft
+  /** What stood behind it when it was forwarded. */
+  intent?: { readonly index: number; readonly leaf: string }
+  /** What the client was given with its answer. */
+  receipt?: { readonly index: number; readonly leaf: string }
+  /** How it ended, as the client saw it. */
+  how?: string
+}
+
 /** Everything that clients, the upstream and readers of the log were ever told. */
 export class Model {
   readonly attempts = new Map<string, Attempt>()
   readonly acknowledged: Attempt[] = []
-  readonly forwarded: { readonly leaf: string; readonly index: LeafIndex }[] = []
+  /** Every request, by its exchange. */
+  readonly asked = new Map<string, Asked>()
+  /** Acknowledged intents, and those that recovery found, whose end is not acknowledged. */
+  readonly unended = new Set<number>()
+  /** What each incarnation found. */
+  readonly recoveries = new Map<number, Recovery>()
   /** Largest size first seen with its root. */
   readonly shown = new Map<number, Hash>()
 
-  submit({ leaf, payload, opens, closes }: Entry): Attempt {
-    const attempt = {
-      leaf: hexOf(leaf),
-      payload: hexOf(payload),
-      opens: opens !== undefined,
-      closes,
-    }
+  submit({ leaf, opens, closes }: Entry): Attempt {
+    const attempt = { leaf: hexOf(leaf), opens: opens !== undefined, closes }
     this.attempts.set(attempt.leaf, attempt)
     return attempt
   }
 
+  /** The ledger says that an entry is durable. */
   acknowledge(attempt: Attempt, index: LeafIndex): void {
     const earlier = this.acknowledged[index]
     if (earlier !== undefined) {
@@ -85,11 +109,33 @@ export class Model {
     }
     attempt.index = index
     this.acknowledged[index] = attempt
+    if (attempt.opens) this.unended.add(index)
+    if (attempt.closes !== undefined) this.unended.delete(attempt.closes)
   }
 
-  forward(attempt: Attempt): void {
-    const { leaf, index } = attempt
-    if (index !== undefined) this.forwarded.push({ leaf, index })
+  /** Somebody asks: this is what must come to be on record, or nothing. */
+  ask(exchange: string, draft: IntentDraft | RefusalDraft): Asked {
+    const asked = { exchange, draft }
+    this.asked.set(exchange, asked)
+    return asked
+  }
+
+  /** The upstream receives it. */
+  forward(asked: Asked, intent: Told): void {
+    this.#assertDurable('nothing is forwarded without its intent', intent)
+    asked.intent = told(intent)
+  }
+
+  /** The client gets its answer, with a receipt. */
+  release(asked: Asked, end: Told, how: object): void {
+    this.#assertDurable('nothing is released without its end', end)
+    asked.receipt = told(end)
+    asked.how = JSON.stringify(how)
+  }
+
+  #assertDurable(property: Property, { index, leaf }: Told): void {
+    if (this.acknowledged[index]?.leaf === hexOf(leaf)) return
+    throw new Violation(property, `record ${index} is not durable yet`)
   }
 
   show(size: number, root: Hash): void {
@@ -106,6 +152,8 @@ export class Model {
    */
   checkOpen(open: readonly { readonly index: LeafIndex }[]): void {
     const found = new Set(open.map(({ index }) => index))
+    this.unended.clear()
+    for (const index of found) this.unended.add(index)
     const attempts = [...this.attempts.values()]
     const closing = attempts.filter((attempt) => attempt.closes !== undefined)
     for (const { closes, index } of closing) {
@@ -125,6 +173,10 @@ export class Model {
   get acknowledgedEnd(): number {
     return this.acknowledged.length
   }
+}
+
+function told({ index, leaf }: Told): { readonly index: number; readonly leaf: string } {
+  return { index, leaf: hexOf(leaf) }
 }
 
 export function hexOf(bytes: Uint8Array): string {

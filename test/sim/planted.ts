@@ -1,4 +1,9 @@
-import type { Disk } from '../../packages/gateway/src/platform/index.ts'
+import type { LeafIndex } from '@countersign/tlog'
+import type { Clock, Disk } from '../../packages/gateway/src/platform/index.ts'
+import type { RecordKeeper } from '../../packages/gateway/src/recorder/index.ts'
+
+/** How long the recorder waits before it tries again what it owes. */
+const RETRY_MS = 1_000
 
 /**
  * A bug that the simulation must find. It is planted from outside, by a disk that is not what it
@@ -12,12 +17,18 @@ export interface PlantedBug {
   readonly ledgerDisk?: (disk: Disk) => Disk
   /** The disk of tiles, bundles and blocks. */
   readonly integrationDisk?: (disk: Disk) => Disk
+  /** The clock whose timers bring the recorder back to what it owes. */
+  readonly recorderClock?: (clock: Clock) => Clock
+  /** What tells the recorder of ledgers, and those what they acknowledge. */
+  readonly recorderKeeper?: (keeper: RecordKeeper) => RecordKeeper
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   { name: 'acknowledge before flush', firstSeed: 1, ledgerDisk: withoutFlushes },
   { name: 'reused index', firstSeed: 1, ledgerDisk: withoutLastBatch },
   { name: 'skipped second pass', firstSeed: 40, integrationDisk: fromMemory },
+  { name: 'recorder forgets an owed end', firstSeed: 1, recorderClock: withoutRetries },
+  { name: 'recorder acknowledges before durable', firstSeed: 1, recorderKeeper: hasty },
 ]
 
 /** The write-ahead log without O_DSYNC: but for headers, a write ends when the cache has it. */
@@ -36,6 +47,33 @@ function withoutFlushes(disk: Disk): Disk {
         },
       }
     },
+  }
+}
+
+/** The recorder's timer for what it owes never comes. */
+function withoutRetries(clock: Clock): Clock {
+  return {
+    nowUs: () => clock.nowUs(),
+    ticksMs: () => clock.ticksMs(),
+    after: (delayMs, run) =>
+      delayMs === RETRY_MS ? { cancel: () => undefined } : clock.after(delayMs, run),
+  }
+}
+
+/** What is appended counts as recorded before the disk has it: the index can be foretold. */
+function hasty(keeper: RecordKeeper): RecordKeeper {
+  return {
+    onIncarnation: (listener) =>
+      keeper.onIncarnation((ledger) => {
+        let next: number = ledger.recovery.size
+        listener({
+          ...ledger,
+          append: (entry) => {
+            void ledger.append(entry).catch(() => undefined)
+            return Promise.resolve(next++ as LeafIndex)
+          },
+        })
+      }),
   }
 }
 

@@ -2,17 +2,20 @@ import { crc32 } from 'node:zlib'
 import { equalHashes } from '@countersign/tlog'
 import {
   formatLockRecord,
+  type Ledger,
   type LedgerKeeper,
   parseLockRecord,
 } from '../../packages/gateway/src/ledger/index.ts'
 import { nodeSha256, type SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import { EPOCH, VERIFIERS } from './assembly.ts'
 import { Auditor } from './auditor.ts'
+import { type Backup, copyFiles, restoreFiles } from './backup.ts'
 import { Clients } from './clients.ts'
 import { COVERED, Hits } from './coverage.ts'
 import { Faults } from './faults.ts'
 import { countFound, countRecovery } from './findings.ts'
 import { DATA, Gateway } from './gateway.ts'
+import { Judge } from './judge.ts'
 import { Machine } from './machine.ts'
 import { Model, Violation } from './model.ts'
 import { checkSealed } from './sealed.ts'
@@ -22,6 +25,11 @@ import { type Action, drawAction, drawSwarm, type Swarm } from './swarm.ts'
 /** How long service may take to come back when nothing fails any more. */
 const HEALING_MS_MAX = 120_000
 const RESTART_MS = 1_000
+
+/** Twice what the recorder waits before it tries again. */
+const OWED_MS_MAX = 2_000
+
+const DRAIN_MS_MAX = 1_000
 
 const IDLE_MS_MAX = 15_000
 
@@ -47,11 +55,16 @@ export class Scenario {
   readonly #auditor: Auditor
   readonly #clients: Clients
   readonly #faults: Faults
+  readonly #judge: Judge
   #gateway: Gateway | undefined
   #isStarting = false
   #isFencing = false
   /** The crash that this run is about has happened: what follows is recovery. */
   #isCutShort = false
+  /** The files that were there before an old backup took their place. */
+  #newest: Backup | undefined
+  /** The old backup was looked at long enough. */
+  #isRefused = false
   #trouble: unknown
 
   constructor(options: RunOptions, random: SeededRandom) {
@@ -68,6 +81,7 @@ export class Scenario {
     const parts = { machine: this.#machine, model: this.#model, hits: this.hits }
     this.#clients = new Clients({ ...parts, fail: (error) => this.#fail(error) })
     this.#faults = new Faults(parts)
+    this.#judge = new Judge({ ...parts, epoch: EPOCH })
     this.#machine.beforeStep = () => this.#beforeStep()
   }
 
@@ -99,12 +113,15 @@ export class Scenario {
     switch (action) {
       case 'exchange':
       case 'refusal':
+      case 'act':
       case 'burst':
         return this.#serve(action)
       case 'wait':
         return this.#machine.run(this.#random.below(300))
       case 'idle':
         return this.#machine.run(this.#random.below(IDLE_MS_MAX))
+      case 'freeze':
+        return this.#faults.freeze()
       case 'clock jump':
         return this.#faults.clock()
       case 'look':
@@ -133,16 +150,19 @@ export class Scenario {
         return gateway === undefined ? undefined : this.#startSecond(gateway)
       case 'fence':
         return gateway === undefined ? undefined : this.#fence(gateway)
+      case 'old backup':
+        return this.crashes < CRASHES_MAX ? this.#restoreBackup() : undefined
     }
   }
 
-  async #serve(action: 'exchange' | 'refusal' | 'burst'): Promise<void> {
+  async #serve(action: 'exchange' | 'refusal' | 'act' | 'burst'): Promise<void> {
     const gateway = this.#gateway
     if (gateway === undefined) return this.#machine.run(this.#random.below(200))
     const count = action === 'burst' ? 1 + this.#random.below(this.#swarm.burstMax) : 1
     this.operations += count
     for (let each = 0; each < count; each++) {
       if (action === 'refusal') this.#clients.refusal(gateway)
+      else if (action === 'act') this.#clients.act(gateway)
       else this.#clients.exchange(gateway)
     }
     await this.#machine.run(this.#random.below(20))
@@ -156,7 +176,9 @@ export class Scenario {
     const isMine = (): boolean => clock === this.#machine.clock
     void this.#start(isMine).then(
       (gateway) => {
-        if (isMine()) this.#adopt(gateway)
+        if (!isMine()) return
+        this.#gateway = gateway
+        this.#isStarting = false
       },
       (error: unknown) => {
         if (isMine()) this.#retryStart(error)
@@ -165,39 +187,39 @@ export class Scenario {
   }
 
   async #start(isMine: () => boolean): Promise<Gateway> {
+    await this.#bringBack()
     await countFound(this.#machine, this.#auditor, this.hits)
     if (!isMine()) return new Promise(() => undefined)
-    const { planted } = this.#options
-    const parts = { machine: this.#machine, swarm: this.#swarm, model: this.#model, planted }
-    return Gateway.start(parts)
-  }
-
-  #adopt(gateway: Gateway): void {
-    this.#gateway = gateway
-    this.#isStarting = false
-    gateway.begin(
-      (ledger) => {
-        if (gateway.incarnations.length > 1) this.hits.add('restart: within the process')
-        if (gateway.isPoisoned) this.hits.add('found: after a failed flush')
-        this.#attempt(() => {
-          countRecovery(ledger, this.hits)
-          this.#model.checkOpen(ledger.recovery.interrupted)
-          this.#clients.interrupt(gateway, ledger)
-        })
-      },
-      (reason, state) => {
+    return Gateway.start({
+      machine: this.#machine,
+      swarm: this.#swarm,
+      model: this.#model,
+      hits: this.hits,
+      planted: this.#options.planted,
+      fail: (error) => this.#fail(error),
+      onIncarnation: (gateway, ledger) => this.#attempt(() => this.#begin(gateway, ledger)),
+      onTrouble: (reason, state) => {
         this.#note(`${state}, ${reason.message}`)
         if (reason.message.startsWith('second pass')) this.hits.add('found: second pass refused')
         if (state === 'refused' && !this.#isFencing) this.#fail(reason)
       },
-    )
+    })
+  }
+
+  #begin(gateway: Gateway, ledger: Ledger): void {
+    if (gateway.incarnations.length > 1) this.hits.add('restart: within the process')
+    if (gateway.isPoisoned) this.hits.add('found: after a failed flush')
+    countRecovery(ledger, this.hits)
+    this.#model.checkOpen(ledger.recovery.interrupted)
   }
 
   /** A process that cannot start ends, and its supervisor starts another one. */
   #retryStart(error: unknown): void {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     this.#note(`start failed: ${String(error)}`)
-    if (!TRY_AGAIN.test(code)) this.#fail(error)
+    const isRolledBack = this.#newest !== undefined && code === 'LEDGER_ROLLED_BACK'
+    if (isRolledBack) this.#isRefused = true
+    else if (!TRY_AGAIN.test(code)) this.#fail(error)
     const left = this.#machine.disk.openFiles
     if (left.length > 0) this.#fail(new Violation('files are used rightly', `left: ${left.join()}`))
     this.#goAway()
@@ -215,6 +237,7 @@ export class Scenario {
   async #crash(power: 'kept' | 'lost'): Promise<void> {
     await this.#look()
     this.#goDown(power)
+    await this.#bringBack()
   }
 
   #goDown(power: 'kept' | 'lost'): void {
@@ -227,6 +250,7 @@ export class Scenario {
     this.#clients.abandon()
     this.#gateway = undefined
     this.#isStarting = false
+    this.#isRefused = this.#newest !== undefined
   }
 
   /** Ends every fault; then service must come back, and what it shows must hold. */
@@ -235,30 +259,41 @@ export class Scenario {
     this.#collectFaults()
     this.#faults.end()
     const untilMs = this.#machine.clock.ticksMs() + HEALING_MS_MAX
+    do {
+      await this.#heal(untilMs)
+      // What the recorder owes it tries again each second.
+      await this.#machine.run(OWED_MS_MAX)
+    } while (!this.#isSettled())
+    if (wasFull) this.hits.add('checked: resumed after a full disk')
+    await this.#audit('new')
+    this.#judge.finish(this.#gateway)
+  }
+
+  async #heal(untilMs: number): Promise<void> {
     while (!this.#isSettled()) {
       this.#check()
       this.#ensureStarted()
       if (this.#machine.clock.ticksMs() > untilMs) {
         const state = this.#gateway?.keeper.state ?? 'starting'
-        throw new Violation('service returns when faults end', `ledger is ${state}`)
+        const what = `ledger is ${state}, ${this.#model.unended.size} intents have no end`
+        throw new Violation('service returns when faults end', what)
       }
       await this.#machine.run(500, () => this.#isSettled())
     }
-    if (wasFull) this.hits.add('checked: resumed after a full disk')
-    await this.#audit()
   }
 
   #isSettled(): boolean {
     const keeper = this.#gateway?.keeper
     const end = this.#model.acknowledgedEnd
-    const isIdle = this.#clients.waiting === 0 && keeper?.state === 'open'
+    const isQuiet = this.#clients.waiting === 0 && this.#model.unended.size === 0
+    const isIdle = isQuiet && keeper?.state === 'open'
     return isIdle && (keeper.published?.size ?? 0) >= end
   }
 
-  async #audit() {
+  async #audit(which: 'all' | 'new') {
     const disk = this.#machine.disk.observer()
     const log = await this.#auditor.audit(disk, this.#model, this.#random)
-    await checkSealed(disk, DATA, log)
+    await checkSealed({ disk, data: DATA, log, judge: this.#judge }, which)
     if (log.size >= 256) this.hits.add('checked: full bundle')
     const segments = await disk.list(`${DATA}/state/wal`)
     if (!segments.some(({ name }) => name.startsWith('0000000000000000')) && log.size > 0) {
@@ -272,7 +307,13 @@ export class Scenario {
     const gateway = this.#gateway
     if (gateway === undefined) return
     let isStopped = false
-    void gateway.keeper.close().then(
+    // Impatient operators do not wait for requests under way.
+    if (this.#random.chance(0.7)) {
+      await this.#machine.run(DRAIN_MS_MAX, () => this.#clients.waiting === 0)
+    }
+    if (this.#gateway !== gateway) return
+    if (this.#model.unended.size > 0) this.hits.add('checked: stop withheld')
+    void gateway.stop().then(
       () => {
         isStopped = true
       },
@@ -301,12 +342,16 @@ export class Scenario {
   /** Two recoveries in a row, the power failing between them, end in the same log. */
   async #recoverAgain(): Promise<void> {
     await this.#settle()
-    const before = await this.#audit()
+    const before = await this.#audit('new')
     await this.#crash('lost')
     await this.#settle()
-    const after = await this.#audit()
-    if (before.size !== after.size || !equalHashes(before.root, after.root)) {
-      const what = `${before.size} entries before, ${after.size} after`
+    const after = await this.#audit('all')
+    const isSame = before.leaves.every((leaf, index) =>
+      equalHashes(leaf, after.leaves[index] ?? leaf),
+    )
+    const [other] = this.#judge.exchangesFrom(before.size)
+    if (!isSame || other !== undefined || after.size < before.size) {
+      const what = `${before.size} entries before, ${after.size} after, ${other ?? ''}`
       throw new Violation('recovery is idempotent', what)
     }
     this.hits.add('checked: recovered twice alike')
@@ -356,6 +401,39 @@ export class Scenario {
       await this.#crash('kept')
     }
     this.#isFencing = false
+  }
+
+  /** Files of long ago, under a lock that is newer: nothing may be written on top of them. */
+  async #restoreBackup(): Promise<void> {
+    await this.#settle()
+    const old = await copyFiles(this.#machine.disk.observer(), DATA)
+    const oldSize = this.#lockSize
+    for (let count = 1 + this.#random.below(5); count > 0; count--) await this.#serve('exchange')
+    await this.#settle()
+    if (this.#lockSize <= oldSize || this.#isCutShort) return
+    const newest = await copyFiles(this.#machine.disk.observer(), DATA)
+    await this.#crash('kept')
+    await restoreFiles(this.#machine.disk.observer(), DATA, old)
+    this.hits.add('fault: old backup restored')
+    this.#newest = newest
+    this.#ensureStarted()
+    await this.#machine.run(HEALING_MS_MAX, () => this.#isRefused || this.#gateway !== undefined)
+    this.#check()
+    if (!this.#isRefused) throw new Violation('an old backup is refused', 'the ledger opened')
+    await this.#bringBack()
+    if (!this.#isCutShort) this.hits.add('checked: old backup refused')
+  }
+
+  async #bringBack(): Promise<void> {
+    if (this.#newest === undefined || !this.#isRefused) return
+    await restoreFiles(this.#machine.disk.observer(), DATA, this.#newest)
+    this.#newest = undefined
+    this.#isRefused = false
+  }
+
+  get #lockSize(): number {
+    const { locked } = this.#machine.cell
+    return locked === undefined ? 0 : parseLockRecord(locked.value).size
   }
 
   #collectFaults(): void {

@@ -4,9 +4,11 @@ import type { SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 export const ACTIONS = [
   'exchange',
   'refusal',
+  'act',
   'burst',
   'wait',
   'idle',
+  'freeze',
   'clock jump',
   'look',
   'disk fault',
@@ -21,6 +23,7 @@ export const ACTIONS = [
   'settle',
   'second owner',
   'fence',
+  'old backup',
 ] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -28,9 +31,11 @@ export type Action = (typeof ACTIONS)[number]
 const USUAL: Readonly<Record<Action, number>> = {
   exchange: 30,
   refusal: 10,
+  act: 2,
   burst: 6,
   wait: 20,
   idle: 3,
+  freeze: 0.5,
   'clock jump': 1,
   look: 5,
   'disk fault': 3,
@@ -45,6 +50,7 @@ const USUAL: Readonly<Record<Action, number>> = {
   settle: 0.5,
   'second owner': 1,
   fence: 0.2,
+  'old backup': 0.2,
 }
 
 /** Without these nothing would be tested. */
@@ -61,6 +67,8 @@ export interface Swarm {
   readonly segmentBytesMax: number
   readonly preallocateBytes: number
   readonly publishEveryMs: number
+  readonly heartbeatMs: number
+  readonly backlogEntriesMax: number
 }
 
 export const OPERATIONS_MIN = 50
@@ -80,6 +88,9 @@ export function drawSwarm(random: SeededRandom): Swarm {
     segmentBytesMax: random.pick([8_192, 65_536, 1_048_576]),
     preallocateBytes: random.pick([512, 4_096, 16_384]),
     publishEveryMs: random.pick([200, 1_000, 1_000, 5_000]),
+    // None is a multiple of how often is published: a heartbeat would always come just after.
+    heartbeatMs: random.pick([7_000, 23_000, 61_000]),
+    backlogEntriesMax: random.pick([8, 64, 98_304]),
   }
 }
 

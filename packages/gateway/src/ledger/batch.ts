@@ -12,6 +12,11 @@ const FIRST_BYTES = 65_536
 type Resolve = (index: LeafIndex) => void
 type Reject = (error: Error) => void
 
+/** What an open intent leads to was let happen, so its end is needed; and what is urgent is. */
+export function isNeeded({ closes, isUrgent }: Entry): boolean {
+  return closes !== undefined || isUrgent === true
+}
+
 /** What an entry does to the open intents, kept until its batch is durable or refused. */
 interface Effect {
   readonly position: number
@@ -30,7 +35,7 @@ export class Batch {
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
   #length = 0
-  #closing = 0
+  #needed = 0
 
   /** `expectedBytes` spares it growing; the memory is given away with the batch. */
   constructor(expectedBytes = 0) {
@@ -46,9 +51,9 @@ export class Batch {
     return this.#length
   }
 
-  /** Whether every entry ends what an earlier one opened. */
-  get onlyCloses(): boolean {
-    return this.#closing === this.count
+  /** Whether every entry ends what an earlier one opened, or is urgent: a full disk takes it. */
+  get isNeeded(): boolean {
+    return this.#needed === this.count
   }
 
   /** Whether `entry` fits; the first one always does. */
@@ -60,9 +65,9 @@ export class Batch {
   /** Copies the entry, and reserves what it opens and closes. */
   add(entry: Entry, intents: OpenIntents, resolve: Resolve, reject: Reject): void {
     const { opens, closes } = entry
+    if (isNeeded(entry)) this.#needed += 1
     if (opens !== undefined || closes !== undefined) {
       intents.reserve(entry)
-      if (closes !== undefined) this.#closing += 1
       // A copy; `slice` of a Buffer would not be one.
       const tag = opens === undefined ? undefined : new Uint8Array(opens)
       this.#effects.push({ position: this.count, opens: tag, closes })

@@ -20,6 +20,8 @@ export interface Entry {
   readonly opens?: Uint8Array | undefined
   /** The open entry that this one closes. */
   readonly closes?: LeafIndex | undefined
+  /** Taken on a full disk too, as closing entries are, while allocated room lasts. Not stored. */
+  readonly isUrgent?: boolean | undefined
 }
 
 /** An entry read back. Its bytes are views of what was read. */
@@ -83,6 +85,39 @@ export function decodeEntries(first: LeafIndex, count: number, plain: Uint8Array
   }
   if (at !== plain.length) throw malformed(first, `${plain.length - at} bytes left over`)
   return entries
+}
+
+/** Where the entries of one frame have their leaves and payloads: two numbers each. */
+export interface EntryPlaces {
+  readonly leaves: Int32Array
+  readonly payloads: Int32Array
+}
+
+/** As `decodeEntries`, without an object for each entry. */
+export function placeEntries(first: LeafIndex, count: number, plain: Uint8Array): EntryPlaces {
+  const view = viewOf(plain)
+  const leaves = new Int32Array(2 * count)
+  const payloads = new Int32Array(2 * count)
+  let at = 0
+  for (let position = 0; position < count; position += 1) {
+    const isThere = at + 7 <= plain.length
+    const leafEnd = isThere ? at + 3 + view.getUint16(at + 1) : plain.length
+    const isWhole = leafEnd + 4 <= plain.length
+    const payloadEnd = isWhole ? leafEnd + 4 + view.getUint32(leafEnd) : plain.length
+    const flags = view.getUint8(Math.min(at, plain.length - 1))
+    const tag = (flags & OPENS) === 0 ? 0 : TAG_BYTES
+    const next = payloadEnd + tag + ((flags & CLOSES) === 0 ? 0 : 8)
+    if (!isThere || !isWhole || next > plain.length) {
+      throw malformed(first, `entry ${first + position} is cut short`)
+    }
+    leaves[2 * position] = at + 3
+    leaves[2 * position + 1] = leafEnd
+    payloads[2 * position] = leafEnd + 4
+    payloads[2 * position + 1] = payloadEnd
+    at = next
+  }
+  if (at !== plain.length) throw malformed(first, `${plain.length - at} bytes left over`)
+  return { leaves, payloads }
 }
 
 function decodeEntry(

@@ -16,7 +16,7 @@
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
 import { diskErrorCode, type Timer } from '../platform/index.ts'
 import { Backlog } from './backlog.ts'
-import type { Batch } from './batch.ts'
+import { type Batch, isNeeded } from './batch.ts'
 import type { ClosedSegments } from './closed-segments.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError } from './error.ts'
@@ -156,8 +156,8 @@ export class Ledger {
 
   #refuseUnlessOpen(entry: Entry): void {
     if (this.#state === 'dead' || this.#state === 'closed') throw unavailable(this.#state)
-    // What an open intent leads to was let happen: its end is taken while allocated room lasts.
-    if (this.#state === 'full' && entry.closes === undefined) throw full()
+    // What is needed is taken while allocated room lasts.
+    if (this.#state === 'full' && !isNeeded(entry)) throw full()
   }
 
   /** Group commit: while one batch is flushed the next one fills. */
@@ -200,7 +200,7 @@ export class Ledger {
     try {
       if (this.#backlog.isTooLong(this.#wal.end) && !(await this.#catchUp())) return backlog()
       if (await this.#makeRoom(batch.count, batch.byteLength)) return undefined
-      return batch.onlyCloses && this.#wal.hasRoom(batch.byteLength) ? undefined : full()
+      return batch.isNeeded && this.#wal.hasRoom(batch.byteLength) ? undefined : full()
     } catch (cause) {
       batch.refuse(unavailable('dead', cause), this.#intents)
       throw cause

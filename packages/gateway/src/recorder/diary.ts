@@ -115,7 +115,13 @@ export class Diary {
   async #open(writer: RecordWriter): Promise<void> {
     const { timers, opening } = this.#options
     const isCurrent = (): boolean => this.#writer === writer && !this.#stopped
-    if (!(await openLife(writer, opening, { clock: timers, retryMs: RETRY_MS, isCurrent }))) return
+    const explain = async (): Promise<void> => {
+      this.#wrote()
+      const now = this.#now()
+      if (this.#silence.isTooLong(now.ticksMs)) await this.#silence.explain(writer, now)
+    }
+    const waiting = { clock: timers, retryMs: RETRY_MS, isCurrent, explain }
+    if (!(await openLife(writer, opening, waiting))) return
     this.#isOpen = true
     this.#wrote()
     this.#arm()

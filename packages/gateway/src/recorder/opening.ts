@@ -17,6 +17,14 @@ export interface OpeningFacts {
   readonly heartbeatMs: number
 }
 
+export interface Waiting {
+  readonly clock: Clock
+  readonly retryMs: number
+  isCurrent(): boolean
+  /** Writes a `gap` record where one is due. */
+  explain(): Promise<void>
+}
+
 /**
  * Writes the first records of an incarnation: the `epoch` where the ledger is empty, the start, an
  * `interrupted` outcome for each intent that an earlier one left open, and the recovery.
@@ -26,15 +34,22 @@ export interface OpeningFacts {
 export async function openLife(
   writer: RecordWriter,
   facts: OpeningFacts,
-  waiting: { readonly clock: Clock; readonly retryMs: number; isCurrent(): boolean },
+  waiting: Waiting,
 ): Promise<boolean> {
+  let isBegun = false
   const nowUs = (): number => waiting.clock.nowUs()
   for (const step of stepsOf(writer, facts, nowUs)) {
-    while (!(await isDone(step))) {
+    // Between two of them a process may stand still, or wait for room, longer than it may be silent.
+    const explained = async (): Promise<void> => {
+      if (isBegun) await waiting.explain()
+      await step()
+    }
+    while (!(await isDone(explained))) {
       if (!waiting.isCurrent()) return false
       await new Promise<void>((resolve) => waiting.clock.after(waiting.retryMs, resolve))
     }
     if (!waiting.isCurrent()) return false
+    isBegun = writer.ledger.recovery.size > 0
   }
   return true
 }

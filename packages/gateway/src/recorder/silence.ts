@@ -42,10 +42,11 @@ export class Silence {
   /** Says whether a `gap` record must come before any other. */
   isDue(ticksMs: number): boolean {
     if (this.#last === undefined) return false
-    return (this.#owed && this.#inFlight === 0) || this.#isTooLong(ticksMs)
+    return (this.#owed && this.#inFlight === 0) || this.isTooLong(ticksMs)
   }
 
-  #isTooLong(ticksMs: number): boolean {
+  /** Says whether more time went by than may without a record. */
+  isTooLong(ticksMs: number): boolean {
     const lastMs = Math.max(this.#last?.ticksMs ?? ticksMs, this.#explainedMs)
     return ticksMs - lastMs > this.#silentMsMax
   }
@@ -64,7 +65,7 @@ export class Silence {
       unrecorded: counted,
     }
     // A full disk takes the end of an exchange: that must not come after a silence unexplained.
-    const isUrgent = this.#isTooLong(now.ticksMs)
+    const isUrgent = this.isTooLong(now.ticksMs)
     this.#inFlight += 1
     this.#beingTold += counted
     this.#explainedMs = now.ticksMs

@@ -45,7 +45,12 @@ export class SimulatedClock implements Clock {
     this.#wallOffsetUs += byUs
   }
 
-  /** Milliseconds until the next timer; undefined when none is pending. */
+  /** Time passes, and no timer runs in it: they are late, as after a process was stopped. */
+  freeze(byMs: number): void {
+    this.#ticksMs += byMs
+  }
+
+  /** Milliseconds until the next timer, less than none when it is late; undefined when none is pending. */
   untilNextMs(): number | undefined {
     this.#dropCancelled()
     const next = this.#heap[0]
@@ -57,7 +62,7 @@ export class SimulatedClock implements Clock {
     this.#dropCancelled()
     const next = pop(this.#heap)
     if (next === undefined) return false
-    this.#ticksMs = next.atMs
+    this.#ticksMs = Math.max(this.#ticksMs, next.atMs)
     next.run()
     return true
   }
