@@ -130,15 +130,15 @@ function describe(
     ...(approvals.length === 0 ? [] : [`  approvals  ${approvals.join(', ')}`]),
     `  principal  ${principal.kind} ${principal.id} of ${principal.issuer ?? 'nobody'}`,
     `  request    ${what.method} ${what.authority}${what.path} on route ${what.route}`,
-    `  from       ${where.address} at ${factOf(why, 'time')}`,
+    `  from       ${where.address} at ${timeOf(why)}`,
     `  set        ${policySet}`,
     `  digest     ${request}`,
   ]
   return printableLines(`${lines.join('\n')}\n`)
 }
 
-function factOf({ facts = {} }: Why, name: string): string {
-  return String(facts[name])
+function timeOf({ facts = {} }: Why): string {
+  return typeof facts.time === 'string' ? facts.time : 'no time'
 }
 
 async function explainAll(context: CliContext, ledger: Ledger, { json }: Options): Promise<void> {

@@ -126,7 +126,7 @@ function differs(
 function questionOfCase(facts: Facts, principals: CaseTable['principals']): Question | string {
   const { principal = NOBODY, path = '/', pattern = '', tls = false, headers = {} } = facts
   const asker = typeof principal === 'string' ? namedAsker(principal, principals) : principal
-  if (asker === undefined) return `no principal is called ${String(principal)} in principals`
+  if (asker === undefined) return 'its principal is a name that principals does not have'
   const timeUs = Date.parse(facts.time ?? DEFAULT_TIME) * 1000
   const { mfaAgeSeconds } = facts
   return {
