@@ -12,15 +12,11 @@ import type { StoredEntry } from '../../packages/gateway/src/ledger/index.ts'
 import { encodeSegmentHeader } from '../../packages/gateway/src/ledger/segment-header.ts'
 import { SegmentReader } from '../../packages/gateway/src/ledger/segment-reader.ts'
 import { SeededRandom } from '../../packages/gateway/src/platform/index.ts'
-import {
-  decodePersons,
-  decodeRecords,
-  encodePersons,
-  encodeRecords,
-} from '../../packages/gateway/src/vault/columns.ts'
+import { decodePersons, decodeRecords } from '../../packages/gateway/src/vault/columns.ts'
 import { KeyRing, parseKek, segmentSealer } from '../../packages/gateway/src/vault/index.ts'
 import { joinPacks, openPack, sealPack, splitPacks } from '../../packages/gateway/src/vault/pack.ts'
 import type { PackedRecord, PersonSection } from '../../packages/gateway/src/vault/packed-record.ts'
+import { packPersons, packRecords } from '../../packages/gateway/src/vault/testing.ts'
 import type { FileMap } from './file-map.ts'
 import { DATA, MADE_ORIGIN } from './made-ledger.ts'
 
@@ -54,7 +50,7 @@ export function forgeRecords(
   path: string,
   change: (record: PackedRecord) => PackedRecord,
 ): Promise<FileMap> {
-  return forgePlain(files, path, (plain) => encodeRecords(decodeRecords(plain).map(change)))
+  return forgePlain(files, path, (plain) => packRecords(decodeRecords(plain).map(change)))
 }
 
 export function forgePersons(
@@ -62,7 +58,7 @@ export function forgePersons(
   path: string,
   change: (section: PersonSection) => PersonSection,
 ): Promise<FileMap> {
-  return forgePlain(files, path, (plain) => encodePersons(decodePersons(plain).map(change)))
+  return forgePlain(files, path, (plain) => packPersons(decodePersons(plain).map(change)))
 }
 
 /** A segment of the write-ahead log, written anew with other entries. */

@@ -1,6 +1,6 @@
 import { equalHashes, type Hash, type Sha256, type TreeSize } from '@countersign/tlog'
 import { type Disk, forEachAtOnce, writeFileDurably } from '../platform/index.ts'
-import { decodeEntries } from './entry.ts'
+import { placeEntries } from './entry.ts'
 import { LedgerError } from './error.ts'
 import type { Integration, PlainBatch, Settled } from './integration.ts'
 import { LogBuilder } from './log-builder.ts'
@@ -130,16 +130,17 @@ export class LocalIntegration implements Integration {
   }
 
   #integrate({ first, count, plain }: PlainBatch): void {
-    const entries = decodeEntries(first, count, plain)
-    for (const { index, leaf } of entries) {
+    const { leaves, payloads } = placeEntries(first, count, plain)
+    for (let at = 0; at < count; at += 1) {
+      const index = first + at
       if (index < this.#builder.size) continue
       if (index > this.#builder.size) {
         const message = `entry ${index} follows entry ${this.#builder.size - 1}`
         throw new LedgerError('LEDGER_INTEGRATION', message)
       }
-      this.#builder.append(leaf)
+      this.#builder.append(plain, leaves[2 * at] ?? 0, leaves[2 * at + 1] ?? 0)
     }
-    this.#packer.add({ first, entries })
+    this.#packer.add({ first, count, bytes: plain, payloads })
   }
 
   /**

@@ -1,5 +1,4 @@
 import {
-  encodeBundle,
   entriesPath,
   HASH_BYTES,
   type Hash,
@@ -8,6 +7,7 @@ import {
   TILE_WIDTH,
   type TreeSize,
 } from '@countersign/tlog'
+import { BundleBuilder } from './bundle-builder.ts'
 import type { Edge } from './log-reader.ts'
 import { type LogFile, TileBuilder } from './tile-builder.ts'
 
@@ -16,13 +16,15 @@ export class LogBuilder {
   readonly #sha256: Sha256
   readonly #tiles: TileBuilder
   readonly #leafHash = new Uint8Array(HASH_BYTES)
-  #entries: Uint8Array[]
+  readonly #bundle: BundleBuilder
+  /** The leaf that is being hashed: all but the first of one length find a view that fits. */
+  #leaf = new Uint8Array(0)
   #filled: LogFile[] = []
 
   constructor(sha256: Sha256, edge: Edge) {
     this.#sha256 = sha256
     this.#tiles = new TileBuilder(sha256, edge)
-    this.#entries = [...edge.entries]
+    this.#bundle = new BundleBuilder(edge.entries)
   }
 
   get size(): TreeSize {
@@ -33,15 +35,17 @@ export class LogBuilder {
     return this.#tiles.root()
   }
 
-  /** Appends one leaf; its bytes are kept until its bundle is full. */
-  append(leaf: Uint8Array): void {
-    this.#entries.push(leaf)
-    hashLeafInto(this.#sha256, leaf, this.#leafHash, 0)
+  /** Appends the leaf that stands from `start` to `end`; its bytes are copied. */
+  append(from: Uint8Array, start: number, end: number): void {
+    if (this.#leaf.length !== end - start) this.#leaf = new Uint8Array(end - start)
+    for (let at = 0; at < this.#leaf.length; at += 1) this.#leaf[at] = from[start + at] ?? 0
+    hashLeafInto(this.#sha256, this.#leaf, this.#leafHash, 0)
+    this.#bundle.append(from, start, end)
     this.#tiles.append(this.#leafHash)
-    if (this.#entries.length < TILE_WIDTH) return
+    if (!this.#bundle.isFull) return
     const index = this.size / TILE_WIDTH - 1
-    this.#filled.push({ path: entriesPath({ index }), bytes: encodeBundle(this.#entries) })
-    this.#entries = []
+    this.#filled.push({ path: entriesPath({ index }), bytes: this.#bundle.bytes() })
+    this.#bundle.clear()
   }
 
   /** What was filled since it was last taken. */
@@ -54,13 +58,13 @@ export class LogBuilder {
   /** The unfinished files that gained something since the log had size `since`. */
   partials(since: TreeSize): readonly LogFile[] {
     const tiles = this.#tiles.partials(since)
-    if (this.#entries.length === 0 || this.size === since) return tiles
+    if (this.#bundle.width === 0 || this.size === since) return tiles
     const index = Math.floor(this.size / TILE_WIDTH)
-    const path = entriesPath({ index, width: this.#entries.length })
-    return [{ path, bytes: encodeBundle(this.#entries) }, ...tiles]
+    const path = entriesPath({ index, width: this.#bundle.width })
+    return [{ path, bytes: this.#bundle.bytes() }, ...tiles]
   }
 
   edge(): Edge {
-    return { ...this.#tiles.edge(), entries: [...this.#entries] }
+    return { ...this.#tiles.edge(), entries: this.#bundle.entries() }
   }
 }

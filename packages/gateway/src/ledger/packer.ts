@@ -1,9 +1,12 @@
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
 
-/** Consecutive entries as the packer sees them; the bytes are views that it may keep. */
+/** Consecutive entries as the packer sees them; it may keep their memory. */
 export interface PackedBatch {
   readonly first: LeafIndex
-  readonly entries: readonly { readonly leaf: Uint8Array; readonly payload: Uint8Array }[]
+  readonly count: number
+  /** Holds the payloads: of each entry two numbers, where its own begins and ends. */
+  readonly bytes: Uint8Array
+  readonly payloads: Int32Array
 }
 
 /** The entries `first` to `end - 1`, which one write-ahead segment holds. */

@@ -148,7 +148,7 @@ test('the caller may reuse its memory as soon as append returns', async () => {
   opens.fill(0)
   await answer
   await ledger.close()
-  assert.deepEqual(machine.packer.entries.get(0)?.leaf, text('a leaf'))
+  assert.deepEqual(machine.packer.entries.get(0)?.payload, text('a leaf'))
   const again = await machine.open()
   assert.deepEqual(again.recovery.interrupted[0]?.tag, new Uint8Array(16).fill(5))
   await again.close()

@@ -35,11 +35,14 @@ export const KEYS = '/keys'
 /** Remembers what it was given, and fails as told. */
 export class RememberingPacker implements Packer {
   readonly calls: string[] = []
-  readonly entries = new Map<number, { leaf: Uint8Array; payload: Uint8Array }>()
+  readonly entries = new Map<number, { payload: Uint8Array }>()
   fails: Error | undefined
 
-  add({ first, entries }: PackedBatch): void {
-    for (const [at, entry] of entries.entries()) this.entries.set(first + at, entry)
+  add({ first, count, bytes, payloads }: PackedBatch): void {
+    for (let at = 0; at < count; at += 1) {
+      const payload = bytes.subarray(payloads[2 * at], payloads[2 * at + 1])
+      this.entries.set(first + at, { payload })
+    }
   }
 
   async settle(size: TreeSize): Promise<readonly PackReport[]> {

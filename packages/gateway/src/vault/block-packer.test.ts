@@ -4,7 +4,7 @@ import { encodeLeaf } from '@countersign/evidence'
 import { type DiskFault, nodeSha256, SeededRandom, SimulatedDisk } from '../platform/index.ts'
 import { VaultError } from './errors.ts'
 import type { OpenedRecord } from './opened-record.ts'
-import { EPOCH_DIRECTORY, KEYS_DIRECTORY, Rig, type SampleEntry } from './testing.ts'
+import { batchOf, EPOCH_DIRECTORY, KEYS_DIRECTORY, Rig, type SampleEntry } from './testing.ts'
 
 const ADA = { issuer: 'https://login.example.org', id: 'ada@example.org' }
 const BEN = { issuer: 'https://login.example.org', id: 'ben@example.org' }
@@ -53,7 +53,7 @@ async function assertAllOpen(
 async function packed(count: number): Promise<{ rig: Rig; entries: SampleEntry[] }> {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, count)
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   await rig.packer.closeSegment({ first: 0, end: count })
   return { rig, entries }
 }
@@ -67,7 +67,7 @@ test('every record reads back, and its leaf follows from what was read', async (
 test('what is not packed yet is read from the write-ahead log', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 300)
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   await rig.packer.settle(300)
   await assertAllOpen(rig, entries)
 })
@@ -76,13 +76,13 @@ test('a run that came less far never narrows what an earlier one stored', async 
   const disk = new SimulatedDisk()
   const rig = await Rig.open(disk)
   const entries = traffic(rig, 42)
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   await rig.packer.closeSegment({ first: 0, end: 14 }) // Its write-ahead segment is dropped,
   await rig.packer.closeSegment({ first: 14, end: 34 }) // these two are not: the process dies.
   await rig.packer.closeSegment({ first: 34, end: 42 })
   const next = await Rig.open(disk, 2)
   await next.packer.resume(42)
-  next.packer.add({ first: 14, entries: entries.slice(14) })
+  next.packer.add(batchOf(14, entries.slice(14)))
   await next.packer.closeSegment({ first: 14, end: 34 })
   await assertAllOpen(next, entries, [])
   await next.packer.closeSegment({ first: 34, end: 42 })
@@ -92,7 +92,7 @@ test('a run that came less far never narrows what an earlier one stored', async 
 test('reports name every finished file and what it holds', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 600)
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   const settled = await rig.packer.settle(600)
   const named = settled.map(({ kind, block }) => `${kind} ${block}`)
   assert.deepEqual(named, ['records 0', 'acts 0', 'records 1', 'acts 1'])
@@ -112,10 +112,10 @@ test('reports name every finished file and what it holds', async () => {
 test('a wider block begins with the packs of the narrower one, byte for byte', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 256)
-  rig.packer.add({ first: 0, entries: entries.slice(0, 100) })
+  rig.packer.add(batchOf(0, entries.slice(0, 100)))
   await rig.packer.closeSegment({ first: 0, end: 100 })
   const narrow = Buffer.from(await rig.disk.read(`${EPOCH_DIRECTORY}/records/000.p/100`))
-  rig.packer.add({ first: 100, entries: entries.slice(100) })
+  rig.packer.add(batchOf(100, entries.slice(100)))
   await rig.packer.settle(256)
   const wide = Buffer.from(await rig.disk.read(`${EPOCH_DIRECTORY}/records/000`))
   assert.ok(wide.length > narrow.length)
@@ -126,7 +126,7 @@ test('a wider block begins with the packs of the narrower one, byte for byte', a
 test('entries of the next segment that came early stay out of the closed one', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 400)
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   await rig.packer.closeSegment({ first: 0, end: 300 })
   await assertAllOpen(rig, entries)
   await rig.packer.closeSegment({ first: 300, end: 400 })
@@ -137,7 +137,7 @@ test('payloads that are no records are packed as they are', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const payloads = Array.from({ length: 256 }, (_, at) => new SeededRandom(at + 1).bytes(700))
   const entries = payloads.map((payload) => ({ leaf: new Uint8Array(33), payload }))
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   await rig.packer.settle(256)
   const { records } = await rig.reader().block(0)
   assert.deepEqual(
@@ -202,9 +202,9 @@ async function faultsOf(rig: Rig, count: number): Promise<readonly VaultError[]>
 test('entries out of order are our own fault, and refused', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 10)
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   assert.throws(
-    () => rig.packer.add({ first: 11, entries }),
+    () => rig.packer.add(batchOf(11, entries)),
     (error) => error instanceof VaultError && error.code === 'VAULT_ORDER',
   )
 })
@@ -220,7 +220,7 @@ async function pack(
 ): Promise<void> {
   const start = SEGMENTS[state.dropped] ?? 0
   await rig.packer.resume(start)
-  rig.packer.add({ first: start, entries: entries.slice(start) })
+  rig.packer.add(batchOf(start, entries.slice(start)))
   for (let segment = state.dropped; segment + 1 < SEGMENTS.length; segment++) {
     const [first = 0, end = 0] = SEGMENTS.slice(segment, segment + 2)
     await rig.packer.settle(end)

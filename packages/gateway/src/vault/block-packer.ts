@@ -5,18 +5,23 @@ import { BlockStore, type StoredBlock } from './block-store.ts'
 import { mapKey } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
+import { KEY_ID_BYTES } from './key-row.ts'
 import { joinPacks, splitPacks } from './pack.ts'
 import { PackMaker, PackOpener } from './pack-maker.ts'
-import { type PackedEntry, packedFrom } from './packed-from.ts'
-import { isSameRecord, NO_RECORD_ID, type PackedRecord } from './packed-record.ts'
-import { decodePayload } from './payload.ts'
+import { familyOf, packedFrom } from './packed-from.ts'
+import { isSameRecord, NO_RECORD_ID } from './packed-record.ts'
+import { PackedRow, type RowSource } from './packed-row.ts'
+import { keyRowAt, keyRowCount, readPayload } from './payload.ts'
 import { NOTHING_SEALED, PendingBlock, type SealedPart } from './pending-block.ts'
 import { PendingPersons } from './pending-persons.ts'
 
-/** Consecutive entries, durable in the write-ahead log; the packer keeps views of the payloads. */
+/** Consecutive entries, durable in the write-ahead log; the packer keeps their memory. */
 export interface PackBatch {
   readonly first: number
-  readonly entries: readonly { readonly leaf: Uint8Array; readonly payload: Uint8Array }[]
+  readonly count: number
+  /** Holds the payloads: of each entry two numbers, where its own begins and ends. */
+  readonly bytes: Uint8Array
+  readonly payloads: Int32Array
 }
 
 /** A file that will not change any more. */
@@ -55,13 +60,18 @@ interface PackedFile {
 interface UnpackedFile {
   readonly block: PendingBlock
   readonly family: Family
-  readonly entries: readonly PackedEntry[]
+  /** The entries of this family, by their offsets. */
+  readonly offsets: readonly number[]
 }
 
+/** Rows of one pack. */
 interface KeyGroup {
   readonly keyId: Uint8Array
-  readonly records: PackedRecord[]
+  readonly offsets: number[]
 }
+
+/** What is read to look at it; whoever packs reads into a row of their own. */
+const row = new PackedRow()
 
 /**
  * Packs durable entries into encrypted blocks, one pack for each key. What it holds in memory is in
@@ -96,14 +106,14 @@ export class BlockPacker {
     this.#opaqueKeyId = await this.#ring.opaqueKeyId()
   }
 
-  add({ first, entries }: PackBatch): void {
+  add({ first, count, bytes, payloads }: PackBatch): void {
     if (this.#next !== undefined && first !== this.#next) {
       throw new VaultError('VAULT_ORDER', `entry ${first} was added, ${this.#next} is next`)
     }
-    entries.forEach(({ payload }, at) => {
-      this.#addEntry(first + at, payload)
-    })
-    this.#next = first + entries.length
+    for (let at = 0; at < count; at++) {
+      this.#addEntry(first + at, bytes, payloads[2 * at] ?? 0, payloads[2 * at + 1] ?? 0)
+    }
+    this.#next = first + count
   }
 
   /** When it resolves every full block below `size` is durable, its keys before it. */
@@ -144,37 +154,36 @@ export class BlockPacker {
         records: partOf('records', files, width),
         acts: partOf('acts', files, width),
       }
-      block.entries = block.entries.filter(({ offset }) => offset >= width)
+      block.dropBefore(width)
     }
     const persons = await this.#packPersons(span)
     this.#persons.dropBefore(span.end)
     return [...reports, ...persons]
   }
 
-  #addEntry(index: number, bytes: Uint8Array): void {
+  #addEntry(index: number, bytes: Uint8Array, start: number, end: number): void {
     const number = Math.floor(index / BLOCK_ENTRIES)
-    const offset = index % BLOCK_ENTRIES
     let block = this.#blocks.get(number)
     if (block === undefined) {
-      block = new PendingBlock(number, offset)
+      block = new PendingBlock(number, index % BLOCK_ENTRIES)
       this.#blocks.set(number, block)
     }
-    block.entries.push({ offset, payload: bytes })
-    const payload = decodePayload(bytes)
-    if (payload === undefined) return
-    for (const row of payload.rows) this.#ring.learn(row)
-    for (const section of payload.sections) {
-      if (section.digest !== undefined) this.#persons.add({ index, ...section })
+    block.add(bytes, start, end)
+    if (!readPayload(bytes, start, end, row)) return
+    for (let nth = 0; nth < keyRowCount(bytes, start); nth++) {
+      this.#ring.learn(keyRowAt(bytes, start, nth))
+    }
+    for (let nth = 0; nth < row.count; nth++) {
+      if (row.isClosed[nth] === true) this.#persons.add(index, row, nth)
     }
   }
 
   /** Their names are durable when the store was synced. */
   async #writeBlock(block: PendingBlock, width: number): Promise<readonly PackedFile[]> {
     const files: PackedFile[] = []
-    const entries = block.entries.map(({ offset, payload }) => packedFrom(offset, payload))
+    const offsets = offsetsByFamily(block)
     for (const family of FAMILIES) {
-      const ofFamily = entries.filter((each) => each.family === family)
-      const file = await this.#packFile({ block, family, entries: ofFamily }, width)
+      const file = await this.#packFile({ block, family, offsets: offsets[family] }, width)
       if (file === undefined) continue
       if (!file.isStored) await this.#store.write(file)
       files.push(file)
@@ -188,18 +197,18 @@ export class BlockPacker {
 
   /** Copies what is sealed of a block and seals the rest; undefined when it holds nothing. */
   async #packFile(
-    { block, family, entries }: UnpackedFile,
+    { block, family, offsets }: UnpackedFile,
     width: number,
   ): Promise<PackedFile | undefined> {
-    const found = block.sealed?.[family] ?? (await this.#found(block, family, entries))
+    const found = block.sealed?.[family] ?? (await this.#found(block, family, offsets))
     // An earlier run may have come further than this one has: what it stored is never narrowed.
     if (found.width >= width) return this.#storedFile(block, family, found)
     const packs = [...found.packs]
-    const rest = entries.filter(({ record: { offset } }) => offset >= found.width && offset < width)
-    for (const { keyId, records } of byLedgerKey(rest, this.#opaqueKeyId)) {
+    const rest = offsets.filter((offset) => offset >= found.width && offset < width)
+    for (const { keyId, offsets } of byLedgerKey(block, rest, this.#opaqueKeyId)) {
       const from = block.first + found.width
       const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
-      packs.push(await this.#maker.records(spot, records))
+      packs.push(await this.#maker.records(spot, rowsAt(block, offsets)))
     }
     if (packs.length === 0) return undefined
     const path = blockPath(family, block.number, width)
@@ -219,13 +228,13 @@ export class BlockPacker {
   async #found(
     block: PendingBlock,
     family: Family,
-    entries: readonly PackedEntry[],
+    offsets: readonly number[],
   ): Promise<SealedPart> {
     if (!(await this.#store.mayHold(family, block.number))) return NOTHING_SEALED
     for (let limit = BLOCK_ENTRIES; limit > 0; ) {
       const stored = await this.#store.widest(family, block.number, limit)
       if (stored === undefined) break
-      if (await this.#holds(stored, block, entries)) {
+      if (await this.#holds(stored, block, offsets)) {
         const packs = splitPacks(stored.path, stored.bytes).map(({ bytes }) => bytes)
         return { width: stored.width, packs }
       }
@@ -237,12 +246,11 @@ export class BlockPacker {
   async #holds(
     stored: StoredBlock,
     block: PendingBlock,
-    entries: readonly PackedEntry[],
+    offsets: readonly number[],
   ): Promise<boolean> {
+    const covered = offsets.filter((offset) => offset < stored.width)
     const wanted = new Map(
-      entries
-        .filter(({ record }) => record.offset < stored.width)
-        .map(({ record }) => [record.offset, record]),
+      covered.map((offset) => [offset, packedFrom(offset, block.payload(offset)).record]),
     )
     try {
       for (const pack of splitPacks(stored.path, stored.bytes)) {
@@ -265,7 +273,7 @@ export class BlockPacker {
     readonly end: number
   }): Promise<readonly PackReport[]> {
     const path = personsPath(span.first)
-    const groups = this.#persons.before(span.end)
+    const groups = this.#persons.between(span.first, span.end)
     if (groups.length === 0) return []
     const stored = await this.#store.read(path)
     if (stored !== undefined) {
@@ -274,13 +282,10 @@ export class BlockPacker {
       return [report('persons', span.first, stored)]
     }
     const packs: Uint8Array[] = []
-    for (const group of groups) {
-      const keyId = group[0]?.keyId ?? NO_RECORD_ID
+    for (const rows of groups) {
+      const { keyId } = rows
       const spot = { keyId, from: span.first, to: span.end, ordinal: packs.length }
-      const sections = group.map(({ index, id, bytes }) => {
-        return { offset: index - span.first, id, bytes }
-      })
-      packs.push(await this.#maker.persons(spot, sections))
+      packs.push(await this.#maker.persons(spot, rows))
     }
     const bytes = joinPacks(packs)
     await this.#store.write({ path, bytes })
@@ -289,21 +294,47 @@ export class BlockPacker {
   }
 }
 
+function offsetsByFamily(block: PendingBlock): { readonly [family in Family]: number[] } {
+  const offsets: { readonly [family in Family]: number[] } = { records: [], acts: [] }
+  for (let offset = block.from; offset < block.next; offset++) {
+    block.read(offset, row)
+    offsets[familyOf(row.kind)].push(offset)
+  }
+  return offsets
+}
+
+function rowsAt(block: PendingBlock, offsets: readonly number[]): RowSource {
+  return {
+    count: offsets.length,
+    read: (nth, into) => block.read(offsets[nth] ?? -1, into),
+  }
+}
+
 /** One group for each key, in the order in which the keys come. */
-function byLedgerKey(entries: readonly PackedEntry[], opaqueKeyId: Uint8Array): Iterable<KeyGroup> {
+function byLedgerKey(
+  block: PendingBlock,
+  offsets: readonly number[],
+  opaqueKeyId: Uint8Array,
+): Iterable<KeyGroup> {
   const groups = new Map<string, KeyGroup>()
   let last: KeyGroup | undefined
-  for (const { payload, record } of entries) {
-    const ledgerKeyId = payload?.ledgerKeyId ?? opaqueKeyId
-    // Mostly the very same key as before, often the very same object.
-    if (last === undefined || last.keyId !== ledgerKeyId) {
-      const key = mapKey(ledgerKeyId)
-      last = groups.get(key) ?? { keyId: ledgerKeyId, records: [] }
+  for (const offset of offsets) {
+    const isRead = block.read(offset, row)
+    const [from, at] = isRead ? [row.memory, row.ledgerKeyAt] : [opaqueKeyId, 0]
+    // Mostly the very same key as before.
+    if (last === undefined || !isAt(last.keyId, from, at)) {
+      const key = mapKey(from, at, at + KEY_ID_BYTES)
+      last = groups.get(key) ?? { keyId: from.slice(at, at + KEY_ID_BYTES), offsets: [] }
       groups.set(key, last)
     }
-    last.records.push(record)
+    last.offsets.push(offset)
   }
   return groups.values()
+}
+
+function isAt(keyId: Uint8Array, from: Uint8Array, start: number): boolean {
+  for (let at = 0; at < KEY_ID_BYTES; at++) if (keyId[at] !== from[start + at]) return false
+  return true
 }
 
 function partOf(family: Family, files: readonly PackedFile[], width: number): SealedPart {

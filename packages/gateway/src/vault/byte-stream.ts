@@ -1,5 +1,8 @@
 import { VaultError } from './errors.ts'
 
+/** What a writer that is used again keeps. */
+const KEPT_BYTES_MAX = 1_048_576
+
 /** Bytes that grow. Numbers are unsigned LEB128, signed ones zigzag. */
 export class ByteWriter {
   #bytes: Buffer
@@ -36,7 +39,24 @@ export class ByteWriter {
 
   write(source: Uint8Array, start: number = 0, end: number = source.length): void {
     this.#reserve(end - start)
-    for (let at = start; at < end; at++) this.#bytes[this.length++] = source[at] ?? 0
+    const bytes = this.#bytes
+    let next = this.length
+    for (let at = start; at < end; at++) bytes[next++] = source[at] ?? 0
+    this.length = next
+  }
+
+  /** Whether the bytes at `from` are those from `start` to `end` of `other`. */
+  holds(from: number, other: Uint8Array, start: number, end: number): boolean {
+    for (let at = start, own = from; at < end; at++, own++) {
+      if (this.#bytes[own] !== other[at]) return false
+    }
+    return true
+  }
+
+  /** Forgets what was written; memory that one large pack took is given back. */
+  reset(): void {
+    this.length = 0
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = Buffer.allocUnsafe(256)
   }
 
   writeAll(source: Uint8Array): void {

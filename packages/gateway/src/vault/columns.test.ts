@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { SampleExchanges } from '../../../../bench/exchanges.sample.ts'
-import { decodePersons, decodeRecords, encodePersons, encodeRecords } from './columns.ts'
+import { decodePersons, decodeRecords } from './columns.ts'
 import { VaultError } from './errors.ts'
 import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
+import { packPersons, packRecords } from './testing.ts'
 
 const text = (value: string): Uint8Array => Buffer.from(value)
 const plain = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -31,7 +32,7 @@ function readable(records: readonly PackedRecord[]): unknown {
 /** Whatever the sections say, they come back byte for byte. */
 function assertReadsBack(...sections: readonly string[]): void {
   const records = sections.map((each, at) => record(at, [{ id: 1, bytes: text(each) }]))
-  assert.deepEqual(readable(decodeRecords(encodeRecords(records))), readable(records))
+  assert.deepEqual(readable(decodeRecords(packRecords(records))), readable(records))
 }
 
 const LIKE_BUT_NOT = [
@@ -115,7 +116,7 @@ test('closed sections, opaque payloads and unknown kinds stand beside each other
     { ...record(9, [closed, { id: 9, bytes: text('{"a":2}') }]), kind: 200 },
     { offset: 255, kind: 0, recordId: NO_RECORD_ID, sections: [], opaque: new Uint8Array(0) },
   ]
-  assert.deepEqual(readable(decodeRecords(encodeRecords(records))), readable(records))
+  assert.deepEqual(readable(decodeRecords(packRecords(records))), readable(records))
 })
 
 test("a person's sections come back with their places", () => {
@@ -127,7 +128,7 @@ test("a person's sections come back with their places", () => {
       { offset: at * 1000, id: 4, bytes: text(JSON.stringify(where)) },
     ]
   }).flat()
-  const back = decodePersons(encodePersons(sections))
+  const back = decodePersons(packPersons(sections))
   const show = (each: (typeof sections)[number]): unknown => ({ ...each, bytes: plain(each.bytes) })
   assert.deepEqual(back.map(show), sections.map(show))
 })
@@ -142,7 +143,7 @@ test('a block of like sections takes less than a third of its bytes, digests inc
       sum + sections.reduce((bytes, each) => bytes + ('bytes' in each ? each.bytes.length : 0), 0)
     )
   }, 0)
-  assert.ok(encodeRecords(records).length < before / 3)
+  assert.ok(packRecords(records).length < before / 3)
 })
 
 test('columns that no encoder wrote are malformed, never a crash or other records', () => {
@@ -150,7 +151,7 @@ test('columns that no encoder wrote are malformed, never a crash or other record
   const records = Array.from({ length: 20 }, (_, at) => {
     return record(at, [{ id: 5, bytes: text(JSON.stringify(samples.next().what)) }])
   })
-  const good = encodeRecords(records)
+  const good = packRecords(records)
   for (let at = 0; at < good.length; at++) {
     const bad = Uint8Array.from(good)
     bad[at] = (bad[at] ?? 0) ^ (1 + (at % 255))

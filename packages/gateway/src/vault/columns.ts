@@ -3,11 +3,12 @@ import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
 import { concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import { DICTIONARY_1 } from './generated/dictionary-1.ts'
-import { NO_RECORD_ID, type PackedRecord, type PersonSection } from './packed-record.ts'
-import { saysRecords } from './read-back.ts'
+import type { PackedRecord, PersonSection } from './packed-record.ts'
+import { PackedRow, type RowSource } from './packed-row.ts'
+import { saysRows } from './read-back.ts'
 import type { Table } from './table.ts'
 import { decodeTable, SECTIONS_BYTES_MAX } from './table-decoder.ts'
-import { TableEncoder, type TableOptions, type TableStreams } from './table-encoder.ts'
+import type { TableEncoder, TableOptions, TableStreams } from './table-encoder.ts'
 
 /** The layout of this file with the dictionary of the same number. */
 export const LAYOUT = 1
@@ -31,8 +32,8 @@ const FRAME_BYTES_MIN = 48
 const STREAM_BYTES_MAX = SECTIONS_BYTES_MAX
 
 /** The plaintext of a ledger pack. */
-export function encodeRecords(records: readonly PackedRecord[]): Uint8Array {
-  return compress(encodeTable(records, { hasRecordIds: true }))
+export function encodeRecords(rows: RowSource, encoder: TableEncoder): Uint8Array {
+  return compress(encodeTable(rows, encoder, { hasRecordIds: true }))
 }
 
 export function decodeRecords(plain: Uint8Array): readonly PackedRecord[] {
@@ -48,14 +49,9 @@ function recordsOf(table: Table): readonly PackedRecord[] {
   return Array.from({ length: table.rows }, (_, row) => table.record(row))
 }
 
-/** The plaintext of a person's pack; sections in ascending order of offset, then id. */
-export function encodePersons(sections: readonly PersonSection[]): Uint8Array {
-  const rows: PackedRecord[] = []
-  for (const each of Map.groupBy(sections, ({ offset }) => offset).values()) {
-    const offset = each[0]?.offset ?? 0
-    rows.push({ offset, kind: 0, recordId: NO_RECORD_ID, sections: each, opaque: undefined })
-  }
-  return compress(encodeTable(rows, { hasRecordIds: false }))
+/** The plaintext of a person's pack; rows in ascending order of offset. */
+export function encodePersons(rows: RowSource, encoder: TableEncoder): Uint8Array {
+  return compress(encodeTable(rows, encoder, { hasRecordIds: false }))
 }
 
 export function decodePersons(plain: Uint8Array): readonly PersonSection[] {
@@ -71,32 +67,39 @@ export function readPersons(plain: Uint8Array): Table {
 
 /** Nothing is sealed that does not read back byte for byte: then sections are stored whole. */
 function encodeTable(
-  records: readonly PackedRecord[],
+  rows: RowSource,
+  encoder: TableEncoder,
   options: { readonly hasRecordIds: boolean },
 ): TableStreams<Uint8Array> {
-  const streams = tableOf(records, { ...options, isWhole: false })
-  if (readsBack(streams, records, options)) return streams
-  const whole = tableOf(records, { ...options, isWhole: true })
-  if (readsBack(whole, records, options)) return whole
+  const streams = tableOf(rows, encoder, { ...options, isWhole: false })
+  if (readsBack(streams, rows, options)) return streams
+  const whole = tableOf(rows, encoder, { ...options, isWhole: true })
+  if (readsBack(whole, rows, options)) return whole
   throw malformed('records do not read back')
 }
 
+const row = new PackedRow()
+
 function tableOf(
-  records: readonly PackedRecord[],
+  rows: RowSource,
+  encoder: TableEncoder,
   options: TableOptions,
 ): TableStreams<Uint8Array> {
-  const encoder = new TableEncoder(options)
-  for (const record of records) encoder.add(record)
+  encoder.begin(options)
+  for (let nth = 0; nth < rows.count; nth++) {
+    rows.read(nth, row)
+    encoder.add(row)
+  }
   return encoder.finish()
 }
 
 function readsBack(
   streams: TableStreams<Uint8Array>,
-  records: readonly PackedRecord[],
+  rows: RowSource,
   options: { readonly hasRecordIds: boolean },
 ): boolean {
   try {
-    return saysRecords(decodeTable(streams, options), records)
+    return saysRows(decodeTable(streams, options), rows)
   } catch (error) {
     if (error instanceof VaultError) return false
     throw error

@@ -3,12 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { SimulatedDisk } from '../platform/index.ts'
 import { blockPath, parseBlockPath, personsPath } from './block-path.ts'
-import { decodePersons, decodeRecords, encodePersons, encodeRecords } from './columns.ts'
+import { decodePersons, decodeRecords } from './columns.ts'
 import { openKeyRow, readKeyRow } from './key-row.ts'
 import { splitPacks } from './pack.ts'
 import type { PackedRecord } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
-import { EPOCH_DIRECTORY, KEK, Rig } from './testing.ts'
+import { batchOf, EPOCH_DIRECTORY, KEK, packPersons, packRecords, Rig } from './testing.ts'
 
 // What was written once must be readable for ever. UPDATE=1 writes the vectors anew: only while the
 // layout is new, or beside the old ones for a new layout.
@@ -31,7 +31,7 @@ async function made(): Promise<Vectors> {
       { name: 'what', value: { path: `/orders/${at}`, sha256: 'ab'.repeat(32), bytes: 1000 + at } },
     ]),
   )
-  rig.packer.add({ first: 0, entries })
+  rig.packer.add(batchOf(0, entries))
   await rig.packer.closeSegment({ first: 0, end: 2 })
   const block = await rig.disk.read(`${EPOCH_DIRECTORY}/records/000.p/2`)
   const persons = await rig.disk.read(`${EPOCH_DIRECTORY}/persons/0000000000000000`)
@@ -46,8 +46,8 @@ async function made(): Promise<Vectors> {
     payload: hex(payload),
     block: hex(block),
     persons: hex(persons),
-    plainRecords: hex(encodeRecords(entries.map(recordOf))),
-    plainPersons: hex(encodePersons([{ offset: 7, id: 2, bytes: Buffer.from('{"a":"b"}') }])),
+    plainRecords: hex(packRecords(entries.map(recordOf))),
+    plainPersons: hex(packPersons([{ offset: 7, id: 2, bytes: Buffer.from('{"a":"b"}') }])),
     texts: entries.map(({ texts }) => texts),
   }
 }

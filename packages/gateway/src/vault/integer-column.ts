@@ -92,7 +92,8 @@ interface Range {
 function rangeOf(values: readonly number[]): Range {
   let low = values[0] ?? 0
   let high = low
-  for (const value of values) {
+  for (let at = 1; at < values.length; at++) {
+    const value = values[at] ?? 0
     if (value < low) low = value
     else if (value > high) high = value
   }
@@ -115,7 +116,8 @@ function distinctOf(
   const places = new Map<number, number>()
   const rows: number[] = []
   const countMax = Math.floor((best - values.length) / 2)
-  for (const value of values) {
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at] ?? 0
     let place = places.get(value)
     if (place === undefined) {
       place = places.size
@@ -144,7 +146,9 @@ function writePlanes(
   structure.signed(low)
   structure.byte(width)
   for (let plane = 0, scale = 1; plane < width; plane++, scale *= 0x100) {
-    for (const value of values) numbers.byte(Math.floor((value - low) / scale) & 0xff)
+    for (let at = 0; at < values.length; at++) {
+      numbers.byte(Math.floor(((values[at] ?? 0) - low) / scale) & 0xff)
+    }
   }
 }
 

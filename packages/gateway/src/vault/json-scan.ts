@@ -69,17 +69,20 @@ export class JsonScan {
   /** Of integers and times. */
   readonly numbers: Float64Array = new Float64Array(VALUES_MAX)
 
-  /** False when `bytes` are not cut: too many, control characters, or an open string. */
-  scan(bytes: Uint8Array): boolean {
-    if (bytes.length > SCANNED_BYTES_MAX) return false
+  /**
+   * Cuts what stands from `start` to `stop`. False when it is not cut: too many bytes, control
+   * characters, or an open string.
+   */
+  scan(bytes: Uint8Array, start: number, stop: number): boolean {
+    if (stop - start > SCANNED_BYTES_MAX) return false
     this.skeletonLength = 0
     this.count = 0
-    let at = 0
-    while (at < bytes.length) {
+    let at = start
+    while (at < stop) {
       const byte = bytes[at] ?? 0
       if (byte <= MARK_MAX || this.count > VALUES_MAX - 3) return false
-      if (byte === QUOTE) at = this.#string(bytes, at)
-      else if (isWord(byte)) at = this.#word(bytes, at)
+      if (byte === QUOTE) at = this.#string(bytes, at, stop)
+      else if (isWord(byte)) at = this.#word(bytes, at, stop)
       else {
         this.#copy(byte)
         at++
@@ -90,53 +93,66 @@ export class JsonScan {
   }
 
   /**
-   * As `scan`, but asks only whether `bytes` follow this skeleton, which is quicker: most sections
-   * have the shape of one before. The values may be cut elsewhere than `scan` would cut them; with
-   * the skeleton they give the same bytes.
+   * As `scan`, but asks only whether the bytes follow this skeleton, which is quicker: most
+   * sections have the shape of one before. The values may be cut elsewhere than `scan` would cut
+   * them; with the skeleton they give the same bytes.
    */
-  follows({ bytes: shared, marks, places }: Skeleton, bytes: Uint8Array): boolean {
-    if (bytes.length > SCANNED_BYTES_MAX) return false
-    let at = 0
+  follows(skeleton: Skeleton, bytes: Uint8Array, start: number, stop: number): boolean {
+    const { bytes: shared, marks, places } = skeleton
+    if (stop - start > SCANNED_BYTES_MAX) return false
+    let at = start
     let from = 0
     for (let value = 0; value < places.length; value++) {
       const place = places[value] ?? 0
       while (from < place) if (bytes[at++] !== shared[from++]) return false
-      this.count = value
       this.starts[value] = at
-      at = this.#endOf(marks[value] ?? 0, bytes, at, shared[from - 1] === QUOTE)
-      if (at < 0) return false
+      at = this.#endOf(marks[value] ?? 0, bytes, at, stop, value, shared[from - 1] === QUOTE)
+      if (at < 0 || at > stop) return false
       this.ends[value] = at
       from++
     }
     while (from < shared.length) if (bytes[at++] !== shared[from++]) return false
     this.count = places.length
-    return at === bytes.length
+    return at === stop
   }
 
   /** Where the value of this mark ends that begins at `start`; −1 when it is of another kind. */
-  #endOf(mark: number, bytes: Uint8Array, start: number, isQuoted: boolean): number {
-    if (mark === MARKS.text) return isQuoted ? endOfString(bytes, start) : endOfWord(bytes, start)
-    if (mark === MARKS.integer) {
-      const end = endOfWord(bytes, start)
-      const value = integerOf(bytes, start, end)
-      this.numbers[this.count] = value ?? 0
-      return value === undefined ? -1 : end
+  #endOf(
+    mark: number,
+    bytes: Uint8Array,
+    start: number,
+    stop: number,
+    value: number,
+    isQuoted: boolean,
+  ): number {
+    switch (mark) {
+      case MARKS.text:
+        return isQuoted ? endOfString(bytes, start) : endOfWord(bytes, start, stop)
+      case MARKS.integer: {
+        const end = endOfWord(bytes, start, stop)
+        const integer = integerOf(bytes, start, end)
+        this.numbers[value] = integer
+        return integer === NO_INTEGER ? -1 : end
+      }
+      case MARKS.time: {
+        const atUs = parseTimeUs(bytes, start)
+        this.numbers[value] = atUs
+        return atUs < 0 ? -1 : start + TIME_BYTES
+      }
+      case MARKS.uuid:
+        return isUuid(bytes, start) ? start + UUID_CHARACTERS : -1
+      default: {
+        const end = start + hexCharacters(mark)
+        return isHex(bytes, start, end) ? end : -1
+      }
     }
-    if (mark === MARKS.time) {
-      const atUs = parseTimeUs(bytes, start)
-      this.numbers[this.count] = atUs
-      return atUs < 0 ? -1 : start + TIME_BYTES
-    }
-    if (mark === MARKS.uuid) return isUuid(bytes, start) ? start + UUID_CHARACTERS : -1
-    const end = start + hexCharacters(mark)
-    return isHex(bytes, start, end) ? end : -1
   }
 
   /** A string that a colon follows is a name, and part of the skeleton. */
-  #string(bytes: Uint8Array, open: number): number {
+  #string(bytes: Uint8Array, open: number, stop: number): number {
     const end = endOfString(bytes, open + 1)
-    if (end < 0) return -1
-    if (bytes[end + 1] === COLON) {
+    if (end < 0 || end >= stop) return -1
+    if (end + 1 < stop && bytes[end + 1] === COLON) {
       for (let at = open; at <= end; at++) this.#copy(bytes[at] ?? 0)
       return end + 1
     }
@@ -173,10 +189,10 @@ export class JsonScan {
     for (let at = start + 52; at < start + 55; at++) this.#copy(bytes[at] ?? 0)
   }
 
-  #word(bytes: Uint8Array, start: number): number {
-    const end = endOfWord(bytes, start)
+  #word(bytes: Uint8Array, start: number, stop: number): number {
+    const end = endOfWord(bytes, start, stop)
     const value = integerOf(bytes, start, end)
-    if (value === undefined) this.#mark(MARKS.text, start, end)
+    if (value === NO_INTEGER) this.#mark(MARKS.text, start, end)
     else {
       this.numbers[this.count] = value
       this.#mark(MARKS.integer, start, end)
@@ -209,9 +225,9 @@ function endOfString(bytes: Uint8Array, start: number): number {
   return end
 }
 
-function endOfWord(bytes: Uint8Array, start: number): number {
+function endOfWord(bytes: Uint8Array, start: number, stop: number): number {
   let end = start
-  while (isWord(bytes[end] ?? 0)) end++
+  while (end < stop && isWord(bytes[end] ?? 0)) end++
   return end
 }
 
@@ -232,16 +248,19 @@ function isWord(byte: number): boolean {
   )
 }
 
-function integerOf(bytes: Uint8Array, start: number, end: number): number | undefined {
+/** No integer of at most 15 digits. */
+const NO_INTEGER = Number.MAX_SAFE_INTEGER
+
+function integerOf(bytes: Uint8Array, start: number, end: number): number {
   const negative = bytes[start] === DASH
   const first = negative ? start + 1 : start
   const digits = end - first
-  if (digits < 1 || digits > INTEGER_DIGITS_MAX) return undefined
-  if (bytes[first] === ZERO && (digits > 1 || negative)) return undefined
+  if (digits < 1 || digits > INTEGER_DIGITS_MAX) return NO_INTEGER
+  if (bytes[first] === ZERO && (digits > 1 || negative)) return NO_INTEGER
   let value = 0
   for (let at = first; at < end; at++) {
     const digit = (bytes[at] ?? 0) - ZERO
-    if (digit < 0 || digit > 9) return undefined
+    if (digit < 0 || digit > 9) return NO_INTEGER
     value = value * 10 + digit
   }
   return negative ? -value : value

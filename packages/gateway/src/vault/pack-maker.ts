@@ -12,8 +12,10 @@ import {
 } from './columns.ts'
 import type { KeyRing } from './key-ring.ts'
 import { openPack, type Pack, sealPack } from './pack.ts'
-import type { PackedRecord, PersonSection } from './packed-record.ts'
+import type { PackedRecord } from './packed-record.ts'
+import type { RowSource } from './packed-row.ts'
 import type { Table } from './table.ts'
+import { TableEncoder } from './table-encoder.ts'
 
 /** Where a new pack belongs. */
 export interface PackSpot {
@@ -59,6 +61,7 @@ export class PackMaker {
   readonly #random: Random
   readonly #ring: KeyRing
   readonly #originHash: Uint8Array
+  readonly #encoder = new TableEncoder()
 
   constructor(options: {
     readonly random: Random
@@ -70,17 +73,17 @@ export class PackMaker {
     this.#originHash = originHashOf(options.origin)
   }
 
-  async records(spot: PackSpot, records: readonly PackedRecord[]): Promise<Uint8Array> {
-    return this.#seal(spot, encodeRecords(records))
+  records(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
+    return this.#seal(spot, encodeRecords(rows, this.#encoder))
   }
 
-  async persons(spot: PackSpot, sections: readonly PersonSection[]): Promise<Uint8Array> {
-    return this.#seal(spot, encodePersons(sections))
+  persons(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
+    return this.#seal(spot, encodePersons(rows, this.#encoder))
   }
 
   // Random nonces: one ledger key seals far fewer than 2^32 packs in its month.
   async #seal(spot: PackSpot, plain: Uint8Array): Promise<Uint8Array> {
-    const key = await this.#ring.key(spot.keyId)
+    const key = this.#ring.ready(spot.keyId) ?? (await this.#ring.key(spot.keyId))
     const nonce = this.#random.bytes(NONCE_BYTES)
     return sealPack(key, this.#originHash, { ...spot, dictionary: LAYOUT, nonce }, plain)
   }

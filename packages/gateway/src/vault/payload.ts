@@ -1,6 +1,7 @@
 import { asBuffer } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import { KEY_ID_BYTES, KEY_ROW_BYTES } from './key-row.ts'
+import type { PackedRow } from './packed-row.ts'
 
 /**
  * What the write-ahead log keeps of one record beside its leaf. Private to the gateway: sealed with
@@ -231,4 +232,57 @@ function readSections(
 
 function byteAt(bytes: Uint8Array, at: number): number {
   return bytes[at] ?? 0
+}
+
+/**
+ * Reads the payload from `start` to `end` of `bytes` into `row`, without an object for anything.
+ * False: it is none of this version, and `row` is an opaque one.
+ */
+export function readPayload(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  row: PackedRow,
+): boolean {
+  const isRead = end - start >= HEADER_BYTES && readFields(bytes, start, end, row)
+  if (!isRead) row.setOpaque(bytes, start, end)
+  return isRead
+}
+
+function readFields(bytes: Uint8Array, start: number, end: number, row: PackedRow): boolean {
+  if (bytes[start] !== MAGIC || bytes[start + 1] !== VERSION) return false
+  row.kind = byteAt(bytes, start + 2)
+  row.count = byteAt(bytes, start + 3)
+  row.memory = bytes
+  row.recordIdAt = start + ID_AT
+  row.ledgerKeyAt = start + LEDGER_KEY_AT
+  row.isOpaque = false
+  let at = start + HEADER_BYTES + byteAt(bytes, start + 4) * KEY_ROW_BYTES
+  let previous = 0
+  for (let nth = 0; nth < row.count; nth++) {
+    if (at + SECTION_HEADER_BYTES > end) return false
+    const id = byteAt(bytes, at)
+    const own = byteAt(bytes, at + 4)
+    if (id <= previous || own > 1) return false
+    const bodyAt = at + SECTION_HEADER_BYTES + own * OWN_KEY_BYTES
+    const next =
+      bodyAt +
+      ((byteAt(bytes, at + 1) << 16) | (byteAt(bytes, at + 2) << 8) | byteAt(bytes, at + 3))
+    row.put(nth, id, bytes, bodyAt, next)
+    row.isClosed[nth] = own === 1
+    row.keyAt[nth] = at + SECTION_HEADER_BYTES
+    previous = id
+    at = next
+  }
+  return at === end
+}
+
+/** How many wrapped rows of keys a payload brings that `readPayload` read. */
+export function keyRowCount(bytes: Uint8Array, start: number): number {
+  return byteAt(bytes, start + 4)
+}
+
+export function keyRowAt(bytes: Uint8Array, start: number, nth: number): Uint8Array {
+  const at = start + HEADER_BYTES + nth * KEY_ROW_BYTES
+  return bytes.subarray(at, at + KEY_ROW_BYTES)
 }

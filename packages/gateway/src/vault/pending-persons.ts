@@ -1,85 +1,159 @@
 import { mapKey } from './bytes.ts'
+import { NO_RECORD_ID } from './packed-record.ts'
+import type { PackedRow, RowSource } from './packed-row.ts'
 
-/** A person-sealed section that waits for its segment to close. */
-export interface PendingSection {
-  readonly index: number
-  readonly keyId: Uint8Array
-  readonly id: number
-  readonly bytes: Uint8Array
-}
-
+const KEY_ID_BYTES = 16
 /** Sections are copied together: views would keep whole batches alive, for a segment long. */
 const ARENA_BYTES = 1_048_576
+
+/** What one person's pack of a segment will hold. */
+export interface PersonRows extends RowSource {
+  readonly keyId: Uint8Array
+}
 
 /** The person-sealed sections of the segments that are not closed yet, in order. */
 export class PendingPersons {
   #groups = new Map<string, Group>()
-  #arena: Uint8Array = new Uint8Array(0)
-  #used = 0
+  #last: Group | undefined
+  #arenas: Arena[] = []
 
-  /** Copies the section. */
-  add({ index, keyId, id, bytes }: PendingSection): void {
-    const key = mapKey(keyId)
-    let group = this.#groups.get(key)
-    if (group === undefined) {
-      group = new Group(Uint8Array.from(keyId))
-      this.#groups.set(key, group)
-    }
-    if (this.#used + bytes.length > this.#arena.length) {
-      this.#arena = new Uint8Array(Math.max(ARENA_BYTES, bytes.length))
-      this.#used = 0
-    }
-    this.#arena.set(bytes, this.#used)
-    group.add(index, id, this.#arena, this.#used, bytes.length)
-    this.#used += bytes.length
+  /** Copies the `nth` section of the entry at `index`, which is under a key of its own. */
+  add(index: number, row: PackedRow, nth: number): void {
+    const from = row.from[nth] ?? NO_RECORD_ID
+    const [start, end] = [row.start[nth] ?? 0, row.end[nth] ?? 0]
+    const arena = this.#arenaFor(end - start)
+    const { bytes, used } = arena
+    // Nearly all are short: a loop is cheaper than a view and a call.
+    for (let at = start, to = used; at < end; at++, to++) bytes[to] = from[at] ?? 0
+    arena.used += end - start
+    arena.lastIndex = index
+    this.#group(from, row.keyAt[nth] ?? 0).add({ index, id: row.ids[nth] ?? 0, arena, start: used })
   }
 
-  /** The sections of entries before `end` by key, keys in order of first use. They stay. */
-  before(end: number): readonly (readonly PendingSection[])[] {
-    return [...this.#groups.values()]
-      .map((group) => group.sections(({ index }) => index < end))
-      .filter(({ length }) => length > 0)
+  /** The sections of entries from `first` to `end` − 1 by key, keys in order of first use. */
+  between(first: number, end: number): readonly PersonRows[] {
+    const packs: PersonRows[] = []
+    for (const group of this.#groups.values()) {
+      const rows = group.rows(first, end)
+      if (rows.count > 0) packs.push(rows)
+    }
+    return packs
   }
 
   dropBefore(end: number): void {
-    const rest = [...this.#groups.values()].flatMap((group) =>
-      group.sections(({ index }) => index >= end),
-    )
-    this.#groups = new Map()
-    this.#arena = new Uint8Array(0)
-    this.#used = 0
-    rest.sort((one, other) => one.index - other.index || one.id - other.id)
-    for (const section of rest) this.add(section)
+    for (const [key, group] of this.#groups) {
+      group.dropBefore(end)
+      if (group.isEmpty) this.#groups.delete(key)
+    }
+    this.#arenas = this.#arenas.filter(({ lastIndex }) => lastIndex >= end)
+    this.#last = undefined
   }
+
+  #arenaFor(length: number): Arena {
+    const last = this.#arenas.at(-1)
+    if (last !== undefined && last.used + length <= last.bytes.length) return last
+    const bytes = new Uint8Array(Math.max(ARENA_BYTES, length))
+    const arena = { bytes, used: 0, lastIndex: -1 }
+    this.#arenas.push(arena)
+    return arena
+  }
+
+  #group(from: Uint8Array, keyAt: number): Group {
+    // A record's sections mostly have one key between them.
+    if (this.#last?.hasKey(from, keyAt) === true) return this.#last
+    const key = mapKey(from, keyAt, keyAt + KEY_ID_BYTES)
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      group = new Group(from.slice(keyAt, keyAt + KEY_ID_BYTES))
+      this.#groups.set(key, group)
+    }
+    this.#last = group
+    return group
+  }
+}
+
+interface Arena {
+  readonly bytes: Uint8Array
+  used: number
+  lastIndex: number
 }
 
 /** The sections under one key, kept as numbers: objects would be moved by each collection. */
 class Group {
   readonly #keyId: Uint8Array
-  readonly #arenas: Uint8Array[] = []
+  #arenas: Arena[] = []
   // Of each section its entry, id, arena, and where it begins and ends there.
-  readonly #places: number[] = []
+  #places: number[] = []
 
   constructor(keyId: Uint8Array) {
-    this.#keyId = keyId
+    this.#keyId = Uint8Array.from(keyId)
   }
 
-  add(index: number, id: number, arena: Uint8Array, start: number, length: number): void {
-    if (this.#arenas.at(-1) !== arena) this.#arenas.push(arena)
-    this.#places.push(index, id, this.#arenas.length - 1, start, start + length)
+  get isEmpty(): boolean {
+    return this.#places.length === 0
   }
 
-  sections(isWanted: (section: { readonly index: number }) => boolean): PendingSection[] {
-    const found: PendingSection[] = []
-    for (let at = 0; at < this.#places.length; at += FIELDS) {
-      const [index = 0, id = 0, arena = 0, start = 0, end = 0] = this.#places.slice(at, at + FIELDS)
-      if (!isWanted({ index })) continue
-      const bytes = this.#arenas[arena]?.subarray(start, end) ?? NOTHING
-      found.push({ index, keyId: this.#keyId, id, bytes })
+  hasKey(from: Uint8Array, keyAt: number): boolean {
+    for (let at = 0; at < KEY_ID_BYTES; at++) {
+      if (this.#keyId[at] !== from[keyAt + at]) return false
     }
-    return found
+    return true
+  }
+
+  add(section: {
+    readonly index: number
+    readonly id: number
+    readonly arena: Arena
+    readonly start: number
+  }): void {
+    const { index, id, arena, start } = section
+    if (this.#arenas.at(-1) !== arena) this.#arenas.push(arena)
+    this.#places.push(index, id, this.#arenas.length - 1, start, arena.used)
+  }
+
+  /** One row an entry, its offset counted from `first`. */
+  rows(first: number, end: number): PersonRows {
+    const places = this.#places
+    const starts: number[] = []
+    let previous = -1
+    let at = 0
+    for (; at < places.length && (places[at] ?? 0) < end; at += FIELDS) {
+      if (places[at] !== previous) starts.push(at)
+      previous = places[at] ?? 0
+    }
+    starts.push(at)
+    return {
+      keyId: this.#keyId,
+      count: starts.length - 1,
+      read: (nth, row) => this.#read(starts[nth] ?? 0, starts[nth + 1] ?? 0, first, row),
+    }
+  }
+
+  dropBefore(end: number): void {
+    let at = 0
+    while (at < this.#places.length && (this.#places[at] ?? 0) < end) at += FIELDS
+    if (at === 0) return
+    this.#places = this.#places.slice(at)
+    const gone = this.#places[2] ?? this.#arenas.length
+    this.#arenas = this.#arenas.slice(gone)
+    for (let place = 2; place < this.#places.length; place += FIELDS) {
+      this.#places[place] = (this.#places[place] ?? 0) - gone
+    }
+  }
+
+  #read(start: number, end: number, first: number, row: PackedRow): void {
+    const places = this.#places
+    row.offset = (places[start] ?? 0) - first
+    row.kind = 0
+    row.memory = NO_RECORD_ID
+    row.recordIdAt = 0
+    row.isOpaque = false
+    row.count = (end - start) / FIELDS
+    for (let at = start, nth = 0; at < end; at += FIELDS, nth++) {
+      const bytes = this.#arenas[places[at + 2] ?? 0]?.bytes ?? NO_RECORD_ID
+      row.put(nth, places[at + 1] ?? 0, bytes, places[at + 3] ?? 0, places[at + 4] ?? 0)
+    }
   }
 }
 
 const FIELDS = 5
-const NOTHING = new Uint8Array(0)

@@ -3,6 +3,8 @@ const PROBES_MAX = 16
 /** At first: a person's pack holds few values, and a block's soon has room for its own. */
 const SLOTS = 64
 const VALUES = 16
+/** What a pool that is used again keeps. */
+const KEPT_BYTES_MAX = 1_048_576
 
 /** Values of one length; each is stored once in a pack, whatever columns it stands in. */
 export class Pool {
@@ -25,34 +27,43 @@ export class Pool {
     return this.#values.subarray(0, this.size * this.#length)
   }
 
-  /** The place of `value`, which is copied if it is new. */
-  place(value: Uint8Array): number {
+  reset(): void {
+    if (this.size > 0) this.#slots.fill(0)
+    this.size = 0
+    if (this.#values.length <= KEPT_BYTES_MAX) return
+    this.#slots = new Int32Array(SLOTS)
+    this.#values = new Uint8Array(VALUES * this.#length)
+  }
+
+  /** The place of the value at `start`, which is copied if it is new. */
+  place(bytes: Uint8Array, start: number): number {
     // The same value often comes twice in a row.
-    if (this.size > 0 && this.#isAt(this.#last, value)) return this.#last
+    if (this.size > 0 && this.#isAt(this.#last, bytes, start)) return this.#last
     const mask = this.#slots.length - 1
-    let slot = hash(value, 0) & mask
+    let slot = hash(bytes, start, this.#length) & mask
     for (let probe = 0; probe < PROBES_MAX; probe++, slot = (slot + 1) & mask) {
       const found = this.#slots[slot] ?? 0
       if (found === 0) {
         this.#slots[slot] = this.size + 1
         break
       }
-      if (this.#isAt(found - 1, value)) {
+      if (this.#isAt(found - 1, bytes, start)) {
         this.#last = found - 1
         return this.#last
       }
     }
-    this.#last = this.#append(value)
+    this.#last = this.#append(bytes, start)
     return this.#last
   }
 
-  #append(value: Uint8Array): number {
+  #append(bytes: Uint8Array, start: number): number {
     if (this.#values.length === this.size * this.#length) {
       const grown = new Uint8Array(2 * this.#values.length)
       grown.set(this.#values)
       this.#values = grown
     }
-    this.#values.set(value, this.size * this.#length)
+    const own = this.size * this.#length
+    for (let at = 0; at < this.#length; at++) this.#values[own + at] = bytes[start + at] ?? 0
     this.size++
     if (2 * this.size > this.#slots.length) this.#rehash()
     return this.size - 1
@@ -70,18 +81,18 @@ export class Pool {
     this.#slots = slots
   }
 
-  #isAt(place: number, value: Uint8Array): boolean {
-    const start = place * this.#length
+  #isAt(place: number, bytes: Uint8Array, start: number): boolean {
+    const own = place * this.#length
     // From the end: identifiers of one time begin alike.
-    for (let at = value.length - 1; at >= 0; at--) {
-      if (this.#values[start + at] !== value[at]) return false
+    for (let at = this.#length - 1; at >= 0; at--) {
+      if (this.#values[own + at] !== bytes[start + at]) return false
     }
     return true
   }
 }
 
 /** Mixes the bytes that differ most in time-ordered and in random identifiers. */
-function hash(bytes: Uint8Array, start: number, length: number = bytes.length): number {
+function hash(bytes: Uint8Array, start: number, length: number): number {
   const head = word(bytes, start + 4)
   const tail = word(bytes, start + length - 4)
   const mixed = Math.imul(head ^ Math.imul(tail, 0x9e3779b1), 0x85ebca6b)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeRecords, readRecords } from './columns.ts'
+import { readRecords } from './columns.ts'
 import type { PackedRecord, PackedSection } from './packed-record.ts'
-import { saysRecords } from './read-back.ts'
+import { rowsOf } from './packed-row.ts'
+import { saysRows } from './read-back.ts'
+import { packRecords } from './testing.ts'
 
 const open = (id: number, text: string): PackedSection => ({ id, bytes: Buffer.from(text) })
 const closed = (id: number, fill: number): PackedSection => {
@@ -30,10 +32,10 @@ const third: PackedRecord = {
   opaque: Buffer.from('opaque'),
 }
 const records = [first, second, third]
-const table = readRecords(encodeRecords(records))
+const table = readRecords(packRecords(records))
 
 test('a table says the records that it was made of', () => {
-  assert.equal(saysRecords(table, records), true)
+  assert.equal(saysRows(table, rowsOf(records)), true)
 })
 
 const [when, who, what] = first.sections as [PackedSection, PackedSection, PackedSection]
@@ -73,6 +75,6 @@ for (const [name, other] of Object.entries<readonly PackedRecord[]>({
   'an opaque payload where sections are': [first, { ...second, opaque: Buffer.from('x') }, third],
 })) {
   test(`it does not say ${name}`, () => {
-    assert.equal(saysRecords(table, other), false)
+    assert.equal(saysRows(table, rowsOf(other)), false)
   })
 }

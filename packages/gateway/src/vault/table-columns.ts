@@ -1,8 +1,8 @@
 import { ByteWriter } from './byte-stream.ts'
-import { mapKey } from './bytes.ts'
 import { writeIntegers } from './integer-column.ts'
 import { type JsonScan, MARKS, readHex, readUuid } from './json-scan.ts'
 import type { Pool } from './pool.ts'
+import { TextPool } from './text-pool.ts'
 
 /** What a pack's columns are written to. `raw` holds what no compressor makes smaller. */
 export interface Streams<Stream> {
@@ -19,6 +19,8 @@ export const TEXT_END = 0x0a
 export interface Column {
   add(bytes: Uint8Array, scan: JsonScan, value: number): void
   write(to: Streams<ByteWriter>): void
+  /** Begins the column of another pack. */
+  reset(): void
 }
 
 export interface Pools {
@@ -46,6 +48,10 @@ class IntegerColumn implements Column {
   write(to: Streams<ByteWriter>): void {
     writeIntegers(this.#values, to)
   }
+
+  reset(): void {
+    this.#values.length = 0
+  }
 }
 
 class PoolColumn implements Column {
@@ -60,11 +66,15 @@ class PoolColumn implements Column {
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {
     this.#read(bytes, scan.starts[value] ?? 0, this.#pool.scratch)
-    this.#places.push(this.#pool.place(this.#pool.scratch))
+    this.#places.push(this.#pool.place(this.#pool.scratch, 0))
   }
 
   write(to: Streams<ByteWriter>): void {
     writeIntegers(this.#places, to)
+  }
+
+  reset(): void {
+    this.#places.length = 0
   }
 }
 
@@ -74,58 +84,34 @@ class RawColumn implements Column {
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {
     readHex(bytes, scan.starts[value] ?? 0, this.#scratch)
-    this.#values.writeAll(this.#scratch)
+    this.#values.write(this.#scratch)
   }
 
   write(to: Streams<ByteWriter>): void {
     to.raw.writeAll(this.#values.bytes)
   }
+
+  reset(): void {
+    this.#values.length = 0
+  }
 }
 
-/** Most columns hold few texts: the first ones are compared before anything is looked up. */
-const TEXTS_EARLY = 4
-
 class TextColumn implements Column {
-  readonly #places = new Map<string, number>()
-  readonly #texts = new ByteWriter()
+  readonly #texts = new TextPool(TEXT_END)
   readonly #rows: number[] = []
-  readonly #early: { readonly text: Uint8Array; readonly place: number }[] = []
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {
-    const start = scan.starts[value] ?? 0
-    const end = scan.ends[value] ?? 0
-    for (const { text, place } of this.#early) {
-      if (!isAt(bytes, start, end, text)) continue
-      this.#rows.push(place)
-      return
-    }
-    const place = this.#placeOf(bytes, start, end)
-    if (this.#early.length < TEXTS_EARLY) {
-      this.#early.push({ text: bytes.subarray(start, end), place })
-    }
-    this.#rows.push(place)
+    this.#rows.push(this.#texts.place(bytes, scan.starts[value] ?? 0, scan.ends[value] ?? 0))
   }
 
   write(to: Streams<ByteWriter>): void {
-    to.structure.number(this.#places.size)
+    to.structure.number(this.#texts.size)
     writeIntegers(this.#rows, to)
     to.texts.writeAll(this.#texts.bytes)
   }
 
-  #placeOf(bytes: Uint8Array, start: number, end: number): number {
-    const key = mapKey(bytes, start, end)
-    const known = this.#places.get(key)
-    if (known !== undefined) return known
-    const place = this.#places.size
-    this.#places.set(key, place)
-    this.#texts.write(bytes, start, end)
-    this.#texts.byte(TEXT_END)
-    return place
+  reset(): void {
+    this.#rows.length = 0
+    this.#texts.reset()
   }
-}
-
-function isAt(bytes: Uint8Array, start: number, end: number, text: Uint8Array): boolean {
-  if (end - start !== text.length) return false
-  for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text[at]) return false
-  return true
 }

@@ -2,7 +2,7 @@ import { ByteWriter } from './byte-stream.ts'
 import { mapKey } from './bytes.ts'
 import { writeIntegers } from './integer-column.ts'
 import { JsonScan, Skeleton } from './json-scan.ts'
-import type { PackedRecord } from './packed-record.ts'
+import { digestAt, type PackedRow } from './packed-row.ts'
 import { Pool } from './pool.ts'
 import { type Column, newColumn, type Pools, type Streams } from './table-columns.ts'
 
@@ -17,7 +17,12 @@ export const OPAQUE_SECTIONS = 255
 /** Forms that a record is held against before its own is looked up. */
 const EARLY_FORMS = 4
 /** Templates that a section is held against before it is cut anew. */
-const LATELY_MAX = 4
+const LATELY_MAX = 6
+/** Lists of such templates: one for each kind and section, as far as these go. */
+const LATELY_LISTS = 512
+/** Templates that an encoder knows from packs before; beyond it it learns them anew. */
+const KNOWN_MAX = 1024
+const DIGEST_BYTES = 32
 /** Bytes of a UUIDv7 that time decides, most of them alike: they go to the number planes. */
 export const UUID_PLANES = 8
 
@@ -36,7 +41,8 @@ export interface TableOptions {
 }
 
 /**
- * Writes records as columns. The order of everything written is that of `TableDecoder`:
+ * Writes rows as columns, one pack after the other; it remembers the shapes of sections, which
+ * packs have in common. The order of everything written is that of `TableDecoder`:
  *
  *     structure   rows, bytes of sections that follow a template, forms, templates; then columns:
  *                 offsets, forms of the rows, record ids, keys of closed sections, lengths of
@@ -44,11 +50,21 @@ export interface TableOptions {
  */
 export class TableEncoder {
   readonly #pools: Pools = { uuid: new Pool(16), hex16: new Pool(16), hex32: new Pool(32) }
-  readonly #templates = new Map<string, Template>()
+  readonly #to = {
+    structure: new ByteWriter(1024),
+    numbers: new ByteWriter(1024),
+    texts: new ByteWriter(1024),
+    raw: new ByteWriter(1024),
+  }
+  /** By skeleton, those of packs before included. */
+  #known = new Map<string, Template>()
+  // By kind and section, the templates followed last.
+  #lately: Template[][] = Array.from({ length: LATELY_LISTS }, () => [])
+  /** Of this pack, by number. */
+  readonly #templates: Template[] = []
   readonly #forms = new Map<string, number>()
+  readonly #earlyForms: Uint8Array[] = []
   readonly #formBytes = new ByteWriter()
-  readonly #hasIds: boolean
-  readonly #isWhole: boolean
   readonly #offsets: number[] = []
   readonly #formRows: number[] = []
   readonly #recordIds: number[] = []
@@ -58,60 +74,69 @@ export class TableEncoder {
   readonly #blobs = new ByteWriter(64)
   readonly #form = new ByteWriter(32)
   #sectionBytes = 0
-  // By section id, the templates followed last.
-  readonly #lately: (readonly Template[])[] = []
-  readonly #earlyForms: Uint8Array[] = []
+  #hasIds = true
+  #isWhole = false
 
-  constructor(options: TableOptions) {
-    this.#hasIds = options.hasRecordIds
-    this.#isWhole = options.isWhole
+  /** Forgets the pack before. */
+  begin({ hasRecordIds, isWhole }: TableOptions): void {
+    this.#hasIds = hasRecordIds
+    this.#isWhole = isWhole
+    this.#forgetTemplates()
+    this.#forms.clear()
+    this.#earlyForms.length = 0
+    const { uuid, hex16, hex32 } = this.#pools
+    const { structure, numbers, texts, raw } = this.#to
+    for (const pool of [uuid, hex16, hex32]) pool.reset()
+    for (const writer of [structure, numbers, texts, raw]) writer.reset()
+    for (const writer of [this.#formBytes, this.#digests, this.#blobs]) writer.reset()
+    const columns = [this.#offsets, this.#formRows, this.#recordIds, this.#closedKeys]
+    for (const column of [...columns, this.#blobLengths]) column.length = 0
+    this.#sectionBytes = 0
   }
 
-  add(record: PackedRecord): void {
-    this.#offsets.push(record.offset)
-    if (this.#hasIds) this.#recordIds.push(this.#pools.uuid.place(record.recordId))
+  #forgetTemplates(): void {
+    for (const template of this.#templates) {
+      template.number = 0
+      for (const column of template.columns) column.reset()
+    }
+    this.#templates.length = 0
+    if (this.#known.size < KNOWN_MAX) return
+    this.#known = new Map()
+    this.#lately = Array.from({ length: LATELY_LISTS }, () => [])
+  }
+
+  add(row: PackedRow): void {
+    this.#offsets.push(row.offset)
+    if (this.#hasIds) this.#recordIds.push(this.#pools.uuid.place(row.memory, row.recordIdAt))
     const form = this.#form
     form.length = 0
-    form.byte(record.kind)
-    form.byte(record.opaque === undefined ? record.sections.length : OPAQUE_SECTIONS)
-    if (record.opaque !== undefined) this.#addBlob(record.opaque)
-    for (const section of record.sections) {
-      form.byte(section.id)
-      if ('bytes' in section) form.byte(this.#addSection(section.id, section.bytes))
-      else {
-        form.byte(CLOSED)
-        this.#closedKeys.push(this.#pools.hex16.place(section.keyId))
-        this.#digests.writeAll(section.digest)
-      }
-    }
+    form.byte(row.kind)
+    form.byte(row.isOpaque ? OPAQUE_SECTIONS : row.count)
+    if (row.isOpaque) this.#addBlob(row, 0)
+    else for (let nth = 0; nth < row.count; nth++) this.#addNth(row, nth, form)
     this.#formRows.push(this.#formPlace(form.bytes))
   }
 
+  /** What is returned lasts until the next pack begins. */
   finish(): TableStreams<Uint8Array> {
-    const to = {
-      structure: new ByteWriter(1024),
-      numbers: new ByteWriter(1024),
-      texts: new ByteWriter(1024),
-      raw: new ByteWriter(1024),
-    }
-    const { structure, numbers, texts, raw } = to
+    const { structure, numbers, texts, raw } = this.#to
     structure.number(this.#offsets.length)
     structure.number(this.#sectionBytes)
     structure.number(this.#forms.size)
     structure.writeAll(this.#formBytes.bytes)
-    structure.number(this.#templates.size)
-    for (const { skeleton } of this.#templates.values()) {
+    structure.number(this.#templates.length)
+    for (const { skeleton } of this.#templates) {
       structure.number(skeleton.bytes.length)
       structure.writeAll(skeleton.bytes)
     }
-    writeIntegers(this.#offsets, to)
-    writeIntegers(this.#formRows, to)
-    if (this.#hasIds) writeIntegers(this.#recordIds, to)
-    writeIntegers(this.#closedKeys, to)
-    writeIntegers(this.#blobLengths, to)
+    writeIntegers(this.#offsets, this.#to)
+    writeIntegers(this.#formRows, this.#to)
+    if (this.#hasIds) writeIntegers(this.#recordIds, this.#to)
+    writeIntegers(this.#closedKeys, this.#to)
+    writeIntegers(this.#blobLengths, this.#to)
     raw.writeAll(this.#digests.bytes)
-    for (const { columns } of this.#templates.values()) for (const each of columns) each.write(to)
-    this.#writePools(to)
+    for (const { columns } of this.#templates) for (const each of columns) each.write(this.#to)
+    this.#writePools()
     return {
       structure: structure.bytes,
       numbers: numbers.bytes,
@@ -121,7 +146,8 @@ export class TableEncoder {
     }
   }
 
-  #writePools({ structure, numbers, raw }: Streams<ByteWriter>): void {
+  #writePools(): void {
+    const { structure, numbers, raw } = this.#to
     const { uuid, hex16, hex32 } = this.#pools
     for (const pool of [uuid, hex16, hex32]) structure.number(pool.size)
     const uuids = uuid.bytes
@@ -135,56 +161,94 @@ export class TableEncoder {
     raw.writeAll(hex32.bytes)
   }
 
-  #addBlob(bytes: Uint8Array): void {
-    this.#blobLengths.push(bytes.length)
-    this.#blobs.writeAll(bytes)
+  #addNth(row: PackedRow, nth: number, form: ByteWriter): void {
+    const id = row.ids[nth] ?? 0
+    form.byte(id)
+    if (row.isClosed[nth] !== true) {
+      form.byte(this.#addSection(row, nth, id))
+      return
+    }
+    form.byte(CLOSED)
+    const from = row.from[nth] ?? row.memory
+    this.#closedKeys.push(this.#pools.hex16.place(from, row.keyAt[nth] ?? 0))
+    const digest = digestAt(row, nth)
+    this.#digests.write(from, digest, digest + DIGEST_BYTES)
+  }
+
+  #addBlob(row: PackedRow, nth: number): void {
+    const [start, end] = [row.start[nth] ?? 0, row.end[nth] ?? 0]
+    this.#blobLengths.push(end - start)
+    this.#blobs.writeAll((row.from[nth] ?? row.memory).subarray(start, end))
   }
 
   /** The number of the template that the section follows. */
-  #addSection(id: number, bytes: Uint8Array): number {
-    const template = this.#isWhole ? undefined : this.#templateOf(id, bytes)
+  #addSection(row: PackedRow, nth: number, id: number): number {
+    const from = row.from[nth] ?? row.memory
+    const start = row.start[nth] ?? 0
+    const end = row.end[nth] ?? 0
+    const template = this.#isWhole ? undefined : this.#templateOf(row.kind, id, from, start, end)
     if (template === undefined) {
-      this.#addBlob(bytes)
+      this.#addBlob(row, nth)
       return WHOLE
     }
-    this.#remember(id, template)
-    this.#sectionBytes += bytes.length
+    this.#sectionBytes += end - start
     const { columns } = template
-    for (let value = 0; value < columns.length; value++) columns[value]?.add(bytes, scan, value)
+    for (let value = 0; value < columns.length; value++) columns[value]?.add(from, scan, value)
     return template.number
   }
 
   /** Leaves the values of the section in `scan`. */
-  #templateOf(id: number, bytes: Uint8Array): Template | undefined {
-    const recent = this.#lately[id]?.find(({ skeleton }) => scan.follows(skeleton, bytes))
-    return recent ?? (scan.scan(bytes) ? this.#template() : undefined)
+  #templateOf(
+    kind: number,
+    id: number,
+    from: Uint8Array,
+    start: number,
+    end: number,
+  ): Template | undefined {
+    const lately = this.#lately[((kind << 4) | (id & 0xf)) % LATELY_LISTS]
+    if (lately === undefined) return undefined
+    for (let place = 0; place < lately.length; place++) {
+      const template = lately[place]
+      if (template === undefined || !scan.follows(template.skeleton, from, start, end)) continue
+      if (place > 0) moveFirst(lately, place, template)
+      return this.#used(template)
+    }
+    if (!scan.scan(from, start, end)) return undefined
+    const template = this.#scanned()
+    lately.length = Math.min(lately.length, LATELY_MAX - 1)
+    lately.unshift(template)
+    return this.#used(template)
   }
 
-  #remember(id: number, template: Template): void {
-    const lately = this.#lately[id] ?? []
-    if (lately[0] === template) return
-    const others = lately.filter((each) => each !== template).slice(0, LATELY_MAX - 1)
-    this.#lately[id] = [template, ...others]
-  }
-
-  #template(): Template | undefined {
+  /** The template of what was scanned. */
+  #scanned(): Template {
     const skeleton = scan.skeleton.toString('latin1', 0, scan.skeletonLength)
-    const known = this.#templates.get(skeleton)
-    if (known !== undefined || this.#templates.size >= SHAPES_MAX) return known
+    const known = this.#known.get(skeleton)
+    if (known !== undefined) return known
     const marks = scan.marks.subarray(0, scan.count)
     const made = {
-      number: this.#templates.size + 1,
+      number: 0,
       skeleton: new Skeleton(Uint8Array.from(scan.skeleton.subarray(0, scan.skeletonLength))),
       columns: Array.from(marks, (mark) => newColumn(mark, this.#pools)),
     }
-    this.#templates.set(skeleton, made)
+    this.#known.set(skeleton, made)
     return made
+  }
+
+  /** Undefined: a pack has no more than so many. */
+  #used(template: Template): Template | undefined {
+    if (template.number > 0) return template
+    if (this.#templates.length >= SHAPES_MAX) return undefined
+    this.#templates.push(template)
+    template.number = this.#templates.length
+    return template
   }
 
   /** Intents and outcomes take turns: the few forms that come first are compared. */
   #formPlace(form: Uint8Array): number {
-    const early = this.#earlyForms.findIndex((each) => Buffer.compare(each, form) === 0)
-    if (early >= 0) return early
+    for (let place = 0; place < this.#earlyForms.length; place++) {
+      if (isSame(this.#earlyForms[place] ?? form, form)) return place
+    }
     const place = this.#findForm(form)
     if (place < EARLY_FORMS) this.#earlyForms[place] = Uint8Array.from(form)
     return place
@@ -201,8 +265,21 @@ export class TableEncoder {
   }
 }
 
+/** A shape of sections, and a column for each value of those in this pack. */
 interface Template {
-  readonly number: number
+  /** In this pack, from 1; 0: it is not used there. */
+  number: number
   readonly skeleton: Skeleton
   readonly columns: readonly Column[]
+}
+
+function moveFirst(lately: Template[], place: number, template: Template): void {
+  lately.copyWithin(1, 0, place)
+  lately[0] = template
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
 }

@@ -7,12 +7,16 @@ import {
   sectionDigest,
 } from '@countersign/evidence'
 import { type Disk, nodeSha256, SeededRandom } from '../platform/index.ts'
-import { BlockPacker } from './block-packer.ts'
+import { BlockPacker, type PackBatch } from './block-packer.ts'
 import { BlockReader } from './block-reader.ts'
+import { encodePersons, encodeRecords } from './columns.ts'
 import { type Kek, parseKek } from './kek.ts'
 import { KeyRing } from './key-ring.ts'
+import { NO_RECORD_ID, type PackedRecord, type PersonSection } from './packed-record.ts'
+import { rowsOf } from './packed-row.ts'
 import { encodePayload } from './payload.ts'
 import type { SealKey } from './seal-key.ts'
+import { TableEncoder } from './table-encoder.ts'
 import { type Subject, Vault } from './vault.ts'
 
 /** What one entry is made of: a section's value, and whom it is about. */
@@ -104,4 +108,35 @@ export class Rig {
     const texts = made.map(({ bytes }) => bytes.toString())
     return { leaf: encodeLeaf(nodeSha256, made), payload, texts, keys }
   }
+}
+
+/** Entries as the ledger hands them to the packer: one batch. */
+export function batchOf(
+  first: number,
+  entries: readonly { readonly payload: Uint8Array }[],
+): PackBatch {
+  const bytes = Buffer.concat(entries.map(({ payload }) => payload))
+  const payloads = new Int32Array(2 * entries.length)
+  let at = 0
+  entries.forEach(({ payload }, nth) => {
+    payloads[2 * nth] = at
+    at += payload.length
+    payloads[2 * nth + 1] = at
+  })
+  return { first, count: entries.length, bytes, payloads }
+}
+
+/** The plaintext of a ledger pack, by an encoder of its own. */
+export function packRecords(records: readonly PackedRecord[]): Uint8Array {
+  return encodeRecords(rowsOf(records), new TableEncoder())
+}
+
+/** The plaintext of a person's pack; sections in ascending order of offset, then id. */
+export function packPersons(sections: readonly PersonSection[]): Uint8Array {
+  const rows: PackedRecord[] = []
+  for (const each of Map.groupBy(sections, ({ offset }) => offset).values()) {
+    const offset = each[0]?.offset ?? 0
+    rows.push({ offset, kind: 0, recordId: NO_RECORD_ID, sections: each, opaque: undefined })
+  }
+  return encodePersons(rowsOf(rows), new TableEncoder())
 }

@@ -10,8 +10,9 @@ import {
 } from '@countersign/evidence'
 import { SampleExchanges } from '../../../../bench/exchanges.sample.ts'
 import { SeededRandom } from '../platform/index.ts'
-import { encodeRecords, readRecords } from '../vault/columns.ts'
+import { readRecords } from '../vault/columns.ts'
 import { MARKS } from '../vault/index.ts'
+import { packRecords } from '../vault/testing.ts'
 import { type MarkRule, skeletonRules } from './quick-check.ts'
 import { ShapeChecks, skeletonText } from './shape-check.ts'
 
@@ -100,7 +101,7 @@ function told(name: SectionName, kind: Kind, texts: readonly string[]): readonly
     sections: [{ id, bytes: new TextEncoder().encode(text) }],
     opaque: undefined,
   }))
-  const table = readRecords(encodeRecords(records))
+  const table = readRecords(packRecords(records))
   const checks = new ShapeChecks()
   return texts.map((_, row) => {
     const section = table.form(row).sections[0]
@@ -113,7 +114,7 @@ function told(name: SectionName, kind: Kind, texts: readonly string[]): readonly
 function skeletonOf(text: string): string {
   const record = { offset: 0, kind: 1, recordId: new Uint8Array(16), opaque: undefined }
   const bytes = new TextEncoder().encode(text)
-  const table = readRecords(encodeRecords([{ ...record, sections: [{ id: 5, bytes }] }]))
+  const table = readRecords(packRecords([{ ...record, sections: [{ id: 5, bytes }] }]))
   const section = table.form(0).sections[0]
   assert.ok(section !== undefined && section.template > 0)
   return skeletonText(table.shape(section))
