@@ -11,7 +11,15 @@ export async function readCertificate(tls: Tls | undefined): Promise<Certificate
   if (clients === undefined) return pair
   const authorities = await Promise.all(clients.authorities.map(readPem))
   const revocations = await Promise.all(clients.revocations.map(readPem))
-  return { ...pair, clientCertificates: { show: clients.show, authorities, revocations } }
+  return {
+    ...pair,
+    clientCertificates: {
+      show: clients.show,
+      authorities,
+      revocations,
+      trustDomain: clients.spiffe,
+    },
+  }
 }
 
 type Tls = Pick<NonNullable<ListenerConfig['tls']>, 'certificate' | 'key'> &

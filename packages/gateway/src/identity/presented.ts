@@ -14,6 +14,8 @@ export interface ClientCertificate {
   readonly isVerified: boolean
   /** Why not, in the TLS library's words. */
   readonly error?: string | undefined
+  /** Which item of `identity.spiffe` alone the listener believes; undefined: authorities of its own. */
+  readonly trustDomain?: string | undefined
 }
 
 interface PresentedParts {

@@ -4,6 +4,7 @@ import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '@countersign/evidence'
 import type { ClientCertificate } from '../identity/index.ts'
 import type { Exchange, Peer } from './exchange.ts'
+import type { ClientAuthorities } from './tls-options.ts'
 
 /** Requests that came after the last one that is answered; beyond it the connection is cut. */
 const IGNORED_MAX = 1000
@@ -56,7 +57,7 @@ export interface Trust {
 interface ListenerFacts {
   readonly externalOrigin: string | undefined
   readonly trust: Trust
-  readonly clientCertificates: 'required' | 'optional' | undefined
+  readonly clientCertificates: ClientAuthorities | undefined
 }
 
 export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
@@ -67,14 +68,17 @@ export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
     externalOrigin,
   }
   if (!(socket instanceof TLSSocket)) return { ...known, scheme: 'http', tls: undefined }
-  const certificate = clientCertificates === undefined ? undefined : certificateOf(socket, trust)
+  const certificate =
+    clientCertificates === undefined
+      ? undefined
+      : certificateOf(socket, trust, clientCertificates.trustDomain)
   const tls = tlsFacts(socket)
   return {
     ...known,
     scheme: 'https',
     tls: certificate === undefined ? tls : { ...tls, clientCertificateSha256: certificate.sha256 },
     certificate,
-    needsCertificate: clientCertificates === 'required',
+    needsCertificate: clientCertificates?.show === 'required',
   }
 }
 
@@ -83,7 +87,11 @@ export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
  * certificate and the verdict on it. OpenSSL's verdict alone says nothing: a resumed session
  * without any certificate is `authorized` as well.
  */
-function certificateOf(socket: TLSSocket, trust: Trust): ClientCertificate | undefined {
+function certificateOf(
+  socket: TLSSocket,
+  trust: Trust,
+  trustDomain: string | undefined,
+): ClientCertificate | undefined {
   const shown = socket.getPeerX509Certificate()
   if (shown === undefined) return undefined
   const { authorized, authorizationError } = socket
@@ -92,6 +100,7 @@ function certificateOf(socket: TLSSocket, trust: Trust): ClientCertificate | und
   return {
     der,
     sha256: hash('sha256', der, 'hex'),
+    trustDomain,
     get isVerified() {
       return authorized && trust.isCurrent
     },

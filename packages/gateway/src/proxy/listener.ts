@@ -19,7 +19,7 @@ import type { ListenerConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuse, serve } from './serve.ts'
-import { type Certificate, contextOptions, serverOptions } from './tls-options.ts'
+import { type Certificate, contextOptions, isWider, serverOptions } from './tls-options.ts'
 
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
 /** How late a head that takes too long may be noticed. */
@@ -87,9 +87,9 @@ export class Listener {
   replaceCertificate(certificate: Certificate): void {
     if (!(this.#server instanceof TlsServer)) return
     this.#server.setSecureContext(contextOptions(certificate))
-    const before = JSON.stringify(this.#certificate?.clientCertificates)
+    const before = this.#certificate?.clientCertificates
     this.#certificate = certificate
-    if (JSON.stringify(certificate.clientCertificates) === before) return
+    if (isWider(before, certificate.clientCertificates)) return
     this.#trust.isCurrent = false
     this.#trust = { isCurrent: true }
   }
@@ -134,7 +134,7 @@ export class Listener {
       const peer = peerOf(socket, {
         externalOrigin: this.#externalOrigin,
         trust: this.#handshakes.get(placeOf(socket)) ?? { isCurrent: false },
-        clientCertificates: this.#certificate?.clientCertificates?.show,
+        clientCertificates: this.#certificate?.clientCertificates,
       })
       this.#connections.set(socket, new Connection(socket, peer, pipelinedMax))
       socket.once('close', () => this.#connections.delete(socket))

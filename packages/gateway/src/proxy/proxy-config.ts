@@ -11,7 +11,9 @@ const hostName = z
 const clientCertificatesSchema = z
   .strictObject({
     authorities: z.array(z.string().min(1)).default([]).describe('PEM files'),
-    spiffe: z.array(z.string().min(1)).default([]).describe('trust domains of identity.spiffe'),
+    spiffe: name
+      .optional()
+      .describe('the item of identity.spiffe whose authorities are believed, and no others'),
     revocations: z
       .array(z.string().min(1))
       .default([])
@@ -21,8 +23,8 @@ const clientCertificatesSchema = z
       .default('optional')
       .describe('required: nothing is served on a connection without one'),
   })
-  .refine(({ authorities, spiffe }) => authorities.length + spiffe.length > 0, {
-    message: 'names neither authorities nor spiffe: nobody could be believed',
+  .refine(({ authorities, spiffe }) => authorities.length > 0 !== (spiffe !== undefined), {
+    message: 'names authorities or spiffe: one of them',
   })
   .describe('client certificates that are asked for and believed')
 

@@ -13,6 +13,19 @@ export interface ClientAuthorities {
   readonly authorities: readonly string[]
   /** Revocation lists: with one, every authority of a chain needs one that is in date. */
   readonly revocations: readonly string[]
+  /** Which item of `identity.spiffe` they are of; undefined: of none. */
+  readonly trustDomain?: string | undefined
+}
+
+/** Whether everything that was verified under `before` would be under `next`. */
+export function isWider(
+  before: ClientAuthorities | undefined,
+  next: ClientAuthorities | undefined,
+): boolean {
+  if (before === undefined || next === undefined) return before === next
+  const [{ authorities: former, ...rest }, { authorities, ...nextRest }] = [before, next]
+  const isSame = JSON.stringify(rest) === JSON.stringify(nextRest)
+  return isSame && former.every((each) => authorities.includes(each))
 }
 
 /** Forward secrecy and authenticated encryption, nothing else. */

@@ -31,7 +31,9 @@ export function clientCertificates({ name, rules }: CertificatesConfig): Authent
     kind: 'mtls',
     carrier: 'certificate',
     challenges: [],
-    recognises: ({ peer }) => peer.certificate !== undefined,
+    // A workload's certificate is its trust domain's to judge: a name in it means nothing here.
+    recognises: ({ peer }) =>
+      peer.certificate !== undefined && peer.certificate.trustDomain === undefined,
     authenticate: ({ peer, atUs }: Presented) => {
       const { certificate } = peer
       if (certificate === undefined) return refusedFor('certificate-missing')
