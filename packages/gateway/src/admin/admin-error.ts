@@ -1,6 +1,6 @@
-export type AdminErrorCode = 'ADMIN_LISTEN' | 'ADMIN_NOT_LOOPBACK'
+export type AdminErrorCode = 'ADMIN_LISTEN' | 'ADMIN_NOT_LOOPBACK' | 'ADMIN_CERTIFICATE'
 
-/** Why the control plane does not start. */
+/** Why the control plane does not start, or does not take another certificate. */
 export class AdminError extends Error {
   override readonly name = 'AdminError'
   readonly code: AdminErrorCode

@@ -19,5 +19,5 @@ export type {
   Route,
 } from './route.ts'
 export { routes } from './routes.ts'
-export { type AdminAddress, type AdminServer, serveAdmin } from './serve.ts'
+export { type AdminAddress, type AdminServer, checkCertificate, serveAdmin } from './serve.ts'
 export { type WellKnown, wellKnown } from './well-known.ts'

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
 import { AdminError } from './admin-error.ts'
 import type { AdminApp } from './app.ts'
@@ -10,15 +11,22 @@ import type { AdminPeer } from './route.ts'
 /** A control plane that listens. */
 export interface AdminServer {
   readonly port: number
+  /** From the next handshake on, where TLS is spoken; `checkCertificate` has taken it. */
+  replaceCertificate(tls: PemTexts): void
   /** Stops listening, lets answers finish, and cuts off who is idle. */
   close(): Promise<void>
+}
+
+interface PemTexts {
+  readonly certificate: string
+  readonly key: string
 }
 
 export interface AdminAddress {
   readonly host: string
   readonly port: number
   /** PEM texts, not paths. */
-  readonly tls?: { readonly certificate: string; readonly key: string } | undefined
+  readonly tls?: PemTexts | undefined
 }
 
 export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<AdminServer> {
@@ -29,7 +37,7 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
     overrideGlobalObjects: false,
     ...(tls !== undefined && {
       createServer: createHttpsServer,
-      serverOptions: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' },
+      serverOptions: contextOptions(tls),
     }),
   }) as HttpServer
   await listen(server, address)
@@ -41,7 +49,27 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
     server.close()
     throw error
   }
-  return { port: bound.port, close: () => close(server) }
+  return {
+    port: bound.port,
+    replaceCertificate: (next) => {
+      if (server instanceof HttpsServer) server.setSecureContext(contextOptions(next))
+    },
+    close: () => close(server),
+  }
+}
+
+/** Throws AdminError ADMIN_CERTIFICATE for what OpenSSL does not take. */
+export function checkCertificate(tls: PemTexts): void {
+  try {
+    createSecureContext(contextOptions(tls))
+  } catch (cause) {
+    const message = `admin.tls: certificate and key are of no use: ${String(cause)}`
+    throw new AdminError('ADMIN_CERTIFICATE', message, { cause })
+  }
+}
+
+function contextOptions({ certificate, key }: PemTexts): SecureContextOptions {
+  return { cert: certificate, key, minVersion: 'TLSv1.2' }
 }
 
 /** An IPv4 client of a dual-stack socket is an IPv4 client. */

@@ -1,15 +1,19 @@
 import { Command } from 'commander'
 import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
+import { diffCommand } from './config-diff.ts'
+import { historyCommand } from './config-history.ts'
 
 // The configuration knows every room, down to the policy engine: it is loaded when it is asked for.
 const configRoom = (): Promise<typeof import('../config/index.ts')> => import('../config/index.ts')
 
 export function configCommand(context: CliContext): Command {
   return new Command('config')
-    .description('check a configuration file, or describe what may stand in one')
+    .description('check a configuration file, compare it, or tell how it has changed')
     .addCommand(checkCommand(context))
     .addCommand(schemaCommand(context))
+    .addCommand(diffCommand(context))
+    .addCommand(historyCommand(context))
 }
 
 interface CheckOptions {

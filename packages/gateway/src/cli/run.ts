@@ -7,8 +7,10 @@ import { keysCommand } from './keys.ts'
 import { policyCommand } from './policy.ts'
 import { printableLines } from './printable.ts'
 import { proveCommand } from './prove.ts'
+import { reloadCommand } from './reload.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
+import { tokensCommand } from './tokens.ts'
 import { verifyCommand } from './verify.ts'
 
 export const VERSION = '0.1.0'
@@ -21,7 +23,9 @@ const COMMANDS: readonly MakeCommand[] = [
   proveCommand,
   keysCommand,
   policyCommand,
+  tokensCommand,
   configCommand,
+  reloadCommand,
 ]
 
 /** Descriptions are folded in a narrow terminal too. */

@@ -22,6 +22,8 @@ export interface DemoFilesOptions {
 export interface DemoTokens {
   readonly ADA: string
   readonly BEN: string
+  /** May reload, at the control plane; at the gateway nobody in particular. */
+  readonly OPS: string
 }
 
 export const CONFIG_FILE = 'countersign.yaml'
@@ -44,7 +46,7 @@ export async function writeDemoFiles(options: DemoFilesOptions): Promise<DemoTok
   if ((await disk.stat(join(policies, POLICY_FILE))) === undefined) {
     await writeText(disk, join(policies, POLICY_FILE), POLICY)
   }
-  const tokens = (await readTokens(options)) ?? (await createTokens(options))
+  const tokens = await haveTokens(options)
   await writeText(disk, join(data, CONFIG_FILE), configText(options))
   return tokens
 }
@@ -57,23 +59,29 @@ export async function writeText(disk: Disk, path: string, text: string): Promise
  * The gateway keeps hashes. A demo that is started again must still be able to say who Ada is, so
  * it keeps the two keys beside them, readable by its owner: no other gateway does that.
  */
-async function readTokens({ disk, data }: DemoFilesOptions): Promise<DemoTokens | undefined> {
+async function readTokens({ disk, data }: DemoFilesOptions): Promise<Partial<DemoTokens>> {
   try {
     const bytes = await disk.read(join(data, TOKENS_FILE), TOKENS_BYTES_MAX)
-    return JSON.parse(new TextDecoder().decode(bytes)) as DemoTokens
+    return JSON.parse(new TextDecoder().decode(bytes)) as Partial<DemoTokens>
   } catch (error) {
-    if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
+    if (diskErrorCode(error) === 'DISK_NOT_FOUND') return {}
     throw error
   }
 }
 
-async function createTokens(options: DemoFilesOptions): Promise<DemoTokens> {
+/** Those of an earlier demo, and new ones where it had none. */
+async function haveTokens(options: DemoFilesOptions): Promise<DemoTokens> {
   const file = join(options.data, KEYS_FILE)
   const make = async (principal: string): Promise<string> => {
     const facts = { principal, label: 'demo' }
     return (await createKeyInFile(file, facts, options)).token
   }
-  const tokens = { ADA: await make('ada'), BEN: await make('ben') }
+  const known = await readTokens(options)
+  const tokens = {
+    ADA: known.ADA ?? (await make('ada')),
+    BEN: known.BEN ?? (await make('ben')),
+    OPS: known.OPS ?? (await make('ops')),
+  }
   await writeText(options.disk, join(options.data, TOKENS_FILE), `${JSON.stringify(tokens)}\n`)
   return tokens
 }
@@ -88,7 +96,7 @@ data: .
 log: { level: warn }
 listeners:
   - { name: main, host: 127.0.0.1, port: ${port} }
-admin: { host: 127.0.0.1, port: ${adminPort} }
+admin: { host: 127.0.0.1, port: ${adminPort}, roles: { operator: [{ principal: ops }] } }
 identity: { keysFile: ${KEYS_FILE} }
 policies: { directory: policies }
 upstreams:

@@ -52,7 +52,7 @@ export async function demo(options: DemoOptions): Promise<void> {
   if (gateway.isNew) await seedHistory(environment.GATEWAY, tokens)
   await writeText(disk, environmentFile, formatEnvironment(environment))
   parts.defer(() => removeIfThere(disk, environmentFile))
-  const { ADA: _ada, BEN: _ben, ...open } = environment
+  const { ADA: _ada, BEN: _ben, OPS: _ops, ...open } = environment
   const text = json ? JSON.stringify(open) : summary(environment, { data, environmentFile })
   terminal.out(`${text}\n`)
   await stop
@@ -65,7 +65,11 @@ interface Ports {
   readonly upstreamPort: number
 }
 
-function environmentOf(gateway: Gateway, ports: Ports, { ADA, BEN }: DemoTokens): DemoEnvironment {
+function environmentOf(
+  gateway: Gateway,
+  ports: Ports,
+  { ADA, BEN, OPS }: DemoTokens,
+): DemoEnvironment {
   const ADMIN = `http://localhost:${ports.adminPort}`
   return {
     GATEWAY: `http://${HOST}:${ports.port}`,
@@ -73,6 +77,7 @@ function environmentOf(gateway: Gateway, ports: Ports, { ADA, BEN }: DemoTokens)
     UPSTREAM: `http://${HOST}:${ports.upstreamPort}`,
     ADA,
     BEN,
+    OPS,
     VKEY: gateway.vkeys[0] ?? '',
     ORIGIN: gateway.origin,
     LOG: `${ADMIN}/log`,

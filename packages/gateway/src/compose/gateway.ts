@@ -1,8 +1,16 @@
 import type { Logger } from 'pino'
-import { type AdminCaller, type ReloadCause, type ReloadResult, wellKnown } from '../admin/index.ts'
+import {
+  type AdminCaller,
+  type AdminServer,
+  checkCertificate,
+  type ReloadCause,
+  type ReloadResult,
+  wellKnown,
+} from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
+import type { ReadyChange } from '../proxy/index.ts'
 import { ReceiptService, Recorder } from '../recorder/index.ts'
 import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
@@ -60,13 +68,14 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
   let dataPlane: DataPlane | undefined
+  let admin: AdminServer | undefined
   const records = new ChangeRecords(recorder)
   const reloader = new Reloader({
     first,
     records,
     log,
     prepare: () => prepare(first.path),
-    ready: (next) => (dataPlane === undefined ? notServing() : dataPlane.ready(next)),
+    ready: async (next) => readyAll(next, { dataPlane, admin }),
   })
   const guard = {
     clock: machine.clock,
@@ -78,7 +87,8 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
       containment.finds(caller) === undefined ? undefined : ('quarantined' as const),
   }
   const needs = { ledger, log, answerWellKnown: answerOwn, state, guard, configuring: reloader }
-  const admin = await openAdmin(first, machine, needs)
+  admin = await openAdmin(first, machine, needs)
+  const { port: adminPort } = admin
   parts.defer(() => admin.close())
 
   await recorder.start()
@@ -99,7 +109,7 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
     origin: ledger.signer.origin,
     vkeys: ledger.signer.vkeys,
     isNew,
-    addresses: addressesOf(config, addresses, admin.port),
+    addresses: addressesOf(config, addresses, adminPort),
     rollbackProtection: ledger.rollbackProtection,
     reload: (cause) => reloader.reload(cause),
     close: () => {
@@ -109,8 +119,23 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   }
 }
 
-function notServing(): never {
-  throw new Error('the gateway is not serving yet')
+/** Both planes: the data plane's part is what can fail last, so that nothing is left behind. */
+async function readyAll(
+  next: Prepared,
+  planes: { readonly dataPlane: DataPlane | undefined; readonly admin: AdminServer | undefined },
+): Promise<ReadyChange> {
+  const { dataPlane, admin } = planes
+  const { adminTls } = next
+  if (dataPlane === undefined) throw new Error('the gateway is not serving yet')
+  if (adminTls !== undefined) checkCertificate(adminTls)
+  const change = await dataPlane.ready(next)
+  return {
+    ...change,
+    apply: () => {
+      change.apply()
+      if (adminTls !== undefined) admin?.replaceCertificate(adminTls)
+    },
+  }
 }
 
 /** A change that could not be recorded is offered again; one that was refused was told. */

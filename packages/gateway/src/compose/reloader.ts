@@ -83,6 +83,7 @@ export class Reloader implements Configuring {
     this.#current = next
     change.apply()
     log.level = next.config.log.level
+    for (const policy of next.policies.uncovered) log.warn(policy, 'policy-uncovered')
     log.info({ by: cause.by, ...digestsOf(next) }, 'reloaded')
     return this.#tell('loaded')
   }

@@ -5,6 +5,7 @@ export interface DemoEnvironment {
   readonly UPSTREAM: string
   readonly ADA: string
   readonly BEN: string
+  readonly OPS: string
   readonly VKEY: string
   readonly ORIGIN: string
   readonly LOG: string
