@@ -4,6 +4,7 @@ import {
   Authenticators,
   apiKeys,
   type Identification,
+  Introspection,
   type IssuerKeysReport,
   identityConfigSchema,
   issuerKeys,
@@ -50,7 +51,11 @@ export async function openAsking(
   more: object = {},
   secret?: Uint8Array,
 ): Promise<Asking> {
-  const { issuers: configs, ...identity } = identityConfigSchema.parse({
+  const {
+    issuers: configs,
+    introspection,
+    ...identity
+  } = identityConfigSchema.parse({
     keysFile: 'keys.yaml',
     issuers,
     ...more,
@@ -68,8 +73,14 @@ export async function openAsking(
   const jwts = opened.map(({ config, keys }) =>
     jwtAuthenticator(config, { keys, check, tokens, clockSkewMs }),
   )
+  const asked = introspection.map((config) => {
+    const clientSecret = Buffer.from(secret ?? []).toString()
+    const onFailure = (cause: unknown): unknown => reports.push({ kind: 'failed', cause })
+    const parts = { config, clientSecret, clockSkewMs, http, clock, check, tokens, onFailure }
+    return new Introspection(parts)
+  })
   const ring = parseKeysFile('version: 1\nkeys: []\n')
-  const chain = new Authenticators([apiKeys(() => ring), ...jwts]).chain()
+  const chain = new Authenticators([apiKeys(() => ring), ...jwts, ...asked]).chain()
   const identify = (values: readonly string[]): Identification | Promise<Identification> =>
     chain.identify(
       new Presented({

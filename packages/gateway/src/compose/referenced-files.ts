@@ -24,6 +24,9 @@ export function referencedFiles(config: Config): readonly Reference[] {
       ...plain(`identity.issuers[${index}].jwksFile`, jwksFile),
       ...ofSecret(`identity.issuers[${index}].secret`, secret),
     ]),
+    ...identity.introspection.flatMap(({ clientSecret }, index) =>
+      ofSecret(`identity.introspection[${index}].clientSecret`, clientSecret),
+    ),
     ...identity.logins.flatMap(({ clientSecret }, index) =>
       ofSecret(`identity.logins[${index}].clientSecret`, clientSecret),
     ),

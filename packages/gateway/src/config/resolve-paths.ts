@@ -69,7 +69,7 @@ function identityPaths(
   identity: Config['identity'],
   absolute: (path: string) => string,
 ): Config['identity'] {
-  const { keysFile, revocationsFile, issuers, logins } = identity
+  const { keysFile, revocationsFile, issuers, introspection, logins } = identity
   return {
     ...identity,
     keysFile: absolute(keysFile),
@@ -78,6 +78,10 @@ function identityPaths(
       ...issuer,
       ...(issuer.jwksFile === undefined ? {} : { jwksFile: absolute(issuer.jwksFile) }),
       ...(issuer.secret === undefined ? {} : { secret: secretPath(issuer.secret, absolute) }),
+    })),
+    introspection: introspection.map((each) => ({
+      ...each,
+      clientSecret: secretPath(each.clientSecret, absolute),
     })),
     logins: logins.map(({ clientSecret, ...login }) => ({
       ...login,

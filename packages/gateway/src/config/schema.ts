@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { adminConfigSchema } from '../admin/index.ts'
-import { identityConfigSchema } from '../identity/index.ts'
+import { approvalsConfigSchema, breakGlassConfigSchema } from '../approval/index.ts'
+import { authenticatorNames, identityConfigSchema } from '../identity/index.ts'
 import { ledgerConfigSchema } from '../ledger/index.ts'
 import { limitsConfigSchema, quotaStoreSchema, quotasSchema } from '../limits/index.ts'
 import { policyConfigSchema } from '../policy/index.ts'
@@ -35,6 +36,8 @@ export const configSchema = z
     limits: limitsConfigSchema.prefault({}),
     quotas: quotasSchema,
     quotaStore: quotaStoreSchema,
+    approvals: approvalsConfigSchema.prefault({}),
+    breakGlass: breakGlassConfigSchema.prefault({}),
     admin: adminConfigSchema.prefault({}),
     listeners: z.array(listenerSchema).min(1),
     upstreams: z.record(z.string().min(1), upstreamSchema),
@@ -45,8 +48,13 @@ export const configSchema = z
     refuseTwice('routes', config.routes, context)
     const upstreams = Object.keys(config.upstreams)
     const quotas = Object.keys(config.quotas)
+    const authenticators = authenticatorNames(config.identity)
     for (const [index, route] of config.routes.entries()) {
       refuseUnknown('upstream', route.upstream, upstreams, ['routes', index, 'upstream'], context)
+      for (const [at, name] of (route.authenticators ?? []).entries()) {
+        const path = ['routes', index, 'authenticators', at]
+        refuseUnknown('authenticator', name, authenticators, path, context)
+      }
       for (const [at, quota] of route.quotas.entries()) {
         const path = ['routes', index, 'quotas', at]
         if (route.quotas.indexOf(quota) === at) refuseUnknown('quota', quota, quotas, path, context)

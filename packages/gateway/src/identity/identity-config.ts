@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { certificatesSchema } from './certificate/certificate-rules.ts'
 import { dpopSchema } from './dpop/dpop-config.ts'
 import { signaturesSchema } from './http-signature/signature-config.ts'
+import { introspectionSchema } from './introspection/introspection-config.ts'
 import { issuerSchema } from './jwt/issuer-config.ts'
 import { loginConfigSchema } from './session/login-config.ts'
+import { spiffeSchema } from './spiffe/spiffe-config.ts'
 
 const CLOCK_SKEW_MS_MAX = 60_000
 const CLOCK_SKEW_MS = 30_000
@@ -25,6 +27,11 @@ export const identityConfigSchema = z
       .optional()
       .describe('YAML file of tokens taken back; `tokens revoke` writes it'),
     issuers: z.array(issuerSchema).max(100).default([]).describe('whose JWTs are taken'),
+    introspection: z
+      .array(introspectionSchema)
+      .max(20)
+      .default([])
+      .describe('issuers that are asked about tokens which only they can read'),
     logins: z
       .array(loginConfigSchema)
       .max(20)
@@ -33,6 +40,7 @@ export const identityConfigSchema = z
     dpop: dpopSchema.prefault({}),
     certificates: z.array(certificatesSchema).max(100).default([]),
     signatures: z.array(signaturesSchema).max(100).default([]),
+    spiffe: z.array(spiffeSchema).max(20).default([]),
     clockSkewMs: z
       .int()
       .min(0)
@@ -47,21 +55,37 @@ export const identityConfigSchema = z
       .describe('verified tokens that are remembered until they expire'),
   })
   .superRefine((config, context) => {
-    const names = [...config.issuers, ...config.logins].map(({ name }) => name)
-    const again = config.logins.findIndex(({ name }, at) => {
-      return names.indexOf(name) !== config.issuers.length + at
-    })
-    if (again !== -1) {
-      const message = `a second authenticator called ${config.logins[again]?.name}`
-      context.addIssue({ code: 'custom', path: ['logins', again, 'name'], message })
+    const named = namedItems(config)
+    const names = named.map(({ name }) => name)
+    for (const [at, { name, path }] of named.entries()) {
+      if (names.indexOf(name) === at) continue
+      const message = `a second authenticator called ${name}`
+      context.addIssue({ code: 'custom', path, message })
     }
-    for (const key of ['name', 'issuer'] as const) {
-      const values = config.issuers.map((issuer) => issuer[key])
-      const at = values.findIndex((value, index) => values.indexOf(value) !== index)
-      if (at === -1) continue
-      const message = `a second ${JSON.stringify(values[at])} in issuers`
-      context.addIssue({ code: 'custom', path: ['issuers', at, key], message })
+    const issuers = config.issuers.map(({ issuer }) => issuer)
+    for (const [at, issuer] of issuers.entries()) {
+      if (issuers.indexOf(issuer) === at) continue
+      const message = `a second ${JSON.stringify(issuer)} in issuers`
+      context.addIssue({ code: 'custom', path: ['issuers', at, 'issuer'], message })
     }
   })
 
 export type IdentityConfig = z.infer<typeof identityConfigSchema>
+
+/** Sections whose items are authenticators, each with a name. */
+const NAMED = ['issuers', 'introspection', 'logins', 'certificates', 'signatures'] as const
+
+type Named = { readonly [section in (typeof NAMED)[number]]: readonly { readonly name: string }[] }
+
+function namedItems(
+  config: Named,
+): readonly { readonly name: string; readonly path: (string | number)[] }[] {
+  return NAMED.flatMap((section) =>
+    config[section].map(({ name }, at) => ({ name, path: [section, at, 'name'] })),
+  )
+}
+
+/** Every name that a route may list in `authenticators`. */
+export function authenticatorNames(config: Named): readonly string[] {
+  return ['keys', ...namedItems(config).map(({ name }) => name)]
+}

@@ -26,8 +26,14 @@ export { readIfThere, writeWhole } from './edit-file.ts'
 export { type FileReport, type FileSource, FollowedFile } from './followed-file.ts'
 export { httpSignatures } from './http-signature/signature-authenticator.ts'
 export { type SignaturesConfig, signaturesSchema } from './http-signature/signature-config.ts'
-export { type IdentityConfig, identityConfigSchema } from './identity-config.ts'
+export {
+  authenticatorNames,
+  type IdentityConfig,
+  identityConfigSchema,
+} from './identity-config.ts'
 export type { IdentityErrorCode } from './identity-error.ts'
+export { Introspection } from './introspection/introspection.ts'
+export type { IntrospectionConfig } from './introspection/introspection-config.ts'
 export type { IssuerConfig } from './jwt/issuer-config.ts'
 export type { IssuerKeys, IssuerKeysReport } from './jwt/issuer-keys.ts'
 export type { JwtAuthenticator } from './jwt/jwt-authenticator.ts'
@@ -58,6 +64,11 @@ export { type LoginConfig, loginConfigSchema } from './session/login-config.ts'
 export { loginKeys } from './session/login-keys.ts'
 export { LogoutTokens } from './session/logout-tokens.ts'
 export { LoginProvider } from './session/provider.ts'
+export { BundleKeeper } from './spiffe/bundle-keeper.ts'
+export { JwtSvids } from './spiffe/jwt-svid.ts'
+export type { SpiffeConfig } from './spiffe/spiffe-config.ts'
+export { BUNDLE_BYTES_MAX } from './spiffe/trust-bundle.ts'
+export { x509Svids } from './spiffe/x509-svid.ts'
 export {
   addRevocation,
   parseRevocations,

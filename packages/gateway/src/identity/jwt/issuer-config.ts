@@ -1,28 +1,10 @@
 import { z } from 'zod'
-import { claimSchema, nameSchema, secretSchema, urlSchema } from '../token/token-config.ts'
+import { NAMING, nameSchema, secretSchema, urlSchema } from '../token/token-config.ts'
 import { ALGORITHM_NAMES, isSymmetric, USUAL_ALGORITHMS } from './algorithms.ts'
 import { FETCH_MS_MAX, REFRESH_COOLDOWN_MS, REFRESH_EVERY_MS, STALE_MS_MAX } from './issuer-keys.ts'
 
 const SECOND_MS = 1000
 const DAY_MS = 86_400_000
-
-const valueSource = z.strictObject({
-  claim: claimSchema,
-  values: z
-    .record(z.string().min(1).max(200), z.string().min(1).max(200))
-    .optional()
-    .describe('with it, only values that are listed, under the names they are given here'),
-})
-
-/** What becomes of claims. */
-export const mappingSchema = z.strictObject({
-  groups: z.array(valueSource).max(32).default([]).describe('claims whose values are groups'),
-  roles: z.array(valueSource).max(32).default([]).describe('claims whose values are roles'),
-  claims: z
-    .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/), claimSchema)
-    .default({})
-    .describe('claims that policies may see, by the name that they have there'),
-})
 
 /** One item of `identity.issuers`. */
 export const issuerSchema = z
@@ -56,28 +38,7 @@ export const issuerSchema = z
       .enum(['usual', 'odd'])
       .default('usual')
       .describe('usual: 65537; odd: any odd exponent from 3 on'),
-    principalPrefix: z
-      .string()
-      .max(64)
-      .optional()
-      .describe("before every principal's id; without it the name and a colon"),
-    subjectClaim: z.string().min(1).max(200).default('sub').describe('claim that says who it is'),
-    kind: z
-      .enum(['by-client', 'user', 'service'])
-      .default('by-client')
-      .describe('by-client: a token whose subject is its client is of a service'),
-    scopes: z
-      .strictObject({
-        claim: z.string().min(1).max(200).default('scope'),
-        form: z.enum(['words', 'list']).default('words'),
-      })
-      .prefault({}),
-    map: mappingSchema.prefault({}),
-    mfaAcr: z
-      .array(z.string().min(1).max(200))
-      .max(32)
-      .default([])
-      .describe('values of `acr` that mean more than one factor; `mfa` in `amr` does so always'),
+    ...NAMING,
     allowLoopbackHttp: z
       .boolean()
       .default(false)

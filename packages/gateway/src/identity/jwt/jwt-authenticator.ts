@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import {
   type Authenticator,
   BEARER_CHALLENGE,
@@ -6,29 +5,22 @@ import {
   refused,
 } from '../authenticator.ts'
 import type { Presented } from '../presented.ts'
-import type { Credential, Principal } from '../principal.ts'
 import { admit, type TokenCheck } from '../token/token-check.ts'
+import { credentialOf, type Naming, principalOf, type TokenFacts } from '../token/token-identity.ts'
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
 import { ALGORITHMS, type AlgorithmRule } from './algorithms.ts'
-import { type ClaimMapping, mapClaims } from './claim-mapping.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
-import { type Members, member } from './members.ts'
+import { member } from './members.ts'
 import type { Jws } from './read-jws.ts'
 import { refusedToken } from './refused-token.ts'
 import { signerOf } from './signer.ts'
-import { readFacts, readHeader, type TokenFacts, type TokenRules } from './token-rules.ts'
+import { readFacts, readHeader, type TokenRules } from './token-rules.ts'
 import type { VerifyKey } from './verify-key.ts'
 
 export interface JwtAuthenticatorOptions {
   readonly name: string
   readonly rules: TokenRules
-  readonly mapping: ClaimMapping
-  /** Stands before every principal's id, so that no two issuers can mean one person by accident. */
-  readonly principalPrefix: string
-  /** `by-client`: a token whose subject is its client is a service's. */
-  readonly kind: 'user' | 'service' | 'by-client'
-  /** Values of `acr` that mean more than one factor; `mfa` in `amr` does so always. */
-  readonly mfaAcr: readonly string[]
+  readonly naming: Naming
   readonly keys: IssuerKeys
   readonly check: TokenCheck
   readonly tokens: VerifiedTokens
@@ -87,18 +79,19 @@ export class JwtAuthenticator implements Authenticator {
 
   #adopt(of: {
     readonly jws: Jws
-    readonly facts: TokenFacts
+    readonly facts: TokenFacts & { readonly expiresAtUs: number }
     readonly key: VerifyKey
     readonly presented: Presented
   }): Identification {
-    const { rules, keys, tokens, check } = this.#options
+    const { rules, naming, keys, tokens, check } = this.#options
     const { facts, key, jws, presented } = of
-    const principal = this.#principal(jws.payload, facts)
+    const principal = principalOf(jws.payload, facts, naming)
     if (principal === undefined) return refusedToken('claims')
+    const claims = { members: jws.payload, bytes: jws.payloadBytes }
     const token: VerifiedToken = {
       authenticator: this.name,
       principal,
-      credential: this.#credential(jws, facts),
+      credential: credentialOf(claims, facts, { method: 'jwt', mfaAcr: naming.mfaAcr }),
       confirmation: facts.confirmation,
       issuedAtUs: facts.issuedAtUs,
       subject: facts.subject,
@@ -107,37 +100,5 @@ export class JwtAuthenticator implements Authenticator {
     }
     tokens.put(presented.tokenSha256, token)
     return admit(token, presented, check)
-  }
-
-  #principal(payload: Members, facts: TokenFacts): Principal | undefined {
-    const { rules, mapping, principalPrefix, kind } = this.#options
-    const { subject, client, scopes } = facts
-    const words = { claim: rules.scopes.claim, words: scopes }
-    const mapped = mapClaims(payload, words, mapping)
-    const id = `${principalPrefix}${subject}`
-    if (mapped === undefined || id === 'anonymous') return undefined
-    const byClient = subject === client ? 'service' : 'user'
-    const kindHere = kind === 'by-client' ? byClient : kind
-    return { id, kind: kindHere, issuer: rules.issuer, scopes, ...mapped }
-  }
-
-  #credential(jws: Jws, facts: TokenFacts): Credential {
-    const { authenticatedAtUs, issuedAtUs, expiresAtUs, id } = facts
-    const hasMfa = this.#hasMfa(jws.payload)
-    return {
-      method: 'jwt',
-      id,
-      // Of the claims alone: whoever reads it cannot make the token of it.
-      sha256: hash('sha256', jws.payloadBytes, 'hex'),
-      expiresAtUs,
-      authenticatedAtUs,
-      mfaAtUs: hasMfa ? (authenticatedAtUs ?? issuedAtUs) : undefined,
-    }
-  }
-
-  #hasMfa(payload: Members): boolean {
-    const [amr, acr] = [member(payload, 'amr'), member(payload, 'acr')]
-    if (Array.isArray(amr) && amr.includes('mfa')) return true
-    return typeof acr === 'string' && this.#options.mfaAcr.includes(acr)
   }
 }

@@ -1,4 +1,5 @@
-import { type Confirmation, parseConfirmation } from '../binding/confirmation.ts'
+import { parseConfirmation } from '../binding/confirmation.ts'
+import type { TokenFacts } from '../token/token-identity.ts'
 import { type Algorithm, isAlgorithm } from './algorithms.ts'
 import { type Members, member } from './members.ts'
 import type { TokenFault } from './token-faults.ts'
@@ -16,18 +17,6 @@ export interface TokenRules {
   readonly clockSkewMs: number
   readonly subjectClaim: string
   readonly scopes: { readonly claim: string; readonly form: 'words' | 'list' }
-}
-
-/** What the rules have found good, as long as the signature is. */
-export interface TokenFacts {
-  readonly subject: string
-  readonly client: string | undefined
-  readonly id: string | undefined
-  readonly scopes: readonly string[]
-  readonly expiresAtUs: number
-  readonly issuedAtUs: number | undefined
-  readonly authenticatedAtUs: number | undefined
-  readonly confirmation: Confirmation | undefined
 }
 
 const SECOND_US = 1_000_000
@@ -71,7 +60,7 @@ function isTypeAccepted(typ: unknown, profile: TokenRules['profile']): boolean {
 }
 
 export type FactsReading =
-  | { readonly ok: true; readonly facts: TokenFacts }
+  | { readonly ok: true; readonly facts: TokenFacts & { readonly expiresAtUs: number } }
   | { readonly ok: false; readonly fault: TokenFault }
 
 /** Reads the claims of a token at a time; the first rule that is broken is named. */
@@ -105,14 +94,14 @@ function isOfAnotherKind(payload: Members, profile: TokenRules['profile']): bool
 }
 
 /** Exactly one of ours, code unit by code unit; others may stand beside it. */
-function isForUs(aud: unknown, audiences: readonly string[]): boolean {
+export function isForUs(aud: unknown, audiences: readonly string[]): boolean {
   if (typeof aud === 'string') return audiences.includes(aud)
   if (!Array.isArray(aud) || aud.length > AUDIENCES_MAX) return false
   const isTexts = aud.every((each) => typeof each === 'string')
   return isTexts && aud.some((each) => audiences.includes(each))
 }
 
-function isName(value: unknown): value is string {
+export function isName(value: unknown): value is string {
   return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]+$/u.test(value) && !isTooLong(value)
 }
 
@@ -141,7 +130,10 @@ function readTimes(
   { profile, lifetimeMs, clockSkewMs }: TokenRules,
   atUs: number,
 ):
-  | ({ readonly ok: true } & Pick<TokenFacts, 'expiresAtUs' | 'issuedAtUs' | 'authenticatedAtUs'>)
+  | ({ readonly ok: true; readonly expiresAtUs: number } & Pick<
+      TokenFacts,
+      'issuedAtUs' | 'authenticatedAtUs'
+    >)
   | { readonly ok: false; readonly fault: TokenFault } {
   const names = ['exp', 'nbf', 'iat', 'auth_time'] as const
   const [exp, nbf, iat, authTime] = names.map((name) => readTime(member(payload, name)))
@@ -156,13 +148,13 @@ function readTimes(
 }
 
 /** Microseconds; NaN for what is no time. */
-function readTime(value: unknown): number | undefined {
+export function readTime(value: unknown): number | undefined {
   if (value === undefined) return undefined
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return Number.NaN
   return Number.isSafeInteger(value * SECOND_US) ? value * SECOND_US : Number.NaN
 }
 
-function readScopes(value: unknown, form: 'words' | 'list'): readonly string[] | undefined {
+export function readScopes(value: unknown, form: 'words' | 'list'): readonly string[] | undefined {
   if (value === undefined) return []
   const words: unknown = form === 'words' && typeof value === 'string' ? value.split(' ') : value
   if (form === 'words' && typeof value !== 'string') return undefined

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { mappingSchema } from '../jwt/issuer-config.ts'
+import { mappingSchema } from '../token/token-config.ts'
 import { nameSchema, secretSchema, urlSchema } from '../token/token-config.ts'
 
 const MINUTE_MS = 60_000

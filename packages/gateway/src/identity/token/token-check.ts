@@ -26,7 +26,7 @@ export function admit(
   const shown = presented.authorization
   if (shown.kind !== 'token') return refused('credentials-malformed')
   if (confirmation === undefined && shown.scheme === 'bearer') {
-    return { known: true, principal, credential, untilUs }
+    return { known: true, principal, credential, untilUs: finite(untilUs) }
   }
   const { scheme, token: text } = shown
   const held = binding.check({ scheme, token: text, confirmation, presented })
@@ -36,5 +36,9 @@ export function admit(
   }
   const { proof } = held
   const proven = proof === undefined ? credential : { ...credential, proof }
-  return { known: true, principal, credential: proven, untilUs }
+  return { known: true, principal, credential: proven, untilUs: finite(untilUs) }
+}
+
+function finite(us: number): number | undefined {
+  return Number.isFinite(us) ? us : undefined
 }

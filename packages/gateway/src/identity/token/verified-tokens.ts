@@ -12,6 +12,8 @@ export interface VerifiedToken {
   readonly subject: string
   /** From here on it is not taken any more, the tolerance for clocks included. */
   readonly untilUs: number
+  /** When it has to be asked about again; undefined: what is known holds until then. */
+  readonly knownUntilUs?: number | undefined
   /** Whether what it was verified by still counts: its key, the issuer's last word. */
   isStillGood(): boolean
 }
@@ -34,7 +36,8 @@ export class VerifiedTokens {
   get(sha256: string, atUs: number): VerifiedToken | undefined {
     const found = this.#young.get(sha256) ?? this.#promoted(sha256)
     if (found === undefined) return undefined
-    if (atUs < found.untilUs && found.isStillGood()) return found
+    const { untilUs, knownUntilUs = untilUs } = found
+    if (atUs < knownUntilUs && found.isStillGood()) return found
     this.#young.delete(sha256)
     return undefined
   }

@@ -1,0 +1,173 @@
+import type { Clock, HttpClient } from '../../platform/index.ts'
+import {
+  type Authenticator,
+  BEARER_CHALLENGE,
+  type Identification,
+  type Refused,
+  refused,
+} from '../authenticator.ts'
+import { IdentityError } from '../identity-error.ts'
+import { type Members, member, parseMembers } from '../jwt/members.ts'
+import { refusedToken } from '../jwt/refused-token.ts'
+import type { Presented } from '../presented.ts'
+import { admit, type TokenCheck } from '../token/token-check.ts'
+import { credentialOf, type Naming, principalOf } from '../token/token-identity.ts'
+import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
+import type { IntrospectionConfig } from './introspection-config.ts'
+import { type IntrospectionRules, readAnswer } from './read-answer.ts'
+
+const ANSWER_BYTES_MAX = 65_536
+/** Tokens that were said to be inactive; more of them push the oldest out. */
+const INACTIVE_MAX = 10_000
+/** After an answer that did not come, nobody is kept waiting for the next. */
+const PAUSE_MS = 1000
+
+export interface IntrospectionOptions {
+  readonly config: IntrospectionConfig
+  readonly clientSecret: string
+  readonly clockSkewMs: number
+  readonly http: HttpClient
+  readonly clock: Clock
+  readonly check: TokenCheck
+  readonly tokens: VerifiedTokens
+  readonly onFailure: (cause: unknown) => void
+}
+
+/** Asks an issuer about tokens that only it can read (RFC 7662). What it does not say is no. */
+export class Introspection implements Authenticator {
+  readonly kind = 'introspection'
+  readonly carrier = 'authorization'
+  readonly challenges = [BEARER_CHALLENGE]
+  readonly name: string
+  readonly #options: IntrospectionOptions
+  readonly #rules: IntrospectionRules
+  readonly #naming: Naming
+  /** Digest of a token, and until when it is taken to be inactive. */
+  readonly #inactive = new Map<string, number>()
+  readonly #asking = new Map<string, Promise<VerifiedToken | Refused>>()
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: IntrospectionOptions) {
+    const { config, clockSkewMs } = options
+    const { issuer, audiences, clients, subjectClaim, scopes, map, kind, mfaAcr } = config
+    const { principalPrefix = `${config.name}:` } = config
+    this.name = config.name
+    this.#options = options
+    this.#rules = { issuer, audiences, clients, clockSkewMs, subjectClaim, scopes }
+    const scopeClaim = scopes.claim
+    this.#naming = { issuer, mapping: map, principalPrefix, kind, mfaAcr, scopeClaim }
+  }
+
+  recognises({ authorization: shown }: Presented): boolean {
+    return shown.kind === 'token' && shown.form === 'opaque'
+  }
+
+  authenticate(presented: Presented): Identification | Promise<Identification> {
+    const { tokens, check, clock, config } = this.#options
+    const { tokenSha256, atUs } = presented
+    const known = tokens.get(tokenSha256, atUs)
+    if (known?.authenticator === this.name) return admit(known, presented, check)
+    const untilMs = this.#inactive.get(tokenSha256)
+    if (untilMs !== undefined && clock.ticksMs() < untilMs) return refusedToken('inactive')
+    const asking = this.#asking.get(tokenSha256)
+    if (asking !== undefined) return asking.then((found) => this.#settle(found, presented))
+    if (this.#asking.size >= config.inFlightMax || clock.ticksMs() < this.#pausedUntilMs) {
+      return refused('credentials-unverifiable')
+    }
+    return this.#begin(presented).then((found) => this.#settle(found, presented))
+  }
+
+  #settle(found: VerifiedToken | Refused, presented: Presented): Identification {
+    return 'known' in found ? found : admit(found, presented, this.#options.check)
+  }
+
+  #begin(presented: Presented): Promise<VerifiedToken | Refused> {
+    const { tokenSha256 } = presented
+    const asking = this.#ask(presented).finally(() => this.#asking.delete(tokenSha256))
+    this.#asking.set(tokenSha256, asking)
+    return asking
+  }
+
+  async #ask(presented: Presented): Promise<VerifiedToken | Refused> {
+    const { clock, onFailure, config } = this.#options
+    const shown = presented.authorization
+    if (shown.kind !== 'token') return refused('credentials-malformed')
+    try {
+      const bytes = await this.#post(shown.token)
+      const answer = parseMembers(bytes)
+      const active = answer === undefined ? undefined : member(answer, 'active')
+      // A text that says "true" is no answer to whether: nothing that is not a boolean counts.
+      if (answer === undefined || typeof active !== 'boolean') throw unusable(config.name)
+      if (active) return this.#adopt(answer, bytes, presented)
+      this.#remember(presented.tokenSha256, clock.ticksMs() + config.inactiveMs)
+      return refusedToken('inactive')
+    } catch (cause) {
+      this.#pausedUntilMs = clock.ticksMs() + PAUSE_MS
+      onFailure(cause)
+      return refused('credentials-unverifiable')
+    }
+  }
+
+  async #post(token: string): Promise<Uint8Array> {
+    const { http, config, clientSecret } = this.#options
+    const { clientId, endpoint: url, answerMs: timeoutMs } = config
+    const credentials = [clientId, clientSecret].map(encodeForm).join(':')
+    const { status, body } = await http.request({
+      url,
+      method: 'POST',
+      headers: {
+        accept: 'application/json',
+        authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: Buffer.from(`token=${encodeForm(token)}&token_type_hint=access_token`),
+      bytesMax: ANSWER_BYTES_MAX,
+      timeoutMs,
+      allowsLoopbackHttp: config.allowLoopbackHttp,
+    })
+    if (status === 200) return body
+    const message = `introspection ${config.name}: answers with status ${status}`
+    throw new IdentityError('IDENTITY_ISSUER_UNUSABLE', message)
+  }
+
+  #adopt(members: Members, bytes: Uint8Array, presented: Presented): VerifiedToken | Refused {
+    const { config, tokens, clockSkewMs } = this.#options
+    const reading = readAnswer(members, this.#rules, presented.atUs)
+    if (!reading.ok) return refusedToken(reading.fault)
+    const { facts } = reading
+    const principal = principalOf(members, facts, this.#naming)
+    if (principal === undefined) return refusedToken('claims')
+    const { mfaAcr } = this.#naming
+    const believedUntilUs = presented.atUs + config.cacheMs * 1000
+    const expiresAtUs = facts.expiresAtUs ?? Number.POSITIVE_INFINITY
+    const token: VerifiedToken = {
+      authenticator: this.name,
+      principal,
+      credential: credentialOf({ members, bytes }, facts, { method: 'introspection', mfaAcr }),
+      confirmation: facts.confirmation,
+      issuedAtUs: facts.issuedAtUs,
+      subject: facts.subject,
+      untilUs: expiresAtUs + clockSkewMs * 1000,
+      knownUntilUs: Math.min(expiresAtUs, believedUntilUs),
+      isStillGood: () => true,
+    }
+    tokens.put(presented.tokenSha256, token)
+    return token
+  }
+
+  #remember(tokenSha256: string, untilMs: number): void {
+    const [oldest] = this.#inactive.keys()
+    if (this.#inactive.size >= INACTIVE_MAX && oldest !== undefined) this.#inactive.delete(oldest)
+    this.#inactive.set(tokenSha256, untilMs)
+  }
+}
+
+/** RFC 6749, appendix B. */
+function encodeForm(text: string): string {
+  return new URLSearchParams({ t: text }).toString().slice('t='.length)
+}
+
+function unusable(name: string): IdentityError {
+  const message = `introspection ${name}: the answer does not say whether the token is active`
+  return new IdentityError('IDENTITY_ISSUER_UNUSABLE', message)
+}

@@ -1,0 +1,169 @@
+// Tokens that only their issuer can read: what it says counts for a while, and silence is no.
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, test } from 'node:test'
+import { type Asking, openAsking } from './asking.ts'
+import { startIssuer, type TestIssuer } from './issuer.ts'
+
+const AUDIENCE = 'https://api.example'
+let issuer: TestIssuer
+let asking: Asking
+let heard: string[] = []
+
+beforeEach(async () => {
+  issuer = await startIssuer()
+  heard = []
+  asking = await open()
+})
+afterEach(async () => {
+  await asking.close()
+  await issuer.close()
+})
+
+function open(more: object = {}): Promise<Asking> {
+  const introspection = {
+    name: 'opaque',
+    issuer: 'https://id.example',
+    endpoint: `${issuer.url}/introspect`,
+    clientId: 'gate way',
+    clientSecret: { env: 'X' },
+    audiences: [AUDIENCE],
+    answerMs: 300,
+    allowLoopbackHttp: true,
+    ...more,
+  }
+  return openAsking([], { introspection: [introspection] }, Buffer.from('se:cret'))
+}
+
+/** The issuer answers this from now on. */
+function says(answer: unknown, status = 200): void {
+  issuer.misbehave((request, response) => {
+    request.setEncoding('utf8')
+    let body = ''
+    request.on('data', (chunk: string) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      heard.push(`${request.method} ${request.headers.authorization} ${body}`)
+      response.writeHead(status, { 'content-type': 'application/json' })
+      response.end(typeof answer === 'string' ? answer : JSON.stringify(answer))
+    })
+  })
+}
+
+function active(more: object = {}): object {
+  const now = Math.floor(asking.clock.nowUs() / 1_000_000)
+  return {
+    active: true,
+    sub: 'ada',
+    client_id: 'app',
+    aud: AUDIENCE,
+    scope: 'read',
+    exp: now + 600,
+    ...more,
+  }
+}
+
+const TOKEN = 'Bearer opaque-token.1'
+
+test('a token that the issuer calls active is whose it says', async () => {
+  says(active({ jti: 't-1' }))
+  const found = await asking.ask(TOKEN)
+  assert.ok(found.known)
+  assert.deepEqual([found.principal.id, found.principal.scopes], ['opaque:ada', ['read']])
+  assert.deepEqual([found.credential?.method, found.credential?.id], ['introspection', 't-1'])
+  const secret = Buffer.from('gate+way:se%3Acret').toString('base64')
+  assert.deepEqual(heard, [
+    `POST Basic ${secret} token=opaque-token.1&token_type_hint=access_token`,
+  ])
+})
+
+test('the answer counts for a while, and no longer', async () => {
+  says(active())
+  await asking.ask(TOKEN)
+  assert.ok(asking.askAtOnce(TOKEN)?.known)
+  says({ active: false })
+  asking.clock.moveMs(59_000)
+  assert.ok(asking.askAtOnce(TOKEN)?.known)
+  asking.clock.moveMs(1500)
+  assert.equal(await asking.outcome(TOKEN), 'inactive')
+  assert.equal(asking.askAtOnce(TOKEN)?.known, false, 'and so does "inactive"')
+  says(active())
+  asking.clock.moveMs(10_000)
+  assert.equal(await asking.outcome(TOKEN), 'opaque:ada')
+})
+
+test('a token that expires sooner is asked about sooner', async () => {
+  const now = Math.floor(asking.clock.nowUs() / 1_000_000)
+  says(active({ exp: now + 5 }))
+  await asking.ask(TOKEN)
+  says({ active: false })
+  asking.clock.moveMs(6000)
+  assert.equal(await asking.outcome(TOKEN), 'inactive')
+})
+
+test('requests that come at once with one token are one question', async () => {
+  says(active())
+  const all = await Promise.all(Array.from({ length: 50 }, () => asking.outcome(TOKEN)))
+  assert.deepEqual([...new Set(all)], ['opaque:ada'])
+  assert.equal(heard.length, 1)
+})
+
+test('no more questions at once than the limit', async () => {
+  await asking.close()
+  asking = await open({ inFlightMax: 3 })
+  issuer.misbehave(() => undefined)
+  const tokens = Array.from({ length: 10 }, (_, at) => `Bearer token-${at}`)
+  const all = await Promise.all(tokens.map((token) => asking.outcome(token)))
+  assert.deepEqual([...new Set(all)], ['credentials-unverifiable'])
+  assert.ok(issuer.requests.length <= 3, `${issuer.requests.length} questions`)
+})
+
+for (const [name, answer, status, want] of [
+  ['inactive', { active: false }, 200, 'inactive'],
+  ['active as a text', { active: 'true' }, 200, 'credentials-unverifiable'],
+  ['active as a number', { active: 1 }, 200, 'credentials-unverifiable'],
+  ['nothing of whether', { sub: 'ada' }, 200, 'credentials-unverifiable'],
+  ['active twice', '{"active":false,"active":true}', 200, 'credentials-unverifiable'],
+  ['no JSON', 'active', 200, 'credentials-unverifiable'],
+  ['another status', { active: true }, 500, 'credentials-unverifiable'],
+  ['a redirect', { active: true }, 302, 'credentials-unverifiable'],
+  ['too much', `{"active":true,"x":"${'x'.repeat(70_000)}"}`, 200, 'credentials-unverifiable'],
+] as const) {
+  test(`J50 an answer that is ${name}: ${want}`, async () => {
+    says(answer, status)
+    assert.equal(await asking.outcome(TOKEN), want)
+  })
+}
+
+for (const [name, more, want] of [
+  ['for another audience', { aud: 'https://other.example' }, 'audience'],
+  ['for no audience', { aud: undefined }, 'audience'],
+  ['of another issuer', { iss: 'https://other.example' }, 'issuer'],
+  ['that has expired', { exp: 1 }, 'expired'],
+  ['that is not valid yet', { nbf: 8_000_000_000 }, 'not-yet-valid'],
+  ['without subject and client', { sub: undefined, client_id: undefined }, 'subject'],
+  ['with scopes in a list', { scope: ['read'] }, 'scope'],
+  ['bound in a way that nobody knows', { cnf: { kid: 'x' } }, 'confirmation'],
+  ['of a client alone', { sub: undefined }, 'opaque:app'],
+] as const) {
+  test(`an active token ${name}: ${want}`, async () => {
+    says(active(more))
+    assert.equal(await asking.outcome(TOKEN), want)
+  })
+}
+
+test('J50 an issuer that does not answer is not asked again at once', async () => {
+  issuer.misbehave((request) => void request.socket.destroy())
+  assert.equal(await asking.outcome(TOKEN), 'credentials-unverifiable')
+  assert.equal(await asking.outcome(TOKEN), 'credentials-unverifiable')
+  assert.equal(issuer.requests.length, 1)
+  says(active())
+  asking.clock.moveMs(1000)
+  assert.equal(await asking.outcome(TOKEN), 'opaque:ada')
+})
+
+test('a JWT is none of its business', async () => {
+  says(active())
+  assert.equal(await asking.outcome('Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.'), 'issuer')
+  assert.equal(heard.length, 0)
+})
