@@ -218,7 +218,8 @@ function startHaproxy(
   http-request deny deny_status 401 unless { var(txn.iss) -m str https://idp.bench }
   http-request deny deny_status 401 unless { var(txn.aud) -m str api }
   http-request deny deny_status 401 if { var(txn.exp),sub(txn.now) -m int lt 0 }
-  http-request deny deny_status 401 unless { var(txn.bearer),jwt_verify(txn.alg,"${shared}/public.pem") 1 }
+  http-request set-var(txn.holds) var(txn.bearer),jwt_verify(txn.alg,"${shared}/public.pem")
+  http-request deny deny_status 401 unless { var(txn.holds) -m int 1 }
   stick-table type string len 64 size 100k expire 60s store http_req_rate(1s)
   http-request track-sc0 var(txn.bearer),jwt_payload_query('$.sub')
   http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000 }`

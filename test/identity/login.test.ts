@@ -20,7 +20,7 @@ async function finish(bent: Bent, more: Readonly<Record<string, string>> = {}): 
   return at.callback({ code: 'c', state, ...more }, cookie)
 }
 
-test('O03 the browser is sent on with state, nonce and an S256 challenge, and no secret', async () => {
+test('O03 the browser is sent on with state, nonce and S256 challenge, and no secret', async () => {
   const { to, cookie } = await at.begin()
   const asked = Object.fromEntries(to.searchParams)
   assert.equal(`${to.origin}${to.pathname}`, `${at.issuer}/authorize`)

@@ -253,7 +253,7 @@ export class BrowserLogin implements Authenticator {
     }
   }
 
-  /** An end takes effect whether or not it can be recorded; what cannot is the operator's to know. */
+  /** An end takes effect even where it cannot be recorded; then the operator is told. */
   async #recordEnds(sessions: readonly Session[], end: SessionEnd): Promise<void> {
     const { record, onFault } = this.#options
     for (const session of sessions) {

@@ -6,7 +6,9 @@ export function page(status: number, text: string): Response {
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>Sign-in</title>
-<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem }
+</style>
 <h1>Sign-in</h1>
 <p>${text}</p>
 `

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { mappingSchema } from '../token/token-config.ts'
-import { nameSchema, secretSchema, urlSchema } from '../token/token-config.ts'
+import { mappingSchema, nameSchema, secretSchema, urlSchema } from '../token/token-config.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -92,7 +92,7 @@ export class LoginProvider {
     }
   }
 
-  /** Where the browser goes to sign out there too; undefined where the provider has no such page. */
+  /** Where the browser signs out there too; undefined where the provider has no such page. */
   async endSessionUrl(idToken: string): Promise<URL | undefined> {
     const configuration = await this.#configuration()
     if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined

@@ -53,7 +53,7 @@ export class SessionStore {
     return this.#bySecret.size
   }
 
-  /** The secret goes into the cookie, and is kept nowhere. The least recently used one gives way. */
+  /** The secret goes into the cookie, and is kept nowhere. */
   prepare(facts: Omit<Session, 'id'>): { readonly secret: string; readonly session: Session } {
     const secret = Buffer.from(this.#random.bytes(SECRET_BYTES)).toString('base64url')
     return { secret, session: { ...facts, id: hash('sha256', `id:${secret}`).slice(0, ID_LENGTH) } }
