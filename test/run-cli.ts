@@ -43,6 +43,10 @@ const services: CliContext['services'] = {
     const { readConfig } = await import('../packages/gateway/src/compose/read-config.ts')
     return (await readConfig(path)).config
   },
+  readPolicies: async (path) => {
+    const { readPolicies } = await import('../packages/gateway/src/compose/read-policies.ts')
+    return readPolicies(path)
+  },
   start: () => Promise.reject(new Error('start does not run in a test')),
   demo: () => Promise.reject(new Error('demo does not run in a test')),
 }

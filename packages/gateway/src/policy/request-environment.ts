@@ -46,7 +46,7 @@ class RequestEnvironment implements Environment {
   readonly action: EntityUid
   readonly resource: EntityUid
   readonly context: Attributes
-  readonly #principal: Entity
+  readonly principalEntity: Entity
   readonly #question: Question
   #resource: Entity | undefined
   #headers: Entity | undefined
@@ -57,16 +57,18 @@ class RequestEnvironment implements Environment {
     this.action = action
     this.resource = routeUid(question.resource.route)
     this.context = new ContextAttributes(question.context, scopes, address, timeMs)
-    this.#principal = entity
+    this.principalEntity = entity
     this.#question = question
   }
 
+  get resourceEntity(): Entity {
+    this.#resource ??= resourceEntity(this.#question.resource)
+    return this.#resource
+  }
+
   entity(key: string): Entity | undefined {
-    if (key === this.principal.key) return this.#principal
-    if (key === this.resource.key) {
-      this.#resource ??= resourceEntity(this.#question.resource)
-      return this.#resource
-    }
+    if (key === this.principal.key) return this.principalEntity
+    if (key === this.resource.key) return this.resourceEntity
     if (key === HEADERS_UID.key) {
       this.#headers ??= {
         attributes: NOTHING,

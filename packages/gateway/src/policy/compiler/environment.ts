@@ -6,6 +6,9 @@ export interface Environment {
   readonly action: EntityUid
   readonly resource: EntityUid
   readonly context: Attributes
+  /** The entities that `principal` and `resource` name. */
+  readonly principalEntity: Entity | undefined
+  readonly resourceEntity: Entity | undefined
   /** The entity of this key, where it exists. */
   entity(key: string): Entity | undefined
 }

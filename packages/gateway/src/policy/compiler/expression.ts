@@ -1,4 +1,4 @@
-import type { Expr, ExprNoExt } from '@cedar-policy/cedar-wasm/nodejs'
+import type { Expr, ExprNoExt, Var } from '@cedar-policy/cedar-wasm/nodejs'
 import { type Environment, type Evaluate, isIn, type Test } from './environment.ts'
 import { fail } from './evaluation-error.ts'
 import { compileCall } from './extensions.ts'
@@ -42,6 +42,8 @@ export function compileExpression(expression: Expr): Evaluate {
 
 export function compileTest(expression: Expr): Test {
   const evaluate = compileExpression(expression)
+  // What can only be true or false needs no look at it.
+  if (Object.keys(expression).every((operator) => TESTS.has(operator))) return evaluate as Test
   return (environment) => asBool(evaluate(environment))
 }
 
@@ -96,6 +98,9 @@ const COMPILERS: Compilers = {
       return entityOf(environment, asEntity(left))?.tags.get(name) !== undefined
     }),
   '.': ({ left, attr }) => {
+    const variable = 'Var' in left ? (left as { readonly Var: Var }).Var : undefined
+    const known = variable === undefined ? undefined : ATTRIBUTES[variable]
+    if (known !== undefined) return (environment) => known(environment)?.get(attr) ?? fail()
     const holder = compileExpression(left)
     return (environment) => attributesOf(environment, holder(environment))?.get(attr) ?? fail()
   },
@@ -132,10 +137,25 @@ const COMPILERS: Compilers = {
   },
 }
 
-const VARIABLES: Readonly<Record<'principal' | 'action' | 'resource' | 'context', Evaluate>> = {
+/** Operators whose result is a boolean, if there is one. */
+const TESTS: ReadonlySet<string> = new Set([
+  ...['!', '==', '!=', 'in', '<', '<=', '>', '>=', '&&', '||', 'contains', 'containsAll'],
+  ...['containsAny', 'isEmpty', 'hasTag', 'has', 'like', 'is'],
+])
+
+const VARIABLES: Readonly<Record<Var, Evaluate>> = {
   principal: (environment) => environment.principal,
   action: (environment) => environment.action,
   resource: (environment) => environment.resource,
+  context: (environment) => environment.context,
+}
+
+/** What most policies look at, without the way round by its name. */
+const ATTRIBUTES: {
+  readonly [variable in Var]?: (environment: Environment) => Attributes | undefined
+} = {
+  principal: (environment) => environment.principalEntity?.attributes,
+  resource: (environment) => environment.resourceEntity?.attributes,
   context: (environment) => environment.context,
 }
 
@@ -168,6 +188,13 @@ function compileBoth(
 }
 
 function compileEqual(pair: Pair, wanted: boolean): Evaluate {
+  const { right } = pair
+  if ('Value' in right && (typeof right.Value === 'string' || typeof right.Value === 'boolean')) {
+    const [left, value] = [compileExpression(pair.left), right.Value]
+    return wanted
+      ? (environment) => left(environment) === value
+      : (environment) => left(environment) !== value
+  }
   return compileBoth(pair, (left, right) => equal(left, right) === wanted)
 }
 

@@ -42,8 +42,9 @@ export class RuleBook {
     const { key } = environment.principal
     const own = byPrincipal.get(key)
     if (own !== undefined) ask(own, environment, outcome)
-    for (const ancestor of environment.entity(key)?.ancestors ?? []) {
-      const rules = ancestor === key ? undefined : byPrincipal.get(ancestor)
+    for (const ancestor of environment.principalEntity?.ancestors ?? []) {
+      if (ancestor === key) continue
+      const rules = byPrincipal.get(ancestor)?.filter(({ principal }) => !principal.isExact)
       if (rules !== undefined) ask(rules, environment, outcome)
     }
     return outcome
@@ -66,15 +67,23 @@ export class RuleBook {
   }
 }
 
+/** Asks rules whose action, resource and named principal fit. */
 function ask(rules: readonly Rule[], environment: Environment, outcome: Outcome): void {
-  for (const { id, effect, principal, isMet } of rules) {
+  const { type } = environment.principal
+  let at = 0
+  while (at < rules.length) {
     try {
-      if (!fits(principal, 'principal', environment) || !isMet(environment)) continue
-      if (effect === 'permit') outcome.permits.push(id)
-      else outcome.forbids.push(id)
+      for (; at < rules.length; at++) {
+        const rule = rules[at] as Rule
+        if (rule.principal.type !== undefined && rule.principal.type !== type) continue
+        if (!rule.isMet(environment)) continue
+        if (rule.effect === 'permit') outcome.permits.push(rule.id)
+        else outcome.forbids.push(rule.id)
+      }
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error
-      outcome.failed.push(id)
+      outcome.failed.push(rules[at]?.id ?? '')
+      at += 1
     }
   }
 }
