@@ -10,7 +10,7 @@ import {
 } from '../proxy/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 import type { Machine } from './machine.ts'
-import { type OpenIdentity, openIdentity } from './open-identity.ts'
+import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
 import { openQuotas } from './open-quotas.ts'
 import type { Prepared } from './prepare.ts'
 
@@ -30,7 +30,7 @@ interface Opened {
 /** Everything that requests meet, as the configuration in force says. */
 export class DataPlane {
   readonly #machine: Machine
-  readonly #needs: DataPlaneNeeds
+  readonly #needs: DataPlaneNeeds & IdentityNeeds
   /** Counts on through every configuration. */
   readonly #quotaStore: QuotaStore
   readonly #proxy: AccessProxy
@@ -39,7 +39,7 @@ export class DataPlane {
 
   private constructor(parts: {
     readonly machine: Machine
-    readonly needs: DataPlaneNeeds
+    readonly needs: DataPlaneNeeds & IdentityNeeds
     readonly quotaStore: QuotaStore
     readonly proxy: AccessProxy
     readonly now: { opened: Opened }
@@ -54,7 +54,10 @@ export class DataPlane {
   static async open(first: Prepared, machine: Machine, needs: DataPlaneNeeds): Promise<DataPlane> {
     const { recorder, containment, answerOwn, log } = needs
     await using parts = new AsyncDisposableStack()
-    const identity = await openIdentity(first.config, machine, needs)
+    // Set as soon as there are listeners whose authorities can change.
+    const later: { renew: () => void } = { renew: () => undefined }
+    const withTrust = { ...needs, onTrustChange: () => later.renew() }
+    const identity = await openIdentity(first.config, machine, withTrust)
     parts.defer(() => identity.close())
     const quotaStore = await openQuotas(first.config, machine)
     parts.defer(() => quotaStore.close())
@@ -70,7 +73,9 @@ export class DataPlane {
       report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
     })
     parts.move()
-    return new DataPlane({ machine, needs, quotaStore, proxy, now })
+    later.renew = () => renewAuthorities(proxy, now.opened)
+    later.renew()
+    return new DataPlane({ machine, needs: withTrust, quotaStore, proxy, now })
   }
 
   /** Those in force. */
@@ -121,6 +126,15 @@ export class DataPlane {
   }
 }
 
+/** From the next handshake on, of every listener that believes a trust domain. */
+function renewAuthorities(proxy: AccessProxy, { prepared, identity }: Opened): void {
+  for (const listener of prepared.listeners) {
+    if (listener.tls?.clientCertificates?.trustDomain === undefined) continue
+    const { tls } = identity.withAuthorities(listener)
+    if (tls !== undefined) proxy.replaceCertificate(listener.name, tls)
+  }
+}
+
 function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlaneSettings {
   const { config, configurationSha256, listeners, upstreams, policies } = prepared
   const { limits, routes, quotas, quotaStore } = config
@@ -129,7 +143,7 @@ function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlan
     configurationSha256,
     limits,
     routes,
-    listeners,
+    listeners: listeners.map((each) => identity.withAuthorities(each)),
     upstreams,
     policies,
     authenticators: identity.authenticators,

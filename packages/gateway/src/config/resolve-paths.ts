@@ -69,7 +69,7 @@ function identityPaths(
   identity: Config['identity'],
   absolute: (path: string) => string,
 ): Config['identity'] {
-  const { keysFile, revocationsFile, issuers, introspection, logins } = identity
+  const { keysFile, revocationsFile, issuers, introspection, logins, spiffe } = identity
   return {
     ...identity,
     keysFile: absolute(keysFile),
@@ -83,11 +83,24 @@ function identityPaths(
       ...each,
       clientSecret: secretPath(each.clientSecret, absolute),
     })),
+    spiffe: spiffe.map(({ bundle, ...each }) => ({
+      ...each,
+      bundle: bundlePath(bundle, absolute),
+    })),
     logins: logins.map(({ clientSecret, ...login }) => ({
       ...login,
       ...(clientSecret === undefined ? {} : { clientSecret: secretPath(clientSecret, absolute) }),
     })),
   }
+}
+
+function bundlePath(
+  bundle: Config['identity']['spiffe'][number]['bundle'],
+  absolute: (path: string) => string,
+): Config['identity']['spiffe'][number]['bundle'] {
+  if ('file' in bundle) return { file: absolute(bundle.file) }
+  const { authority } = bundle
+  return authority === undefined ? bundle : { ...bundle, authority: absolute(authority) }
 }
 
 function secretPath<Secret extends { readonly file: string } | { readonly env: string }>(
