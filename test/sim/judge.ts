@@ -79,7 +79,7 @@ export class Judge {
     return this.#kinds.slice(index).filter((kind) => kind !== 'system' && kind !== 'block')
   }
 
-  /** When nothing is under way any more: every intent has its end, and who was turned away counts. */
+  /** When nothing is under way any more: every intent has its end, every refused request counts. */
   finish(gateway: Gateway | undefined): void {
     const [open] = this.#open
     if (open !== undefined) {

@@ -8,7 +8,7 @@ import {
 } from '../../packages/gateway/src/ledger/index.ts'
 import { nodeSha256, type SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import { EPOCH, VERIFIERS } from './assembly.ts'
-import { Auditor } from './auditor.ts'
+import { type AuditedLog, Auditor } from './auditor.ts'
 import { type Backup, copyFiles, restoreFiles } from './backup.ts'
 import { Clients } from './clients.ts'
 import { COVERED, Hits } from './coverage.ts'
@@ -37,7 +37,7 @@ const IDLE_MS_MAX = 15_000
 const ACTIONS_BETWEEN_PEACE = 250
 
 /** More make a run long, not better. */
-const CRASHES_MAX = 8
+const CRASHES_MAX = 5
 
 /** Codes with which a process that starts says: try again. Everything else is a finding. */
 const TRY_AGAIN = /^(DISK_IO|DISK_FULL|LEDGER_DEAD|LEDGER_INTEGRATION)$/
@@ -145,7 +145,8 @@ export class Scenario {
       case 'restart':
         return this.#stop()
       case 'settle':
-        return this.#settle()
+        await this.#settle()
+        return
       case 'second owner':
         return gateway === undefined ? undefined : this.#startSecond(gateway)
       case 'fence':
@@ -254,7 +255,7 @@ export class Scenario {
   }
 
   /** Ends every fault; then service must come back, and what it shows must hold. */
-  async #settle(): Promise<void> {
+  async #settle(which: 'all' | 'new' = 'new'): Promise<AuditedLog> {
     const wasFull = this.#faults.isFull
     this.#collectFaults()
     this.#faults.end()
@@ -262,11 +263,12 @@ export class Scenario {
     do {
       await this.#heal(untilMs)
       // What the recorder owes it tries again each second.
-      await this.#machine.run(OWED_MS_MAX)
+      if ((this.#gateway?.turnedAway ?? 0) > 0) await this.#machine.run(OWED_MS_MAX)
     } while (!this.#isSettled())
     if (wasFull) this.hits.add('checked: resumed after a full disk')
-    await this.#audit('new')
+    const log = await this.#audit(which)
     this.#judge.finish(this.#gateway)
+    return log
   }
 
   async #heal(untilMs: number): Promise<void> {
@@ -341,11 +343,9 @@ export class Scenario {
 
   /** Two recoveries in a row, the power failing between them, end in the same log. */
   async #recoverAgain(): Promise<void> {
-    await this.#settle()
-    const before = await this.#audit('new')
+    const before = await this.#settle()
     await this.#crash('lost')
-    await this.#settle()
-    const after = await this.#audit('all')
+    const after = await this.#settle('all')
     const isSame = before.leaves.every((leaf, index) =>
       equalHashes(leaf, after.leaves[index] ?? leaf),
     )

@@ -81,8 +81,8 @@ export function drawSwarm(random: SeededRandom): Swarm {
   }
   return {
     weights,
-    operations: OPERATIONS_MIN + random.below(30),
-    burstMax: random.pick([5, 20, 60, 150]),
+    operations: OPERATIONS_MIN + random.below(10),
+    burstMax: random.pick([5, 20, 40, 150]),
     longestMs: random.pick([0.5, 3, 3, 40]),
     segmentEntriesMax: random.pick([10, 40, 256, 300, 65_536]),
     segmentBytesMax: random.pick([8_192, 65_536, 1_048_576]),

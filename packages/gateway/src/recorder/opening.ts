@@ -39,7 +39,7 @@ export async function openLife(
   let isBegun = false
   const nowUs = (): number => waiting.clock.nowUs()
   for (const step of stepsOf(writer, facts, nowUs)) {
-    // Between two of them a process may stand still, or wait for room, longer than it may be silent.
+    // Between two of them a process may stand still, or wait for room, and must not be silent.
     const explained = async (): Promise<void> => {
       if (isBegun) await waiting.explain()
       await step()
