@@ -32,6 +32,15 @@ export class ClosedSegments {
     this.#spans = [...options.spans]
   }
 
+  get isAny(): boolean {
+    return this.#spans.length > 0
+  }
+
+  /** Somebody takes the reports. */
+  get isHeard(): boolean {
+    return this.#listener !== undefined
+  }
+
   add(span: Span): void {
     this.#spans.push(span)
   }

@@ -84,7 +84,10 @@ export class Ledger {
     this.#backlog = new Backlog(instance.published.size, options.backlogEntriesMax)
     this.incarnation = instance.incarnation
     this.recovery = instance.recovery
-    this.#schedule()
+    // What an earlier life left behind is published at once: a life that ends before its first
+    // checkpoint would leave it to the next one, which would have to copy it again.
+    const isBehind = this.#segments.isAny || this.size > this.published.size
+    this.#schedule(isBehind ? 0 : options.publishEveryMs)
   }
 
   /**
@@ -279,25 +282,27 @@ export class Ledger {
     }
   }
 
-  #schedule(): void {
-    this.#timer = this.#options.clock.after(this.#options.publishEveryMs, () => {
+  #schedule(delayMs: number): void {
+    this.#timer = this.#options.clock.after(delayMs, () => {
       if (this.#state !== 'open' && this.#state !== 'full') return
       if (this.#wal.isDue(0, 0)) this.#draining ??= this.#drain()
-      this.#publishing = this.#publish().finally(() => {
+      this.#publishing = this.#publish(delayMs === 0).finally(() => {
         this.#publishing = undefined
-        if (this.#state === 'open' || this.#state === 'full') this.#schedule()
+        if (this.#state === 'dead' || this.#state === 'closed') return
+        this.#schedule(this.#options.publishEveryMs)
       })
     })
   }
 
   /** A full disk here is met again at the next turn: the write-ahead log holds what is missing. */
-  async #publish(): Promise<void> {
+  async #publish(isAtOnce = false): Promise<void> {
     try {
       const { settled } = this.#backlog
       if (this.#wal.end > settled || this.published.size < settled) {
         await this.#settleAndPublish()
       }
-      await this.#segments.drop(this.published.size)
+      // At once after a recovery nobody may have had time to listen: then it is the next turn's.
+      if (!isAtOnce || this.#segments.isHeard) await this.#segments.drop(this.published.size)
     } catch (cause) {
       if (diskErrorCode(cause) !== 'DISK_FULL') this.#die(cause)
     }

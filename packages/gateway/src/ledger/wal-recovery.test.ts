@@ -208,3 +208,32 @@ test('recovery that is cut short is done again with the same result', async () =
   assert.equal(ledger.recovery.size, 14 as TreeSize)
   await ledger.close()
 })
+
+test('what was recovered is published at once, and the next life copies nothing', async () => {
+  const machine = await killed()
+  const life = await machine.open({ limits })
+  assert.equal(life.recovery.copiedSegments, 1)
+  await machine.clock.advance(0)
+  assert.equal(life.published.size, 9)
+  machine.crash('kept')
+  const next = await machine.open({ limits })
+  assert.deepEqual([next.recovery.lockSize, next.recovery.copiedSegments], [9, 0])
+  await next.close()
+})
+
+test('reports of what was recovered wait for somebody who takes them', async () => {
+  for (const [listens, isDropped] of [
+    [false, false],
+    [true, true],
+  ] as const) {
+    const machine = await killed()
+    machine.packer.fails = undefined
+    const life = await machine.open({ limits })
+    if (listens) life.onPacked(() => undefined)
+    await machine.clock.advance(0)
+    assert.equal((await machine.disk.stat(segmentPath(0))) === undefined, isDropped)
+    await machine.clock.advance(1_000)
+    assert.equal(await machine.disk.stat(segmentPath(0)), undefined)
+    await life.close()
+  }
+})
