@@ -36,6 +36,8 @@ export interface Known {
   readonly bodyDigest?: BodyDigest | undefined
   /** From here on the credential is not taken any more, where that is not its own expiry. */
   readonly untilUs?: number | undefined
+  /** Whether it would be taken now: asked each second while something goes on for long. */
+  readonly isStillGood?: ((atUs: number) => boolean) | undefined
 }
 
 export interface Refused {

@@ -1,6 +1,5 @@
 import { isMap, isSeq, parseDocument } from 'yaml'
 import { z } from 'zod'
-import type { Identification } from './authenticator.ts'
 import { IdentityError } from './identity-error.ts'
 import { type Credential, KEYS_ISSUER, type Principal } from './principal.ts'
 
@@ -9,8 +8,6 @@ export interface KnownKey {
   readonly hash: Uint8Array
   readonly principal: Principal
   readonly credential: Credential
-  /** What whoever shows it is told, made once. */
-  readonly identification: Identification
   /** The prefix of the key that it takes over from. */
   readonly replaces: string | undefined
   /** Everything that the file says of it but its end; equal when nothing else has changed. */
@@ -105,7 +102,6 @@ function knownKey(key: z.infer<typeof keySchema>): KnownKey {
     hash: Buffer.from(key.hash.slice('sha256:'.length), 'base64url'),
     principal,
     credential,
-    identification: { known: true, principal, credential },
     replaces: key.replaces,
     facts: JSON.stringify({ ...key, expires: undefined }),
     text: JSON.stringify(key),

@@ -1,4 +1,5 @@
 import type { Reason, TlsFacts } from '@countersign/evidence'
+import type { Approval, Use } from '../approval/index.ts'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { QuotaVerdict } from '../limits/index.ts'
 import type { Decision, Method, Question } from '../policy/index.ts'
@@ -111,6 +112,8 @@ export class Exchange {
   upstream: Upstream | undefined
   principal: Principal | undefined
   credential: Credential | undefined
+  /** Whether the credential would be taken at that time; undefined where nobody can know. */
+  isCredentialGood: ((atUs: number) => boolean) | undefined
   /** What the body must be, because the credential's signature covers it. */
   bodyDigest: BodyDigest | undefined
   /** What an answer that asks for other credentials says of them. */
@@ -122,6 +125,12 @@ export class Exchange {
   /** What the policies were asked: of the request, what is recorded of it. */
   question: Question | undefined
   decision: Decision | undefined
+  /** The activation that the principal acts under. */
+  breakGlass: string | undefined
+  /** The use of a grant that was spent for it. */
+  use: Use | undefined
+  /** The approval that it waits for. */
+  asking: Approval | undefined
   /** Hexadecimal; what the digest of the authorisation request began with. */
   requestSalt: string | undefined
   intent: Recorded | undefined

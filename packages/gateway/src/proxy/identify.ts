@@ -43,6 +43,7 @@ function adopt(
   const { principal } = found
   exchange.principal = principal
   exchange.bodyDigest = found.bodyDigest
+  exchange.isCredentialGood = found.isStillGood
   const { authenticate, scopes } = filled(exchange.route, 'route')
   if (principal.kind === 'anonymous' && (authenticate === 'required' || scopes.length > 0)) {
     return askFor(exchange, presented)

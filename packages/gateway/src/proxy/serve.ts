@@ -17,7 +17,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     if (cut.reason === 'client-aborted' || isLost) outbound.destroy()
   })
   deadlines.set('exchange', exchange.inForce.limits.exchangeMs, 'exchange-timeout')
-  context.live.add(exchange)
+  context.live.add(exchange, context.clock)
   try {
     await runStages(exchange, context)
   } catch (cause) {

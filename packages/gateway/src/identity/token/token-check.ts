@@ -1,4 +1,4 @@
-import { type Identification, refused } from '../authenticator.ts'
+import { type Identification, type Known, refused } from '../authenticator.ts'
 import type { TokenBinding } from '../binding/token-binding.ts'
 import type { Presented } from '../presented.ts'
 import type { VerifiedToken } from './verified-tokens.ts'
@@ -21,12 +21,12 @@ export function admit(
   presented: Presented,
   { binding, revocations }: TokenCheck,
 ): Identification {
-  const { principal, credential, confirmation, untilUs } = token
+  const { credential, confirmation } = token
   if (revocations.isRevoked(token)) return refused('credentials-revoked', { credential })
   const shown = presented.authorization
   if (shown.kind !== 'token') return refused('credentials-malformed')
   if (confirmation === undefined && shown.scheme === 'bearer') {
-    return { known: true, principal, credential, untilUs: finite(untilUs) }
+    return knownToken(token, revocations)
   }
   const { scheme, token: text } = shown
   const held = binding.check({ scheme, token: text, confirmation, presented })
@@ -35,9 +35,27 @@ export function admit(
     return refused(reason, { credential, fault, challenges, headers })
   }
   const { proof } = held
-  const proven = proof === undefined ? credential : { ...credential, proof }
-  return { known: true, principal, credential: proven, untilUs: finite(untilUs) }
+  const known = knownToken(token, revocations)
+  return proof === undefined ? known : { ...known, credential: { ...credential, proof } }
 }
+
+/** What whoever shows a token is told is made once for it. */
+function knownToken(token: VerifiedToken, revocations: Revocations): Known {
+  const told = KNOWN.get(token)
+  if (told !== undefined) return told
+  const { principal, credential, untilUs } = token
+  const known: Known = {
+    known: true,
+    principal,
+    credential,
+    untilUs: finite(untilUs),
+    isStillGood: () => token.isStillGood() && !revocations.isRevoked(token),
+  }
+  KNOWN.set(token, known)
+  return known
+}
+
+const KNOWN = new WeakMap<VerifiedToken, Known>()
 
 function finite(us: number): number | undefined {
   return Number.isFinite(us) ? us : undefined

@@ -1,0 +1,223 @@
+// Tokens at the gateway: what it answers, what it writes down, and what becomes of what goes on.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  identityConfigSchema,
+  issuerKeys,
+  jwtAuthenticator,
+  type Revocation,
+  RevocationList,
+  senderConstraints,
+  VerifiedTokens,
+} from '../../packages/gateway/src/identity/index.ts'
+import { systemClock } from '../../packages/gateway/src/platform/index.ts'
+import { type RecordView, startGateway, type TestGateway } from '../proxy/gateway.ts'
+import { startUpstream, type UpstreamProcess } from '../proxy/upstream.ts'
+import { type Claims, ecKey, published, signToken } from './issuer.ts'
+
+const ISSUER = 'https://id.example'
+const AUDIENCE = 'https://api.example'
+const key = ecKey('one')
+let revoked = new RevocationList([])
+let upstream: UpstreamProcess
+let gateway: TestGateway
+
+before(async () => {
+  upstream = await startUpstream()
+  const { issuers } = identityConfigSchema.parse({
+    keysFile: 'keys.yaml',
+    issuers: [
+      {
+        name: 'id',
+        issuer: ISSUER,
+        audiences: [AUDIENCE],
+        jwksFile: 'jwks.json',
+        principalPrefix: '',
+        map: {
+          roles: [{ claim: '/access/roles', values: { 'app:clerk': 'clerk' } }],
+          groups: [{ claim: 'groups' }, { claim: 'scope', values: { admin: 'admins' } }],
+          claims: { department: 'https://id.example/department' },
+        },
+      },
+    ],
+  })
+  const clock = systemClock()
+  const jwks = new TextEncoder().encode(JSON.stringify({ keys: [published(key)] }))
+  const http = { request: () => assert.fail('nobody is asked') }
+  const jwts = issuers.map((config) =>
+    jwtAuthenticator(config, {
+      keys: issuerKeys(config, { http, clock, jwks, onReport: () => undefined }),
+      check: {
+        binding: senderConstraints({}),
+        revocations: { isRevoked: (token) => revoked.isRevoked(token) },
+      },
+      tokens: new VerifiedTokens(100),
+      clockSkewMs: 0,
+    }),
+  )
+  gateway = await startGateway({
+    upstream: upstream.url,
+    authenticators: jwts,
+    limits: { exchangeMs: 20_000 },
+    routes: [
+      { name: 'all', path: '/', upstream: 'upstream' },
+      { name: 'open', path: '/open', upstream: 'upstream', authenticate: 'optional' },
+      { name: 'scoped', path: '/scoped', upstream: 'upstream', scopes: ['read'] },
+      { name: 'keys-only', path: '/keys-only', upstream: 'upstream', authenticators: ['keys'] },
+    ],
+  })
+})
+after(async () => {
+  await gateway.close()
+  await upstream.close()
+})
+
+let tokens = 0
+function token(more: Claims = {}): string {
+  tokens += 1
+  const now = Math.floor(Date.now() / 1000)
+  const claims = {
+    iss: ISSUER,
+    aud: AUDIENCE,
+    sub: 'ada',
+    client_id: 'app',
+    jti: `t${tokens}`,
+    iat: now,
+    exp: now + 600,
+    ...more,
+  }
+  return signToken({ alg: 'ES256', typ: 'at+jwt', kid: 'one' }, claims, key)
+}
+
+function ask(path: string, bearer?: string, init: RequestInit = {}): Promise<Response> {
+  const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
+  return fetch(`http://127.0.0.1:${gateway.port}${path}`, { ...init, headers })
+}
+
+async function recordOf(answer: Response, kind: string): Promise<RecordView> {
+  const id = answer.headers.get('x-request-id')
+  for (let tries = 0; tries < 200; tries += 1) {
+    const records = await gateway.exchanges()
+    const found = records.find((each) => each.kind === kind && each.when.exchange === id)
+    if (found !== undefined) return found
+    await sleep(25)
+  }
+  return assert.fail(`no ${kind}`)
+}
+
+test('a token is served, and its record says whose it is by what, and holds no token', async () => {
+  const shown = token({
+    scope: 'read admin',
+    groups: ['staff'],
+    access: { roles: ['app:clerk', 'other:root'] },
+    'https://id.example/department': 'sales',
+    jti: 'known',
+  })
+  const answer = await ask('/orders', shown)
+  assert.equal(answer.status, 200)
+  const { who, text } = await recordOf(answer, 'intent')
+  assert.deepEqual(who.principal, { id: 'ada', kind: 'user', issuer: ISSUER })
+  assert.equal(who.credential?.method, 'jwt')
+  assert.equal(who.credential?.id, 'known')
+  assert.match(who.credential?.sha256 ?? '', /^[0-9a-f]{64}$/)
+  assert.deepEqual(who.facts, {
+    groups: ['staff', 'admins'],
+    roles: ['clerk'],
+    scopes: ['read', 'admin'],
+    claims: { department: ['sales'] },
+  })
+  for (const part of shown.split('.')) assert.ok(!text.includes(part), 'no part of the token')
+})
+
+test('J48 a token that is refused: 401, which rule, and the same on record', async () => {
+  const answer = await ask('/orders', token({ aud: 'x' }))
+  assert.equal(answer.status, 401)
+  assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/)
+  const { who, why } = await recordOf(answer, 'refusal')
+  assert.equal(who, undefined, 'a claim that failed says nothing about anybody')
+  assert.deepEqual([why.reason, why.facts], ['credentials-invalid', { fault: 'audience' }])
+})
+
+for (const [name, scope, status] of [
+  ['the scope', 'read', 200],
+  ['the scope beside others', 'write read', 200],
+  ['no scope', undefined, 403],
+  ['one that begins like it', 'readwrite', 403],
+  ['one that goes on from it', 'read-only', 403],
+  ['another case', 'Read', 403],
+] as const) {
+  test(`J49 ${name}, where read is asked for: ${status}`, async () => {
+    const answer = await ask('/scoped', token(scope === undefined ? {} : { scope }))
+    assert.equal(answer.status, status)
+    if (status === 200) return
+    const challenge = answer.headers.get('www-authenticate')
+    assert.equal(challenge, 'Bearer realm="countersign", error="insufficient_scope", scope="read"')
+    assert.equal((await recordOf(answer, 'refusal')).why.reason, 'insufficient-scope')
+  })
+}
+
+test('J44 a token in the query is no credential, and is not written down', async () => {
+  const shown = token()
+  const answer = await ask(`/orders?access_token=${shown}&page=2`)
+  assert.equal(answer.status, 401)
+  assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="countersign"')
+  const { what, why, text } = await recordOf(answer, 'refusal')
+  assert.equal(why.reason, 'credentials-missing')
+  assert.equal(what.query, 'access_token=[redacted]&page=2')
+  for (const part of shown.split('.')) assert.ok(!text.includes(part))
+})
+
+test('J44 a token in a form is no credential', async () => {
+  const body = new URLSearchParams({ access_token: token() })
+  const answer = await ask('/orders', undefined, { method: 'POST', body })
+  assert.equal(answer.status, 401)
+})
+
+test('a wrong token is refused even where none is needed', async () => {
+  assert.equal((await ask('/open')).status, 200)
+  assert.equal((await ask('/open', token({ exp: 1 }))).status, 401)
+})
+
+test('a route that names its authenticators takes no other', async () => {
+  assert.equal((await ask('/keys-only', token())).status, 401)
+  assert.equal((await ask('/keys-only', gateway.keys.ada)).status, 200)
+})
+
+/** Reads until the body ends or breaks; how long that took. */
+async function readOut(answer: Response): Promise<{ readonly isWhole: boolean; ms: number }> {
+  const startMs = performance.now()
+  try {
+    for await (const _ of answer.body ?? []) assert.ok(true)
+    return { isWhole: true, ms: performance.now() - startMs }
+  } catch {
+    return { isWhole: false, ms: performance.now() - startMs }
+  }
+}
+
+test('J52 what goes on is cut when its token expires', async () => {
+  const now = Math.floor(Date.now() / 1000)
+  const answer = await ask('/events/1000/0/100', token({ iat: now, exp: now + 2 }))
+  assert.equal(answer.status, 200)
+  const { isWhole, ms } = await readOut(answer)
+  assert.equal(isWhole, false)
+  assert.ok(ms < 4000, `${ms} ms`)
+  assert.equal((await recordOf(answer, 'outcome')).how.error, 'credentials-expired')
+})
+
+test('J53 what goes on is cut when its token is revoked', async () => {
+  const answer = await ask('/events/1000/0/100', token({ jti: 'stolen' }))
+  const other = await ask('/events/1000/0/100', token())
+  assert.equal(answer.status, 200)
+  const reading = readOut(answer)
+  const entry: Revocation = { id: 'rv_abcdefgh', issuer: ISSUER, jti: 'stolen' }
+  revoked = new RevocationList([entry])
+  const { isWhole, ms } = await reading
+  assert.equal(isWhole, false)
+  assert.ok(ms < 4000, `${ms} ms`)
+  assert.equal((await recordOf(answer, 'outcome')).how.error, 'credentials-revoked')
+  const again = await ask('/orders', token({ jti: 'stolen' }))
+  assert.equal((await recordOf(again, 'refusal')).why.reason, 'credentials-revoked')
+  const chunk = await other.body?.getReader().read()
+  assert.equal(chunk?.done, false, 'nobody else is touched')
+})
