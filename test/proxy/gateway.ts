@@ -250,7 +250,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     random,
     recorder,
     containment,
-    limits: { ...DEFAULT_LIMITS, stopMs: 2000, ...options.limits },
+    limits: { ...DEFAULT_LIMITS, ...WHOLE, stopMs: 2000, ...options.limits },
     listeners: certificate
       ? [plain, { ...plain, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
       : [plain],
@@ -309,6 +309,9 @@ function once(run: () => Promise<void>): () => Promise<void> {
     return running
   }
 }
+
+/** Whoever tests one refusal wants to read it. */
+const WHOLE = { refusalsPerSecondMax: 1000, refusalsWholeMax: 1000 }
 
 const ROUTES = [
   { name: 'all', path: '/', upstream: 'upstream', headers: ['X-Shown', 'Cookie', 'X-Api-Key'] },

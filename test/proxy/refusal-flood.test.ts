@@ -25,7 +25,7 @@ function open(limits: object, quota: object = { key: 'principal', limit: 1, wind
     quotas: { each: quota },
     quotaStore: new MemoryStore({ nowUs: quotaTime(systemClock()) }),
     policies: '@id("all") permit (principal, action, resource);',
-    limits,
+    limits: { refusalsPerSecondMax: 100, refusalsWholeMax: 10, ...limits },
   })
 }
 

@@ -122,7 +122,7 @@ export const LIMITS = {
     meaning: 'response body that is held back whole',
   },
   refusalsPerSecondMax: {
-    of: 100,
+    of: 20,
     min: 0,
     max: 1_000_000,
     reason: 'none: further ones are counted in folds',
