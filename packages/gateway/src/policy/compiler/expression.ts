@@ -138,10 +138,11 @@ const COMPILERS: Compilers = {
 }
 
 /** Operators whose result is a boolean, if there is one. */
-const TESTS: ReadonlySet<string> = new Set([
-  ...['!', '==', '!=', 'in', '<', '<=', '>', '>=', '&&', '||', 'contains', 'containsAll'],
-  ...['containsAny', 'isEmpty', 'hasTag', 'has', 'like', 'is'],
-])
+const TESTS: ReadonlySet<string> = new Set(
+  '! == != in < <= > >= && || contains containsAll containsAny isEmpty hasTag has like is'.split(
+    ' ',
+  ),
+)
 
 const VARIABLES: Readonly<Record<Var, Evaluate>> = {
   principal: (environment) => environment.principal,
