@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { nodeDisk, systemClock, writeFileDurably } from '../platform/index.ts'
 import { type AdminApp, adminApp } from './app.ts'
 import type { AdminParts } from './route.ts'
+import { standingParts } from './testing.ts'
 
 const SIZE = 70_000
 const IMMUTABLE = 'public, max-age=31536000, immutable'
@@ -23,6 +24,7 @@ await put('secret', 'in the directory, but no part of a log')
 
 const failures: Error[] = []
 const parts: AdminParts = {
+  ...(await standingParts()),
   disk: nodeDisk(),
   logDirectory,
   published: () => ({ size: SIZE, note: 'the announced checkpoint\n' }),

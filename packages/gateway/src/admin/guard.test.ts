@@ -9,6 +9,7 @@ import { adminConfigSchema } from './config.ts'
 import { answer } from './problem.ts'
 import { readJson } from './read-json.ts'
 import type { AdminParts, Route } from './route.ts'
+import { standingParts } from './testing.ts'
 
 const making = { clock: systemClock(), random: systemRandom() }
 const ops = createKey('', { principal: 'ops', roles: ['sre'] }, making)
@@ -67,6 +68,8 @@ interface Control {
   barred: boolean
 }
 
+const standing = await standingParts()
+
 function control(): Control {
   const clock = new SimulatedClock()
   const state: Control = {
@@ -79,6 +82,7 @@ function control(): Control {
       app(new Request(`http://localhost:9080${path}`, init), { address }),
   }
   const parts: AdminParts = {
+    ...standing,
     disk: nodeDisk(),
     logDirectory: '/nowhere',
     published: () => undefined,

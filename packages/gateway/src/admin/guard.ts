@@ -51,7 +51,8 @@ export class Guard {
     if ('reason' in found.outcome) return this.#refuse(route, peer, found)
     const caller = found.outcome
     const done = await this.#perform(request, { route, parts }, caller)
-    const { response, target, parameters } = done
+    const { response, target, parameters, isRecorded = false } = done
+    if (isRecorded) return response
     const facts = {
       operation: route.operation,
       ...(target === undefined ? {} : { target }),

@@ -6,9 +6,11 @@ export function serveHealth(): Response {
 }
 
 /** Whether a request would be served now: 200, or 503 and why not. */
-export function serveReadiness(_request: Request, { state }: AdminParts): Response {
-  const now = state()
-  return now === 'open' ? plain(200, 'ready') : plain(503, `not ready: ${now}`)
+export function serveReadiness(_request: Request, parts: AdminParts): Response {
+  const now = parts.state()
+  const overdue = parts.breakGlass.overdue(parts.nowUs())
+  const rest = overdue === 0 ? '' : `\nbreak-glass reviews overdue: ${overdue}`
+  return now === 'open' ? plain(200, `ready${rest}`) : plain(503, `not ready: ${now}${rest}`)
 }
 
 function plain(status: number, text: string): Response {

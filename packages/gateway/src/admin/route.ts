@@ -1,4 +1,6 @@
 import type { Actant, JsonObject } from '@countersign/evidence'
+import type { Approvals, BreakGlass } from '../approval/index.ts'
+import type { Containment } from '../containment/index.ts'
 import type { ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { Disk } from '../platform/index.ts'
 import type { GuardParts } from './guard.ts'
@@ -31,6 +33,8 @@ export interface ActDone {
   readonly target?: string | undefined
   /** Without secrets: it goes into the record as it is. */
   readonly parameters?: JsonObject | undefined
+  /** It has a record of its own already, or is owed one: the answer waits for no other. */
+  readonly isRecorded?: boolean
 }
 
 /** One line of the control plane's table. Permission cannot be left out. */
@@ -78,5 +82,9 @@ export interface AdminParts {
   readonly answerWellKnown: (request: Request) => Promise<Response>
   readonly consolePage: string
   readonly guard: GuardParts
+  readonly nowUs: () => number
+  readonly containment: Containment
+  readonly approvals: Approvals
+  readonly breakGlass: BreakGlass
   readonly configuring: Configuring
 }

@@ -1,4 +1,15 @@
+import {
+  activateBreakGlass,
+  confirmBreakGlass,
+  denyApproval,
+  grantApproval,
+  listApprovals,
+  listBreakGlass,
+  reviewBreakGlass,
+  showApproval,
+} from './approvals.ts'
 import { serveConsole } from './console-page.ts'
+import { contain, lift, listContained } from './containment.ts'
 import { serveHealth, serveReadiness } from './health.ts'
 import { serveLog } from './public-log.ts'
 import { reload, showConfiguration } from './reload.ts'
@@ -29,5 +40,83 @@ export const routes: readonly Route[] = [
     permission: 'operator',
     operation: 'config reload',
     handle: reload,
+  },
+  {
+    method: 'GET',
+    path: '/api/containment',
+    permission: 'viewer',
+    operation: 'containment list',
+    handle: listContained,
+  },
+  {
+    method: 'POST',
+    path: '/api/containment',
+    permission: 'operator',
+    operation: 'contain',
+    handle: contain,
+  },
+  {
+    method: 'DELETE',
+    path: '/api/containment/:id',
+    permission: 'operator',
+    operation: 'lift',
+    handle: lift,
+  },
+  {
+    method: 'GET',
+    path: '/api/approvals',
+    permission: 'viewer',
+    operation: 'approvals list',
+    handle: listApprovals,
+  },
+  {
+    method: 'GET',
+    path: '/api/approvals/:id',
+    permission: 'viewer',
+    operation: 'approvals show',
+    handle: showApproval,
+  },
+  {
+    method: 'POST',
+    path: '/api/approvals/:id/grant',
+    permission: 'approver',
+    operation: 'approvals grant',
+    handle: grantApproval,
+  },
+  {
+    method: 'POST',
+    path: '/api/approvals/:id/deny',
+    permission: 'approver',
+    operation: 'approvals deny',
+    handle: denyApproval,
+  },
+  {
+    method: 'GET',
+    path: '/api/break-glass',
+    permission: 'viewer',
+    operation: 'break-glass list',
+    handle: listBreakGlass,
+  },
+  // The configuration names who may: they need no role at the control plane.
+  {
+    method: 'POST',
+    path: '/api/break-glass',
+    permission: 'known',
+    operation: 'break-glass activate',
+    handle: activateBreakGlass,
+  },
+  {
+    method: 'POST',
+    path: '/api/break-glass/:id/confirm',
+    permission: 'known',
+    operation: 'break-glass confirm',
+    handle: confirmBreakGlass,
+  },
+  {
+    method: 'POST',
+    path: '/api/break-glass/:id/review',
+    permission: 'known',
+    operation: 'break-glass review',
+    handle: reviewBreakGlass,
   },
 ]

@@ -59,8 +59,9 @@ async function acts(machine: Machine): Promise<readonly string[]> {
   return records
     .filter(({ kind }) => kind === 'approval' || kind === 'alert')
     .map(({ kind, sections }) => {
-      const { act, rule } = sections.what as unknown as ApprovalFacts & AlertFacts
-      return kind === 'alert' ? `${act} ${rule}` : act
+      if (kind === 'approval') return (sections.what as unknown as ApprovalFacts).act
+      const { act, rule } = sections.what as unknown as AlertFacts
+      return `${act} ${rule}`
     })
 }
 

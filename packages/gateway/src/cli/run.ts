@@ -1,7 +1,10 @@
 import { Command, CommanderError } from 'commander'
+import { approvalsCommand } from './approvals.ts'
+import { breakGlassCommand } from './break-glass.ts'
 import type { CliContext, Exit, MakeCommand } from './command.ts'
 import { CliError } from './command.ts'
 import { configCommand } from './config.ts'
+import { containCommand } from './contain.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
 import { policyCommand } from './policy.ts'
@@ -26,6 +29,9 @@ const COMMANDS: readonly MakeCommand[] = [
   tokensCommand,
   configCommand,
   reloadCommand,
+  containCommand,
+  approvalsCommand,
+  breakGlassCommand,
 ]
 
 /** Descriptions are folded in a narrow terminal too. */

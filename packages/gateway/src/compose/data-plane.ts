@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Approvals, BreakGlass } from '../approval/index.ts'
 import type { Containment } from '../containment/index.ts'
 import type { Authenticators } from '../identity/index.ts'
 import { type QuotaStore, Quotas } from '../limits/index.ts'
@@ -17,6 +18,8 @@ import type { Prepared } from './prepare.ts'
 export interface DataPlaneNeeds {
   readonly recorder: Recorder
   readonly containment: Containment
+  readonly approvals: Approvals
+  readonly breakGlass: BreakGlass
   readonly answerOwn: OwnHandler
   readonly log: Logger
 }
@@ -52,7 +55,7 @@ export class DataPlane {
   }
 
   static async open(first: Prepared, machine: Machine, needs: DataPlaneNeeds): Promise<DataPlane> {
-    const { recorder, containment, answerOwn, log } = needs
+    const { recorder, containment, approvals, breakGlass, answerOwn, log } = needs
     await using parts = new AsyncDisposableStack()
     // Set as soon as there are listeners whose authorities can change.
     const later: { renew: () => void } = { renew: () => undefined }
@@ -67,6 +70,8 @@ export class DataPlane {
       ...settingsOf(now.opened, quotaStore),
       recorder,
       containment,
+      approvals,
+      breakGlass,
       // Where people sign in comes first; what is left is everybody's.
       answerOwn: async (request) =>
         (await now.opened.identity.answer(request)) ?? answerOwn(request),
@@ -137,7 +142,7 @@ function renewAuthorities(proxy: AccessProxy, { prepared, identity }: Opened): v
 
 function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlaneSettings {
   const { config, configurationSha256, listeners, upstreams, policies } = prepared
-  const { limits, routes, quotas, quotaStore } = config
+  const { limits, routes, quotas, quotaStore, approvals } = config
   const { onUnavailable } = quotaStore
   return {
     configurationSha256,
@@ -147,6 +152,8 @@ function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlan
     upstreams,
     policies,
     authenticators: identity.authenticators,
+    statements,
+    approvalsUrl: approvals.url?.replace(/\/$/, ''),
     quotas: new Quotas({ config: quotas, store, onUnavailable }),
   }
 }

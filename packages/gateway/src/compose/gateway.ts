@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import {
   type AdminCaller,
@@ -16,6 +17,7 @@ import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
+import { openApprovals } from './open-approvals.ts'
 import { openContainment } from './open-containment.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
@@ -61,7 +63,10 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
     epoch: EPOCH,
     endOf: (intent) => recorder.endOf(intent),
   })
-  const answerOwn = wellKnown((request) => receipts.answer(request))
+  const directory = join(config.data, 'keys')
+  const statementKeys = await openStatementKeys({ ...machine, directory })
+  const keySet = statementKeySet(statementKeys)
+  const answerOwn = wellKnown((request) => receipts.answer(request), keySet)
   const containment = await openContainment(config, machine, { recorder, log })
   parts.defer(() => containment.close())
   // The control plane opens first and closes last: it tells why nothing is served.
@@ -86,7 +91,12 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
     barred: (caller: AdminCaller) =>
       containment.finds(caller) === undefined ? undefined : ('quarantined' as const),
   }
-  const needs = { ledger, log, answerWellKnown: answerOwn, state, guard, configuring: reloader }
+  const current = (): Config => reloader.current.config
+  const approving = await openApprovals(config, machine, { recorder, log, config: current })
+  parts.defer(() => approving.close())
+  const { approvals, breakGlass } = approving
+  const standing = { containment, approvals, breakGlass, ledger, recorder, log }
+  const needs = { ...standing, answerWellKnown: answerOwn, state, guard, configuring: reloader }
   admin = await openAdmin(first, machine, needs)
   const { port: adminPort } = admin
   parts.defer(() => admin.close())
@@ -96,7 +106,11 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   await records.loaded(first, undefined, { by: 'start' })
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
-  dataPlane = await DataPlane.open(first, machine, { recorder, containment, answerOwn, log })
+  const { origin } = ledger.signer
+  dataPlane = await DataPlane.open(first, machine, {
+    origin,
+    statementKeys,
+    ...standing, answerOwn })
   const { addresses } = dataPlane
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())

@@ -7,6 +7,8 @@ import {
   serveAdmin,
   type WellKnown,
 } from '../admin/index.ts'
+import type { Approvals, BreakGlass } from '../approval/index.ts'
+import type { Containment } from '../containment/index.ts'
 import { layoutOf } from '../ledger/index.ts'
 import type { Machine } from './machine.ts'
 import type { OpenLedger } from './open-ledger.ts'
@@ -24,27 +26,28 @@ export interface AdminNeeds {
   /** `open` when requests are served. */
   readonly state: () => string
   readonly guard: GuardParts
+  readonly containment: Containment
+  readonly approvals: Approvals
+  readonly breakGlass: BreakGlass
   readonly configuring: Configuring
 }
 
 /** The control plane: console, public log, receipts, health. */
 export async function openAdmin(
   { config, adminTls: tls }: Prepared,
-  { disk }: Machine,
-  { ledger, log, answerWellKnown, state, guard, configuring }: AdminNeeds,
+  { disk, clock }: Machine,
+  { ledger, log, ...needs }: AdminNeeds,
 ): Promise<AdminServer> {
   const { admin, data } = config
   const consolePage = new TextDecoder().decode(await readNamed(consoleFile(), PAGE_BYTES_MAX))
   const app = adminApp(
     {
+      ...needs,
       disk,
-      answerWellKnown,
+      nowUs: () => clock.nowUs(),
       consolePage,
       logDirectory: layoutOf(data, EPOCH).log,
       published: () => ledger.keeper.published,
-      state,
-      guard,
-      configuring,
     },
     (error) => log.error({ err: error }, 'admin'),
   )

@@ -1,5 +1,6 @@
 import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
+import { type Approving, type GlassBreaking, NO_APPROVALS, NO_GLASS } from './approve.ts'
 import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
 import { Generations } from './generations.ts'
 import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
@@ -24,6 +25,9 @@ export interface AccessProxyOptions extends DataPlaneSettings {
   readonly random: Random
   readonly recorder: ExchangeRecorder
   readonly containment: Containment
+  /** Without them nothing can be approved, and no glass is broken. */
+  readonly approvals?: Approving
+  readonly breakGlass?: GlassBreaking
   readonly answerOwn: OwnHandler
   readonly report?: (event: ProxyEvent) => void
 }
@@ -121,7 +125,8 @@ function makeContext(
 ): ProxyContext {
   const { clock, random, recorder, containment, answerOwn, report = () => undefined } = options
   const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits, report })
+  const { approvals = NO_APPROVALS, breakGlass = NO_GLASS } = options
   const live = new LiveExchanges(containment)
   const standing = { clock, random, recorder, containment, live, answerOwn, refusals }
-  return { ...standing, inForce, report, isStopping }
+  return { ...standing, approvals, breakGlass, inForce, report, isStopping }
 }

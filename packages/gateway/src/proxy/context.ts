@@ -1,5 +1,6 @@
 import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
+import type { Approving, GlassBreaking } from './approve.ts'
 import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
@@ -31,6 +32,8 @@ export interface ProxyContext {
   readonly refusals: Refusals
   readonly containment: Containment
   readonly live: LiveExchanges
+  readonly approvals: Approving
+  readonly breakGlass: GlassBreaking
   readonly report: (event: ProxyEvent) => void
   readonly isStopping: () => boolean
 }

@@ -1,4 +1,4 @@
-import { type Question, readParameters } from '../policy/index.ts'
+import { type Decision, type Question, readParameters } from '../policy/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { recordedHeaders, recordedPath } from './recorded-text.ts'
@@ -10,24 +10,46 @@ const REQUEST_SALT_BYTES = 16
  * record cannot hold whole is not decided on.
  */
 export function decide(exchange: Exchange, context: ProxyContext): Step {
-  const question = makeQuestion(exchange, context.clock.nowUs())
+  const atUs = context.clock.nowUs()
+  const principal = filled(exchange.principal, 'principal')
+  exchange.breakGlass = context.breakGlass.activeOf(principal, atUs)
+  const question = makeQuestion(exchange, context, atUs)
   if (question === undefined) return { stop: 'record-too-large' }
+  const { allow, reason } = ask(exchange, context, question)
+  // What is asked for, and by whom, is for the next stage.
+  return allow || reason === 'approval-needed' ? 'next' : { stop: reason }
+}
+
+/** The same question, without any grant. */
+export function decideAlone(exchange: Exchange, context: ProxyContext): void {
+  const question = filled(exchange.question, 'question')
+  ask(exchange, context, { ...question, context: { ...question.context, grants: [] } })
+}
+
+function ask(exchange: Exchange, context: ProxyContext, question: Question): Decision {
   const salt = Buffer.from(context.random.bytes(REQUEST_SALT_BYTES)).toString('hex')
   exchange.question = question
   exchange.requestSalt = salt
-  exchange.decision = exchange.inForce.policies.decide(question, salt)
-  return exchange.decision.allow ? 'next' : { stop: exchange.decision.reason }
+  const decision = exchange.inForce.policies.decide(question, salt)
+  exchange.decision = decision
+  return decision
 }
 
-function makeQuestion(exchange: Exchange, timeUs: number): Question | undefined {
+function makeQuestion(
+  exchange: Exchange,
+  { approvals }: ProxyContext,
+  timeUs: number,
+): Question | undefined {
   const { inbound, credential } = exchange
   const { method, host, path } = filled(exchange.asked, 'asked')
   const route = filled(exchange.route, 'route')
   const seenPath = recordedPath(path)
   const headers = recordedHeaders(inbound.fields, route.headers)
   if (seenPath.isCut || headers.isCut) return undefined
+  const principal = filled(exchange.principal, 'principal')
+  const request = { principal, method, path: seenPath.text }
   return {
-    principal: filled(exchange.principal, 'principal'),
+    principal,
     action: method,
     resource: {
       route: route.name,
@@ -43,8 +65,8 @@ function makeQuestion(exchange: Exchange, timeUs: number): Question | undefined 
       credential: credential?.method ?? 'none',
       mfaAtUs: credential?.mfaAtUs,
       headers: headers.values,
-      grants: [],
-      breakGlass: false,
+      grants: approvals.inForce(request, timeUs),
+      breakGlass: exchange.breakGlass !== undefined,
     },
   }
 }

@@ -182,7 +182,7 @@ function earlyFacts({ challenge, containedBy }: Exchange): JsonObject | undefine
 }
 
 /** The rest of what the policies saw is in `who`, `where` and `what`, each under its own key. */
-function impersonalFacts({ question, route }: Exchange): JsonObject {
+function impersonalFacts({ question, route, breakGlass, use, asking }: Exchange): JsonObject {
   const { context } = filled(question, 'question')
   const { upstream, path } = filled(route, 'route')
   return {
@@ -192,5 +192,8 @@ function impersonalFacts({ question, route }: Exchange): JsonObject {
     upstream,
     ...(path.includes('{') ? { pattern: path } : {}),
     ...(context.grants.length === 0 ? {} : { grants: context.grants }),
+    ...(breakGlass === undefined ? {} : { breakGlass }),
+    ...(use === undefined ? {} : { approval: { ...use } }),
+    ...(asking === undefined ? {} : { approval: { approval: asking.id } }),
   }
 }

@@ -1,4 +1,4 @@
-import type { AuthenticatorChain, Authenticators } from '../identity/index.ts'
+import type { AuthenticatorChain, Authenticators, Statements } from '../identity/index.ts'
 import type { Limits, Quota, Quotas } from '../limits/index.ts'
 import type { PolicySet } from '../policy/index.ts'
 import type { RouteConfig, UpstreamConfig } from './proxy-config.ts'
@@ -19,6 +19,10 @@ export interface ProxySettings {
   readonly policies: PolicySet
   /** Their keys are stores: one that is revoked is so at once, without a new configuration. */
   readonly authenticators: Authenticators
+  /** Without them no route can ask for signed statements. */
+  readonly statements?: Statements | undefined
+  /** Where approvers find the control plane, for the answers; without a slash at its end. */
+  readonly approvalsUrl?: string | undefined
 }
 
 /**
@@ -26,8 +30,12 @@ export interface ProxySettings {
  * stage judges by it: no request is ever judged by half of one configuration and half of another.
  */
 export interface InForce
-  extends Pick<ProxySettings, 'configurationSha256' | 'limits' | 'policies' | 'quotas'> {
+  extends Pick<
+    ProxySettings,
+    'configurationSha256' | 'limits' | 'policies' | 'quotas' | 'approvalsUrl'
+  > {
   readonly routes: RouteTable
+  readonly statements: Statements | undefined
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** What counts the requests of a route. */
   readonly quotasOf: (route: RouteConfig) => readonly Quota[]
@@ -43,9 +51,12 @@ export interface InForce
  */
 export function makeInForce(settings: ProxySettings, former?: InForce): InForce {
   const { configurationSha256, limits, policies, quotas, authenticators, routes } = settings
-  for (const { name, upstream, authenticators: names } of routes) {
+  for (const { name, upstream, identity, authenticators: names } of routes) {
     // Throws for a name that nothing has: later would be in a request.
     authenticators.chain(names)
+    if (identity === 'signed' && settings.statements === undefined) {
+      throw new ProxyError('PROXY_CONFIG_INVALID', `route ${name}: nothing can be signed`)
+    }
     if (Object.hasOwn(settings.upstreams, upstream)) continue
     throw new ProxyError('PROXY_CONFIG_INVALID', `route ${name}: no upstream is called ${upstream}`)
   }
@@ -66,8 +77,10 @@ export function makeInForce(settings: ProxySettings, former?: InForce): InForce 
     chainOf,
     quotasOf,
     routes: table,
+    statements: settings.statements,
     upstreams,
     uses: new Uses(),
+    approvalsUrl: settings.approvalsUrl,
   }
 }
 

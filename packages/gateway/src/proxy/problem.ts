@@ -1,4 +1,4 @@
-import { REASONS, type Reason } from '@countersign/evidence'
+import { formatTime, REASONS, type Reason } from '@countersign/evidence'
 import { METHODS } from '../policy/index.ts'
 import type { Exchange, ResponseHead } from './exchange.ts'
 import type { HeaderFields } from './header-fields.ts'
@@ -26,6 +26,7 @@ export function problem(
         recorded === undefined
           ? `urn:uuid:${exchange.id}`
           : `/.well-known/countersign/receipts/${recorded.epoch}/${recorded.index}`,
+      ...waitsFor(exchange),
     }),
   )
   const fields: HeaderFields = [
@@ -36,6 +37,14 @@ export function problem(
     ...ownFields(exchange, recorded).filter(([name]) => name !== 'cache-control'),
   ]
   return { head: { status, fields }, body: exchange.inbound.method === 'HEAD' ? EMPTY : body }
+}
+
+/** What the caller waits for now, and where somebody else can grant it. */
+function waitsFor({ asking, inForce }: Exchange): object {
+  if (asking === undefined) return {}
+  const { id, template, endsUs } = asking
+  const url = `${inForce.approvalsUrl ?? ''}/api/approvals/${id}`
+  return { approval: { id, template, url, expires: formatTime(endsUs) } }
 }
 
 function extraFields({ route, challenge, quotas }: Exchange, status: number): HeaderFields {

@@ -1,4 +1,5 @@
 import { accept } from './accept.ts'
+import { approve } from './approve.ts'
 import { containCaller, containRequest } from './contain.ts'
 import type { ProxyContext } from './context.ts'
 import { decide } from './decide.ts'
@@ -25,6 +26,7 @@ export const STAGES: readonly Stage[] = [
   limit,
   inspect,
   decide,
+  approve,
   record,
   forward,
   release,

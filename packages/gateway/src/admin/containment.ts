@@ -1,0 +1,93 @@
+import { formatTime, type JsonObject } from '@countersign/evidence'
+import { z } from 'zod'
+import {
+  ContainmentError,
+  MEASURE_MS_MAX,
+  type Measure,
+  REASON_LENGTH_MAX,
+  targetSchema,
+} from '../containment/index.ts'
+import { answer, problem } from './problem.ts'
+import { readJson } from './read-json.ts'
+import type { ActDone, AdminCaller, AdminParts } from './route.ts'
+
+const HOUR_MS = 3_600_000
+const reason = z.string().trim().min(1).max(REASON_LENGTH_MAX)
+
+const orderSchema = z.strictObject({
+  target: targetSchema,
+  reason,
+  forMs: z.int().min(1000).max(MEASURE_MS_MAX).default(HOUR_MS),
+})
+
+const liftSchema = z.strictObject({ reason })
+
+/** Takes effect at once, before it is written down: the answer says what is known to be kept. */
+export async function contain(
+  request: Request,
+  { containment }: AdminParts,
+  { principal }: AdminCaller,
+): Promise<ActDone> {
+  const order = await readJson(request, orderSchema)
+  const by = { issuer: principal.issuer, id: principal.id }
+  try {
+    const { measure, isDurable, isRecorded } = await containment.contain({ ...order, by })
+    const value = { ...shown(measure), durable: isDurable, recorded: isRecorded }
+    return { response: answer(value, 201), isRecorded: true }
+  } catch (error) {
+    return refused(error)
+  }
+}
+
+export function listContained(_request: Request, { containment }: AdminParts): ActDone {
+  return { response: answer({ measures: containment.list().map(shown) }) }
+}
+
+/** On record before it takes effect: what cannot be recorded stays under quarantine. */
+export async function lift(
+  request: Request,
+  { containment }: AdminParts,
+  { principal }: AdminCaller,
+): Promise<ActDone> {
+  const id = lastSegment(request)
+  const { reason: why } = await readJson(request, liftSchema)
+  try {
+    await containment.lift(id, { by: { issuer: principal.issuer, id: principal.id }, reason: why })
+    return { response: answer({ lifted: id }), isRecorded: true }
+  } catch (error) {
+    return { ...refused(error), target: id }
+  }
+}
+
+/** The id that a path ends with. */
+export function lastSegment({ url }: Request, fromEnd = 1): string {
+  return decodeURIComponent(new URL(url).pathname.split('/').at(-fromEnd) ?? '')
+}
+
+function shown({ id, target, reason: why, by, fromUs, untilUs }: Measure): JsonObject {
+  const times = { from: formatTime(fromUs), until: formatTime(untilUs) }
+  return { id, target: plain(target), reason: why, by: plain(by), ...times }
+}
+
+/** Without what is not there. */
+export function plain(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject
+}
+
+const STATUS = {
+  CONTAINMENT_UNKNOWN: 404,
+  CONTAINMENT_FULL: 507,
+  CONTAINMENT_TARGET_INVALID: 422,
+  CONTAINMENT_STATE_INVALID: 500,
+} as const
+
+function refused(error: unknown): ActDone {
+  if (!(error instanceof ContainmentError)) return unrecorded()
+  return { response: problem(STATUS[error.code], error.message, {}, { code: error.code }) }
+}
+
+/** What only counts when it is on record, and cannot be: nothing has changed. */
+export function unrecorded(): ActDone {
+  const detail = 'Nothing has changed; try again when the ledger can be written.'
+  return { response: problem(503, 'The ledger cannot take it', {}, { detail }) }
+}
