@@ -299,7 +299,12 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
 
 function quotasOf({ quotas, quotaStore: store }: GatewayOptions): Quotas | undefined {
   if (store === undefined) return undefined
-  return new Quotas({ config: quotasSchema.parse(quotas), store, onUnavailable: 'deny' })
+  return new Quotas({
+    config: quotasSchema.parse(quotas),
+    store,
+    onUnavailable: 'deny',
+    exchangeMs: DEFAULT_LIMITS.exchangeMs,
+  })
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

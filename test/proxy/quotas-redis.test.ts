@@ -21,6 +21,7 @@ import { startUpstream, type UpstreamProcess } from './upstream.ts'
 const skip = withoutRedis()
 const TIMEOUT_MS = 400
 const MINUTE_US = 60_000_000
+const LEASE_US = 300_000
 
 let upstream: UpstreamProcess
 let redis: RedisServer
@@ -38,12 +39,12 @@ let prefixes = 0
 
 function openStore(
   { url }: Pick<RedisServer, 'url'> = redis,
-  { prefix = `test-${++prefixes}`, leaseUs = MINUTE_US } = {},
+  { prefix = `test-${++prefixes}` } = {},
 ): RedisStore {
   const config = quotaStoreSchema.parse({ kind: 'redis', url, timeoutMs: TIMEOUT_MS })
   assert.equal(config.kind, 'redis')
   const runner = redisRunner({ config, password: undefined, ca: undefined })
-  return new RedisStore({ runner, random: systemRandom(), prefix, leaseUs })
+  return new RedisStore({ runner, random: systemRandom(), prefix })
 }
 
 function quotaOf(config: object, name = 'q'): Quota {
@@ -61,7 +62,7 @@ function openGateway(quotaStore: QuotaStore, quotas: object): Promise<TestGatewa
 async function connected(store: QuotaStore): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
     try {
-      return void (await store.take([]))
+      return void (await store.take([], MINUTE_US))
     } catch {
       await sleep(20)
     }
@@ -110,7 +111,7 @@ test('the script counts as the memory does', { skip }, async (t) => {
       const ask = [{ quota, key: `k${next(2)}`, cost: next(burst > 5 ? 9 : 3) }]
       const want = memory.take(ask)
       assert.ok(!(want instanceof Promise))
-      const got = await store.take(ask)
+      const got = await store.take(ask, MINUTE_US)
       const [one, other] = [got.standings[0], want.standings[0]]
       if (limit === 1_000_000_000) continue // Freed faster than it can be asked.
       assert.equal(got.isAdmitted, want.isAdmitted)
@@ -126,9 +127,9 @@ test('all or nothing, across limits', { skip }, async (t) => {
   const wide = quotaOf({ limit: 10, window: '1h', concurrency: 5 }, 'wide')
   const narrow = quotaOf({ limit: 1, window: '1h' }, 'narrow')
   const asks = [wide, narrow].map((quota) => ({ quota, key: 'k', cost: 1 }))
-  assert.equal((await store.take(asks)).isAdmitted, true)
+  assert.equal((await store.take(asks, MINUTE_US)).isAdmitted, true)
   for (let at = 0; at < 20; at += 1) {
-    const { isAdmitted, standings } = await store.take(asks)
+    const { isAdmitted, standings } = await store.take(asks, MINUTE_US)
     assert.equal(isAdmitted, false)
     assert.deepEqual([standings[0]?.used, standings[0]?.concurrent], [1, 1])
     assert.ok((standings[1]?.waitUs ?? 0) > 59 * MINUTE_US)
@@ -138,20 +139,20 @@ test('all or nothing, across limits', { skip }, async (t) => {
 test('what goes on: given back once, and free after the lease of a dead gateway', {
   skip,
 }, async (t) => {
-  const store = openStore(redis, { leaseUs: 300_000 })
+  const store = openStore()
   t.after(() => store.close())
   await connected(store)
   const asks = [{ quota: quotaOf({ concurrency: 2 }), key: 'k', cost: 1 }]
-  const first = await store.take(asks)
-  await store.take(asks)
-  assert.equal((await store.take(asks)).isAdmitted, false)
+  const first = await store.take(asks, LEASE_US)
+  await store.take(asks, LEASE_US)
+  assert.equal((await store.take(asks, LEASE_US)).isAdmitted, false)
   first.release()
   first.release()
   await sleep(50)
-  assert.equal((await store.take(asks)).isAdmitted, true)
-  assert.equal((await store.take(asks)).isAdmitted, false)
+  assert.equal((await store.take(asks, LEASE_US)).isAdmitted, true)
+  assert.equal((await store.take(asks, LEASE_US)).isAdmitted, false)
   await sleep(350)
-  assert.equal((await store.take(asks)).standings[0]?.concurrent, 1)
+  assert.equal((await store.take(asks, LEASE_US)).standings[0]?.concurrent, 1)
 })
 
 test('another limit under the same name keeps what was used', { skip }, async (t) => {
@@ -159,10 +160,11 @@ test('another limit under the same name keeps what was used', { skip }, async (t
   t.after(() => store.close())
   await connected(store)
   const before = { quota: quotaOf({ limit: 100, window: '1h' }), key: 'k', cost: 40 }
-  assert.equal((await store.take([before])).isAdmitted, true)
+  assert.equal((await store.take([before], MINUTE_US)).isAdmitted, true)
   const after = { quota: quotaOf({ limit: 50, window: '1d' }), key: 'k', cost: 1 }
   let admitted = 0
-  for (let at = 0; at < 20; at += 1) if ((await store.take([after])).isAdmitted) admitted += 1
+  for (let at = 0; at < 20; at += 1)
+    if ((await store.take([after], MINUTE_US)).isAdmitted) admitted += 1
   assert.equal(admitted, 10)
 })
 
@@ -175,21 +177,21 @@ test('a server that is gone, or does not answer: said in time, and over when it 
   t.after(() => own.stop())
   await connected(store)
   const asks = [{ quota: quotaOf({ limit: 10, window: '1h' }), key: 'k', cost: 1 }]
-  assert.equal((await store.take(asks)).isAdmitted, true)
+  assert.equal((await store.take(asks, MINUTE_US)).isAdmitted, true)
 
   own.freeze()
   const begun = performance.now()
-  await assert.rejects(store.take(asks), LimitsError)
+  await assert.rejects(store.take(asks, MINUTE_US), LimitsError)
   assert.ok(performance.now() - begun < 5 * TIMEOUT_MS, 'bounded')
   own.thaw()
   await connected(store)
 
   await own.stop()
   await sleep(50)
-  await assert.rejects(store.take(asks), LimitsError)
+  await assert.rejects(store.take(asks, MINUTE_US), LimitsError)
   own = await startRedis(own.port)
   await connected(store)
-  assert.equal((await store.take(asks)).isAdmitted, true)
+  assert.equal((await store.take(asks, MINUTE_US)).isAdmitted, true)
 })
 
 test('without the server: 503 limits-unavailable, and no call', { skip }, async (t) => {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Approvals, BreakGlass } from '../approval/index.ts'
 import type { Containment } from '../containment/index.ts'
-import type { Authenticators } from '../identity/index.ts'
+import { type Authenticators, type StatementKey, Statements } from '../identity/index.ts'
 import { type QuotaStore, Quotas } from '../limits/index.ts'
 import {
   AccessProxy,
@@ -21,6 +21,9 @@ export interface DataPlaneNeeds {
   readonly approvals: Approvals
   readonly breakGlass: BreakGlass
   readonly answerOwn: OwnHandler
+  /** The ledger that statements speak of, and what they are signed with. */
+  readonly origin: string
+  readonly statementKeys: readonly StatementKey[]
   readonly log: Logger
 }
 
@@ -28,6 +31,7 @@ export interface DataPlaneNeeds {
 interface Opened {
   readonly prepared: Prepared
   readonly identity: OpenIdentity
+  readonly statements: Statements
 }
 
 /** Everything that requests meet, as the configuration in force says. */
@@ -64,7 +68,8 @@ export class DataPlane {
     parts.defer(() => identity.close())
     const quotaStore = await openQuotas(first.config, machine)
     parts.defer(() => quotaStore.close())
-    const now = { opened: { prepared: first, identity } }
+    const statements = statementsOf(first, needs)
+    const now = { opened: { prepared: first, identity, statements } }
     const proxy = await AccessProxy.open({
       ...machine,
       ...settingsOf(now.opened, quotaStore),
@@ -100,7 +105,7 @@ export class DataPlane {
     const closeUnused = async (unused: OpenIdentity): Promise<void> => {
       if (!isKept) await unused.close()
     }
-    const opened = { prepared: next, identity }
+    const opened = { prepared: next, identity, statements: statementsOf(next, this.#needs) }
     try {
       const change = await this.#proxy.ready(settingsOf(opened, this.#quotaStore))
       return {
@@ -131,6 +136,13 @@ export class DataPlane {
   }
 }
 
+function statementsOf(
+  { config }: Prepared,
+  { origin, statementKeys: keys }: DataPlaneNeeds,
+): Statements {
+  return new Statements({ keys, origin, config: config.identity.upstream })
+}
+
 /** From the next handshake on, of every listener that believes a trust domain. */
 function renewAuthorities(proxy: AccessProxy, { prepared, identity }: Opened): void {
   for (const listener of prepared.listeners) {
@@ -140,7 +152,10 @@ function renewAuthorities(proxy: AccessProxy, { prepared, identity }: Opened): v
   }
 }
 
-function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlaneSettings {
+function settingsOf(
+  { prepared, identity, statements }: Opened,
+  store: QuotaStore,
+): DataPlaneSettings {
   const { config, configurationSha256, listeners, upstreams, policies } = prepared
   const { limits, routes, quotas, quotaStore, approvals } = config
   const { onUnavailable } = quotaStore
@@ -154,7 +169,7 @@ function settingsOf({ prepared, identity }: Opened, store: QuotaStore): DataPlan
     authenticators: identity.authenticators,
     statements,
     approvalsUrl: approvals.url?.replace(/\/$/, ''),
-    quotas: new Quotas({ config: quotas, store, onUnavailable }),
+    quotas: new Quotas({ config: quotas, store, onUnavailable, exchangeMs: limits.exchangeMs }),
   }
 }
 

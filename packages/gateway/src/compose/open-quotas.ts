@@ -12,15 +12,12 @@ import {
 } from '../limits/index.ts'
 import type { Machine } from './machine.ts'
 
-/** What a gateway that died had going counts as long as any exchange may last, and this longer. */
-const LEASE_GRACE_MS = 60_000
-const US_PER_MS = 1000
 const RETRY_MS_MAX = 2000
 const PASSWORD_BYTES_MAX = 4096
 
 /** Opens what counts the quotas; it outlives configurations. */
 export async function openQuotas(config: Config, machine: Machine): Promise<QuotaStore> {
-  const { quotaStore, data, limits } = config
+  const { quotaStore, data } = config
   const { clock, disk, random } = machine
   if (quotaStore.kind === 'memory') {
     const nowUs = quotaTime(clock)
@@ -28,8 +25,7 @@ export async function openQuotas(config: Config, machine: Machine): Promise<Quot
     return new MemoryStore({ nowUs, file: await QuotaFile.open({ disk, path, random, nowUs }) })
   }
   const runner = redisRunner(await redisOptions(quotaStore, machine))
-  const leaseUs = (limits.exchangeMs + LEASE_GRACE_MS) * US_PER_MS
-  return new RedisStore({ runner, random, prefix: quotaStore.prefix, leaseUs })
+  return new RedisStore({ runner, random, prefix: quotaStore.prefix })
 }
 
 type RedisConfig = Extract<Config['quotaStore'], { kind: 'redis' }>

@@ -151,7 +151,7 @@ for (const [onUnavailable, want] of [
     ]) {
       const store = { take, close: async () => undefined }
       const config = quotasSchema.parse({ q: { key: 'route', limit: 1, window: '1s' } })
-      const verdict = await ask(new Quotas({ config, store, onUnavailable }), 'q')
+      const verdict = await ask(new Quotas({ config, store, onUnavailable, exchangeMs: 1 }), 'q')
       assert.equal(verdict.refusal, want)
       assert.deepEqual(limitFacts(verdict), [])
     }

@@ -22,26 +22,35 @@ export interface QuotaVerdict {
   readonly standings: readonly Standing[]
   /** Ends what counts as going on; more than one call is one. */
   readonly release: () => void
+  /** Why nothing could be counted. */
+  readonly fault?: LimitsError
 }
 
 const SECOND_US = 1_000_000
+const US_PER_MS = 1000
+/** What a gateway that died had going counts as long as any exchange may last, and this longer. */
+const LEASE_GRACE_MS = 60_000
 
 /** The quotas of one configuration, over a store that outlives it. */
 export class Quotas {
   readonly #quotas: ReadonlyMap<string, Quota>
   readonly #store: QuotaStore
   readonly #onUnavailable: 'deny' | 'allow'
+  readonly #leaseUs: number
 
   constructor(parts: {
     readonly config: QuotasConfig
     readonly store: QuotaStore
     readonly onUnavailable: 'deny' | 'allow'
+    /** No exchange lasts longer. */
+    readonly exchangeMs: number
   }) {
-    const { config, store, onUnavailable } = parts
+    const { config, store, onUnavailable, exchangeMs } = parts
     const made = Object.entries(config).map(([name, one]) => [name, new Quota(name, one)] as const)
     this.#quotas = new Map(made)
     this.#store = store
     this.#onUnavailable = onUnavailable
+    this.#leaseUs = (exchangeMs + LEASE_GRACE_MS) * US_PER_MS
   }
 
   /** Undefined where the configuration has no quota of that name. */
@@ -55,7 +64,7 @@ export class Quotas {
       return { quota, key: quota.keyOf(caller), cost: quota.costOf(caller) }
     })
     try {
-      const answer = this.#store.take(asks)
+      const answer = this.#store.take(asks, this.#leaseUs)
       if (!(answer instanceof Promise)) return verdictOf(quotas, answer)
       return answer.then(
         (settled) => verdictOf(quotas, settled),
@@ -74,6 +83,7 @@ export class Quotas {
       quotas,
       standings: [],
       release: () => undefined,
+      fault: error,
     }
   }
 }

@@ -25,25 +25,21 @@ export class RedisStore implements QuotaStore {
   readonly #runner: ScriptRunner
   readonly #random: Random
   readonly #prefix: string
-  readonly #leaseUs: number
 
   constructor(parts: {
     readonly runner: ScriptRunner
     readonly random: Random
     readonly prefix: string
-    /** No exchange lasts longer; after it, what a gateway that died had going is free. */
-    readonly leaseUs: number
   }) {
     this.#runner = parts.runner
     this.#random = parts.random
     this.#prefix = parts.prefix
-    this.#leaseUs = parts.leaseUs
   }
 
-  async take(asks: readonly Ask[]): Promise<StoreAnswer> {
+  async take(asks: readonly Ask[], leaseUs: number): Promise<StoreAnswer> {
     const lease = Buffer.from(this.#random.bytes(LEASE_BYTES)).toString('hex')
     const keys = asks.flatMap((ask) => [this.#key('r', ask), this.#key('c', ask)])
-    const values = [lease, String(this.#leaseUs), ...asks.flatMap(valuesOf)]
+    const values = [lease, String(leaseUs), ...asks.flatMap(valuesOf)]
     const reply = numbersOf(await this.#run(keys, values))
     const [isAdmitted, nowUs = 0, ...states] = reply
     if (reply.length !== 2 + NUMBERS_EACH * asks.length) throw strange()

@@ -32,9 +32,10 @@ export interface StoreAnswer {
 
 /**
  * Where quotas are counted. All asks of a request are one step: no other request comes between
- * them. Throws, or rejects with, LimitsError LIMITS_UNAVAILABLE.
+ * them. What goes on counts until it is released, or for `leaseUs` where whoever would release it
+ * may have died. Throws, or rejects with, LimitsError LIMITS_UNAVAILABLE.
  */
 export interface QuotaStore {
-  take(asks: readonly Ask[]): StoreAnswer | Promise<StoreAnswer>
+  take(asks: readonly Ask[], leaseUs: number): StoreAnswer | Promise<StoreAnswer>
   close(): Promise<void>
 }

@@ -22,5 +22,10 @@ export function ask(quota: Quota, key = 'k', cost = 1): Ask {
 }
 
 export function makeQuotas(config: object, store: QuotaStore): Quotas {
-  return new Quotas({ config: quotasSchema.parse(config), store, onUnavailable: 'deny' })
+  return new Quotas({
+    config: quotasSchema.parse(config),
+    store,
+    onUnavailable: 'deny',
+    exchangeMs: 1,
+  })
 }

@@ -10,6 +10,7 @@ import type { Refusals } from './refusals.ts'
 export interface ProxyEvent {
   readonly event:
     | 'ledger-unavailable'
+    | 'limits-unavailable'
     | 'outcome-unrecorded'
     | 'upstream-failed'
     | 'internal-error'
