@@ -1,4 +1,4 @@
-// npm run bench -- policy [--decisions 200000]: thread CPU of one decision, question to digest, over
+// npm run bench -- policy [--decisions 200000]: thread CPU of one decision, digest and all, over
 // 500 policies: as a company has them, and all of them open to everybody so that no index helps.
 // Control: Cedar's own engine on the same questions, and the digest of the request by itself.
 import { hash } from 'node:crypto'
@@ -79,7 +79,7 @@ function digestAlone(): (at: number) => void {
   }
 }
 
-/** Three of five by group, one by name, and for each route and for everything some that look closer. */
+/** Three of five by group, one by name, and some that look closer at a route or at everything. */
 function companyPolicies(): string {
   return Array.from({ length: POLICIES }, (_, nth) => {
     const route = `resource == Route::"route-${nth % ROUTES}"`

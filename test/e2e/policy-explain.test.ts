@@ -14,20 +14,22 @@ import { readRecords } from '../../packages/gateway/src/verify/index.ts'
 import { recordedRun, SECOND_POLICIES } from '../policy/recorded-run.ts'
 import { run } from '../run-cli.ts'
 
-const REQUESTS = 10_000
+// One in five shows no credential where one is needed: no policy is asked then.
+const REQUESTS = 12_800
+const DECISIONS_MIN = 10_000
 
 const directory = mkdtempSync(join(tmpdir(), 'countersign-policy-'))
 after(() => rmSync(directory, { recursive: true }))
 const recorded = recordedRun(directory, REQUESTS)
 
-test('every decision of 10,000 requests is made again, from the ledger alone', async () => {
+test('10,000 decisions of a gateway are made again, from the ledger alone', async () => {
   const { data, sent } = await recorded
   const { exit, out, err } = await run(['policy', 'explain', '--all', '--data', data, '--json'])
   assert.equal(exit, 0, err)
   const { same, different, unknown } = JSON.parse(out) as Record<string, number>
   assert.deepEqual({ different, unknown }, { different: 0, unknown: 0 })
-  // The others showed no credential where one is needed, and no policy was asked.
-  assert.ok(sent >= REQUESTS && (same ?? 0) > 0.8 * sent, `${same} of ${sent}`)
+
+  assert.ok((same ?? 0) >= DECISIONS_MIN, `${same} of ${sent}`)
 })
 
 test('replay lists what the engine, asked about each record, would change', async () => {

@@ -1,5 +1,5 @@
-// A ledger with decisions of every sort: a gateway as an operator runs it, twice, with other policies
-// the second time, and requests whose facts differ in whatever policies can see.
+// A ledger with decisions of every sort: a gateway as an operator runs it, twice, with other
+// policies the second time, and requests whose facts differ in whatever policies can see.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
