@@ -15,7 +15,7 @@ async function ask(
   const handle = wellKnown(async (request) => {
     asked.push(request)
     return answer
-  })
+  }, '{"keys":[]}')
   const headers = authorization === undefined ? undefined : { authorization }
   return { response: await handle(new Request(PREFIX + path, headers && { headers })), asked }
 }
@@ -80,4 +80,11 @@ test('a reason code is explained, an unknown one is not', async () => {
     advice: 'Ask for a policy that permits it.',
   })
   assert.equal((await ask('/reasons/toString', { kind: 'missing' })).response.status, 404)
+})
+
+test('the keys of statements are there for anybody', async () => {
+  const { response } = await ask('/jwks.json', { kind: 'missing' })
+  assert.equal(response.status, 200)
+  assert.equal(response.headers.get('content-type'), 'application/jwk-set+json')
+  assert.deepEqual(await response.json(), { keys: [] })
 })

@@ -9,15 +9,20 @@ export type WellKnown = (request: Request) => Promise<Response>
 const RECEIPT_PATH =
   /^\/\.well-known\/countersign\/receipts\/([1-9][0-9]{0,15})\/(0|[1-9][0-9]{0,15})$/
 const REASON_PATH = /^\/\.well-known\/countersign\/reasons\/([a-z0-9-]{1,64})$/
+const KEY_SET_PATH = '/.well-known/countersign/jwks.json'
 const SCHEME = 'Countersign-Receipt'
 const AUTHORIZATION = /^countersign-receipt +(:?)([A-Za-z0-9+/]+={0,2})\1$/i
 
 /** Answers with the caller's own evidence: no cache may keep it, or give it to somebody else. */
 const PRIVATE = { 'cache-control': 'private, no-store', vary: 'authorization' }
 
-export function wellKnown(answer: (request: ReceiptRequest) => Promise<ReceiptAnswer>): WellKnown {
+export function wellKnown(
+  answer: (request: ReceiptRequest) => Promise<ReceiptAnswer>,
+  keySet: string,
+): WellKnown {
   return async (request) => {
     const { pathname } = new URL(request.url)
+    if (pathname === KEY_SET_PATH) return showKeys(keySet)
     const [, reason] = REASON_PATH.exec(pathname) ?? []
     if (reason !== undefined) return explain(reason)
     const [, epochText, indexText] = RECEIPT_PATH.exec(pathname) ?? []
@@ -27,6 +32,13 @@ export function wellKnown(answer: (request: ReceiptRequest) => Promise<ReceiptAn
     if (open === 'malformed') return refused()
     return respond(await answer({ epoch, index, open }))
   }
+}
+
+/** What upstreams check the gateway's statements with. */
+function showKeys(keySet: string): Response {
+  return new Response(keySet, {
+    headers: { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' },
+  })
 }
 
 /** Credentials of another scheme are somebody's business, but not ours. */

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import {
   type AdminCaller,
@@ -6,17 +5,17 @@ import {
   checkCertificate,
   type ReloadCause,
   type ReloadResult,
-  wellKnown,
 } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
-import { ReceiptService, Recorder } from '../recorder/index.ts'
+import { Recorder } from '../recorder/index.ts'
 import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
+import { openAnswers } from './open-answers.ts'
 import { openApprovals } from './open-approvals.ts'
 import { openContainment } from './open-containment.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
@@ -57,16 +56,7 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   })
   const isNew = ledger.keeper.published?.size === 0
   const recorder = makeRecorder(config, machine, { ledger, log })
-  const receipts = new ReceiptService({
-    ...ledger,
-    origin: ledger.signer.origin,
-    epoch: EPOCH,
-    endOf: (intent) => recorder.endOf(intent),
-  })
-  const directory = join(config.data, 'keys')
-  const statementKeys = await openStatementKeys({ ...machine, directory })
-  const keySet = statementKeySet(statementKeys)
-  const answerOwn = wellKnown((request) => receipts.answer(request), keySet)
+  const { answerOwn, statementKeys } = await openAnswers(config, machine, { ledger, recorder })
   const containment = await openContainment(config, machine, { recorder, log })
   parts.defer(() => containment.close())
   // The control plane opens first and closes last: it tells why nothing is served.
@@ -107,10 +97,8 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
   const { origin } = ledger.signer
-  dataPlane = await DataPlane.open(first, machine, {
-    origin,
-    statementKeys,
-    ...standing, answerOwn })
+  const planeNeeds = { ...standing, answerOwn, origin, statementKeys }
+  dataPlane = await DataPlane.open(first, machine, planeNeeds)
   const { addresses } = dataPlane
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())

@@ -67,6 +67,6 @@ export async function openIdentity(
   const authenticators = new Authenticators(all)
   const open = parts.move()
   const answer: OpenIdentity['answer'] = (request) => logins.answer(request)
-  const { withAuthorities } = spiffe
+  const withAuthorities: OpenIdentity['withAuthorities'] = (each) => spiffe.withAuthorities(each)
   return { authenticators, answer, withAuthorities, close: () => open.disposeAsync() }
 }

@@ -6,6 +6,7 @@ import { introspectionSchema } from './introspection/introspection-config.ts'
 import { issuerSchema } from './jwt/issuer-config.ts'
 import { loginConfigSchema } from './session/login-config.ts'
 import { spiffeSchema } from './spiffe/spiffe-config.ts'
+import { statementsSchema } from './statement/statements.ts'
 
 const CLOCK_SKEW_MS_MAX = 60_000
 const CLOCK_SKEW_MS = 30_000
@@ -40,6 +41,7 @@ export const identityConfigSchema = z
     dpop: dpopSchema.prefault({}),
     certificates: z.array(certificatesSchema).max(100).default([]),
     signatures: z.array(signaturesSchema).max(100).default([]),
+    upstream: statementsSchema.prefault({}),
     spiffe: z.array(spiffeSchema).max(20).default([]),
     clockSkewMs: z
       .int()

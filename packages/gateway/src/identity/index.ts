@@ -69,6 +69,8 @@ export { JwtSvids } from './spiffe/jwt-svid.ts'
 export type { SpiffeConfig } from './spiffe/spiffe-config.ts'
 export { BUNDLE_BYTES_MAX } from './spiffe/trust-bundle.ts'
 export { x509Svids } from './spiffe/x509-svid.ts'
+export { openStatementKeys, type StatementKey } from './statement/statement-key.ts'
+export { Statements, statementKeySet, statementsSchema } from './statement/statements.ts'
 export {
   addRevocation,
   parseRevocations,

@@ -16,7 +16,7 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   const call = UpstreamCall.send(upstream.pool, {
     method,
     target: query === undefined ? path : `${path}?${query}`,
-    fields: requestFields(exchange),
+    fields: requestFields(exchange, statementOf(exchange, context)),
     body: hasBody ? passBody(exchange, context) : undefined,
   })
   exchange.call = call
@@ -30,6 +30,24 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   }
   marks.headMs = context.clock.ticksMs()
   return 'next'
+}
+
+/** What the upstream can check, where the route says so. */
+function statementOf(exchange: Exchange, { clock }: ProxyContext): string | undefined {
+  const { inForce, credential } = exchange
+  const { identity, upstream } = filled(exchange.route, 'route')
+  if (identity === 'none') return undefined
+  const { method, path, query } = filled(exchange.asked, 'asked')
+  return filled(inForce.statements, 'statements').sign({
+    principal: filled(exchange.principal, 'principal'),
+    credential,
+    audience: upstream,
+    method,
+    target: query === undefined ? path : `${path}?${query}`,
+    requestId: exchange.id,
+    recorded: filled(exchange.intent, 'intent'),
+    atUs: clock.nowUs(),
+  })
 }
 
 /** In our words; and in the operator's log what the upstream's side of it was. */

@@ -94,6 +94,12 @@ export const routeSchema = z.strictObject({
     .max(16)
     .default([])
     .describe('names of quotas; all of them must have room'),
+  identity: z
+    .enum(['none', 'signed'])
+    .default('none')
+    .describe(
+      'signed: the upstream gets a signed statement of who it is, and where it is recorded',
+    ),
   record: z.literal('strict').default('strict').describe('record before forward and release'),
   headers: z.array(headerName).max(32).default([]).describe('request headers to record'),
   personal: z

@@ -53,7 +53,7 @@ const OUR_PREFIXES = [
 ]
 
 /** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
-export function requestFields(exchange: Exchange): HeaderFields {
+export function requestFields(exchange: Exchange, statement: string | undefined): HeaderFields {
   const { inbound, id } = exchange
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
@@ -71,6 +71,7 @@ export function requestFields(exchange: Exchange): HeaderFields {
     ['x-forwarded-host', asked.authority],
     ['countersign-principal', encodeURIComponent(principal.id)],
     ['countersign-principal-kind', principal.kind],
+    ...(statement === undefined ? [] : ([['countersign-identity', statement]] as const)),
   ]
 }
 

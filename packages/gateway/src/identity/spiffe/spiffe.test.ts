@@ -109,7 +109,7 @@ for (const [name, text] of [
   ['no keys', '{}'],
   ['keys that are no list', '{"keys":{}}'],
   ['a member twice', '{"keys":[],"keys":[]}'],
-  ['101 keys', JSON.stringify({ keys: new Array(101).fill({}) })],
+  ['101 keys', JSON.stringify({ keys: Array.from({ length: 101 }, () => ({})) })],
 ] as const) {
   test(`no bundle: ${name}`, () => assert.equal(parseTrustBundle(Buffer.from(text)), undefined))
 }
