@@ -9,6 +9,8 @@ export interface OpenProvider {
   readonly issuer: string
   /** Who signs in from now on. */
   account: string
+  /** Goes by another configuration from now on, at the same place. */
+  become(more: (issuer: string) => Configuration): void
   close(): Promise<void>
 }
 
@@ -23,34 +25,40 @@ export async function startProvider(
   const open: OpenProvider = {
     issuer,
     account: 'ada',
+    become: (next) => {
+      provider = make(next)
+    },
     close: async () => {
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
     },
   }
-  const provider = new Provider(issuer, {
-    interactions: { url: (_, { uid }) => `/interaction/${uid}` },
-    features: { devInteractions: { enabled: false } },
-    findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
-    loadExistingGrant: async ({ oidc }) => {
-      const { client, account, params } = oidc
-      const grant = new provider.Grant({
-        clientId: client?.clientId ?? '',
-        accountId: account?.accountId ?? '',
-      })
-      grant.addOIDCScope(String(params?.scope ?? ''))
-      await grant.save()
-      return grant
-    },
-    ...more(issuer),
-  })
-  const handle = provider.callback()
+  const make = (by: typeof more): Provider => {
+    const made: Provider = new Provider(issuer, {
+      interactions: { url: (_, { uid }) => `/interaction/${uid}` },
+      features: { devInteractions: { enabled: false } },
+      findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+      loadExistingGrant: async ({ oidc }) => {
+        const { client, account, params } = oidc
+        const grant = new made.Grant({
+          clientId: client?.clientId ?? '',
+          accountId: account?.accountId ?? '',
+        })
+        grant.addOIDCScope(typeof params?.scope === 'string' ? params.scope : '')
+        await grant.save()
+        return grant
+      },
+      ...by(issuer),
+    })
+    return made
+  }
+  let provider = make(more)
   server.on('request', (request, response) => {
     if (request.url?.startsWith('/interaction/') === true) {
       const login = { accountId: open.account, amr: ['pwd', 'mfa'] }
       void provider.interactionFinished(request, response, { login })
-    } else void handle(request, response)
+    } else void provider.callback()(request, response)
   })
   return open
 }
