@@ -19,6 +19,7 @@ import {
   apiKeys,
   createKey,
   KeyStore,
+  type Statements,
 } from '../../packages/gateway/src/identity/index.ts'
 import {
   LedgerKeeper,
@@ -157,6 +158,7 @@ export interface GatewayOptions {
   readonly authenticators?: readonly Authenticator[]
   /** Of the listener with TLS. */
   readonly externalUrl?: string
+  readonly statements?: Statements
 }
 
 const POLICIES = `
@@ -264,6 +266,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       apiKeys(() => store.current),
       ...(options.authenticators ?? []),
     ]),
+    statements: options.statements,
     policies,
     quotas: quotasOf(options),
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
