@@ -1,12 +1,5 @@
 // Holds the compiler against Cedar's own engine: the same policies, the same requests, one answer.
 import assert from 'node:assert/strict'
-import {
-  type AuthorizationAnswer,
-  type CedarValueJson,
-  isAuthorized,
-  policyToJson,
-  validate,
-} from '@cedar-policy/cedar-wasm/nodejs'
 import fc from 'fast-check'
 import {
   compilePolicy,
@@ -16,6 +9,13 @@ import {
 import { METHODS, POLICY_SCHEMA, PolicySet } from '../../packages/gateway/src/policy/index.ts'
 import { type Question, toCall } from '../../packages/gateway/src/policy/question.ts'
 import { environmentOf } from '../../packages/gateway/src/policy/request-environment.ts'
+import {
+  type AuthorizationAnswer,
+  type CedarValueJson,
+  isAuthorized,
+  policyToJson,
+  validate,
+} from '../../packages/gateway/src/policy/testing.ts'
 import { policies, questions } from './generated.ts'
 
 const SALT = '00'.repeat(16)

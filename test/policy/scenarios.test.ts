@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type EntityJson, isAuthorized, policyToJson } from '@cedar-policy/cedar-wasm/nodejs'
 import {
   compilePolicy,
   type Entity,
@@ -11,6 +10,11 @@ import {
   RuleBook,
   readValue,
 } from '../../packages/gateway/src/policy/compiler/index.ts'
+import {
+  type EntityJson,
+  isAuthorized,
+  policyToJson,
+} from '../../packages/gateway/src/policy/testing.ts'
 import { SCENARIOS, type Scenario, uid } from './scenarios.ts'
 
 /** The entities as the compiler sees them, with everything that each of them is in. */

@@ -1,5 +1,5 @@
 // Small worlds in the manner of Cedar's own examples: policies, entities, and everything to ask.
-import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
+import type { CedarValueJson, EntityJson } from '../../packages/gateway/src/policy/testing.ts'
 
 export interface Scenario {
   readonly name: string

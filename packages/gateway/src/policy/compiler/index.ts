@@ -1,6 +1,5 @@
 export { parseAddress } from './address.ts'
 export type { Environment } from './environment.ts'
-export { EvaluationError } from './evaluation-error.ts'
 export { readValue } from './literal.ts'
 export { compilePolicy } from './policy.ts'
 export { type Outcome, type Rule, RuleBook } from './rule-book.ts'
