@@ -1,5 +1,5 @@
-// 100,000 refusals against a gateway as operators run it: under a megabyte of ledger, none uncounted,
-// nobody else slowed to a halt, and a ledger that verifies, after kill -9 as well.
+// 100,000 refusals against a gateway as operators run it: under a megabyte of ledger, none that is
+// not counted, nobody else slowed to a halt, and a ledger that verifies, after kill -9 as well.
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -30,7 +30,7 @@ async function open(
   })
 }
 
-test('four loads at once: what is admitted is exact, and nothing else reaches the upstream', async (t) => {
+test('four loads at once: what is admitted is exact, and no more goes upstream', async (t) => {
   const limits = { refusalsPerSecondMax: 50, refusalsWholeMax: 10 }
   const gateway = await open({ each: { key: 'principal', limit: 137, window: '1d' } }, { limits })
   t.after(gateway.close)

@@ -37,7 +37,7 @@ function countsOf(records: readonly RecordView[]) {
   return { whole, folded, open: of('open'), tally: of('tally'), close: of('close') }
 }
 
-test('5,000 refusals of one caller: ten whole, one fold, tallied, and every one counted', async (t) => {
+test('5,000 refusals of one caller: ten whole, a fold, and every one counted', async (t) => {
   const gateway = await open({})
   t.after(gateway.close)
   const request = (): string =>
@@ -63,7 +63,7 @@ test('5,000 refusals of one caller: ten whole, one fold, tallied, and every one 
   assert.ok(bytes < 50_000, `${bytes} bytes`)
 })
 
-test('a flood from many addresses is counted by network, then together, in few records', async (t) => {
+test('a flood from many addresses is counted by network, then together', async (t) => {
   const gateway = await open({ foldsMax: 2, refusalsPerSecondMax: 20, refusalsWholeMax: 2 })
   t.after(gateway.close)
   const from = Array.from({ length: 120 }, (_, at) => `127.0.${at % 12}.${1 + at}`)
@@ -80,7 +80,7 @@ test('a flood from many addresses is counted by network, then together, in few r
   assert.ok(records.length < 250, `${records.length} records`)
 })
 
-test('whoever is served is served all the same, and each of their requests is on record', async (t) => {
+test('whoever is served is served all the same, and is on record', async (t) => {
   const gateway = await open({}, { key: 'principal', limit: 400, window: '1d' })
   t.after(gateway.close)
   const request = (): string => 'GET /bytes/1 HTTP/1.1\r\nHost: x\r\n\r\n'
