@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { REASONS } from '../packages/evidence/src/index.ts'
 import { configJsonSchema } from '../packages/gateway/src/config/index.ts'
 import { LIMITS } from '../packages/gateway/src/limits/index.ts'
+import { POLICY_SCHEMA } from '../packages/gateway/src/policy/index.ts'
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/generated/reasons.md': reasons,
   'docs/generated/limits.md': limits,
   'docs/generated/countersign.schema.json': schema,
+  'docs/generated/policy.cedarschema': () => POLICY_SCHEMA,
 }
 
 function reasons(): string {
