@@ -1,4 +1,4 @@
-import { hash, timingSafeEqual } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Random } from '../platform/index.ts'
 
 /** `cs_<prefix>_<secret>`: the prefix finds the key, the secret proves it. */
@@ -33,10 +33,19 @@ export function hashApiKey(token: string): Uint8Array {
   return hash('sha256', token, 'buffer')
 }
 
-/** Takes the same time whether or not there is such a key, and wherever the hashes differ. */
+/**
+ * Takes the same time whether or not there is such a key, and wherever the hashes differ. The
+ * digest comes as a latin1 string: making a Buffer for it costs twice as much as hashing.
+ */
 export function matchesApiKey(token: string, kept: Uint8Array | undefined): boolean {
-  const equal = timingSafeEqual(hashApiKey(token), kept ?? NO_HASH)
-  return equal && kept !== undefined
+  const digest = hash('sha256', token, 'latin1')
+  const wanted = kept ?? NO_HASH
+  let difference = kept === undefined ? 1 : 0
+  for (let at = 0; at < HASH_BYTES; at += 1) {
+    difference |= digest.charCodeAt(at) ^ (wanted[at] ?? 0)
+  }
+  return difference === 0
 }
 
-const NO_HASH = new Uint8Array(32)
+const HASH_BYTES = 32
+const NO_HASH = new Uint8Array(HASH_BYTES)

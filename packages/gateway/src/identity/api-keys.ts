@@ -1,4 +1,4 @@
-import { apiKeyPrefix, matchesApiKey } from './api-key.ts'
+import { matchesApiKey } from './api-key.ts'
 import {
   type Authenticator,
   BEARER_CHALLENGE,
@@ -34,8 +34,9 @@ function authenticateKey(
   keys: KeyRing,
   tell: (prefix: string, key: KnownKey) => Known,
 ): Identification {
-  const token = presented.authorization.kind === 'token' ? presented.authorization.token : ''
-  const prefix = apiKeyPrefix(token) ?? ''
+  const shown = presented.authorization
+  if (shown.kind !== 'token') return refused('credentials-malformed')
+  const { token, keyPrefix: prefix } = shown
   const key = keys.get(prefix)
   if (!matchesApiKey(token, key?.hash) || key === undefined) return refused('credentials-invalid')
   const { credential } = key

@@ -39,6 +39,8 @@ export type Authorization =
       readonly token: string
       /** What the token looks like; whether it is that is another question. */
       readonly form: 'api-key' | 'jwt' | 'opaque'
+      /** Of what looks like a key of ours; else empty. */
+      readonly keyPrefix: string
     }
 
 /** One request, as far as it can tell who makes it. Each reading is made once, when asked for. */
@@ -107,17 +109,18 @@ function readAuthorization(values: readonly string[]): Authorization {
   if (values.length > 1) return MANY
   const [, scheme, token] = FORM.exec(value) ?? []
   if (scheme === undefined || token === undefined) return UNREADABLE
+  const keyPrefix = apiKeyPrefix(token) ?? ''
   return {
     kind: 'token',
     scheme: scheme.length === DPOP_LENGTH ? 'dpop' : 'bearer',
     token,
-    form: formOf(token),
+    form: keyPrefix === '' ? formOf(token) : 'api-key',
+    keyPrefix,
   }
 }
 
 /** A JSON object in base64url begins with `eyJ` or, with white space in it, with `ey` or `ew`. */
-function formOf(token: string): 'api-key' | 'jwt' | 'opaque' {
-  if (apiKeyPrefix(token) !== undefined) return 'api-key'
+function formOf(token: string): 'jwt' | 'opaque' {
   if (/^e[yw]/.test(token) && token.includes('.')) return 'jwt'
   return token.split('.', DOTS_READ).length === 3 ? 'jwt' : 'opaque'
 }

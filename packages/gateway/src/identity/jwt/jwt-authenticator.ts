@@ -26,6 +26,9 @@ export interface JwtAuthenticatorOptions {
   readonly tokens: VerifiedTokens
 }
 
+/** For one token; the cool-down of the keys lets most of them be one. */
+const REFRESHES_MAX = 2
+
 /** Recognises the JWTs of one issuer. */
 export class JwtAuthenticator implements Authenticator {
   readonly kind = 'jwt'
@@ -66,8 +69,11 @@ export class JwtAuthenticator implements Authenticator {
     const rule: AlgorithmRule = ALGORITHMS[algorithm]
     const { signatureBytes = jws.signature.length } = rule
     if (jws.signature.length !== signatureBytes) return refusedToken('signature')
-    // One refresh, and only for a key that nobody has heard of.
-    if (keys.current()?.lacks(kid) !== false) await keys.refresh()
+    // Only for a key that nobody has heard of. A refresh that was on its way already may have been
+    // answered before the key was published: then one more is due.
+    for (let nth = 0; nth < REFRESHES_MAX && keys.current()?.lacks(kid) !== false; nth += 1) {
+      if (!(await keys.refresh())) break
+    }
     const set = keys.current()
     if (set === undefined) return refused('credentials-unverifiable')
     const choice = set.choose(algorithm, kid)
