@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LedgerKeeper } from './keeper.ts'
 import { appendAll, entry, hasCode, Machine } from './testing.ts'
+import { SEGMENT_LIMITS } from './wal-writer.ts'
 
 test('a failed write ends the instance: the batch is unknown, the queue unwritten', async () => {
   const machine = new Machine()
   const ledger = await machine.open()
-  // The first write allocates.
-  machine.disk.inject({ operation: 'write', nth: 2, effect: 'part', path: '.wal' })
+  machine.disk.inject({ operation: 'write', nth: 1, effect: 'part', path: '.wal' })
   const first = ledger.append(entry(0))
   const late = Promise.resolve().then(() => Promise.resolve().then(() => ledger.append(entry(1))))
   await assert.rejects(first, hasCode('LEDGER_DEAD'))
@@ -46,7 +46,7 @@ test('the keeper tries again, later and later, while the disk refuses', async ()
   const told: string[] = []
   keeper.onTrouble((_, state) => told.push(state))
   machine.disk.inject({ operation: 'write', nth: 1, path: '.wal' })
-  await assert.rejects(keeper.append(entry(0)), hasCode('LEDGER_UNAVAILABLE'))
+  await assert.rejects(keeper.append(entry(0)), hasCode('LEDGER_DEAD'))
   for (let time = 0; time < 3; time += 1) {
     machine.disk.inject({ operation: 'list', nth: 1, path: 'wal' })
     await machine.clock.advance(100 * 2 ** time)
@@ -84,4 +84,16 @@ test('instances that open and die at once come later and later too', async () =>
   }
   assert.ok(died > 3 && died < 9, `${died} deaths in 12 s`)
   await keeper.close()
+})
+
+test('zeros that cannot be written end the instance, though no entry waits for them', async () => {
+  const machine = new Machine()
+  const ledger = await machine.open({ limits: { ...SEGMENT_LIMITS, preallocateBytes: 4_096 } })
+  machine.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
+  const payload = new Uint8Array(4_500)
+  assert.equal(await ledger.append({ leaf: Uint8Array.of(1), payload }), 0)
+  assert.equal((await ledger.died).code, 'LEDGER_DEAD')
+  const next = await machine.open()
+  assert.equal(next.size, 1)
+  await next.close()
 })

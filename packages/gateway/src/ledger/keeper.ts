@@ -98,8 +98,8 @@ export class LedgerKeeper {
   #adopt(ledger: Ledger): void {
     this.#state = 'open'
     ledger.onPublished((published) => {
-      // Opening is no proof of health, publishing is.
-      this.#backoffMs = BACKOFF_MS_MIN
+      // Opening is no proof of health, nor is publishing what was recovered.
+      if (published.size > ledger.recovery.size) this.#backoffMs = BACKOFF_MS_MIN
       this.#published = published
       for (const listener of this.#onPublished) listener(published)
     })

@@ -61,6 +61,8 @@ export class Ledger {
   #draining: Promise<void> | undefined
   #publishing: Promise<void> | undefined
   #settling: Promise<Settled> | undefined
+  /** The last allocation that no batch waits for; it never fails. */
+  #growing: Promise<void> | undefined
   /** The last early settle met a full disk: the publications try again, one a turn. */
   #isStuck = false
   #closing: Promise<void> | undefined
@@ -151,7 +153,7 @@ export class Ledger {
     this.#probe?.cancel()
     while (this.#draining !== undefined) await this.#draining
     // A settle that is under way may have begun before the last batch.
-    await Promise.allSettled([this.#publishing, this.#settling])
+    await Promise.allSettled([this.#publishing, this.#settling, this.#growing])
     await this.#publish()
     this.#watch.end(unavailable('closed'))
     await this.#giveBack()
@@ -225,23 +227,41 @@ export class Ledger {
   }
 
   /**
-   * Rotates where it is time, and allocates for the batch and a step beyond it. False: the disk is
+   * Rotates where it is time, and allocates for the batch and what follows. False: the disk is
    * full, which is met before anything is written; what is left of the step takes closing entries.
    */
   async #makeRoom(count: number, bytes: number): Promise<boolean> {
+    const { preallocateBytes } = this.#options.limits
     try {
       if (this.#wal.isDue(count, bytes)) {
         this.#segments.add(await this.#wal.rotate(this.#intents.list()))
       }
-      await this.#wal.makeRoom(bytes + this.#options.limits.preallocateBytes)
+      // Half a step stays; the other half is for the time that the next one takes to be written.
+      const isFull = this.#state === 'full'
+      await this.#wal.makeRoom(bytes + (isFull ? preallocateBytes : preallocateBytes / 2))
       if (this.#state === 'full') this.#state = 'open'
       this.#neededBytes = 0
+      this.#growAhead(bytes)
       return true
     } catch (cause) {
       if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
       this.#becomeFull(bytes)
       return false
     }
+  }
+
+  /** Keeps a step ahead of the batch, while it is written: none should wait for zeros. */
+  #growAhead(bytes: number): void {
+    if (this.#growing !== undefined) return
+    const growing = this.#wal.growAhead(bytes + this.#options.limits.preallocateBytes)
+    this.#growing = growing
+      ?.catch((cause: unknown) => {
+        if (diskErrorCode(cause) === 'DISK_FULL') this.#becomeFull(bytes)
+        else this.#die(cause)
+      })
+      .finally(() => {
+        this.#growing = undefined
+      })
   }
 
   #becomeFull(neededBytes: number): void {
@@ -355,7 +375,7 @@ export class Ledger {
 
   async #quiesce(): Promise<void> {
     await Promise.resolve()
-    await Promise.allSettled([this.#draining, this.#publishing, this.#settling])
+    await Promise.allSettled([this.#draining, this.#publishing, this.#settling, this.#growing])
     await this.#giveBack()
   }
 

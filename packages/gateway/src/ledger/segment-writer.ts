@@ -5,6 +5,9 @@ import { segmentName } from './layout.ts'
 import { SEAL_BYTES, type SealedSegment, type Sealer } from './sealer.ts'
 import { encodeSegmentHeader, type SegmentHeader } from './segment-header.ts'
 
+/** Zeros end where a page does: a frame and zeros written meanwhile have no page in common. */
+const PAGE_BYTES = 4_096
+
 export interface SegmentWriterOptions {
   readonly disk: Disk
   readonly directory: string
@@ -28,6 +31,7 @@ export class SegmentWriter {
   #end: number
   #counter = 0
   #isClosed = false
+  #growing: Promise<void> | undefined
   #offset: number
   #allocated: number
   #scratch = new Uint8Array(0)
@@ -83,13 +87,22 @@ export class SegmentWriter {
 
   /**
    * Allocates by writing zeros until a frame of `plainBytes` fits. Fails with DISK_FULL and may be
-   * called again; a crash here leaves zeros, which mean nothing.
+   * called again; a crash here leaves zeros, which mean nothing. Frames may be appended meanwhile:
+   * they go where it is allocated already.
    */
   async grow(plainBytes: number): Promise<void> {
-    while (!this.fits(plainBytes)) {
-      await this.#file.write(this.#allocated, zeros(this.#stepBytes))
-      this.#allocated += this.#stepBytes
+    while (!this.fits(plainBytes) && !this.#isClosed) {
+      this.#growing ??= this.#growStep().finally(() => {
+        this.#growing = undefined
+      })
+      await this.#growing
     }
+  }
+
+  async #growStep(): Promise<void> {
+    const end = Math.ceil((this.#allocated + this.#stepBytes) / PAGE_BYTES) * PAGE_BYTES
+    await this.#file.write(this.#allocated, zeros(end - this.#allocated))
+    this.#allocated = end
   }
 
   /**
@@ -121,6 +134,7 @@ export class SegmentWriter {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    await this.#growing?.catch(() => undefined) // Whoever asked for it was told.
     await this.#file.close()
   }
 

@@ -90,6 +90,11 @@ export class WalWriter {
     if (!this.#segment.fits(plainBytes)) await this.#segment.grow(plainBytes)
   }
 
+  /** As `makeRoom`, while frames are appended; undefined when there is room already. */
+  growAhead(plainBytes: number): Promise<void> | undefined {
+    return this.#segment.fits(plainBytes) ? undefined : this.#segment.grow(plainBytes)
+  }
+
   hasRoom(plainBytes: number): boolean {
     return this.#segment.fits(plainBytes)
   }
