@@ -75,7 +75,14 @@ export const identityConfigSchema = z
 export type IdentityConfig = z.infer<typeof identityConfigSchema>
 
 /** Sections whose items are authenticators, each with a name. */
-const NAMED = ['issuers', 'introspection', 'logins', 'certificates', 'signatures'] as const
+const NAMED = [
+  'issuers',
+  'introspection',
+  'logins',
+  'certificates',
+  'signatures',
+  'spiffe',
+] as const
 
 type Named = { readonly [section in (typeof NAMED)[number]]: readonly { readonly name: string }[] }
 
