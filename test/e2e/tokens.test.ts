@@ -208,12 +208,7 @@ test('a token that is revoked here is refused within seconds, and the act is on 
   const args = ['--config', config, '--issuer', 'id', '--jti', jtiOf(token)]
   const { exit, err } = await run(['tokens', 'revoke', ...args])
   assert.equal(exit, 0, err)
-  let answer = await ask(token)
-  for (let tries = 0; answer.status === 200 && tries < 100; tries += 1) {
-    await sleep(50)
-    answer = await ask(token)
-  }
-  assert.equal(answer.status, 401)
+  const answer = await until(401, token)
   const found = await Promise.all(
     Array.from({ length: 3 }, (_, back) => shownRecord(indexOf(answer) - back)),
   )
@@ -222,6 +217,49 @@ test('a token that is revoked here is refused within seconds, and the act is on 
     'a key record',
   )
   assert.equal((await ask(await newToken(SIGNED))).status, 200)
+})
+
+async function until(status: number, token: string): Promise<Response> {
+  let answer = await ask(token)
+  for (let tries = 0; answer.status !== status && tries < 100; tries += 1) {
+    await sleep(50)
+    answer = await ask(token)
+  }
+  assert.equal(answer.status, status)
+  return answer
+}
+
+async function keys(...args: readonly string[]): Promise<{ token: string; prefix: string }> {
+  const { exit, out, err } = await run(['keys', ...args, '--config', config])
+  assert.equal(exit, 0, err)
+  return out === '' ? { token: '', prefix: '' } : (JSON.parse(out) as never)
+}
+
+test('an API key that rotates, ends and is revoked: each change counts and is on record', async () => {
+  const first = await keys('create', '--principal', 'cyd', '--scope', 'write', '--json')
+  const from = indexOf(await until(200, first.token))
+  assert.equal((await ask(first.token, '/write')).status, 200)
+  const next = await keys('rotate', first.prefix, '--overlap', '1', '--json')
+  await until(200, next.token)
+  assert.equal((await ask(first.token)).status, 200, 'both are good')
+  await keys('expire', first.prefix)
+  await until(401, first.token)
+  await keys('revoke', next.prefix)
+  const to = indexOf(await until(401, next.token))
+  const acts: string[] = []
+  for (let index = from - 3; index <= to; index += 1) {
+    const [, act, prefix] =
+      /"act":"(\w+)","use":"api","key":"(\w+)"/.exec(await shownRecord(index)) ?? []
+    if (prefix !== undefined) acts.push(`${act} ${prefix === first.prefix ? 'first' : 'next'}`)
+  }
+  const changes = [
+    'created first',
+    'expired first',
+    'rotated next',
+    'expired first',
+    'revoked next',
+  ]
+  assert.deepEqual(acts, changes)
 })
 
 test('an issuer that was never there: 503 for its tokens, and nothing else suffers', async () => {
