@@ -116,7 +116,8 @@ function personOf({ principal }: AdminCaller): Person {
 async function told(target: string | undefined, run: () => Promise<JsonObject>): Promise<ActDone> {
   try {
     const value = await run()
-    return { response: answer(value), target: target ?? String(value.id) }
+    const { id } = value
+    return { response: answer(value), target: target ?? (typeof id === 'string' ? id : undefined) }
   } catch (error) {
     if (!(error instanceof ApprovalError)) return { ...unrecorded(), target }
     const { code, message } = error
@@ -139,13 +140,20 @@ const STATUS = {
 function shownApproval(approval: Approval): JsonObject {
   const { id, template, principal, method, path, askedUs, endsUs, grant } = approval
   return plain({
-    ...{ id, template, principal, method, path },
+    id,
+    template,
+    principal,
+    method,
+    path,
     asked: formatTime(askedUs),
     until: formatTime(endsUs),
     state: grant === undefined ? 'pending' : 'granted',
     grant: grant && {
-      ...{ methods: grant.methods, path: grant.path, by: grant.by },
-      ...{ uses: grant.uses, used: grant.used },
+      methods: grant.methods,
+      path: grant.path,
+      by: grant.by,
+      uses: grant.uses,
+      used: grant.used,
     },
   })
 }
@@ -154,7 +162,10 @@ function shownActivation(activation: Activation, nowUs: number): JsonObject {
   const { id, principal, reason, state, askedUs, endsUs, confirmedBy, reviewByUs } = activation
   const isLate = isOverdue(activation, nowUs)
   return plain({
-    ...{ id, principal, reason, state },
+    id,
+    principal,
+    reason,
+    state,
     asked: formatTime(askedUs),
     until: formatTime(endsUs),
     confirmedBy,

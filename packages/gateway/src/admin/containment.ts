@@ -26,12 +26,12 @@ const liftSchema = z.strictObject({ reason })
 export async function contain(
   request: Request,
   { containment }: AdminParts,
-  { principal }: AdminCaller,
+  { principal, address: from }: AdminCaller,
 ): Promise<ActDone> {
   const order = await readJson(request, orderSchema)
   const by = { issuer: principal.issuer, id: principal.id }
   try {
-    const { measure, isDurable, isRecorded } = await containment.contain({ ...order, by })
+    const { measure, isDurable, isRecorded } = await containment.contain({ ...order, by, from })
     const value = { ...shown(measure), durable: isDurable, recorded: isRecorded }
     return { response: answer(value, 201), isRecorded: true }
   } catch (error) {
@@ -47,12 +47,13 @@ export function listContained(_request: Request, { containment }: AdminParts): A
 export async function lift(
   request: Request,
   { containment }: AdminParts,
-  { principal }: AdminCaller,
+  { principal, address: from }: AdminCaller,
 ): Promise<ActDone> {
   const id = lastSegment(request)
   const { reason: why } = await readJson(request, liftSchema)
   try {
-    await containment.lift(id, { by: { issuer: principal.issuer, id: principal.id }, reason: why })
+    const by = { issuer: principal.issuer, id: principal.id }
+    await containment.lift(id, { by, from, reason: why })
     return { response: answer({ lifted: id }), isRecorded: true }
   } catch (error) {
     return { ...refused(error), target: id }

@@ -1,4 +1,4 @@
-// Approvals with a real recorder and ledger on a simulated machine: time and disk belong to the test.
+// Approvals with a real recorder and ledger on a simulated machine: the test owns time and disk.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ApprovalFacts } from '@countersign/evidence'

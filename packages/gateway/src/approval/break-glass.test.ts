@@ -67,7 +67,7 @@ async function acts(machine: Machine): Promise<readonly string[]> {
 
 const code = (want: ApprovalErrorCode) => ({ code: want })
 
-test('it takes a reason and a second person, and an alert is on record before it counts', async () => {
+test('it takes a reason and a second person, and raises an alert first', async () => {
   const { glass, machine } = await started()
   const { id, state } = await glass.activate({ by: ADA, reason: 'orders are down' })
   assert.equal(state, 'asked')
@@ -132,7 +132,7 @@ test('where a second factor is demanded, an old one is refused', async () => {
   glass.close()
 })
 
-test('it ends by itself, becomes overdue, and stays so until somebody else has looked', async () => {
+test('it ends by itself, and is overdue until somebody else has looked', async () => {
   const { glass, machine, id } = await active()
   const nowUs = (): number => machine.clock.nowUs()
   await assert.rejects(

@@ -15,7 +15,7 @@ const KINDS = [
 type Kind = (typeof KINDS)[number]
 
 interface ContainOptions extends ActOptions {
-  readonly reason: string
+  readonly reason?: string
   readonly for: number
   readonly issuer?: string
 }
@@ -41,10 +41,13 @@ export function containCommand(context: CliContext): Command {
     .description('put something under quarantine at once, and cut what it is at')
     .addArgument(new Argument('<kind>', 'what it is; gateway: read-only').choices(KINDS))
     .argument('[name]', 'principal, key prefix, jti or digest, 192.0.2.0/24, route, upstream')
-    .requiredOption('--reason <text>', 'why; it is recorded')
+    .option('--reason <text>', 'why; it is recorded')
     .option('--for <time>', 'how long, as 15m, 8h or 7d', parseDuration, HOUR_MS)
     .option('--issuer <issuer>', 'only the principal, credential or token of this issuer')
+    .enablePositionalOptions()
     .action((kind: Kind, name: string | undefined, options: ContainOptions) => {
+      // Not a required option: those of a command are asked of the commands below it too.
+      if (options.reason === undefined) throw new CliError(2, 'why? --reason TEXT')
       return act<Measure>(context, options, {
         method: 'POST',
         path: '/api/containment',

@@ -1,4 +1,4 @@
-// Measures with a real recorder and ledger on a simulated machine: time and disk belong to the test.
+// Measures with a real recorder and ledger on a simulated machine: the test owns time and disk.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AdminFacts } from '@countersign/evidence'
@@ -206,7 +206,7 @@ test('a measure survives a loss of power, and so does its end', async () => {
   again.close()
 })
 
-test('a full disk stops no quarantine: it is in force at once, and on record when it can be', async () => {
+test('a full disk stops no quarantine, and its record follows', async () => {
   const { containment, machine } = await started()
   machine.disk.setCapacity(0)
   const { isDurable, isRecorded } = await containment.contain(order(PRINCIPAL))
@@ -224,7 +224,7 @@ test('a full disk stops no quarantine: it is in force at once, and on record whe
   again.close()
 })
 
-test('where the ledger is down a measure is kept, and its record follows the next start', async () => {
+test('a ledger that is down stops none, and the record follows the next start', async () => {
   const { containment, machine, recorder } = await started()
   await recorder.stop('test')
   const { isDurable, isRecorded } = await containment.contain(order(PRINCIPAL))

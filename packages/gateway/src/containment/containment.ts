@@ -35,6 +35,8 @@ export interface ContainmentOrder {
   readonly target: Target
   readonly reason: string
   readonly by: Someone
+  /** The address that it was given from. */
+  readonly from?: string | undefined
   readonly forMs: number
 }
 
@@ -101,7 +103,7 @@ export class Containment {
   }
 
   /** In force when the call returns its promise; resolves when it is durable and on record. */
-  async contain({ target, reason, by, forMs }: ContainmentOrder): Promise<Contained> {
+  async contain({ target, reason, by, from, forMs }: ContainmentOrder): Promise<Contained> {
     if (this.#measures.size >= MEASURES_MAX) {
       throw new ContainmentError('CONTAINMENT_FULL', `${MEASURES_MAX} measures are in force`)
     }
@@ -113,7 +115,7 @@ export class Containment {
     this.#adopt(measure)
     this.#owed.add(id)
     for (const listener of this.#listeners) listener()
-    const isDurable = await this.#settle(measure)
+    const isDurable = await this.#settle(measure, from)
     this.#look()
     return {
       measure: this.#measures.get(id) ?? measure,
@@ -123,12 +125,12 @@ export class Containment {
   }
 
   /** Rejects, and lifts nothing, where it cannot be recorded. */
-  async lift(id: string, { by, reason }: Pick<ContainmentOrder, 'by' | 'reason'>): Promise<void> {
+  async lift(id: string, order: Omit<ContainmentOrder, 'target' | 'forMs'>): Promise<void> {
     const measure = this.#measures.get(id)
     if (measure === undefined) {
       throw new ContainmentError('CONTAINMENT_UNKNOWN', `no measure ${id} is in force`)
     }
-    await this.#record('lift', measure, { by, reason })
+    await this.#record('lift', measure, order)
     this.#forget(measure)
     await this.#options.store.remove(id)
   }
@@ -149,12 +151,12 @@ export class Containment {
     this.#owed.delete(measure.id)
   }
 
-  /** Tells disk and ledger of a measure; each of them though the other fails. Says if it is kept. */
-  async #settle(measure: Measure): Promise<boolean> {
+  /** Tells disk and ledger, each of them though the other fails. Says whether it is kept. */
+  async #settle(measure: Measure, from?: string): Promise<boolean> {
     const { store, onFault } = this.#options
     const [stored, recorded] = await Promise.allSettled([
       store.put(measure),
-      this.#record('contain', measure, measure),
+      this.#record('contain', measure, { ...measure, from }),
     ])
     for (const end of [stored, recorded]) if (end.status === 'rejected') onFault(end.reason)
     if (recorded.status === 'rejected' || !this.#measures.has(measure.id)) {
@@ -226,13 +228,14 @@ export class Containment {
   #record(
     operation: 'contain' | 'lift' | 'contain-expired',
     measure: Measure,
-    order: Pick<ContainmentOrder, 'by' | 'reason'> | undefined,
+    order: Omit<ContainmentOrder, 'target' | 'forMs'> | undefined,
   ): Promise<unknown> {
     const { recorder } = this.#options
     const by = order?.by
     const facts: AdminFacts = {
       operation,
       target: describe(measure.target, recorder),
+      ...(order?.from === undefined ? {} : { from: order.from }),
       parameters: {
         containment: measure.id,
         ...(order === undefined ? {} : { reason: order.reason }),

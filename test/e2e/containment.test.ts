@@ -1,0 +1,13 @@
+// Acceptance: 500 requests a second and 50 open streams, everything that can be meant in turn.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { containUnderLoad } from '../approval/contain-under-load.ts'
+
+const KINDS = ['principal', 'credential', 'address', 'route', 'upstream', 'gateway'] as const
+
+test('one second after the order nothing of the quarantined passes, nobody else is touched', async (context) => {
+  const plan = { perSecond: 500, streams: 50, watchMs: 5000, kinds: KINDS }
+  const { requests, lastMs } = await containUnderLoad(plan)
+  context.diagnostic(`${requests} requests; the last of the quarantined: ${JSON.stringify(lastMs)}`)
+  assert.equal(Object.keys(lastMs).length, KINDS.length)
+})
