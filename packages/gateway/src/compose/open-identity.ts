@@ -44,6 +44,7 @@ export async function openIdentity(
   const revocations = await openRevocations(config, machine, { recorder, log })
   parts.defer(() => revocations.close())
   const proofs = openProofs(config, machine)
+  parts.defer(() => proofs.close())
   const check = { binding: proofs.binding, revocations }
   const tokens = await openTokens(config, machine, { http, log, check })
   parts.defer(() => tokens.close())

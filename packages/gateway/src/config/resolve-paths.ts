@@ -69,7 +69,7 @@ function identityPaths(
   identity: Config['identity'],
   absolute: (path: string) => string,
 ): Config['identity'] {
-  const { keysFile, revocationsFile, issuers, introspection, logins, spiffe } = identity
+  const { keysFile, revocationsFile, issuers, introspection, logins, spiffe, dpop } = identity
   return {
     ...identity,
     keysFile: absolute(keysFile),
@@ -83,6 +83,10 @@ function identityPaths(
       ...each,
       clientSecret: secretPath(each.clientSecret, absolute),
     })),
+    dpop: {
+      ...dpop,
+      ...(dpop.replaysFile === undefined ? {} : { replaysFile: absolute(dpop.replaysFile) }),
+    },
     spiffe: spiffe.map(({ bundle, ...each }) => ({
       ...each,
       bundle: bundlePath(bundle, absolute),

@@ -10,6 +10,7 @@ export {
   type HttpResponse,
 } from './http-client.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
+export { openSeenFile, type SeenFile } from './seen-file.ts'
 export type { DiskFault, DiskOperation } from './simulated/fault-plan.ts'
 export { MemoryClaims } from './simulated/memory-claims.ts'
 export { LockCell, type MemoryLock, memoryLock } from './simulated/memory-lock.ts'
