@@ -101,7 +101,11 @@ export const routeSchema = z.strictObject({
       'signed: the upstream gets a signed statement of who it is, and where it is recorded',
     ),
   record: z.literal('strict').default('strict').describe('record before forward and release'),
-  headers: z.array(headerName).max(32).default([]).describe('request headers to record, and for policies to see'),
+  headers: z
+    .array(headerName)
+    .max(32)
+    .default([])
+    .describe('request headers to record, and for policies to see'),
   personal: z
     .array(z.enum(['what', 'how']))
     .default([])
