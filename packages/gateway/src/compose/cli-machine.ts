@@ -1,10 +1,13 @@
 import { styleText } from 'node:util'
 import type { CliContext, Services, Terminal } from '../cli/index.ts'
+import { nodeDisk } from '../platform/index.ts'
 import { realMachine } from './machine.ts'
 
 /** This machine, as the command line may know it. */
 export function cliMachine(): Omit<CliContext, 'finish'> {
-  return { ...realMachine(), terminal: terminal(), fetch, services }
+  // A command answers nobody while it reads.
+  const disk = nodeDisk({ shortCalls: 'in place' })
+  return { ...realMachine(), disk, terminal: terminal(), fetch, services }
 }
 
 // Loaded when they are asked for: `verify` starts without a proxy, a policy engine and a server.

@@ -48,7 +48,17 @@ export function nodeDisk(options: NodeDiskOptions = {}): Disk {
   }
 }
 
+interface Opened {
+  readonly file: NodeFile
+  /** Undefined of a file that was just made. */
+  readonly bytes: number | undefined
+}
+
 async function open(calls: ShortCalls, path: string, mode: OpenMode): Promise<DiskFile> {
+  return (await openAsked(calls, path, mode)).file
+}
+
+async function openAsked(calls: ShortCalls, path: string, mode: OpenMode): Promise<Opened> {
   const flags = openFlags(mode)
   const handle = await call<number>('open', path, (done) =>
     calls.open(path, flags | SAFELY, FILE_PERMISSIONS, done),
@@ -56,8 +66,8 @@ async function open(calls: ShortCalls, path: string, mode: OpenMode): Promise<Di
   const flushes = mode.for === 'write' && mode.durable === true && !WRITES_FLUSH
   const file = new NodeFile({ handle, path, calls, flushesWrites: flushes })
   // An exclusive creation made a regular file; anything else may have been put there.
-  if ((flags & O_EXCL) === 0) await refuseOther(file)
-  return file
+  const bytes = (flags & O_EXCL) === 0 ? await refuseOther(file) : undefined
+  return { file, bytes }
 }
 
 function openFlags(mode: OpenMode): number {
@@ -66,9 +76,9 @@ function openFlags(mode: OpenMode): number {
   return O_RDWR | creation | (mode.durable === true && WRITES_FLUSH ? O_DSYNC : 0)
 }
 
-async function refuseOther(file: NodeFile): Promise<void> {
+async function refuseOther(file: NodeFile): Promise<number> {
   try {
-    await file.size()
+    return await file.size()
   } catch (cause) {
     await file.close()
     throw cause
@@ -80,9 +90,8 @@ async function read(
   path: string,
   bytesMax: number = READ_BYTES_MAX,
 ): Promise<Uint8Array> {
-  const file = await open(calls, path, { for: 'read' })
+  const { file, bytes = 0 } = await openAsked(calls, path, { for: 'read' })
   try {
-    const bytes = await file.size()
     if (bytes > bytesMax) {
       throw new DiskError('DISK_TOO_LARGE', path, `file has ${bytes} of at most ${bytesMax} bytes`)
     }

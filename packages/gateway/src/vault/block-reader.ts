@@ -1,6 +1,6 @@
 import type { Disk } from '../platform/index.ts'
 import { BLOCK_ENTRIES, FAMILIES, type Family } from './block-path.ts'
-import { BlockStore, type StoredBlock } from './block-store.ts'
+import { BlockStore, type OnRead, type StoredBlock } from './block-store.ts'
 import { VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
 import { type OpenedRecord, openRecord, type PersonalPart } from './opened-record.ts'
@@ -9,7 +9,7 @@ import { PackOpener } from './pack-maker.ts'
 import { familyOf, packedFrom } from './packed-from.ts'
 import { isSound } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
-import { asFault, OpenedPerson, PersonsFile, PersonsReader } from './persons-reader.ts'
+import { asFault, PersonsFile, PersonsReader } from './persons-reader.ts'
 import { type HashedRow, RowHasher } from './row-hasher.ts'
 import { SealedRecord } from './sealed-record.ts'
 import type { Table } from './table.ts'
@@ -24,6 +24,8 @@ export interface BlockReaderOptions {
   readonly epochDirectory: string
   /** The payload of an entry whose write-ahead segment is still kept. */
   readonly unpacked?: (index: number) => Promise<Uint8Array | undefined>
+  /** Told of each file that was read, by its path below `epochDirectory`. */
+  readonly onRead?: OnRead
 }
 
 /** What could be read of one block, and what could not. */
@@ -50,7 +52,7 @@ export class BlockReader {
 
   constructor(options: BlockReaderOptions) {
     this.#options = options
-    this.#store = new BlockStore(options.disk, options.epochDirectory)
+    this.#store = new BlockStore(options.disk, options.epochDirectory, options.onRead)
     this.#opener = new PackOpener(options)
     this.#persons = new PersonsReader(this.#store, { opener: this.#opener, ring: options.ring })
   }
@@ -92,11 +94,7 @@ export class BlockReader {
    * Undefined: nothing is concluded, `open` finds out.
    */
   hashed(record: SealedRecord): HashedRow | undefined {
-    const file = this.#persons.current(record.index)
-    return this.#hasher.hash(record, (keyId) => {
-      const person = file?.ready(keyId)
-      return person instanceof OpenedPerson ? person : undefined
-    })
+    return this.#hasher.hash(record, this.#persons.current(record.index))
   }
 
   /** Opens the packs that `hashed` needs. True: one was not open before. */

@@ -17,6 +17,9 @@ export interface StoredBlock {
   readonly width: number
 }
 
+/** Told of each file that was read whole. */
+export type OnRead = (path: string, bytes: Uint8Array) => void
+
 export interface NewFile {
   readonly path: string
   readonly bytes: Uint8Array
@@ -26,19 +29,23 @@ export interface NewFile {
 export class BlockStore {
   readonly #disk: Disk
   readonly #directory: string
+  readonly #onRead: OnRead | undefined
   readonly #made = new Set<string>()
   readonly #unsynced = new Set<string>()
   /** Names in the directories of blocks, for the one who writes there and nobody else. */
   readonly #listed = new Map<string, Promise<Set<string>>>()
 
-  constructor(disk: Disk, epochDirectory: string) {
+  constructor(disk: Disk, epochDirectory: string, onRead?: OnRead) {
     this.#disk = disk
+    this.#onRead = onRead
     this.#directory = epochDirectory
   }
 
   async read(path: string): Promise<Uint8Array | undefined> {
     try {
-      return await this.#disk.read(join(this.#directory, path), BLOCK_FILE_BYTES_MAX)
+      const bytes = await this.#disk.read(`${this.#directory}/${path}`, BLOCK_FILE_BYTES_MAX)
+      this.#onRead?.(path, bytes)
+      return bytes
     } catch (error) {
       if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
       throw error

@@ -25,6 +25,7 @@ export { type Kek, newKekText, parseKek } from './kek.ts'
 export { KeyRing, type KeyRingOptions } from './key-ring.ts'
 export type { OpenedRecord, OpenedSection } from './opened-record.ts'
 export {
+  bringsKeys,
   type DecodedPayload,
   type DecodedSection,
   decodePayload,

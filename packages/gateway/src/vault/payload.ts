@@ -277,6 +277,11 @@ function readFields(bytes: Uint8Array, start: number, end: number, row: PackedRo
   return at === end
 }
 
+/** Whether `decodePayload` may find wrapped rows of keys: few payloads bring any. */
+export function bringsKeys(payload: Uint8Array): boolean {
+  return byteAt(payload, 4) > 0
+}
+
 /** How many wrapped rows of keys a payload brings that `readPayload` read. */
 export function keyRowCount(bytes: Uint8Array, start: number): number {
   return byteAt(bytes, start + 4)

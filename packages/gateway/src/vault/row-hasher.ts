@@ -9,7 +9,7 @@ import {
 } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
 import { utf8 } from './bytes.ts'
-import type { OpenedPerson } from './persons-reader.ts'
+import { OpenedPerson, type PersonsFile } from './persons-reader.ts'
 import { SaltCutter } from './salts.ts'
 import type { SealedRecord } from './sealed-record.ts'
 import { type FormSection, ID_BYTES, idAt, type Table } from './table.ts'
@@ -30,9 +30,6 @@ export interface PersonRow {
   readonly row: number
 }
 
-/** Says whose pack a key opens, where it was opened before. */
-export type FindPerson = (keyId: Uint8Array) => OpenedPerson | undefined
-
 const SECTION_ID_AT = SECTION_HEAD_BYTES - SALT_BYTES - 1
 /** Views of the input that are kept, by length: nearly all sections are shorter. */
 const VIEWS_MAX = 4_096
@@ -49,17 +46,20 @@ export class RowHasher {
   readonly #leaf = new Uint8Array(LEAF_BYTES)
   readonly #own = new SaltCutter()
   readonly #personal = new SaltCutter()
+  readonly #people = new People()
 
   constructor() {
     this.#input.set(utf8(sectionHead(1)))
   }
 
-  hash({ index, ledgerKey, table, row }: SealedRecord, find: FindPerson): HashedRow | undefined {
+  hash(record: SealedRecord, file: PersonsFile | undefined): HashedRow | undefined {
+    const { index, ledgerKey, table, row } = record
     if (table?.recordIds === undefined) return undefined
     const { sections, isOpaque } = table.form(row)
     const closed = closedIn(sections)
     if (isOpaque || sections.length === 0) return undefined
-    const person = closed === 0 ? undefined : personOf({ table, row, closed, index }, find)
+    const person =
+      closed === 0 || file === undefined ? undefined : this.#person(table, row, closed, file, index)
     if (closed > 0 && person === undefined) return undefined
     const recordIdAt = (table.recordIds[row] ?? 0) * ID_BYTES
     const { uuid } = table.pools
@@ -69,6 +69,29 @@ export class RowHasher {
     if (isGood) this.#writer.finishInto(this.#leaf)
     else this.#writer.reset()
     return isGood ? { leaf: this.#leaf, table, row, person } : undefined
+  }
+
+  /** The one person whose key seals all closed sections, and the row that has just these. */
+  #person(
+    table: Table,
+    row: number,
+    closed: number,
+    file: PersonsFile,
+    index: number,
+  ): KeyedRow | undefined {
+    const { sections } = table.form(row)
+    let key = -1
+    for (let nth = 0; nth < sections.length; nth++) {
+      if (sections[nth]?.template !== CLOSED) continue
+      const place = table.closedKeys[table.place(row, nth)] ?? -1
+      if (key >= 0 && place !== key) return undefined
+      key = place
+    }
+    const person = this.#people.of(table, key, file)
+    const found = person?.row(index) ?? -1
+    if (person?.table === undefined || found < 0) return undefined
+    if (person.table.form(found).sections.length !== closed) return undefined
+    return { table: person.table, row: found, saltKey: person.key.saltKey }
   }
 
   #addAll(table: Table, row: number, person: PersonRow | undefined): boolean {
@@ -120,28 +143,23 @@ interface KeyedRow extends PersonRow {
   readonly saltKey: Uint8Array
 }
 
-/** The one person whose key seals all closed sections, and the row that has these and no other. */
-function personOf(
-  at: {
-    readonly table: Table
-    readonly row: number
-    readonly closed: number
-    readonly index: number
-  },
-  find: FindPerson,
-): KeyedRow | undefined {
-  const { table, row, closed, index } = at
-  const { sections } = table.form(row)
-  let key = -1
-  for (let nth = 0; nth < sections.length; nth++) {
-    if (sections[nth]?.template !== CLOSED) continue
-    const place = table.closedKeys[table.place(row, nth)] ?? -1
-    if (key >= 0 && place !== key) return undefined
-    key = place
+/** Whose packs the keys of one table open, as far as they were opened before. */
+class People {
+  #table: Table | undefined
+  #file: PersonsFile | undefined
+  #byKey: (OpenedPerson | undefined)[] = []
+
+  of(table: Table, key: number, file: PersonsFile): OpenedPerson | undefined {
+    if (table !== this.#table || file !== this.#file) {
+      this.#table = table
+      this.#file = file
+      this.#byKey = []
+    }
+    const known = this.#byKey[key]
+    if (known !== undefined) return known
+    const opened = file.ready(idAt(table.pools.hex16, key))
+    if (!(opened instanceof OpenedPerson)) return undefined
+    this.#byKey[key] = opened
+    return opened
   }
-  const person = find(idAt(table.pools.hex16, key))
-  const found = person?.row(index) ?? -1
-  if (person?.table === undefined || found < 0) return undefined
-  if (person.table.form(found).sections.length !== closed) return undefined
-  return { table: person.table, row: found, saltKey: person.key.saltKey }
 }

@@ -1,4 +1,4 @@
-import { type Disk, diskErrorCode } from '../platform/index.ts'
+import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
 import {
   BlockReader,
   type Kek,
@@ -7,6 +7,7 @@ import {
   segmentSealer,
   VaultError,
 } from '../vault/index.ts'
+import { FilesRead } from './files-read.ts'
 import type { Findings } from './report.ts'
 import { strangeness } from './source.ts'
 import { VerifyError } from './verify-error.ts'
@@ -32,6 +33,8 @@ export interface OpenRecordsOptions {
 export interface Records {
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
+  /** What the reader read. */
+  readonly files: FilesRead
   /** Whether a key is here, by its id in hexadecimal. */
   readonly holdsKey: (keyId: string) => Promise<boolean>
 }
@@ -50,14 +53,16 @@ export async function openRecords(options: OpenRecordsOptions): Promise<Records 
     (options.isNewest ?? true)
       ? await WriteAhead.read({ disk, directory, sealer, ring, size, to })
       : WriteAhead.none
+  const files = new FilesRead(nodeSha256)
   const reader = new BlockReader({
     disk,
     ring,
     origin,
     epochDirectory: `${data}/${epoch}`,
     unpacked: (index) => Promise.resolve(writeAhead.payload(index)),
+    onRead: (path, bytes) => files.note(path, bytes),
   })
-  return { reader, writeAhead, holdsKey: (keyId) => holds(ring, keyId) }
+  return { reader, writeAhead, files, holdsKey: (keyId) => holds(ring, keyId) }
 }
 
 async function holds(ring: KeyRing, keyId: string): Promise<boolean> {

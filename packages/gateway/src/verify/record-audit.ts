@@ -88,13 +88,11 @@ export class RecordAudit {
     return this.#quick.knows(record)
   }
 
-  /** As `add`, of an exchange that is certainly good; false: nothing was concluded, `add` it. */
-  addHashed(
-    hashed: HashedRow,
-    { index, ledgerKey }: SealedRecord,
-    entry: Uint8Array | undefined,
-  ): boolean {
-    if (entry === undefined || !isSameLeaf(hashed.leaf, entry)) return false
+  /**
+   * As `add`, of an exchange that is certainly good and whose leaf is its entry; false: nothing was
+   * concluded, `add` it.
+   */
+  addHashed(hashed: HashedRow, { index, ledgerKey }: SealedRecord): boolean {
     const facts = this.#quick.read(hashed, { index, ledgerKeyId: ledgerKey.id })
     if (facts === undefined) return false
     this.#tell(this.#pairs.addExchange(facts), index)
@@ -177,11 +175,6 @@ export class RecordAudit {
       this.#to.add('record', `${why}: ${fault?.message}`, { index, file })
     }
   }
-}
-
-function isSameLeaf(leaf: Uint8Array, entry: Uint8Array): boolean {
-  for (let at = 0; at < LEAF_BYTES; at += 1) if (leaf[at] !== entry[at]) return false
-  return entry.length === LEAF_BYTES
 }
 
 interface Parsed {

@@ -1,5 +1,5 @@
 import type { ActFacts, BlockFile } from '@countersign/evidence'
-import { equalHashes, HASH_BYTES, type Hash, type Sha256, TILE_WIDTH } from '@countersign/tlog'
+import { HASH_BYTES, type Hash, type Sha256, TILE_WIDTH } from '@countersign/tlog'
 import {
   type BlockReader,
   blockPath,
@@ -9,23 +9,33 @@ import {
   type SealedRecord,
   VaultError,
 } from '../vault/index.ts'
+import type { BundleEntries } from './bundle-entries.ts'
+import { digestOf, type FileRead, type FilesRead } from './files-read.ts'
 import type { SignedLog } from './log-audit.ts'
-import { type LogEntry, RecordAudit, type RecordFacts } from './record-audit.ts'
+import { RecordAudit, type RecordFacts } from './record-audit.ts'
 import type { Findings } from './report.ts'
 import { type Source, strangeness } from './source.ts'
-import type { OnBundle } from './tree-audit.ts'
+import type { BundleFacts, OnBundle } from './tree-audit.ts'
 import type { WriteAhead } from './write-ahead.ts'
 
 export interface RecordsOptions {
   readonly sha256: Sha256
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
+  /** What the reader read. */
+  readonly files: FilesRead
   readonly holdsKey: (keyId: string) => Promise<boolean>
   /** Reads below the epoch's directory. */
   readonly source: Source
   readonly epoch: number
   readonly signed: SignedLog
   readonly to: Findings
+}
+
+/** An entry, by its place in a bundle. */
+interface InBundle {
+  readonly bundle: BundleFacts
+  readonly at: number
 }
 
 /** What stays unexplained until the whole ledger is read: an explanation comes after the fact. */
@@ -63,7 +73,8 @@ export class RecordsAudit implements RecordFacts {
     this.#records = new RecordAudit({ sha256, epoch, facts: this, to })
   }
 
-  readonly onBundle: OnBundle = async (bundle, { entries, hashes, width }) => {
+  readonly onBundle: OnBundle = async (bundle, facts) => {
+    const { entries, width } = facts
     const block = await this.#block(bundle, width)
     for (const fault of block.faults) this.#fault(fault, bundle * TILE_WIDTH)
     let next = 0
@@ -71,29 +82,29 @@ export class RecordsAudit implements RecordFacts {
       const index = bundle * TILE_WIDTH + at
       while ((block.records[next]?.index ?? index) < index) next += 1
       const record = block.records[next]?.index === index ? block.records[next] : undefined
-      const entry = entries?.[at]
       if (record === undefined) this.#missing(block, bundle, index)
-      else if (!this.#quick(record, entry)) {
-        const leafHash = hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
-        await this.#record(record, { index, entry, leafHash })
-      }
-      this.#writtenAhead(index, entry)
+      else if (!this.#quick(record, entries, at)) await this.#record(record, { bundle: facts, at })
+      this.#writtenAhead(index, entries, at)
     }
     for (const { file, index } of this.#files.splice(0)) await this.#blockFile(file, index)
   }
 
   /** Whether the record is certainly good; false: nothing was concluded. */
-  #quick(record: SealedRecord, entry: Uint8Array | undefined): boolean {
-    if (!this.#records.isPlain(record)) return false
+  #quick(record: SealedRecord, entries: BundleEntries | undefined, at: number): boolean {
+    if (entries === undefined || !this.#records.isPlain(record)) return false
     const hashed = this.#options.reader.hashed(record)
-    return hashed !== undefined && this.#records.addHashed(hashed, record, entry)
+    if (hashed === undefined || !entries.is(at, hashed.leaf)) return false
+    return this.#records.addHashed(hashed, record)
   }
 
-  async #record(record: SealedRecord, at: LogEntry): Promise<void> {
+  async #record(record: SealedRecord, { bundle, at }: InBundle): Promise<void> {
+    const { entries, hashes } = bundle
     const { reader } = this.#options
     const isReady = await reader.prepare(record)
-    if (isReady && this.#quick(record, at.entry)) return
-    this.#records.add(await reader.open(record), at)
+    if (isReady && this.#quick(record, entries, at)) return
+    const entry = entries?.at(at)
+    const leafHash = hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
+    this.#records.add(await reader.open(record), { index: record.index, entry, leafHash })
   }
 
   onClosed({ keyId }: OpenedSection, index: number): void {
@@ -179,9 +190,9 @@ export class RecordsAudit implements RecordFacts {
     }
   }
 
-  #writtenAhead(index: number, entry: Uint8Array | undefined): void {
+  #writtenAhead(index: number, entries: BundleEntries | undefined, at: number): void {
     const leaf = this.#options.writeAhead.leaf(index)
-    if (leaf === undefined || entry === undefined || equalHashes(leaf, entry)) return
+    if (leaf === undefined || entries === undefined || entries.is(at, leaf)) return
     this.#aheadUnlike.add(index)
   }
 
@@ -203,20 +214,24 @@ export class RecordsAudit implements RecordFacts {
   }
 
   async #blockFile(file: BlockFile, index: number): Promise<void> {
-    const { source, sha256, to } = this.#options
+    const { files, to } = this.#options
     if (parseBlockPath(file.path) === undefined) {
       to.skip('block', `record ${index} names a file that is not known here`, { file: file.path })
       return
     }
+    const found = files.take(file.path) ?? (await this.#readFile(file, index))
+    if (found === undefined) return
+    if (found.sha256 === file.sha256 && found.bytes === file.bytes) return
+    to.add('block', anotherThan(index), { file: file.path })
+  }
+
+  async #readFile(file: BlockFile, index: number): Promise<FileRead | undefined> {
+    const { source, sha256, to } = this.#options
     const read = await source.read(file.path, file.bytes)
+    if (read.kind === 'bytes') return digestOf(sha256, read.bytes)
     if (read.kind === 'missing') this.#goneFiles.push({ file, index })
-    const why = `is not the file that record ${index} names`
-    if (read.kind === 'wrong') to.add('block', `${why}: it ${read.why}`, { file: file.path })
-    if (read.kind !== 'bytes') return
-    const digest = Buffer.from(sha256.digest(read.bytes)).toString('hex')
-    if (digest !== file.sha256 || read.bytes.length !== file.bytes) {
-      to.add('block', why, { file: file.path })
-    }
+    else to.add('block', `${anotherThan(index)}: it ${read.why}`, { file: file.path })
+    return undefined
   }
 
   /** The keys that the log lists must be those that its own first record names. */
@@ -231,6 +246,10 @@ export class RecordsAudit implements RecordFacts {
       to.add('key', `list ${why}`, { file: 'log/vkeys' })
     }
   }
+}
+
+function anotherThan(index: number): string {
+  return `is not the file that record ${index} names`
 }
 
 type Act = { [Kind in keyof ActFacts]: { kind: Kind; facts: ActFacts[Kind] } }[keyof ActFacts]

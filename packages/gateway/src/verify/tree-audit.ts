@@ -1,6 +1,5 @@
 import {
   CompactRange,
-  decodeBundle,
   equalHashes,
   HASH_BYTES,
   type Hash,
@@ -9,6 +8,7 @@ import {
   type TreeSize,
   tileWidthAt,
 } from '@countersign/tlog'
+import { BundleEntries } from './bundle-entries.ts'
 import type { Group, Telling, TileReader } from './stored-tile.ts'
 
 /** A root that was signed for a size: the published checkpoint, or an earlier one that is kept. */
@@ -40,7 +40,7 @@ export interface TreeFacts {
 /** What the log holds of one bundle: the entries where they can be read, and the tile's hashes. */
 export interface BundleFacts {
   readonly width: number
-  readonly entries: readonly Uint8Array[] | undefined
+  readonly entries: BundleEntries | undefined
   readonly hashes: Uint8Array | undefined
 }
 
@@ -249,8 +249,7 @@ function agree(one: Telling, other: Telling): boolean {
   return Buffer.compare(one.hashes.subarray(0, length), other.hashes.subarray(0, length)) === 0
 }
 
-function entriesOf(telling: Telling, width: number): readonly Uint8Array[] | undefined {
+function entriesOf(telling: Telling, width: number): BundleEntries | undefined {
   if (telling.bytes === undefined || telling.hashes === undefined) return undefined
-  const fileWidth = telling.file.includes('.p/') ? width : TILE_WIDTH
-  return decodeBundle(telling.bytes, fileWidth).slice(0, width)
+  return new BundleEntries(telling.bytes, width)
 }

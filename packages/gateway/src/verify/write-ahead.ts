@@ -1,7 +1,7 @@
 import { LedgerError, openWal, type StoredEntry } from '../ledger/index.ts'
 import { type Disk, diskErrorCode } from '../platform/index.ts'
 import type { Sealer } from '../vault/index.ts'
-import { decodePayload, type KeyRing } from '../vault/index.ts'
+import { bringsKeys, decodePayload, type KeyRing } from '../vault/index.ts'
 import type { Findings } from './report.ts'
 import { strangeness } from './source.ts'
 import { VerifyError } from './verify-error.ts'
@@ -13,9 +13,12 @@ const ATTEMPTS_MAX = 5
 export class WriteAhead {
   static readonly none: WriteAhead = new WriteAhead(new Map())
   readonly #entries: ReadonlyMap<number, StoredEntry>
+  readonly #first: number
 
   private constructor(entries: ReadonlyMap<number, StoredEntry>) {
     this.#entries = entries
+    const [first = Number.POSITIVE_INFINITY] = entries.keys()
+    this.#first = first
   }
 
   /** Reads all of it: two segments at most, but where a gateway is behind with packing. */
@@ -58,7 +61,7 @@ export class WriteAhead {
   }
 
   leaf(index: number): Uint8Array | undefined {
-    return this.#entries.get(index)?.leaf
+    return index < this.#first ? undefined : this.#entries.get(index)?.leaf
   }
 }
 
@@ -77,6 +80,7 @@ async function readAll(options: {
   for await (const entry of wal.entries()) {
     entries.set(entry.index, entry)
     end = entry.index + 1
+    if (!bringsKeys(entry.payload)) continue
     for (const row of decodePayload(entry.payload)?.rows ?? []) options.ring.learn(row)
   }
   return { entries, end }

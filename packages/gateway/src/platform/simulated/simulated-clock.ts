@@ -50,7 +50,7 @@ export class SimulatedClock implements Clock {
     this.#ticksMs += byMs
   }
 
-  /** Milliseconds until the next timer, negative when it is late; undefined when none is pending. */
+  /** Milliseconds until the next timer, negative when it is late; undefined: none is pending. */
   untilNextMs(): number | undefined {
     this.#dropCancelled()
     const next = this.#heap[0]
