@@ -64,7 +64,7 @@ async function kept(): Promise<ReturnType<typeof parseKeysFile>> {
   return parseKeysFile(await readFile(join(directory, 'keys/api.yaml'), 'utf8'))
 }
 
-test('a key that is rotated leaves time to take over; the new one is good for the same', async () => {
+test('a key that rotates leaves time to take over; the new one is good for the same', async () => {
   const scopes = ['--scope', 'read', '--scope', 'write', '--role', 'clerk']
   const old = await created('--principal', 'cyd', '--label', 'shop', ...scopes)
   const args = ['keys', 'rotate', old.prefix, '--config', config, '--overlap', '2']

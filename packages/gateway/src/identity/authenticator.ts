@@ -67,7 +67,7 @@ export interface Authenticator {
   recognises(presented: Presented): boolean
   /** At once where nothing has to be asked of anybody: no promise is made for nothing. */
   authenticate(presented: Presented): Identification | Promise<Identification>
-  /** Where somebody who showed nothing can get a credential; undefined where this request cannot. */
+  /** Where somebody who showed nothing can get a credential; undefined where they cannot. */
   invite?(presented: Presented): Refused | Promise<Refused> | undefined
 }
 
