@@ -20,6 +20,7 @@ const CONFIG = approvalsConfigSchema.parse({
     },
   },
 })
+const code = (want: ApprovalErrorCode) => ({ code: want })
 const person = (id: string, ...roles: string[]): Person => {
   return { issuer: 'keys', id, groups: [], roles }
 }
@@ -44,12 +45,16 @@ const USE: Redemption = {
 
 type Recorder = Awaited<ReturnType<Machine['start']>>
 
-async function open(machine: Machine, recorder: Recorder): Promise<Approvals> {
+async function open(
+  machine: Machine,
+  recorder: Recorder,
+  settings: typeof CONFIG = CONFIG,
+): Promise<Approvals> {
   await machine.disk.makeDirectory('/data/state')
   const { clock, random, disk } = machine
   const path = '/data/state/approvals.json'
   const onFault = (fault: unknown): void => void machine.faults.push(fault)
-  const config = (): typeof CONFIG => CONFIG
+  const config = (): typeof CONFIG => settings
   return Approvals.open({ clock, random, disk, path, recorder, config, onFault })
 }
 
@@ -78,7 +83,17 @@ async function acts(machine: Machine): Promise<readonly string[]> {
     })
 }
 
-const code = (want: ApprovalErrorCode) => ({ code: want })
+test('a template that the configuration has no longer counts no longer', async () => {
+  const parts = await started()
+  const asked = await parts.approvals.ask(ASKING)
+  await parts.approvals.grant(asked?.id ?? '', { by: LEA })
+  parts.approvals.close()
+  const none = approvalsConfigSchema.parse({})
+  const again = await open(parts.machine, parts.recorder, none)
+  assert.deepEqual(again.inForce(USE, parts.machine.clock.nowUs()), [])
+  await assert.rejects(again.redeem(USE), code('APPROVAL_SPENT'))
+  again.close()
+})
 
 test('an approval is asked for, granted, used and used up, each step on record', async () => {
   const { approvals, machine, id } = await granted(2)
@@ -257,15 +272,20 @@ test('what was granted can be taken back', async () => {
   approvals.close()
 })
 
-for (let killedAt = 1; killedAt <= 6; killedAt += 1) {
-  test(`a death at write ${killedAt} of its uses leaves no use more than was granted`, async () => {
+const DEATHS = ['rename approvals.json', 'write approvals.json', 'write /wal/'].flatMap((where) => {
+  return [1, 2, 3, 4].map((nth) => [where, nth] as const)
+})
+
+for (const [where, nth] of DEATHS) {
+  test(`a death at the ${nth}. ${where} leaves no use more than was granted`, async () => {
     const { approvals, machine } = await granted(3)
-    let let1Pass = 0
-    machine.disk.inject({ operation: 'rename', nth: killedAt, path: 'approvals.json' })
-    for (let nth = 0; nth < 3; nth += 1) {
+    let passed = 0
+    const [operation, path = ''] = where.split(' ')
+    machine.disk.inject({ operation: operation as 'write', nth, path })
+    for (let tries = 0; tries < 3; tries += 1) {
       try {
         await approvals.redeem(USE)
-        let1Pass += 1
+        passed += 1
       } catch {
         break // The process dies here.
       }
@@ -273,14 +293,14 @@ for (let killedAt = 1; killedAt <= 6; killedAt += 1) {
     approvals.close()
     machine.crash('lost')
     const again = await open(machine, await machine.start())
-    for (let nth = 0; nth < 10; nth += 1) {
-      let1Pass += await again.redeem(USE).then(
+    for (let tries = 0; tries < 10; tries += 1) {
+      passed += await again.redeem(USE).then(
         () => 1,
         () => 0,
       )
     }
-    assert.ok(let1Pass <= 3, `${let1Pass} uses of 3`)
-    assert.ok(let1Pass >= 2, `${let1Pass} uses of 3: more than one is lost`)
+    assert.ok(passed <= 3, `${passed} uses of 3`)
+    assert.ok(passed >= 2, `${passed} uses of 3: more than one is lost`)
     await machine.clock.advance(5_000)
     assert.equal((await acts(machine)).at(-1), 'used-up')
     again.close()

@@ -172,6 +172,13 @@ test('an activation and its review survive a loss of power', async () => {
   again.close()
 })
 
+test('one person has one at a time', async () => {
+  const { glass } = await active()
+  await assert.rejects(glass.activate({ by: ADA, reason: 'again' }), code('APPROVAL_ANSWERED'))
+  assert.equal((await glass.activate({ by: BEN, reason: 'because' })).state, 'asked')
+  glass.close()
+})
+
 test('an asking that nobody confirms lapses', async () => {
   const { glass, machine } = await started()
   const { id } = await glass.activate({ by: ADA, reason: 'because' })

@@ -99,6 +99,12 @@ export class BreakGlass {
     if (this.#activations.size >= ACTIVATIONS_MAX) {
       throw new ApprovalError('APPROVAL_FULL', 'too many activations wait to be looked at')
     }
+    const own = this.list().find(({ principal, state }) => {
+      return state !== 'ended' && personKey(principal) === personKey(by)
+    })
+    if (own !== undefined) {
+      throw new ApprovalError('APPROVAL_ANSWERED', `${own.id} is yours and has not ended`)
+    }
     const forMs = wanted ?? forMsMax
     if (forMs > forMsMax) throw new ApprovalError('APPROVAL_TOO_WIDE', `at most ${forMsMax} ms`)
     const askedUs = clock.nowUs()

@@ -59,9 +59,26 @@ export async function prepare(path: string): Promise<Prepared> {
     throw new UnusableError('config', configurationSha256, problems)
   }
   const policies = compile(files)
+  const unknown = unknownTemplates(path, config, policies)
+  if (unknown.length > 0) throw new UnusableError('config', configurationSha256, unknown)
   const text = new TextDecoder().decode(bytes)
   const checked = { path, config, text, configurationSha256, references, secretsStamp, policies }
   return { ...checked, listeners, upstreams, adminTls }
+}
+
+/** A permit that waits for an approval which nobody can grant only looks like one. */
+function unknownTemplates(
+  file: string,
+  { approvals: { templates } }: Config,
+  { approvals }: PolicySet,
+): readonly LoadProblem[] {
+  const known = Object.keys(templates).join(', ') || 'none'
+  return approvals
+    .filter((name) => !Object.hasOwn(templates, name))
+    .map((name) => {
+      const message = `a policy asks for @approval("${name}"), and no template is called so`
+      return { file, path: 'approvals.templates', message, hint: `known: ${known}` }
+    })
 }
 
 /** SHA-256 of the file, and after it a line `0x00 digest space name 0x0a` for each reference. */

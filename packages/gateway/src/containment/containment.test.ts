@@ -177,6 +177,18 @@ test('a measure is in force before anything is written, and says so to who liste
   containment.close()
 })
 
+test('a detection uses the same lever, and is named', async () => {
+  const { containment, machine } = await started()
+  const by = { detection: 'credential-stuffing' }
+  await containment.contain({ ...order({ kind: 'address', prefix: '192.0.2.0/24' }), by })
+  const { sections } = (await machine.records()).at(-1) ?? {}
+  assert.equal(sections?.who, undefined)
+  const facts = sections?.what as unknown as AdminFacts
+  assert.equal(facts.target, 'address 192.0.2.0/24')
+  assert.equal(facts.parameters?.detection, 'credential-stuffing')
+  containment.close()
+})
+
 test('the end of its time lifts a measure by itself, on record', async () => {
   const { containment, machine } = await started()
   await containment.contain(order(PRINCIPAL, 30_000))

@@ -80,6 +80,11 @@ export class PolicySet {
     }
   }
 
+  /** Names that its policies give to what a second person has to allow, sorted. */
+  get approvals(): readonly string[] {
+    return this.#templatesOf([...this.#approvals.keys()])
+  }
+
   /** Throws PolicyError with every problem of every file; a set that is in force stays so. */
   static compile(files: readonly PolicyFile[], evaluator: Evaluator = 'compiled'): PolicySet {
     return new PolicySet(files, readValidPolicies(files), evaluator)
