@@ -1,7 +1,7 @@
 // Credentials that show a key, end to end: the program as it is run, over TLS, before a certified
 // provider that binds its tokens to DPoP keys and client certificates.
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, hash, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLocalJWKSet, jwtVerify, SignJWT } from 'jose'
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import type { Configuration } from 'oidc-provider'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
 import { need } from '../needs.ts'
@@ -203,22 +203,21 @@ routes:
     return said.access_token ?? assert.fail(JSON.stringify(said))
   }
 
-  function makeProof(claims: Record<string, unknown>): Promise<string> {
-    return new SignJWT({ jti: randomUUID(), htm: 'GET', htu: `${RESOURCE}/orders`, ...claims })
-      .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk: publicJwk as never })
-      .setIssuedAt()
-      .sign(holder.privateKey)
+  function makeProof(claims: Record<string, unknown>): string {
+    const asked = { jti: randomUUID(), htm: 'GET', htu: `${RESOURCE}/orders`, iat: nowS() }
+    const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: publicJwk }
+    return signJwt(header, { ...asked, ...claims }, holder.privateKey)
   }
 
   async function boundToken(): Promise<string> {
-    const dpop = await makeProof({ htm: 'POST', htu: `${provider.issuer}/token` })
+    const dpop = makeProof({ htm: 'POST', htu: `${provider.issuer}/token` })
     return newToken('proving', { dpop })
   }
 
   const ath = (token: string): string => hash('sha256', token, 'base64url')
 
   async function show(token: string, claims: Record<string, unknown>, more: object = {}) {
-    const dpop = await makeProof({ ath: ath(token), ...claims })
+    const dpop = makeProof({ ath: ath(token), ...claims })
     const headers = { authorization: `DPoP ${token}`, dpop, ...more }
     return { dpop, ...(await ask({ headers })) }
   }
@@ -246,7 +245,7 @@ routes:
     const token = await boundToken()
     const nonce = await currentNonce(token)
     const bearer = { authorization: `Bearer ${token}` }
-    const dpop = await makeProof({ ath: ath(token), nonce })
+    const dpop = makeProof({ ath: ath(token), nonce })
     const missing = await ask({ headers: { authorization: `DPoP ${token}` } })
     assert.equal(missing.reason, 'proof-missing')
     assert.match(missing.headers['www-authenticate'] ?? '', /^DPoP .*algs="ES256/)
@@ -274,7 +273,7 @@ routes:
     assert.equal(await reasonOf(spelled), 'hello id%3Aproving')
   })
 
-  test('M01: a token that is bound to a certificate, with it, without it, with another', async () => {
+  test('M01: a token bound to a certificate, with it, without it, with another', async () => {
     const shownCertificate = Buffer.from(machine.certificate).toString('base64')
     const token = await newToken('certified', { 'x-test-certificate': shownCertificate })
     const headers = { authorization: `Bearer ${token}` }
@@ -296,10 +295,10 @@ routes:
     const statement = fields[fields.indexOf('countersign-identity') + 1] ?? ''
     const shown = await ask({ path: '/.well-known/countersign/jwks.json' })
     const keys = createLocalJWKSet(JSON.parse(shown.body))
-    const origin = gateway?.origin ?? ''
-    const { payload } = await jwtVerify(statement, keys, { issuer: origin, audience: 'app' })
-    assert.equal(payload.sub, 'machine:machine')
-    assert.equal(typeof (payload.ledger as { index: unknown }).index, 'number')
+    const rules = { issuer: gateway?.origin ?? '', audience: 'app', algorithms: ['EdDSA'] }
+    const { sub, ledger } = (await jwtVerify(statement, keys, rules)).payload
+    assert.equal(sub, 'machine:machine')
+    assert.equal(typeof (ledger as { index: unknown }).index, 'number')
   })
 
   const svid = (of: ClientAuthority, value: string): Promise<Holder> =>
@@ -324,19 +323,29 @@ routes:
 
   test('a JWT-SVID', async () => {
     const sub = 'spiffe://mesh.example/ns/prod/sa/web'
-    const make = (audience: string): Promise<string> =>
-      new SignJWT({ sub, aud: [audience] })
-        .setProtectedHeader({ alg: 'ES256', kid: 'w', typ: 'JWT' })
-        .setExpirationTime('5m')
-        .sign(workload.privateKey)
     const shown = async (audience: string): Promise<string> => {
-      const headers = { authorization: `Bearer ${await make(audience)}` }
+      const header = { alg: 'ES256', kid: 'w', typ: 'JWT' }
+      const claims = { sub, aud: [audience], exp: nowS() + 300 }
+      const headers = { authorization: `Bearer ${signJwt(header, claims, workload.privateKey)}` }
       return (await ask({ headers })).reason
     }
     assert.equal(await shown('gateway'), `hello ${encodeURIComponent(sub)}`)
     assert.equal(await shown('somebody else'), 'credentials-invalid')
   })
 })
+
+function signJwt(header: object, claims: object, key: KeyObject): string {
+  const parts = [header, claims].map((part) => {
+    return Buffer.from(JSON.stringify(part)).toString('base64url')
+  })
+  const bytes = Buffer.from(parts.join('.'))
+  const signature = sign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' })
+  return [...parts, signature.toString('base64url')].join('.')
+}
+
+function nowS(): number {
+  return Math.floor(Date.now() / 1000)
+}
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {

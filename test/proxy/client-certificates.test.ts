@@ -109,7 +109,7 @@ describe('client certificates', { skip }, () => {
     return askOn(await open(shown), fields)
   }
 
-  test('a certificate is its principal, and is in the record with its chain of reasons', async () => {
+  test('a certificate is its principal, and stands in the record', async () => {
     const { seen, last } = await ask(ada)
     assert.equal(seen, 'accepted')
     assert.deepEqual(last?.who.principal, { id: 'ada', kind: 'user', issuer: 'partners' })

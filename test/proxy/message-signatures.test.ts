@@ -29,7 +29,8 @@ function signedHead(body: string, framing: string, more = ''): string {
   nonces += 1
   const digest = `sha-256=:${hash('sha256', body, 'base64')}:`
   const created = Math.floor(Date.now() / 1000)
-  const parameters = `("@method" "@authority" "@path" "content-digest");created=${created};keyid="batch-1";nonce="${nonces}"`
+  const components = '("@method" "@authority" "@path" "content-digest")'
+  const parameters = `${components};created=${created};keyid="batch-1";nonce="${nonces}"`
   const base = [
     '"@method": POST',
     '"@authority": api.example',

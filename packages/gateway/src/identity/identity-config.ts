@@ -5,7 +5,7 @@ import { signaturesSchema } from './http-signature/signature-config.ts'
 import { introspectionSchema } from './introspection/introspection-config.ts'
 import { issuerSchema } from './jwt/issuer-config.ts'
 import { loginConfigSchema } from './session/login-config.ts'
-import { spiffeSchema } from './spiffe/spiffe-config.ts'
+import { jwtSvidsName, type SpiffeConfig, spiffeSchema } from './spiffe/spiffe-config.ts'
 import { statementsSchema } from './statement/statements.ts'
 
 const CLOCK_SKEW_MS_MAX = 60_000
@@ -84,7 +84,10 @@ const NAMED = [
   'spiffe',
 ] as const
 
-type Named = { readonly [section in (typeof NAMED)[number]]: readonly { readonly name: string }[] }
+interface Named
+  extends Readonly<Record<(typeof NAMED)[number], readonly { readonly name: string }[]>> {
+  readonly spiffe: readonly Pick<SpiffeConfig, 'name' | 'audiences'>[]
+}
 
 function namedItems(
   config: Named,
@@ -96,5 +99,7 @@ function namedItems(
 
 /** Every name that a route may list in `authenticators`. */
 export function authenticatorNames(config: Named): readonly string[] {
-  return ['keys', ...namedItems(config).map(({ name }) => name)]
+  const svids = config.spiffe.filter(({ audiences }) => audiences.length > 0)
+  const named = namedItems(config).map(({ name }) => name)
+  return ['keys', ...named, ...svids.map(({ name }) => jwtSvidsName(name))]
 }

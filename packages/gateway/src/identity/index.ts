@@ -3,7 +3,6 @@ export { apiKeys } from './api-keys.ts'
 export {
   type Authenticator,
   type BodyDigest,
-  bearerChallenge,
   type Carrier,
   type CredentialRefusal,
   type Identification,
@@ -16,7 +15,6 @@ export { type AuthenticatorChain, Authenticators } from './authenticators.ts'
 export type { TokenBinding } from './binding/token-binding.ts'
 export { senderConstraints } from './binding/token-binding.ts'
 export { clientCertificates } from './certificate/certificate-authenticator.ts'
-export { type CertificatesConfig, certificatesSchema } from './certificate/certificate-rules.ts'
 export { expireKey, revokeKey, rotateKey } from './change-key.ts'
 export { type CreatedKey, createKey, createKeyInFile, type KeyFacts } from './create-key.ts'
 export { DpopNonces } from './dpop/dpop-nonces.ts'
@@ -27,7 +25,7 @@ export { MemoryReplayStore } from './dpop/replay-store.ts'
 export { readIfThere, writeWhole } from './edit-file.ts'
 export { type FileReport, type FileSource, FollowedFile } from './followed-file.ts'
 export { httpSignatures } from './http-signature/signature-authenticator.ts'
-export { type SignaturesConfig, signaturesSchema } from './http-signature/signature-config.ts'
+export { signaturesSchema } from './http-signature/signature-config.ts'
 export {
   authenticatorNames,
   type IdentityConfig,
@@ -48,12 +46,11 @@ export {
   parseKeysFile,
 } from './keys-file.ts'
 export { type Authorization, type ClientCertificate, Presented } from './presented.ts'
-export {
-  ANONYMOUS,
-  type Claims,
-  type Credential,
-  type CredentialMethod,
-  type Principal,
+export type {
+  Claims,
+  Credential,
+  CredentialMethod,
+  Principal,
 } from './principal.ts'
 export {
   BrowserLogin,

@@ -14,7 +14,7 @@ export interface ClientCertificate {
   readonly isVerified: boolean
   /** Why not, in the TLS library's words. */
   readonly error?: string | undefined
-  /** Which item of `identity.spiffe` alone the listener believes; undefined: authorities of its own. */
+  /** The item of `identity.spiffe` that the listener believes; undefined: other authorities. */
   readonly trustDomain?: string | undefined
 }
 

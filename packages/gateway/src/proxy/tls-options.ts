@@ -41,7 +41,7 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':')
 
-/** What a renewal replaces. A new context has new ticket keys: no session of the old one resumes. */
+/** What a renewal replaces. With it come new ticket keys: no session of the old one resumes. */
 export function contextOptions(parts: Certificate): SecureContextOptions {
   const { certificate, key, clientCertificates: clients } = parts
   return {

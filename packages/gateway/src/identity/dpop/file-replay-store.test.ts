@@ -20,7 +20,7 @@ function freshPath(): string {
   return join(mkdtempSync(join(tmpdir(), 'replays-')), 'replays.db')
 }
 
-test('a new file knows nothing of earlier lives; the next life of the process knows this one', () => {
+test('a new file knows nothing of earlier lives; the next life knows this one', () => {
   const path = freshPath()
   const first = open(path, { nowUs: START_US })
   assert.equal(first.forgottenUntilUs, START_US + 60e6)

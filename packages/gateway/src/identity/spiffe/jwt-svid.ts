@@ -17,7 +17,7 @@ import type { Presented } from '../presented.ts'
 import { admit, type TokenCheck } from '../token/token-check.ts'
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
 import type { BundleKeeper } from './bundle-keeper.ts'
-import type { SpiffeConfig } from './spiffe-config.ts'
+import { jwtSvidsName, type SpiffeConfig } from './spiffe-config.ts'
 import { workloadOf } from './spiffe-principal.ts'
 import { SVID_RULES } from './trust-bundle.ts'
 
@@ -41,7 +41,7 @@ export class JwtSvids implements Authenticator {
   readonly #subjects: string
 
   constructor(options: JwtSvidsOptions) {
-    this.name = `${options.config.name}-jwt`
+    this.name = jwtSvidsName(options.config.name)
     this.#options = options
     this.#subjects = `spiffe://${options.config.trustDomain}/`
   }

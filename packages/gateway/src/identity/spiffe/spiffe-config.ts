@@ -64,4 +64,9 @@ export const spiffeSchema = z
   })
   .describe('workloads of a SPIFFE trust domain')
 
+/** What routes call the authenticator of the JWT-SVIDs of a trust domain. */
+export function jwtSvidsName(name: string): string {
+  return `${name}-jwt`
+}
+
 export type SpiffeConfig = z.infer<typeof spiffeSchema>

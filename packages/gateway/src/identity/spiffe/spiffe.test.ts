@@ -81,7 +81,7 @@ const bundleOf = (...keys: readonly unknown[]): Uint8Array =>
 const first = bundleOf(jwk(ec, { kid: 'a', use: 'jwt-svid' }))
 const second = bundleOf(jwk(later, { kid: 'b', use: 'jwt-svid' }))
 
-test('a bundle: only keys whose use is known, that have an id, and that are of a kind that is taken', () => {
+test('a bundle: only keys of a known use, with an id, and of a kind that is taken', () => {
   const bundle = parseTrustBundle(
     bundleOf(
       jwk(ec, { kid: 'a', use: 'jwt-svid' }),
@@ -184,7 +184,7 @@ for (const [name, making, want] of [
   test(`JWT-SVID, ${name}: ${want}`, async () => assert.equal(await show(makeSvid(making)), want))
 }
 
-test('a bundle is read again: new keys count, old ones do not, and what is stale is worth nothing', async () => {
+test('a bundle is read again: new keys count, and what is stale is worth nothing', async () => {
   const clock = new SimulatedClock()
   let text: Uint8Array | undefined = first
   const faults: unknown[] = []

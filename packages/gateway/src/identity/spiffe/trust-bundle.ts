@@ -19,7 +19,7 @@ export const SVID_RULES: KeyRules = {
   rsaExponent: 'odd',
 }
 
-/** Undefined for what is no bundle. Entries of another use, and such as are of no use, are left out. */
+/** Undefined for what is no bundle. Entries of another use, or of none, are left out. */
 export function parseTrustBundle(bytes: Uint8Array): TrustBundle | undefined {
   const document = parseMembers(bytes)
   const entries = document === undefined ? undefined : member(document, 'keys')
