@@ -13,13 +13,14 @@ interface Reference {
  * they have stores and records of their own.
  */
 export function referencedFiles(config: Config): readonly Reference[] {
-  const { listeners, upstreams, admin, identity } = config
+  const { listeners, upstreams, admin, identity, quotaStore } = config
   return [
     ...listeners.flatMap(({ tls }, index) => ofTls(`listeners[${index}].tls`, tls)),
     ...ofTls('admin.tls', admin.tls),
     ...Object.entries(upstreams).flatMap(([name, { authority }]) =>
       plain(`upstreams.${name}.authority`, authority),
     ),
+    ...ofQuotaStore(quotaStore),
     ...identity.issuers.flatMap(({ jwksFile, secret }, index) => [
       ...plain(`identity.issuers[${index}].jwksFile`, jwksFile),
       ...ofSecret(`identity.issuers[${index}].secret`, secret),
@@ -30,6 +31,14 @@ export function referencedFiles(config: Config): readonly Reference[] {
     ...identity.logins.flatMap(({ clientSecret }, index) =>
       ofSecret(`identity.logins[${index}].clientSecret`, clientSecret),
     ),
+  ]
+}
+
+function ofQuotaStore(store: Config['quotaStore']): readonly Reference[] {
+  if (store.kind === 'memory') return []
+  return [
+    ...plain('quotaStore.authority', store.authority),
+    ...ofSecret('quotaStore.password', store.password),
   ]
 }
 
