@@ -4,7 +4,7 @@ import { play } from './stage.ts'
 
 const POLICY = '@id("refunds") @approval("refund") permit (principal, action, resource);'
 
-test('a policy that asks for an approval nobody can grant does not load, with what to do', async () => {
+test('a policy that asks for what nobody can grant does not load', async () => {
   const setting = { policies: POLICY, config: 'admin: {port: 0}\n', people: { ada: [] } }
   await assert.rejects(
     play(setting, async () => assert.fail('it started')),
