@@ -17,14 +17,14 @@ const answers: RequestListener = (request, response) => {
   if (request.url === '/away') return void response.writeHead(302, { location: '/' }).end()
   if (request.url === '/large') return void response.end('x'.repeat(2000))
   if (request.url === '/never') return
-  response.end(`${request.method} ${request.headers['x-a']}`)
+  response.end(`${request.method} ${String(request.headers['x-a'])}`)
 }
 const plain = createServer(answers).listen(0, '127.0.0.1')
 const secure = tls(authority.issue(['localhost']))
 const misnamed = tls(authority.issue(['other.example']))
 const untrusted = tls(stranger.issue(['localhost']))
 const servers = [plain, secure, misnamed, untrusted]
-await Promise.all(servers.map((server) => server.listening || once(server, 'listening')))
+for (const server of servers) if (!server.listening) await once(server, 'listening')
 
 after(async () => {
   for (const server of servers) {

@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls'
 import { Agent, request } from 'undici'
 import {
   type HttpClient,
@@ -17,16 +18,14 @@ export interface OpenHttpClient extends HttpClient {
 /**
  * The machine's HTTP client for what the gateway asks on its own behalf.
  *
- * @param authorities  PEM of further certificate authorities; without them the runtime's own
+ * @param authority  PEM of certificate authorities that are trusted beside the runtime's own
  */
-export function httpClient(authorities?: string): OpenHttpClient {
+export function httpClient(authority?: string): OpenHttpClient {
+  const ca = authority === undefined ? {} : { ca: [...rootCertificates, authority] }
   const agent = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
     allowH2: false,
-    connect: {
-      ...(authorities === undefined ? {} : { ca: authorities }),
-      rejectUnauthorized: true,
-    },
+    connect: { ...ca, rejectUnauthorized: true },
   })
   return {
     request: (of) => ask(agent, of),

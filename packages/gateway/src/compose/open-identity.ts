@@ -3,6 +3,7 @@ import type { Config } from '../config/index.ts'
 import { Authenticators, apiKeys } from '../identity/index.ts'
 import type { ListenerSettings } from '../proxy/index.ts'
 import type { Recorder } from '../recorder/index.ts'
+import { readPem } from './certificates.ts'
 import { httpClient } from './http-client.ts'
 import type { Machine } from './machine.ts'
 import { openKeys } from './open-keys.ts'
@@ -37,7 +38,8 @@ export async function openIdentity(
   { recorder, log, onTrustChange }: IdentityNeeds,
 ): Promise<OpenIdentity> {
   await using parts = new AsyncDisposableStack()
-  const http = httpClient()
+  const { authority } = config.identity
+  const http = httpClient(authority === undefined ? undefined : await readPem(authority))
   parts.defer(() => http.close())
   const keys = await openKeys(config, machine, { recorder, log })
   parts.defer(() => keys.close())

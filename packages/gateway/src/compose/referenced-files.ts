@@ -21,6 +21,7 @@ export function referencedFiles(config: Config): readonly Reference[] {
       plain(`upstreams.${name}.authority`, authority),
     ),
     ...ofQuotaStore(quotaStore),
+    ...plain('identity.authority', identity.authority),
     ...identity.issuers.flatMap(({ jwksFile, secret }, index) => [
       ...plain(`identity.issuers[${index}].jwksFile`, jwksFile),
       ...ofSecret(`identity.issuers[${index}].secret`, secret),

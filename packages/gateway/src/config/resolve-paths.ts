@@ -73,6 +73,7 @@ function identityPaths(
   return {
     ...identity,
     keysFile: absolute(keysFile),
+    ...(identity.authority === undefined ? {} : { authority: absolute(identity.authority) }),
     ...(revocationsFile === undefined ? {} : { revocationsFile: absolute(revocationsFile) }),
     issuers: issuers.map((issuer) => ({
       ...issuer,

@@ -27,6 +27,11 @@ export const identityConfigSchema = z
       .min(1)
       .optional()
       .describe('YAML file of tokens taken back; `tokens revoke` writes it'),
+    authority: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('PEM file: authorities of issuers that are trusted beside the usual ones'),
     issuers: z.array(issuerSchema).max(100).default([]).describe('whose JWTs are taken'),
     introspection: z
       .array(introspectionSchema)
