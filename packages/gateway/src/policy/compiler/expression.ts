@@ -69,10 +69,7 @@ const COMPILERS: Compilers = {
   '<=': (pair) => compileOrder(pair, (left, right) => left <= right),
   '>': (pair) => compileOrder(pair, (left, right) => left > right),
   '>=': (pair) => compileOrder(pair, (left, right) => left >= right),
-  '&&': ({ left, right }) => {
-    const [first, second] = [compileTest(left), compileTest(right)]
-    return (environment) => first(environment) && second(environment)
-  },
+  '&&': (pair) => compileAll(conjuncts(pair)),
   '||': ({ left, right }) => {
     const [first, second] = [compileTest(left), compileTest(right)]
     return (environment) => first(environment) || second(environment)
@@ -98,9 +95,7 @@ const COMPILERS: Compilers = {
       return entityOf(environment, asEntity(left))?.tags.get(name) !== undefined
     }),
   '.': ({ left, attr }) => {
-    const variable = 'Var' in left ? (left as { readonly Var: Var }).Var : undefined
-    const known = variable === undefined ? undefined : ATTRIBUTES[variable]
-    if (known !== undefined) return (environment) => known(environment)?.get(attr) ?? fail()
+    if ('Var' in left) return compileKnown((left as { readonly Var: Var }).Var, attr)
     const holder = compileExpression(left)
     return (environment) => attributesOf(environment, holder(environment))?.get(attr) ?? fail()
   },
@@ -152,12 +147,19 @@ const VARIABLES: Readonly<Record<Var, Evaluate>> = {
 }
 
 /** What most policies look at, without the way round by its name. */
-const ATTRIBUTES: {
-  readonly [variable in Var]?: (environment: Environment) => Attributes | undefined
-} = {
-  principal: (environment) => environment.principalEntity?.attributes,
-  resource: (environment) => environment.resourceEntity?.attributes,
-  context: (environment) => environment.context,
+function compileKnown(variable: Var, name: string): Evaluate {
+  switch (variable) {
+    case 'principal':
+      return (environment) => environment.principalEntity?.attributes.get(name) ?? fail()
+    case 'resource':
+      return (environment) => environment.resourceEntity?.attributes.get(name) ?? fail()
+    case 'context':
+      return (environment) => environment.context.get(name) ?? fail()
+    case 'action':
+      return (environment) => {
+        return environment.entity(environment.action.key)?.attributes.get(name) ?? fail()
+      }
+  }
 }
 
 /** Literals have no environment. */
@@ -178,6 +180,21 @@ function folded(name: string, operands: readonly Evaluate[], from: readonly Expr
     return fail
   }
   return () => value
+}
+
+/** The operands of a chain: `a && b && c` is two operators to the parser, and one thing to ask. */
+function conjuncts({ left, right }: Pair): readonly Test[] {
+  const chain = '&&' in left ? (left as { readonly '&&': Pair })['&&'] : undefined
+  const first = chain === undefined ? [compileTest(left)] : conjuncts(chain)
+  return [...first, compileTest(right)]
+}
+
+function compileAll(tests: readonly Test[]): Test {
+  const [first, second, third, more] = tests
+  if (first === undefined || second === undefined) return first ?? (() => true)
+  if (third === undefined) return (environment) => first(environment) && second(environment)
+  if (more !== undefined) return (environment) => tests.every((test) => test(environment))
+  return (environment) => first(environment) && second(environment) && third(environment)
 }
 
 function compileBoth(
