@@ -49,6 +49,14 @@ export const configSchema = z
     const upstreams = Object.keys(config.upstreams)
     const quotas = Object.keys(config.quotas)
     const authenticators = authenticatorNames(config.identity)
+    const domains = config.identity.spiffe.map(({ name }) => name)
+    for (const [index, { tls }] of config.listeners.entries()) {
+      const domain = tls?.clientCertificates?.spiffe
+      const path = ['listeners', index, 'tls', 'clientCertificates', 'spiffe']
+      if (domain !== undefined) {
+        refuseUnknown('item of identity.spiffe', domain, domains, path, context)
+      }
+    }
     for (const [index, route] of config.routes.entries()) {
       refuseUnknown('upstream', route.upstream, upstreams, ['routes', index, 'upstream'], context)
       for (const [at, name] of (route.authenticators ?? []).entries()) {
