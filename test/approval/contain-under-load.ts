@@ -1,6 +1,6 @@
 // A gateway as `countersign start` runs it, under load and with streams open, while something is
-// put under quarantine. Ada and Ben differ in everything that can be meant: who they are, their keys,
-// addresses, routes and upstreams, and only Ada's requests change anything.
+// put under quarantine. Ada and Ben differ in everything that can be meant: who they are, their
+// keys, addresses, routes and upstreams, and only Ada's requests change anything.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, type IncomingMessage, request, type Server } from 'node:http'
