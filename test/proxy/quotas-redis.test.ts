@@ -1,8 +1,11 @@
 // Quotas that two gateways count together, in a real redis-server.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { redisRunner } from '../../packages/gateway/src/compose/open-quotas.ts'
+import { openQuotas, redisRunner } from '../../packages/gateway/src/compose/open-quotas.ts'
 import {
   LimitsError,
   MemoryStore,
@@ -12,7 +15,13 @@ import {
   quotasSchema,
   RedisStore,
 } from '../../packages/gateway/src/limits/index.ts'
-import { SeededRandom, systemRandom } from '../../packages/gateway/src/platform/index.ts'
+import {
+  nodeDisk,
+  SeededRandom,
+  systemClock,
+  systemRandom,
+} from '../../packages/gateway/src/platform/index.ts'
+import { makeAuthority } from './certificates.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { Load } from './load.ts'
 import { type RedisServer, startRedis, withoutRedis } from './redis-server.ts'
@@ -203,4 +212,49 @@ test('without the server: 503 limits-unavailable, and no call', { skip }, async 
   t.after(() => load.close())
   const { status, body } = await load.ask('/bytes/1')
   assert.deepEqual([status, JSON.parse(body).reason], [503, 'limits-unavailable'])
+})
+
+test('with TLS and a password; with another password nothing is counted', { skip }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text)
+    return join(directory, name)
+  }
+  const authority = makeAuthority()
+  const { certificate, key } = authority.issue(['127.0.0.1'])
+  const files = [
+    file('leaf.pem', certificate),
+    file('leaf.key', key),
+    file('ca.pem', authority.pem),
+  ]
+  const [cert = '', leafKey = '', ca = ''] = files
+  const tls = ['--tls-cert-file', cert, '--tls-key-file', leafKey, '--tls-ca-cert-file', ca]
+  const secret = ['--requirepass', 'correct', '--tls-auth-clients', 'no']
+  const own = await startRedis(undefined, (port) => {
+    return ['--tls-port', port, '--port', '0', ...tls, ...secret]
+  })
+  t.after(async () => {
+    await own.stop()
+    authority.remove()
+    rmSync(directory, { recursive: true })
+  })
+  const url = `rediss://127.0.0.1:${own.port}/1`
+  const storeWith = (password: object): Promise<QuotaStore> => {
+    const given = { kind: 'redis', url, authority: ca, password, timeoutMs: TIMEOUT_MS }
+    const quotaStore = quotaStoreSchema.parse(given)
+    const machine = { disk: nodeDisk(), clock: systemClock(), random: systemRandom() }
+    return openQuotas({ quotaStore, data: directory }, { ...machine, environment: { WRONG: 'no' } })
+  }
+  const right = await storeWith({ file: file('password', 'correct\n') })
+  t.after(() => right.close())
+  await connected(right)
+  const asks = [{ quota: quotaOf({ limit: 1, window: '1h' }), key: 'k', cost: 1 }]
+  assert.equal((await right.take(asks, MINUTE_US)).isAdmitted, true)
+  assert.equal((await right.take(asks, MINUTE_US)).isAdmitted, false)
+
+  const wrong = await storeWith({ env: 'WRONG' })
+  t.after(() => wrong.close())
+  await sleep(300)
+  await assert.rejects(Promise.resolve(wrong.take(asks, MINUTE_US)), LimitsError)
+  await assert.rejects(storeWith({ env: 'ABSENT' }), /environment has no ABSENT/)
 })

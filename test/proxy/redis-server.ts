@@ -22,11 +22,15 @@ export interface RedisServer {
   thaw(): void
 }
 
-/** A real redis-server of its own, on a free port. */
-export async function startRedis(port?: number): Promise<RedisServer> {
+/** A real redis-server of its own, on a free port; `more` are its options, for that port. */
+export async function startRedis(
+  port?: number,
+  more: (port: string) => readonly string[] = (at) => ['--port', at],
+): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'countersign-redis-'))
   const at = port ?? (await freePort())
-  const options = ['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--dir', directory]
+  const own = ['--bind', '127.0.0.1', '--save', '', '--dir', directory]
+  const options = [...more(String(at)), ...own]
   const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => {

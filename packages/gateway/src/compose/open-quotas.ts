@@ -16,7 +16,10 @@ const RETRY_MS_MAX = 2000
 const PASSWORD_BYTES_MAX = 4096
 
 /** Opens what counts the quotas; it outlives configurations. */
-export async function openQuotas(config: Config, machine: Machine): Promise<QuotaStore> {
+export async function openQuotas(
+  config: Pick<Config, 'quotaStore' | 'data'>,
+  machine: Machine,
+): Promise<QuotaStore> {
   const { quotaStore, data } = config
   const { clock, disk, random } = machine
   if (quotaStore.kind === 'memory') {
