@@ -65,9 +65,17 @@ export function senderConstraints({ dpop }: { readonly dpop?: ProofChecker }): T
   }
 }
 
+/** What OpenSSL says of certificates that were good once, or will be; and what we say ourselves. */
+const ENDED = new Set([
+  'CERT_REVOKED',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'authorities-replaced',
+])
+
 /**
- * RFC 8705, section 3. The certificate need not be verified: the token names this very one, and
- * the handshake has shown that the client holds its key.
+ * RFC 8705, section 3. Its authority need not be known here: the token names this very certificate,
+ * and the handshake has shown that the client holds its key. But one that has ended binds nothing.
  */
 function checkCertificate(
   confirmation: Confirmation | undefined,
@@ -78,6 +86,8 @@ function checkCertificate(
   const shown = peer.certificate
   const challenge = bearerChallenge('invalid_token', 'the token is bound to a certificate')
   if (shown === undefined) return invalid('certificate-missing', challenge, 'proof-missing')
+  const { error = '' } = shown
+  if (ENDED.has(error)) return invalid(error, challenge, 'certificate-refused')
   const isSame = Buffer.from(shown.sha256, 'hex').toString('base64url') === wanted
   return isSame ? undefined : invalid('certificate-differs', challenge, 'proof-invalid')
 }
