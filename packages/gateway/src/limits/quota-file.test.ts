@@ -150,3 +150,29 @@ test('a torn end is cut; damage before the end is an error that says where', asy
   await write(damagedBytes)
   await assert.rejects(Life.begin(disk), /damaged in line 2/)
 })
+
+test('a power cut at any moment under load: nothing is given twice', async () => {
+  const quota = makeQuota({ limit: 60, window: '31d' })
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const random = new SeededRandom(seed)
+    const disk = new SimulatedDisk({ random })
+    const first = await Life.begin(disk)
+    let admitted = 0
+    const turns = 1 + (seed % 23)
+    const asking = Array.from({ length: 6 }, async (_, load) => {
+      for (let turn = 0; turn < turns; turn += 1) {
+        const { isAdmitted } = await first.store.take([ask(quota, `k${load % 2}`)])
+        if (isAdmitted) admitted += 1
+      }
+    })
+    void Promise.all(asking)
+    // After so many turns of the event loop the machine is gone; what waits, waits for ever.
+    for (let at = 0; at < seed * 3; at += 1) await Promise.resolve()
+    const left = disk.crash({ power: seed % 2 === 0 ? 'lost' : 'kept', random })
+    const before = admitted
+    const second = await Life.begin(left)
+    const after = await Promise.all(['k0', 'k1'].map((key) => second.admitted(quota, 70, key)))
+    const total = before + after.reduce((sum, count) => sum + count, 0)
+    assert.ok(total <= 120, `seed ${seed}: ${before} and ${after} of 60 each`)
+  }
+})
