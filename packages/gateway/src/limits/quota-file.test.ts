@@ -173,6 +173,6 @@ test('a power cut at any moment under load: nothing is given twice', async () =>
     const second = await Life.begin(left)
     const after = await Promise.all(['k0', 'k1'].map((key) => second.admitted(quota, 70, key)))
     const total = before + after.reduce((sum, count) => sum + count, 0)
-    assert.ok(total <= 120, `seed ${seed}: ${before} and ${after} of 60 each`)
+    assert.ok(total <= 120, `seed ${seed}: ${before} and ${after.join()} of 60 each`)
   }
 })
