@@ -13,7 +13,12 @@ import { encodeSegmentHeader } from '../../packages/gateway/src/ledger/segment-h
 import { SegmentReader } from '../../packages/gateway/src/ledger/segment-reader.ts'
 import { SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import { decodePersons, decodeRecords } from '../../packages/gateway/src/vault/columns.ts'
-import { KeyRing, parseKek, segmentSealer } from '../../packages/gateway/src/vault/index.ts'
+import {
+  KeyRing,
+  parseKek,
+  type SealedSegment,
+  segmentSealer,
+} from '../../packages/gateway/src/vault/index.ts'
 import { joinPacks, openPack, sealPack, splitPacks } from '../../packages/gateway/src/vault/pack.ts'
 import type { PackedRecord, PersonSection } from '../../packages/gateway/src/vault/packed-record.ts'
 import { packPersons, packRecords } from '../../packages/gateway/src/vault/testing.ts'
@@ -80,16 +85,13 @@ export function segmentPath(first: number): string {
   return `${WAL}/${String(first).padStart(16, '0')}.wal`
 }
 
-function frame(
-  entry: StoredEntry,
-  counter: number,
-  key: { seal(counter: number, aad: Uint8Array, plain: Uint8Array): Uint8Array },
-): Uint8Array {
+function frame(entry: StoredEntry, counter: number, key: SealedSegment): Uint8Array {
   const plain = new Uint8Array(entryBytes(entry))
   encodeEntry(entry, plain, new DataView(plain.buffer), 0)
   const sealedBytes = plain.length + 16
   const bytes = new Uint8Array(frameEnd(0, sealedBytes))
   writeFrameHeader({ sealedBytes, first: entry.index, count: 1, counter }, bytes)
-  bytes.set(key.seal(counter, bytes.subarray(0, FRAME_HEADER_BYTES), plain), FRAME_HEADER_BYTES)
+  const header = bytes.subarray(0, FRAME_HEADER_BYTES)
+  key.seal(counter, header, plain, bytes, FRAME_HEADER_BYTES)
   return bytes
 }

@@ -16,8 +16,8 @@ export interface Sealer {
 export interface SealedSegment {
   /** The segment's key as its header keeps it, at most 65,535 bytes. */
   readonly wrapped: Uint8Array
-  /** Cipher text and tag: SEAL_BYTES longer than `plain`. */
-  seal(counter: number, aad: Uint8Array, plain: Uint8Array): Uint8Array
+  /** Cipher text and tag, SEAL_BYTES longer than `plain`, written to `into` at `at`. */
+  seal(counter: number, aad: Uint8Array, plain: Uint8Array, into: Uint8Array, at: number): void
 }
 
 export interface OpenedSegment {

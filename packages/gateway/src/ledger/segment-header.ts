@@ -52,7 +52,7 @@ export function encodeSegmentHeader(header: SegmentHeader, key: SealedSegment): 
     bytes.set(tag, intentsAt + at * INTENT_BYTES + 8)
   }
   const body = bytes.subarray(0, sealAt)
-  bytes.set(key.seal(HEADER_SEAL_COUNTER, body, new Uint8Array(0)), sealAt)
+  key.seal(HEADER_SEAL_COUNTER, body, new Uint8Array(0), bytes, sealAt)
   return bytes
 }
 

@@ -117,7 +117,7 @@ export class SegmentWriter {
     this.#counter += 1
     const first = this.#end as LeafIndex
     writeFrameHeader({ sealedBytes, first, count, counter: this.#counter }, header)
-    frame.set(this.#key.seal(this.#counter, header, plain), FRAME_HEADER_BYTES)
+    this.#key.seal(this.#counter, header, plain, frame, FRAME_HEADER_BYTES)
     await this.#file.write(this.#offset, frame)
     this.#offset = frameEnd(this.#offset, sealedBytes)
     this.#end += count

@@ -68,9 +68,10 @@ export function segmentSealer(random: Random): Sealer {
       const wrapped = random.bytes(32)
       return {
         wrapped,
-        seal(counter, aad, plain) {
+        seal(counter, aad, plain, into, at) {
           const cipher = createCipheriv('aes-256-gcm', wrapped, nonce(counter)).setAAD(aad)
-          return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+          const sealed = [cipher.update(plain), cipher.final(), cipher.getAuthTag()]
+          into.set(Buffer.concat(sealed), at)
         },
       }
     },

@@ -9,6 +9,7 @@ import {
   RecordWriter,
   type WriteDraft,
   type WriterOptions,
+  type WriteWatcher,
   type Written,
 } from './record-writer.ts'
 import { type Moment, Silence } from './silence.ts'
@@ -49,6 +50,9 @@ export class Diary {
   #lastTicksMs = 0
   #timer: Timer | undefined
 
+  readonly #watcher = this.#watcherOf(0)
+  readonly #requestWatcher = this.#watcherOf(1)
+
   constructor(options: DiaryOptions) {
     this.#options = options
     this.#silence = new Silence(options.opening)
@@ -74,16 +78,14 @@ export class Diary {
     const writer = this.#openWriter(requests)
     const now = this.#now()
     if (this.#silence.isDue(now.ticksMs)) this.#background(this.#silence.explain(writer, now))
-    return writer.write(draft).then(
-      (written) => {
-        this.#wrote()
-        return written
-      },
-      (error: unknown) => {
-        this.#failed(error, requests)
-        throw error
-      },
-    )
+    return writer.write(draft, requests === 1 ? this.#requestWatcher : this.#watcher)
+  }
+
+  #watcherOf(requests: 0 | 1): WriteWatcher {
+    return {
+      wrote: () => this.#wrote(),
+      failed: (error) => this.#failed(error, requests),
+    }
   }
 
   /** Tries `write` until it succeeds, or another incarnation makes it pointless. */

@@ -51,6 +51,12 @@ export interface WriterOptions {
   readonly gateway: string
 }
 
+/** Is told before the caller is: a promise for it, twice for each exchange, would cost more. */
+export interface WriteWatcher {
+  wrote(): void
+  failed(error: unknown): void
+}
+
 /** What records need of an instance of the ledger. */
 export type RecordedLedger = Pick<
   Ledger,
@@ -72,7 +78,7 @@ export class RecordWriter {
    * Resolves when the record is durable. All up to the append happens at once, so records have
    * their indices in the order of their times. Throws what makes the draft no record.
    */
-  write(draft: WriteDraft): Promise<Written> {
+  write(draft: WriteDraft, watcher?: WriteWatcher): Promise<Written> {
     const { identifiers, gateway } = this.#options
     const { incarnation } = this.ledger
     const { kind, exchange, about, opens, closes, isUrgent } = draft
@@ -95,11 +101,19 @@ export class RecordWriter {
       sections.push({ name, text: sectionText(name, value), key })
     }
     const { leaf, payload, newKeys } = composeRecord({ kind, recordId, ledgerKey, sections })
-    return this.ledger.append({ leaf, payload, opens, closes, isUrgent }).then((index) => {
-      for (const key of newKeys) key.markDurable()
-      this.#options.clock.told(stamp)
-      return { index, leaf, incarnation }
-    }, rethrow)
+    return this.ledger.append({ leaf, payload, opens, closes, isUrgent }).then(
+      (index) => {
+        for (const key of newKeys) key.markDurable()
+        this.#options.clock.told(stamp)
+        watcher?.wrote()
+        return { index, leaf, incarnation }
+      },
+      (cause: unknown) => {
+        const error = unwritten(cause)
+        watcher?.failed(error)
+        throw error
+      },
+    )
   }
 
   #ledgerKeyAt(atUs: number): SealKey {
@@ -117,10 +131,6 @@ export class RecordWriter {
     ] as const
     return this.write({ kind, sections })
   }
-}
-
-function rethrow(cause: unknown): never {
-  throw unwritten(cause)
 }
 
 /** The ledger's reasons, as far as callers of the recorder can tell them apart. */

@@ -131,11 +131,13 @@ export class Recorder {
       throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
     }
     try {
-      return await this.#outcome(about, { via, how }).catch((error: unknown) => {
+      try {
+        return await this.#outcome(about, { via, how })
+      } catch (error) {
         // The end of what was let happen has room kept for it, but not beside other records.
         if (!isFull(error)) throw error
-        return this.#outcome(about, { via, how })
-      })
+        return await this.#outcome(about, { via, how })
+      }
     } catch (error) {
       if (!isClosed(error)) this.#diary.owe(about.index, () => this.#lateOutcome(about, via))
       throw error

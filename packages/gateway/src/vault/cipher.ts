@@ -41,6 +41,20 @@ export function sealBytes(
   return Buffer.concat([head, sealed, tag], head.length + plain.length + TAG_BYTES)
 }
 
+/** As `sealBytes`, written to `into` at `at`: what is sealed may be large. */
+export function sealInto(
+  by: { readonly key: KeyObject; readonly nonce: Uint8Array; readonly aad: Uint8Array },
+  plain: Uint8Array,
+  into: Uint8Array,
+  at: number,
+): void {
+  const cipher = createCipheriv('aes-256-gcm', by.key, by.nonce)
+  cipher.setAAD(by.aad)
+  into.set(cipher.update(plain), at)
+  cipher.final()
+  into.set(cipher.getAuthTag(), at + plain.length)
+}
+
 /** The plaintext, or undefined when it is not what was sealed under this key, nonce and aad. */
 export function openBytes(
   key: KeyObject,

@@ -1,6 +1,14 @@
 import type { Random } from '../platform/index.ts'
 import { concat, utf8 } from './bytes.ts'
-import { KEY_BYTES, NONCE_BYTES, openBytes, sealBytes, secretKey, TAG_BYTES } from './cipher.ts'
+import {
+  KEY_BYTES,
+  NONCE_BYTES,
+  openBytes,
+  sealBytes,
+  sealInto,
+  secretKey,
+  TAG_BYTES,
+} from './cipher.ts'
 import { VaultError } from './errors.ts'
 import type { Kek } from './kek.ts'
 
@@ -13,8 +21,11 @@ export interface Sealer {
 
 export interface SealedSegment {
   readonly wrapped: Uint8Array
-  /** `counter` is the nonce: a caller never gives the same one twice for one segment. */
-  seal(counter: number, aad: Uint8Array, plain: Uint8Array): Uint8Array
+  /**
+   * Writes ciphertext and tag to `into` at `at`. `counter` is the nonce: a caller never gives the
+   * same one twice for one segment.
+   */
+  seal(counter: number, aad: Uint8Array, plain: Uint8Array, into: Uint8Array, at: number): void
 }
 
 export interface SegmentOpener {
@@ -39,7 +50,8 @@ export function segmentSealer(options: {
       const key = secretKey(bytes)
       return {
         wrapped,
-        seal: (counter, aad, plain) => sealBytes(key, counterNonce(counter), aad, plain),
+        seal: (counter, aad, plain, into, at) =>
+          sealInto({ key, nonce: counterNonce(counter), aad }, plain, into, at),
       }
     },
     openSegment: (wrapped) => {

@@ -240,7 +240,8 @@ test('a segment opens what it sealed, and nothing else', () => {
   const sealer = segmentSealer({ kek: KEK, random: new SeededRandom(1), origin: ORIGIN })
   const segment = sealer.newSegment()
   const [aad, plain] = [Uint8Array.of(1), Uint8Array.of(2, 3)]
-  const sealed = segment.seal(2 ** 40, aad, plain)
+  const sealed = new Uint8Array(plain.length + 16)
+  segment.seal(2 ** 40, aad, plain, sealed, 0)
   assert.equal(sealed.length, plain.length + 16)
   const opened = sealer.openSegment(segment.wrapped)
   assert.deepEqual(Uint8Array.from(opened.open(2 ** 40, aad, sealed)), plain)
