@@ -32,6 +32,7 @@ breakGlass:
   people: { ada: ['lead', 'oncall'], lea: ['lead'], ben: ['oncall'], eve: [], olga: ['operator'] },
 }
 
+const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlc2lnbmF0dXJl'
 const REFUND = 'POST /orders/7/refund'
 
 const FLOWS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
@@ -83,6 +84,14 @@ const FLOWS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await stage.command('lea', 'approvals', 'grant', stage.id('$approval4'), '--uses', '3')
     await stage.command('lea', 'approvals', 'deny', stage.id('$approval4'))
     await stage.ask('ada', REFUND, { 'countersign-approval': stage.id('$approval4') })
+  },
+
+  async redaction(stage) {
+    stage.say('What looks like a secret is in no record, so that nobody can grant just that path.')
+    await stage.ask('ada', `POST /orders/${TOKEN}/refund`)
+    await stage.command('lea', 'approvals', 'list')
+    await stage.command('lea', 'approvals', 'grant', stage.id('$approval1'))
+    await stage.ask('ada', `POST /orders/${TOKEN}/refund`)
   },
 
   async count(stage) {

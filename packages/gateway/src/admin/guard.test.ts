@@ -43,6 +43,13 @@ const TABLE: readonly Route[] = [
   },
   {
     method: 'POST',
+    path: '/contain',
+    permission: 'operator',
+    operation: 'contain',
+    handle: () => ({ response: answer({ contained: true }), isRecorded: true }),
+  },
+  {
+    method: 'POST',
     path: '/break',
     permission: 'operator',
     operation: 'break',
@@ -181,6 +188,13 @@ test('what cannot be written down is not answered', async () => {
     assert.equal(response.status, 503)
     assert.doesNotMatch(await response.text(), /"ok"|role-/)
   }
+})
+
+test('what records itself is answered with a full ledger, to who may do it', async () => {
+  const state = control()
+  state.full = true
+  assert.equal((await state.ask('/contain', { method: 'POST', ...bearer(ops.token) })).status, 200)
+  assert.equal((await state.ask('/contain', { method: 'POST', ...bearer(eve.token) })).status, 503)
 })
 
 test('somebody who is shut out may do nothing', async () => {

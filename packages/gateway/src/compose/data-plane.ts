@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Approvals, BreakGlass } from '../approval/index.ts'
+import type { Config } from '../config/index.ts'
 import type { Containment } from '../containment/index.ts'
 import { type Authenticators, type StatementKey, Statements } from '../identity/index.ts'
 import { type QuotaStore, Quotas } from '../limits/index.ts'
@@ -168,9 +169,15 @@ function settingsOf(
     policies,
     authenticators: identity.authenticators,
     statements,
-    approvalsUrl: approvals.url?.replace(/\/$/, ''),
+    approvalsUrl: (approvals.url ?? adminUrl(config))?.replace(/\/$/, ''),
     quotas: new Quotas({ config: quotas, store, onUnavailable, exchangeMs: limits.exchangeMs }),
   }
+}
+
+/** Where the control plane is for whoever is on this machine; unknown for a port of chance. */
+function adminUrl({ admin: { host, port, tls } }: Config): string | undefined {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === 0 ? undefined : `${tls === undefined ? 'http' : 'https'}://${name}:${port}`
 }
 
 /** Whether the stores and caches of the former can go on as they are. */

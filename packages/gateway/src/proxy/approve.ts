@@ -58,9 +58,12 @@ async function ask(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const { approvals: templates, reason } = filled(exchange.decision, 'decision')
   const { principal } = exchange
   if (reason !== 'approval-needed' || principal?.kind === 'anonymous') return { stop: reason }
-  const isPersonal = filled(exchange.route, 'route').personal.includes('what')
+  const request = requestOf(exchange)
+  // What is redacted could be one path or another: no grant is for the text that stands for both.
+  const isRedacted = request.path !== filled(exchange.question, 'question').resource.path
+  const isPersonal = isRedacted || filled(exchange.route, 'route').personal.includes('what')
   try {
-    exchange.asking = await context.approvals.ask({ ...requestOf(exchange), templates, isPersonal })
+    exchange.asking = await context.approvals.ask({ ...request, templates, isPersonal })
     return { stop: reason }
   } catch (cause) {
     const isFull = cause instanceof ApprovalError && cause.code === 'APPROVAL_FULL'
@@ -68,13 +71,12 @@ async function ask(exchange: Exchange, context: ProxyContext): Promise<Step> {
   }
 }
 
-/** The path as the policies saw it, which is as it is recorded. */
+/** The path as it is forwarded: a grant covers what is done, not what is shown of it. */
 function requestOf(
   exchange: Exchange,
 ): Pick<Redemption, 'principal' | 'method' | 'path' | 'exchange'> {
   const { issuer, id } = filled(exchange.principal, 'principal')
-  const { method } = filled(exchange.asked, 'asked')
-  const { path } = filled(exchange.question, 'question').resource
+  const { method, path } = filled(exchange.asked, 'asked')
   return { principal: { issuer, id }, method, path, exchange: exchange.id }
 }
 

@@ -47,7 +47,8 @@ function makeQuestion(
   const headers = recordedHeaders(inbound.fields, route.headers)
   if (seenPath.isCut || headers.isCut) return undefined
   const principal = filled(exchange.principal, 'principal')
-  const request = { principal, method, path: seenPath.text }
+  // Grants cover the path as it is forwarded, redacted or not.
+  const request = { principal, method, path }
   return {
     principal,
     action: method,

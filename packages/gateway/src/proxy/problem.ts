@@ -43,8 +43,9 @@ export function problem(
 function waitsFor({ asking, inForce }: Exchange): object {
   if (asking === undefined) return {}
   const { id, template, endsUs } = asking
-  const url = `${inForce.approvalsUrl ?? ''}/api/approvals/${id}`
-  return { approval: { id, template, url, expires: formatTime(endsUs) } }
+  const { approvalsUrl } = inForce
+  const url = approvalsUrl === undefined ? {} : { url: `${approvalsUrl}/api/approvals/${id}` }
+  return { approval: { id, template, ...url, expires: formatTime(endsUs) } }
 }
 
 function extraFields({ route, challenge, quotas }: Exchange, status: number): HeaderFields {
