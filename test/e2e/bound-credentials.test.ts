@@ -27,6 +27,7 @@ const BUNDLE_REFRESH_MS = 1000
 const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const holder = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const workload = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const robot = generateKeyPairSync('ed25519')
 const publicJwk = holder.publicKey.export({ format: 'jwk' })
 
 function providerConfiguration(): Configuration {
@@ -117,6 +118,7 @@ describe('credentials that show a key', { skip }, () => {
     await write('server.pem', certificate)
     await write('server.key', key)
     await write('clients.pem', authority.pem)
+    await write('clients.crl', await authority.revoke([]))
     await writeBundle(mesh)
     const tls = 'certificate: server.pem, key: server.key'
     await write(
@@ -129,7 +131,7 @@ listeners:
   - name: main
     port: 0
     externalUrl: ${RESOURCE}
-    tls: { ${tls}, clientCertificates: { authorities: [clients.pem] } }
+    tls: { ${tls}, clientCertificates: { authorities: [clients.pem], revocations: [clients.crl] } }
   - name: mesh
     port: ${meshPort}
     tls: { ${tls}, clientCertificates: { spiffe: mesh, show: required } }
@@ -144,6 +146,13 @@ identity:
   certificates:
     - name: machines
       rules: [{ from: commonName, matches: "*", principal: "machine:{name}" }]
+  signatures:
+    - name: signers
+      aheadMs: 0
+      keys:
+        - id: robot
+          principal: robot
+          publicKey: ${JSON.stringify(robot.publicKey.export({ type: 'spki', format: 'pem' }))}
   spiffe:
     - name: mesh
       trustDomain: mesh.example
@@ -287,6 +296,30 @@ routes:
     assert.equal((await ask({ shown: machine })).reason, 'hello machine%3Amachine')
     const stranger = await (await ClientAuthority.make('CN=stranger')).issue()
     assert.equal((await ask({ shown: stranger })).reason, 'certificate-refused')
+  })
+
+  test('a certificate that is revoked while the gateway runs', async () => {
+    const gone = await authority.issue({ subject: 'CN=gone' })
+    assert.equal((await ask({ shown: gone })).reason, 'hello machine%3Agone')
+    await writeFile(join(directory, 'clients.crl'), await authority.revoke([gone]))
+    await until(async () => (await ask({ shown: gone })).reason === 'certificate-refused')
+    assert.equal((await ask({ shown: machine })).reason, 'hello machine%3Amachine')
+  })
+
+  test('a signed request, by a key of the configuration', async () => {
+    const covered = '("@method" "@target-uri")'
+    const parameters = `${covered};created=${nowS()};keyid="robot";nonce="${randomUUID()}"`
+    const base = [
+      '"@method": GET',
+      `"@target-uri": ${RESOURCE}/orders`,
+      `"@signature-params": ${parameters}`,
+    ].join('\n')
+    const signature = sign(null, Buffer.from(base), robot.privateKey).toString('base64')
+    const headers = { 'signature-input': `s=${parameters}`, signature: `s=:${signature}:` }
+    assert.equal((await ask({ headers })).reason, 'hello robot')
+    assert.equal((await ask({ headers })).reason, 'proof-replayed')
+    const both = { ...headers, authorization: `Bearer ${await boundToken()}` }
+    assert.equal((await ask({ headers: both })).reason, 'credentials-ambiguous')
   })
 
   test('the upstream can check who it is with the keys that the gateway shows', async () => {

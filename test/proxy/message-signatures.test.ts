@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, hash, sign } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { httpSignatures, signaturesSchema } from '../../packages/gateway/src/identity/index.ts'
+import {
+  httpSignatures,
+  MemoryReplayStore,
+  signaturesSchema,
+} from '../../packages/gateway/src/identity/index.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
@@ -22,15 +26,21 @@ const POLICIES = `
 @id("batch-may") permit (principal == Service::"batch", action, resource);
 @id("ada-may") permit (principal == User::"ada", action, resource);`
 
-let nonces = 0
+const nonces = new MemoryReplayStore({
+  nowUs: Date.now() * 1000 - 10e6,
+  windowMs: 60_000,
+  aheadMs: 5000,
+  entriesMax: 100,
+})
+let signed = 0
 
 /** The head of a POST whose digest, of `body`, is covered; any body may follow. */
 function signedHead(body: string, framing: string, more = ''): string {
-  nonces += 1
+  signed += 1
   const digest = `sha-256=:${hash('sha256', body, 'base64')}:`
   const created = Math.floor(Date.now() / 1000)
   const components = '("@method" "@authority" "@path" "content-digest")'
-  const parameters = `${components};created=${created};keyid="batch-1";nonce="${nonces}"`
+  const parameters = `${components};created=${created};keyid="batch-1";nonce="${signed}"`
   const base = [
     '"@method": POST',
     '"@authority": api.example',
@@ -60,7 +70,7 @@ describe('HTTP message signatures', () => {
     upstream = await startUpstream()
     gateway = await startGateway({
       upstream: upstream.url,
-      authenticators: [httpSignatures(config, Date.now() * 1000 - 10e6)],
+      authenticators: [httpSignatures(config, nonces)],
       policies: POLICIES,
     })
   })

@@ -15,6 +15,7 @@ import type { Machine } from './machine.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
 import { openQuotas } from './open-quotas.ts'
 import type { Prepared } from './prepare.ts'
+import { ProofMemory } from './proof-memory.ts'
 
 export interface DataPlaneNeeds {
   readonly recorder: Recorder
@@ -64,7 +65,8 @@ export class DataPlane {
     await using parts = new AsyncDisposableStack()
     // Set as soon as there are listeners whose authorities can change.
     const later: { renew: () => void } = { renew: () => undefined }
-    const withTrust = { ...needs, onTrustChange: () => later.renew() }
+    const proofMemory = new ProofMemory(machine)
+    const withTrust = { ...needs, proofMemory, onTrustChange: () => later.renew() }
     const identity = await openIdentity(first.config, machine, withTrust)
     parts.defer(() => identity.close())
     const quotaStore = await openQuotas(first.config, machine)

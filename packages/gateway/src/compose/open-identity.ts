@@ -12,6 +12,7 @@ import { openProofs } from './open-proofs.ts'
 import { openRevocations } from './open-revocations.ts'
 import { openSpiffe } from './open-spiffe.ts'
 import { openTokens } from './open-tokens.ts'
+import type { ProofMemory } from './proof-memory.ts'
 import { readSecret } from './read-secret.ts'
 
 /** Who is asked who it is. */
@@ -29,13 +30,14 @@ export interface IdentityNeeds {
   readonly log: Logger
   /** Of a trust domain: its authorities are others now. */
   readonly onTrustChange: () => void
+  readonly proofMemory: ProofMemory
 }
 
 /** Opens what the configuration names. No issuer has to answer for it. */
 export async function openIdentity(
   config: Config,
   machine: Machine,
-  { recorder, log, onTrustChange }: IdentityNeeds,
+  { recorder, log, onTrustChange, proofMemory }: IdentityNeeds,
 ): Promise<OpenIdentity> {
   await using parts = new AsyncDisposableStack()
   const { authority } = config.identity
@@ -45,8 +47,7 @@ export async function openIdentity(
   parts.defer(() => keys.close())
   const revocations = await openRevocations(config, machine, { recorder, log })
   parts.defer(() => revocations.close())
-  const proofs = openProofs(config, machine)
-  parts.defer(() => proofs.close())
+  const proofs = openProofs(config, proofMemory)
   const check = { binding: proofs.binding, revocations }
   const tokens = await openTokens(config, machine, { http, log, check })
   parts.defer(() => tokens.close())

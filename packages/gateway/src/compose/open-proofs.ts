@@ -2,53 +2,43 @@ import type { Config } from '../config/index.ts'
 import {
   type Authenticator,
   clientCertificates,
-  DpopNonces,
   DpopVerifier,
-  FileReplayStore,
   httpSignatures,
-  MemoryReplayStore,
-  type ReplayStore,
   senderConstraints,
   type TokenBinding,
 } from '../identity/index.ts'
-import { openSeenFile } from '../platform/index.ts'
-import type { Machine } from './machine.ts'
+import type { ProofMemory } from './proof-memory.ts'
 
 /** Credentials that show a key instead of a secret. */
 export interface Proofs {
   /** Of tokens that are bound to a key. */
   readonly binding: TokenBinding
   readonly authenticators: readonly Authenticator[]
-  close(): void
 }
 
-export function openProofs({ identity }: Config, { clock, random }: Machine): Proofs {
+export function openProofs({ identity }: Config, memory: ProofMemory): Proofs {
   const { dpop, certificates, signatures } = identity
-  const { algorithms, windowMs, nonce, nonceMs } = dpop
-  const nowUs = clock.nowUs()
-  const replays = openReplays(dpop, nowUs)
+  const { algorithms, windowMs, nonce, nonceMs, replaysMax: entriesMax, replaysFile: file } = dpop
   const verifier = new DpopVerifier({
     algorithms,
     windowMs,
     needsNonce: nonce === 'always',
-    nonces: new DpopNonces({ random, periodMs: nonceMs }),
-    replays,
+    nonces: memory.nonces(nonceMs),
+    replays: memory.replays('dpop', { file, windowMs, aheadMs: windowMs, entriesMax }),
   })
   return {
     binding: senderConstraints({ dpop: verifier }),
     authenticators: [
-      ...signatures.map((each) => httpSignatures(each, nowUs)),
+      ...signatures.map((each) => httpSignatures(each, noncesOf(each, memory))),
       ...certificates.map(clientCertificates),
     ],
-    close: () => replays.close(),
   }
 }
 
-function openReplays(
-  { replaysFile, replaysMax: entriesMax, windowMs }: Config['identity']['dpop'],
-  nowUs: number,
-): ReplayStore {
-  const options = { nowUs, windowMs, aheadMs: windowMs, entriesMax }
-  if (replaysFile === undefined) return new MemoryReplayStore(options)
-  return new FileReplayStore(openSeenFile(replaysFile, options), options)
+function noncesOf(
+  { name, noncesFile, windowMs, aheadMs, noncesMax }: Config['identity']['signatures'][number],
+  memory: ProofMemory,
+): ReturnType<ProofMemory['replays']> {
+  const needs = { file: noncesFile, windowMs, aheadMs, entriesMax: noncesMax }
+  return memory.replays(`signatures ${name}`, needs)
 }

@@ -69,7 +69,8 @@ function identityPaths(
   identity: Config['identity'],
   absolute: (path: string) => string,
 ): Config['identity'] {
-  const { keysFile, revocationsFile, issuers, introspection, logins, spiffe, dpop } = identity
+  const { keysFile, revocationsFile, issuers, introspection, logins, spiffe, dpop, signatures } =
+    identity
   return {
     ...identity,
     keysFile: absolute(keysFile),
@@ -88,6 +89,10 @@ function identityPaths(
       ...dpop,
       ...(dpop.replaysFile === undefined ? {} : { replaysFile: absolute(dpop.replaysFile) }),
     },
+    signatures: signatures.map((each) => ({
+      ...each,
+      ...(each.noncesFile === undefined ? {} : { noncesFile: absolute(each.noncesFile) }),
+    })),
     spiffe: spiffe.map(({ bundle, ...each }) => ({
       ...each,
       bundle: bundlePath(bundle, absolute),

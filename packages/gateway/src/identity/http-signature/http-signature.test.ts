@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto'
 import { test } from 'node:test'
 import type { Identification } from '../authenticator.ts'
+import { MemoryReplayStore } from '../dpop/replay-store.ts'
 import { Presented } from '../presented.ts'
 import { parseContentDigest } from './content-digest.ts'
 import { httpSignatures } from './signature-authenticator.ts'
@@ -228,8 +229,12 @@ function plainFields(input: string, signature: string): readonly (readonly [stri
 
 const START_US = NOW_US - 600e6
 
+function noncesSince(nowUs: number, entriesMax = 100): MemoryReplayStore {
+  return new MemoryReplayStore({ nowUs, windowMs: 60_000, aheadMs: 5000, entriesMax })
+}
+
 async function identify(presented: Presented, settings: object = {}): Promise<Identification> {
-  return httpSignatures({ ...config, ...settings }, START_US).authenticate(presented)
+  return httpSignatures({ ...config, ...settings }, noncesSince(START_US)).authenticate(presented)
 }
 
 function seen(found: Identification): string {
@@ -432,16 +437,16 @@ test('what is known: principal, key and the proof that it signed this request', 
 })
 
 test('a nonce is taken once, and not if it may have been before the start', async () => {
-  const once = httpSignatures(config, START_US)
+  const once = httpSignatures(config, noncesSince(START_US))
   const request = signed({})
   assert.equal(seen(await once.authenticate(request)), 'accepted batch')
   assert.equal(seen(await once.authenticate(request)), 'proof-replayed signature-replayed')
-  const young = httpSignatures(config, NOW_US - 1e6)
+  const young = httpSignatures(config, noncesSince(NOW_US - 1e6))
   assert.equal(seen(await young.authenticate(signed({}))), 'proof-replayed signed-before-start')
 })
 
 test('nonces that nobody can remember any more are refused', async () => {
-  const small = httpSignatures({ ...config, noncesMax: 1 }, START_US)
+  const small = httpSignatures(config, noncesSince(START_US, 1))
   assert.equal(seen(await small.authenticate(signed({}))), 'accepted batch')
   assert.equal(seen(await small.authenticate(signed({}))), 'proof-unavailable signature-store-full')
 })

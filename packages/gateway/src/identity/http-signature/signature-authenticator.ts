@@ -6,7 +6,7 @@ import {
   type Identification,
   refused,
 } from '../authenticator.ts'
-import { MemoryReplayStore } from '../dpop/replay-store.ts'
+import type { ReplayStore } from '../dpop/replay-store.ts'
 import type { Presented } from '../presented.ts'
 import { parseContentDigest } from './content-digest.ts'
 import { signatureBase } from './signature-base.ts'
@@ -31,8 +31,8 @@ interface ReadSignature {
 }
 
 /** Throws IdentityError for keys that are of no use. */
-export function httpSignatures(config: SignaturesConfig, nowUs: number): Authenticator {
-  const verifier = new SignatureVerifier(config, nowUs)
+export function httpSignatures(config: SignaturesConfig, nonces: ReplayStore): Authenticator {
+  const verifier = new SignatureVerifier(config, nonces)
   return {
     name: config.name,
     kind: 'http-signature',
@@ -49,14 +49,13 @@ export function httpSignatures(config: SignaturesConfig, nowUs: number): Authent
 class SignatureVerifier {
   readonly #config: SignaturesConfig
   readonly #keys: ReadonlyMap<string, SignatureKey>
-  readonly #replays: MemoryReplayStore
+  readonly #replays: ReplayStore
   readonly #needed: readonly string[]
 
-  constructor(config: SignaturesConfig, nowUs: number) {
+  constructor(config: SignaturesConfig, nonces: ReplayStore) {
     this.#config = config
     this.#keys = readSignatureKeys(config.keys, config.name)
-    const { windowMs, aheadMs, noncesMax: entriesMax } = config
-    this.#replays = new MemoryReplayStore({ nowUs, windowMs, aheadMs, entriesMax })
+    this.#replays = nonces
     this.#needed = config.components.map((name) => `"${name}"`)
   }
 

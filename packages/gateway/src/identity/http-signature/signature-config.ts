@@ -62,6 +62,11 @@ export const signaturesSchema = z
       .max(10_000_000)
       .default(200_000)
       .describe('used nonces that are remembered; beyond it signatures are refused'),
+    noncesFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file that remembers them over a restart, for every process of this machine'),
   })
   .describe('HTTP message signatures (RFC 9421) of known keys')
 
