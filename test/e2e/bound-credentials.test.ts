@@ -17,6 +17,7 @@ import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
 import { need } from '../needs.ts'
 import { type Authority, makeAuthority } from '../proxy/certificates.ts'
 import { ClientAuthority, type Holder } from '../proxy/client-authority.ts'
+import { run } from '../run-cli.ts'
 import { type OpenProvider, startProvider } from './oidc-provider.ts'
 
 const skip = need('openssl', { command: 'openssl', install: 'apt-get install openssl' })
@@ -364,6 +365,18 @@ routes:
     }
     assert.equal(await shown('gateway'), `hello ${encodeURIComponent(sub)}`)
     assert.equal(await shown('somebody else'), 'credentials-invalid')
+  })
+
+  test('the ledger holds the proofs, and verifies', async () => {
+    const answer = await ask({ shown: machine })
+    const [, index] = /index=(\d+)/.exec(answer.headers['countersign-receipt'] ?? '') ?? []
+    await gateway?.stop('SIGTERM')
+    gateway = undefined
+    const data = join(directory, 'data')
+    const shown = await run(['show', `${Number(index) - 1}`, '--data', data, '--json'])
+    assert.match(shown.out, /"proof":"-----BEGIN CERTIFICATE-----/)
+    const { exit, out, err } = await run(['verify', data, '--no-memory'])
+    assert.equal(exit, 0, out + err)
   })
 })
 
