@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import {
   encodeLeaf,
+  formatTime,
   formatUuid,
   makeUuid,
   SECTIONS,
@@ -68,7 +69,8 @@ function each<Item>(count: number, items: readonly Item[], work: (item: Item) =>
   return Math.round((best * 100_000) / count) / 100
 }
 
-function draftsOf(exchange: SampleExchange, vault: Vault): readonly RecordDraft[] {
+/** The drafts of an exchange's intent and outcome. */
+export function draftsOf(exchange: SampleExchange, vault: Vault): readonly RecordDraft[] {
   const atUs = systemClock().nowUs()
   const ledgerKey = vault.ledgerKey(atUs)
   const person = vault.subjectKey(exchange.subject, atUs)
@@ -76,7 +78,7 @@ function draftsOf(exchange: SampleExchange, vault: Vault): readonly RecordDraft[
   const draft = (kind: 'intent' | 'outcome', sections: { [name in SectionName]?: object }) => {
     const recordId = makeUuid(atUs, systemRandom().bytes(8))
     const id = formatUuid(recordId)
-    const at = '2026-11-21T08:11:05.000123Z'
+    const at = formatTime(atUs)
     const when = { v: 1, kind, id, exchange: id, at, gateway: 'bench', incarnation: 1 }
     const all = Object.entries({ when, ...sections }).map(([name, value]) => ({
       name: name as SectionName,
