@@ -143,6 +143,36 @@ async function leave(port: number, text: string): Promise<void> {
   socket.destroy()
 }
 
+test('guessing credentials is as limited as asking, good guesses and bad', async (t) => {
+  const gateway = await open({
+    network: { key: 'address-prefix', limit: 5, window: '1d' },
+    all: { key: 'route', limit: 7, window: '1d' },
+  })
+  t.after(gateway.close)
+  const [good, bad] = [gateway.keys.ada, `${gateway.keys.ada.slice(0, -2)}xx`].map(
+    (token) => new Load(gateway.port, token),
+  )
+  t.after(() => good?.close())
+  t.after(() => bad?.close())
+  assert.deepEqual(
+    await bad?.run(9, 1, '/bytes/1'),
+    new Map([
+      [401, 5],
+      [429, 4],
+    ]),
+  )
+  const [one, other] = [await bad?.ask('/bytes/1'), await good?.ask('/bytes/1')]
+  assert.deepEqual([one?.status, other?.status], [429, 429])
+  const told = (answer: typeof one): readonly string[] => Object.keys(answer?.headers ?? {}).sort()
+  assert.deepEqual(told(one), told(other))
+  assert.equal(one?.headers['www-authenticate'], undefined)
+  assert.match(
+    String(other?.headers.ratelimit),
+    /"all";r=7/,
+    'what all share is not used up by guesses',
+  )
+})
+
 test('a store that is down: 503, recorded, and no call', async (t) => {
   const take = () => Promise.reject(new LimitsError('LIMITS_UNAVAILABLE', 'down'))
   const quotaStore = { take, close: async () => undefined }

@@ -38,19 +38,20 @@ export type { IssuerConfig } from './jwt/issuer-config.ts'
 export type { IssuerKeys, IssuerKeysReport } from './jwt/issuer-keys.ts'
 export type { JwtAuthenticator } from './jwt/jwt-authenticator.ts'
 export { issuerKeys, jwtAuthenticator } from './jwt/open-issuer.ts'
-export { type KeyChange, KeyStore, type KeysReport } from './key-store.ts'
+export { type KeyChange, KeyStore, keyChanges, keyTraces } from './key-store.ts'
 export {
   KEYS_FILE_BYTES_MAX,
   type KeyRing,
-  type KnownKey,
+  type KeyTrace,
   parseKeysFile,
 } from './keys-file.ts'
 export { type Authorization, type ClientCertificate, Presented } from './presented.ts'
-export type {
-  Claims,
-  Credential,
-  CredentialMethod,
-  Principal,
+export {
+  ANONYMOUS,
+  type Claims,
+  type Credential,
+  type CredentialMethod,
+  type Principal,
 } from './principal.ts'
 export {
   BrowserLogin,

@@ -23,6 +23,8 @@ export class Quota {
   readonly rate: Rate | undefined
   readonly concurrency: number | undefined
   readonly isDurable: boolean
+  /** All callers count together, whoever they are. */
+  readonly isShared: boolean
   readonly #config: QuotaConfig
 
   constructor(name: string, config: QuotaConfig) {
@@ -31,6 +33,7 @@ export class Quota {
     this.#config = config
     this.concurrency = concurrency
     this.isDurable = isDurable(config)
+    this.isShared = config.key === 'route'
     this.rate =
       limit === undefined || window === undefined
         ? undefined

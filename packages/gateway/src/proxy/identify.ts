@@ -1,3 +1,4 @@
+import type { Reason } from '@countersign/evidence'
 import {
   type Identification,
   insufficientScope,
@@ -6,6 +7,7 @@ import {
 } from '../identity/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
+import { limitRefused } from './limit.ts'
 
 /**
  * Asks who it is. A wrong credential is refused even where the route asks for none. A promise is
@@ -39,7 +41,10 @@ function adopt(
 ): Step | Promise<Step> {
   const { credential } = found
   exchange.credential = credential
-  if (!found.known) return turnAway(exchange, found)
+  if (!found.known) {
+    const refusal = turnAway(exchange, found)
+    return found.reason === 'proof-nonce' ? refusal : limitRefused(exchange, context, refusal)
+  }
   const { principal } = found
   exchange.principal = principal
   exchange.bodyDigest = found.bodyDigest
@@ -50,14 +55,17 @@ function adopt(
   }
   if (!scopes.every((scope) => principal.scopes.includes(scope))) {
     exchange.challenge = { challenges: [insufficientScope(scopes)], headers: [], fault: undefined }
-    return { stop: 'insufficient-scope' }
+    return limitRefused(exchange, context, { stop: 'insufficient-scope' })
   }
   const untilUs = found.untilUs ?? credential?.expiresAtUs
   if (untilUs !== undefined) endWith(exchange, context, untilUs)
   return 'next'
 }
 
-function turnAway(exchange: Exchange, { reason, challenges, headers = [], fault }: Refused): Step {
+function turnAway(
+  exchange: Exchange,
+  { reason, challenges, headers = [], fault }: Refused,
+): { readonly stop: Reason } {
   exchange.challenge = { challenges, headers, fault }
   return { stop: reason }
 }

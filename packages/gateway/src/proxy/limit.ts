@@ -1,4 +1,5 @@
-import type { QuotaVerdict } from '../limits/index.ts'
+import { ANONYMOUS } from '../identity/index.ts'
+import type { Quota, QuotaVerdict } from '../limits/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 
@@ -7,13 +8,47 @@ import { type Exchange, filled, type Step } from './exchange.ts'
  * request are met where they are reached.
  */
 export function limit(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
+  return take(exchange, context, exchange.inForce.quotasOf(filled(exchange.route, 'route')))
+}
+
+/**
+ * Counts a request whose credential is refused, under the quotas that are of its sender alone: who
+ * guesses is limited as who asks. Beyond the limit the answer does not say whether the guess was
+ * good, for a good one is answered the same.
+ */
+export function limitRefused(
+  exchange: Exchange,
+  context: ProxyContext,
+  refusal: Exclude<Step, string>,
+): Step | Promise<Step> {
+  const counting = exchange.inForce.quotasOf(filled(exchange.route, 'route'))
+  const own = counting.filter(({ isShared }) => !isShared)
+  const step = take(exchange, context, own)
+  if (step instanceof Promise) return step.then((late) => refuseAs(exchange, refusal, late))
+  return refuseAs(exchange, refusal, step)
+}
+
+function refuseAs(exchange: Exchange, refusal: Exclude<Step, string>, step: Step): Step {
+  if (typeof step === 'string') return refusal
+  // The record keeps what was wrong; the answer is not to.
+  if (exchange.challenge !== undefined) {
+    exchange.challenge = { challenges: [], headers: [], fault: exchange.challenge.fault }
+  }
+  return step
+}
+
+function take(
+  exchange: Exchange,
+  context: ProxyContext,
+  counting: readonly Quota[],
+): Step | Promise<Step> {
   const { inForce, inbound, credential } = exchange
   const route = filled(exchange.route, 'route')
-  const counting = inForce.quotasOf(route)
   if (counting.length === 0) return 'next'
   const verdict = filled(inForce.quotas, 'quotas').take(counting, {
-    principal: filled(exchange.principal, 'principal'),
-    credentialId: credential?.id,
+    principal: exchange.principal ?? ANONYMOUS,
+    // Of a credential that was refused it is a claim: it must not use up somebody else's.
+    credentialId: exchange.principal === undefined ? undefined : credential?.id,
     address: inbound.peer.address,
     route: route.name,
     method: inbound.method,
