@@ -34,6 +34,11 @@ export const REASONS = {
     meaning: 'A policy could not be evaluated, so nothing is permitted.',
     advice: 'Correct the policy that the record names.',
   },
+  'redaction-matters': {
+    status: 403,
+    meaning: 'What is redacted in the record of this request would change the decision.',
+    advice: 'Send no credential, and nothing that looks like one, in the path or in headers.',
+  },
   'approval-needed': {
     status: 403,
     meaning: 'The request would be permitted if somebody approved it.',

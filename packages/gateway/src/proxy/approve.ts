@@ -55,8 +55,10 @@ async function redeem(exchange: Exchange, context: ProxyContext): Promise<Step> 
 
 async function ask(exchange: Exchange, context: ProxyContext): Promise<Step> {
   if (readNamed(exchange) !== undefined) return { stop: 'approval-refused' }
-  const { approvals: templates, reason } = filled(exchange.decision, 'decision')
+  const { allow, approvals: templates, reason } = filled(exchange.decision, 'decision')
   const { principal } = exchange
+  // A policy may permit just because there is no grant.
+  if (allow) return 'next'
   if (reason !== 'approval-needed' || principal?.kind === 'anonymous') return { stop: reason }
   const request = requestOf(exchange)
   // What is redacted could be one path or another: no grant is for the text that stands for both.

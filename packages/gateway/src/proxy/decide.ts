@@ -1,7 +1,7 @@
 import { type Decision, type Question, readParameters } from '../policy/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
-import { recordedHeaders, recordedPath } from './recorded-text.ts'
+import { receivedHeaders, recordedHeaders, recordedPath } from './recorded-text.ts'
 
 const REQUEST_SALT_BYTES = 16
 
@@ -16,6 +16,10 @@ export function decide(exchange: Exchange, context: ProxyContext): Step {
   const question = makeQuestion(exchange, context, atUs)
   if (question === undefined) return { stop: 'record-too-large' }
   const { allow, reason } = ask(exchange, context, question)
+  const received = asReceived(exchange, question)
+  if (allow && received !== undefined && isOtherwise(exchange, received)) {
+    return { stop: 'redaction-matters' }
+  }
   // What is asked for, and by whom, is for the next stage.
   return allow || reason === 'approval-needed' ? 'next' : { stop: reason }
 }
@@ -33,6 +37,28 @@ function ask(exchange: Exchange, context: ProxyContext, question: Question): Dec
   const decision = exchange.inForce.policies.decide(question, salt)
   exchange.decision = decision
   return decision
+}
+
+/**
+ * The question with what is redacted in it; undefined where nothing is. A text that only looks
+ * like a credential must not get past a policy by that.
+ */
+function asReceived(exchange: Exchange, question: Question): Question | undefined {
+  const { path } = filled(exchange.asked, 'asked')
+  const route = filled(exchange.route, 'route')
+  const headers = receivedHeaders(exchange.inbound.fields, question.context.headers)
+  const { resource, context } = question
+  if (path === resource.path && headers === undefined) return undefined
+  return {
+    ...question,
+    resource: { ...resource, path, parameters: readParameters(route.path, path) },
+    context: { ...context, headers: headers ?? context.headers },
+  }
+}
+
+function isOtherwise({ inForce, decision, requestSalt }: Exchange, question: Question): boolean {
+  const { reason, approvals } = inForce.policies.decide(question, filled(requestSalt, 'salt'))
+  return reason !== decision?.reason || approvals.join() !== decision.approvals.join()
 }
 
 function makeQuestion(

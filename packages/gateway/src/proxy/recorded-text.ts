@@ -40,6 +40,21 @@ export function recordedHeaders(fields: HeaderFields, names: readonly string[]):
   return { values: Object.fromEntries(found), isCut }
 }
 
+/** Headers as they came, by the names that were recorded; undefined where that is the same. */
+export function receivedHeaders(
+  fields: HeaderFields,
+  recorded: RecordedHeaders['values'],
+): RecordedHeaders['values'] | undefined {
+  let isSame = true
+  const found: [string, readonly string[]][] = []
+  for (const [name, texts] of Object.entries(recorded)) {
+    const values = valuesOf(fields, name)
+    if (values.some((value, at) => value !== texts[at])) isSame = false
+    found.push([name, values])
+  }
+  return isSame ? undefined : Object.fromEntries(found)
+}
+
 const NONE: RecordedHeaders = { values: {}, isCut: false }
 
 /** Redaction can lengthen a text; what a record cannot hold is cut, and says so. */
