@@ -70,8 +70,9 @@ for (const [name, target, authorization] of [
 test('an upload is cut while it comes, and its outcome says why', () =>
   withGateway(async (gateway) => {
     const socket = connect(gateway.port, '127.0.0.1')
-    const head = `POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\nauthorization: Bearer `
-    socket.write(`${head}${gateway.keys.ada}\r\n\r\nthe first of it`)
+    const { ada } = gateway.keys
+    const head = `POST /echo HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${ada}\r\n`
+    socket.write(`${head}content-length: 100000\r\n\r\nthe first of it`)
     while ((await gateway.exchanges()).length === 0) await sleep(10)
     await sleep(50)
     const cutMs = performance.now()
