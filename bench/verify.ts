@@ -1,4 +1,4 @@
-// npm run bench -- verify [--exchanges 40000]: records per second that one thread verifies, every
+// npm run bench -- verify [--exchanges 100000]: records per second that one thread verifies, every
 // one opened: each entry, tile and block read again, each section hashed, parsed and held against
 // its schema, each record against its leaf and against the records that it belongs with.
 import { mkdir, rm, writeFile } from 'node:fs/promises'
@@ -19,7 +19,7 @@ const AT_ONCE = 500
 export async function run(): Promise<BenchResult> {
   const { values } = parseArgs({
     args: process.argv.slice(3),
-    options: { exchanges: { type: 'string', default: '40000' } },
+    options: { exchanges: { type: 'string', default: '100000' } },
   })
   const directory = join(import.meta.dirname, `.verify-${process.pid}`)
   try {

@@ -201,7 +201,7 @@ export class BlockReader {
     const { table, ledgerKey } = opened
     for (let row = 0; row < table.rows; row++) {
       const index = first + table.offset(row)
-      into.sealed.push(new SealedRecord(index, ledgerKey, { table, row }))
+      into.sealed.push(new SealedRecord(index, ledgerKey, table, row))
     }
     return table.bytes
   }

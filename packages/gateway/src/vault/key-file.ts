@@ -1,12 +1,15 @@
 import { dirname, join } from 'node:path'
 import { type Disk, diskErrorCode } from '../platform/index.ts'
 import { asBuffer, concat, mapKey } from './bytes.ts'
+import { VaultError } from './errors.ts'
 import { KEY_ID_BYTES, KEY_ROW_BYTES, keyRowId, readKeyRow } from './key-row.ts'
 import { monthName } from './period.ts'
 import { RecentMap } from './recent-map.ts'
 
-/** A file of key rows: one a month, so that what expires together lies together. */
-export const KEY_FILE_BYTES_MAX = 512 * 1024 * 1024
+/** Rows of a file of keys: one a month, so that what expires together lies together. */
+export const KEY_ROWS_MAX = 4_194_304
+/** A few classes of keys are made once for good. */
+const STANDING_ROWS_MAX = 1_024
 
 /** Rows known to be durable; one that is forgotten is written again. */
 export const DURABLE_ROWS_MAX = 65_536
@@ -44,10 +47,13 @@ export class KeyFile {
   // What this life of the file has flushed itself.
   readonly #durable = new RecentMap<string, true>({ entriesMax: DURABLE_ROWS_MAX })
   #isNameDurable = false
+  readonly #bytesMax: number
 
-  constructor(disk: Disk, directory: string, name: string) {
+  constructor(disk: Disk, directory: string, name: string, rowsMax: number = KEY_ROWS_MAX) {
     this.#disk = disk
     this.path = join(directory, name)
+    const most = name === STANDING_FILE ? STANDING_ROWS_MAX : KEY_ROWS_MAX
+    this.#bytesMax = KEY_ROW_BYTES * Math.min(most, rowsMax)
   }
 
   /** Reads what the disk holds now; false when that is not more than was known. */
@@ -113,10 +119,13 @@ export class KeyFile {
 
   async #read(): Promise<Uint8Array> {
     try {
-      return await this.#disk.read(this.path, KEY_FILE_BYTES_MAX)
-    } catch (error) {
-      if (diskErrorCode(error) === 'DISK_NOT_FOUND') return new Uint8Array(0)
-      throw error
+      return await this.#disk.read(this.path, this.#bytesMax)
+    } catch (cause) {
+      const code = diskErrorCode(cause)
+      if (code === 'DISK_NOT_FOUND') return new Uint8Array(0)
+      if (code !== 'DISK_TOO_LARGE') throw cause
+      const message = `${this.path} is larger than ${this.#bytesMax} bytes: no ledger made it`
+      throw new VaultError('VAULT_KEY_DAMAGED', message, { place: { file: this.path }, cause })
     }
   }
 }

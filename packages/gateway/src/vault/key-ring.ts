@@ -27,6 +27,8 @@ export interface KeyRingOptions {
   readonly directory: string
   readonly kek: Kek
   readonly origin: string
+  /** Rows that one file may hold, where less than KEY_ROWS_MAX is plausible. */
+  readonly rowsMax?: number
 }
 
 /**
@@ -126,7 +128,8 @@ export class KeyRing {
   async #file(name: string): Promise<KeyFile> {
     const known = this.#files.get(name)
     if (known !== undefined) return known
-    const file = new KeyFile(this.#options.disk, this.#options.directory, name)
+    const { disk, directory, rowsMax } = this.#options
+    const file = new KeyFile(disk, directory, name, rowsMax)
     await file.refresh()
     this.#files.set(name, file)
     return file

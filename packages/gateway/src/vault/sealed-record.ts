@@ -1,6 +1,6 @@
 import type { DataKey } from './key-ring.ts'
 import type { PackedRecord } from './packed-record.ts'
-import type { Table } from './table.ts'
+import { Table } from './table.ts'
 
 /** One entry of a block, not opened yet. */
 export class SealedRecord {
@@ -12,16 +12,13 @@ export class SealedRecord {
   readonly row: number
   #record: PackedRecord | undefined
 
-  constructor(
-    index: number,
-    ledgerKey: DataKey,
-    from: PackedRecord | { readonly table: Table; readonly row: number },
-  ) {
+  /** Of a row of a table, or of a record that stands in none. */
+  constructor(index: number, ledgerKey: DataKey, from: PackedRecord | Table, row = -1) {
     this.index = index
     this.ledgerKey = ledgerKey
-    this.table = 'table' in from ? from.table : undefined
-    this.row = 'table' in from ? from.row : -1
-    this.#record = 'table' in from ? undefined : from
+    this.table = from instanceof Table ? from : undefined
+    this.row = row
+    this.#record = from instanceof Table ? undefined : from
   }
 
   get record(): PackedRecord {

@@ -40,13 +40,18 @@ export interface Records {
 }
 
 const KEK_BYTES_MAX = 256
+/** Each record brings what it uses first: a key of the ledger, of who asked, and of the actor. */
+const KEYS_A_RECORD_MAX = 3
+/** Entries beyond the checkpoint, whose keys may be in the files already. */
+const UNPUBLISHED_MAX = 131_072
 
 /** Undefined where there is no key: the log can be audited, the records cannot. */
 export async function openRecords(options: OpenRecordsOptions): Promise<Records | undefined> {
   const { disk, data, epoch, origin, size = 0, to } = options
   const kek = await findKek(options)
   if (kek === undefined) return undefined
-  const ring = new KeyRing({ disk, directory: `${data}/keys`, kek, origin })
+  const rowsMax = KEYS_A_RECORD_MAX * (size + UNPUBLISHED_MAX)
+  const ring = new KeyRing({ disk, directory: `${data}/keys`, kek, origin, rowsMax })
   const sealer = segmentSealer({ kek, random: NO_RANDOM, origin })
   const directory = `${data}/state/wal`
   const writeAhead =
