@@ -161,7 +161,8 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
     },
     callback: async (query, cookie) => {
       const headers = cookie === undefined ? {} : { cookie }
-      const request = new Request(`${OWN}/callback?${new URLSearchParams(query)}`, { headers })
+      const asked = new URLSearchParams(query).toString()
+      const request = new Request(`${OWN}/callback?${asked}`, { headers })
       return (await login.answer(request)) ?? new Response()
     },
     signIn: async () => {
