@@ -97,10 +97,9 @@ describe('client certificates', { skip }, () => {
     for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk)
     const answer = readAnswer(Buffer.concat(chunks).toString('latin1'))
     const last = (await gateway.exchanges()).findLast(({ kind }) => kind !== 'outcome')
-    const seen =
-      answer.status === 200
-        ? 'accepted'
-        : `${last?.why.reason} ${JSON.stringify(last?.why.facts?.fault)}`
+    const fault = last?.why.facts?.fault
+    const rule = typeof fault === 'string' ? fault : 'undefined'
+    const seen = answer.status === 200 ? 'accepted' : `${last?.why.reason} ${rule}`
     return { ...answer, seen, last }
   }
 
