@@ -311,6 +311,26 @@ test('keys rotate under load: no request is lost', async () => {
   assert.equal((await ask(await newToken(SIGNED))).status, 200)
 })
 
+test('what is changed while no gateway runs is on record at the next start', async () => {
+  const kept = await keys('create', '--principal', 'dov', '--json')
+  await until(200, kept.token)
+  await gateway?.stop('SIGTERM')
+  await keys('revoke', kept.prefix)
+  const args = ['--config', config, '--issuer', 'id', '--jti', 'offline']
+  assert.equal((await run(['tokens', 'revoke', ...args])).exit, 0)
+  gateway = await startLife(config)
+  url = gateway.url
+  const answer = await until(401, kept.token)
+  const texts = await Promise.all(
+    Array.from({ length: 8 }, (_, back) => shownRecord(indexOf(answer) - back)),
+  )
+  const has = (...parts: readonly string[]): boolean =>
+    texts.some((text) => parts.every((part) => text.includes(part)))
+  assert.ok(has('"act":"revoked"', '"use":"api"', kept.prefix), 'the key')
+  assert.ok(has('"act":"revoked"', '"use":"token"', '"offline"'), 'the token')
+  await until(200, await newToken(SIGNED))
+})
+
 test('a provider that is gone: its last keys are believed, and nothing is introspected', async () => {
   const [signed, opaque] = [await newToken(SIGNED), await newToken(OPAQUE)]
   await provider.close()

@@ -25,6 +25,11 @@ export class KeyRecords {
     this.#queue = this.#queue.then(() => this.#write(facts))
   }
 
+  /** Does something when everything until now is on record. */
+  afterwards(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch(this.#options.onRefused)
+  }
+
   /** What could not be written until now is given up: the process ends. */
   async close(): Promise<void> {
     this.#closed = true

@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { z } from 'zod'
 import type { Config } from '../config/index.ts'
 import {
   type FileSource,
@@ -11,6 +13,10 @@ import type { Recorder } from '../recorder/index.ts'
 import { fileSource } from './file-source.ts'
 import { KeyRecords } from './key-records.ts'
 import type { Machine } from './machine.ts'
+import { SeenFile } from './seen-file.ts'
+
+const seenSchema = z.strictObject({ key: z.string(), until: z.string().optional() })
+type Seen = z.infer<typeof seenSchema>
 
 type IsRevoked = RevocationList['isRevoked']
 
@@ -20,15 +26,15 @@ export interface OpenRevocations {
   close(): Promise<void>
 }
 
-/** Opens the revocations file, which need not exist; from then on every change is recorded. */
+/** Opens the revocations file, which need not exist; every change of it is recorded. */
 export async function openRevocations(
-  { identity }: Config,
+  { identity, data }: Config,
   machine: Machine,
   { recorder, log }: { readonly recorder: Recorder; readonly log: Logger },
 ): Promise<OpenRevocations> {
   const { revocationsFile, issuers } = identity
   if (revocationsFile === undefined) return { isRevoked: () => false, close: async () => undefined }
-  const { clock } = machine
+  const { clock, disk } = machine
   const onRefused = (cause: unknown): void => log.error({ err: cause }, 'revocations file')
   const records = new KeyRecords({ clock, recorder, onRefused })
   const subjectOf = ({ issuer, subject }: Revocation): string | undefined => {
@@ -42,19 +48,34 @@ export async function openRevocations(
     const facts = { act, use: 'token', key: entry.jti ?? entry.id } as const
     records.take(subject === undefined ? facts : { ...facts, subject })
   }
+  const seen = new SeenFile(disk, join(data, 'state', 'revocations-seen.json'), seenSchema)
+  const before = await seen.read()
+  const remember = (): void => records.afterwards(() => seen.write(traces(file.current)))
   const file = await FollowedFile.open({
     source: fromTheBeginning(fileSource(revocationsFile), machine, revocationsFile),
     clock,
     parse: parseRevocations,
     onReport: (report) => {
       if (report.kind === 'refused') return onRefused(report.cause)
-      const { before, after } = report
-      for (const entry of newIn(after, before)) take('revoked', entry)
-      for (const entry of newIn(before, after)) {
+      const { before: former, after } = report
+      for (const entry of newIn(after, former)) take('revoked', entry)
+      for (const entry of newIn(former, after)) {
         if (!hasRunOut(entry, clock.nowUs())) take('restored', entry)
       }
+      remember()
     },
   })
+  // What was changed while no gateway ran; of the first start of all nothing is known.
+  if (before !== undefined) {
+    for (const entry of file.current.entries.values()) {
+      if (!before.has(entry.id)) take('revoked', entry)
+    }
+    for (const [id, { key, until }] of before) {
+      if (file.current.entries.has(id) || hasRunOut({ until }, clock.nowUs())) continue
+      records.take({ act: 'restored', use: 'token', key })
+    }
+  }
+  remember()
   return {
     isRevoked: (token) => file.current.isRevoked(token),
     close: async () => {
@@ -77,10 +98,15 @@ function fromTheBeginning(source: FileSource, { disk }: Machine, path: string): 
   }
 }
 
+/** What records call each of them, and how long it means something. */
+function traces({ entries }: RevocationList): ReadonlyMap<string, Seen> {
+  return new Map([...entries].map(([id, { jti, until }]) => [id, { key: jti ?? id, until }]))
+}
+
 function newIn(one: RevocationList, other: RevocationList): readonly Revocation[] {
   return [...one.entries.values()].filter(({ id }) => !other.entries.has(id))
 }
 
-function hasRunOut({ until }: Revocation, nowUs: number): boolean {
+function hasRunOut({ until }: Pick<Revocation, 'until'>, nowUs: number): boolean {
   return until !== undefined && Date.parse(until) * 1000 <= nowUs
 }

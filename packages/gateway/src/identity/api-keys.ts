@@ -46,14 +46,14 @@ function authenticateKey(
 }
 
 function knownKey(prefix: string, key: KnownKey, keys: () => KeyRing): Known {
-  const { principal, credential, facts } = key
+  const { principal, credential, trace } = key
   return {
     known: true,
     principal,
     credential,
     isStillGood: (atUs) => {
       const now = keys().get(prefix)
-      return now !== undefined && now.facts === facts && !hasExpired(now, atUs)
+      return now !== undefined && now.trace.facts === trace.facts && !hasExpired(now, atUs)
     },
   }
 }

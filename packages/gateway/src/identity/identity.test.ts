@@ -10,7 +10,7 @@ import type { Identification } from './authenticator.ts'
 import { Authenticators } from './authenticators.ts'
 import { createKey, createKeyInFile } from './create-key.ts'
 import { IdentityError } from './identity-error.ts'
-import { KeyStore, type KeysReport } from './key-store.ts'
+import { KeyStore, type KeysReport, keyChanges, keyTraces } from './key-store.ts'
 import { type KeyRing, parseKeysFile } from './keys-file.ts'
 import { Presented } from './presented.ts'
 
@@ -172,6 +172,18 @@ test('a new file is created durably, for its owner alone', async () => {
   const kept = parseKeysFile(readFileSync(path, 'utf8'))
   assert.deepEqual([...kept.keys()], [first.prefix, second.prefix])
   assert.equal(statSync(path).mode & 0o077, 0)
+})
+
+test('what became of the keys from one set to another', () => {
+  const before = keyTraces(ring)
+  assert.deepEqual(keyChanges(before, ring), [])
+  const moved = parseKeysFile(old.text.replace('2026-11-21T12:00:00Z', '2026-11-22T12:00:00Z'))
+  const renamed = parseKeysFile(old.text.replace('label: batch', 'label: other'))
+  const acts = (after: KeyRing): readonly string[] =>
+    keyChanges(before, after).map(({ act, prefix }) => `${act} ${prefix}`)
+  assert.deepEqual(acts(moved), [`expired ${old.prefix}`])
+  assert.deepEqual(acts(renamed), [`changed ${old.prefix}`])
+  assert.deepEqual(acts(parseKeysFile(ada.text)), [`revoked ${old.prefix}`])
 })
 
 test('a store takes up changes, keeps the last good set, and says so', async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/index.ts'
 import { type FileReport, type FileSource, FollowedFile } from './followed-file.ts'
-import { type KeyRing, type KnownKey, parseKeysFile } from './keys-file.ts'
+import { type KeyRing, type KeyTrace, parseKeysFile } from './keys-file.ts'
 
 /** One change of a key; prefixes name keys and are no secret. */
 export interface KeyChange {
@@ -56,21 +56,37 @@ export class KeyStore {
 
 function keysReport(report: FileReport<KeyRing>): KeysReport {
   if (report.kind === 'refused') return report
-  const { before, after } = report
-  const changes: KeyChange[] = []
-  const change = (act: KeyChange['act'], prefix: string, key: KnownKey): void =>
-    void changes.push({ act, prefix, expiresAtUs: key.credential.expiresAtUs })
-  for (const [prefix, key] of after) {
-    const former = before.get(prefix)
-    if (former === undefined)
-      change(key.replaces === undefined ? 'created' : 'rotated', prefix, key)
-    else if (former.text !== key.text) change(actOf(former, key), prefix, key)
-  }
-  for (const [prefix, key] of before) if (!after.has(prefix)) change('revoked', prefix, key)
-  return { kind: 'loaded', changes }
+  return { kind: 'loaded', changes: keyChanges(keyTraces(report.before), report.after) }
 }
 
-function actOf(former: KnownKey, key: KnownKey): KeyChange['act'] {
-  const isOnlyExpiry = former.facts === key.facts
-  return isOnlyExpiry ? 'expired' : 'changed'
+/** What is left of a set of keys when it is gone, by prefix. */
+export function keyTraces(ring: KeyRing): ReadonlyMap<string, KeyTrace> {
+  return new Map([...ring].map(([prefix, { trace }]) => [prefix, trace]))
+}
+
+/** What became of the keys from one set to the next. */
+export function keyChanges(
+  before: ReadonlyMap<string, KeyTrace>,
+  after: KeyRing,
+): readonly KeyChange[] {
+  const changes: KeyChange[] = []
+  for (const [prefix, { trace, replaces }] of after) {
+    const { expiresAtUs } = trace
+    const act = actOf(before.get(prefix), trace, replaces)
+    if (act !== undefined) changes.push({ act, prefix, expiresAtUs })
+  }
+  for (const [prefix, { expiresAtUs }] of before) {
+    if (!after.has(prefix)) changes.push({ act: 'revoked', prefix, expiresAtUs })
+  }
+  return changes
+}
+
+function actOf(
+  former: KeyTrace | undefined,
+  { facts, expiresAtUs }: KeyTrace,
+  replaces: string | undefined,
+): KeyChange['act'] | undefined {
+  if (former === undefined) return replaces === undefined ? 'created' : 'rotated'
+  if (former.facts !== facts) return 'changed'
+  return former.expiresAtUs === expiresAtUs ? undefined : 'expired'
 }

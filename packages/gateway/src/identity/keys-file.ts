@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { isMap, isSeq, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { IdentityError } from './identity-error.ts'
@@ -10,10 +11,15 @@ export interface KnownKey {
   readonly credential: Credential
   /** The prefix of the key that it takes over from. */
   readonly replaces: string | undefined
-  /** Everything that the file says of it but its end; equal when nothing else has changed. */
+  readonly trace: KeyTrace
+}
+
+/** What is left of a key to tell by whether it was changed. */
+export interface KeyTrace {
+  /** Hexadecimal SHA-256 of everything that the file says of it but its end. */
   readonly facts: string
-  /** Everything that the file says of it. */
-  readonly text: string
+  /** Microseconds since 1970. */
+  readonly expiresAtUs?: number | undefined
 }
 
 /** Keys by prefix. */
@@ -103,8 +109,10 @@ function knownKey(key: z.infer<typeof keySchema>): KnownKey {
     principal,
     credential,
     replaces: key.replaces,
-    facts: JSON.stringify({ ...key, expires: undefined }),
-    text: JSON.stringify(key),
+    trace: {
+      facts: hash('sha256', JSON.stringify({ ...key, expires: undefined }), 'hex'),
+      expiresAtUs: credential.expiresAtUs,
+    },
   }
 }
 
