@@ -32,11 +32,16 @@ export interface SignedLog {
   readonly listed: readonly TrustedKey[]
 }
 
+/** As it was read: a running gateway has a newer checkpoint a second later. */
+export interface ReadLog extends SignedLog {
+  readonly note: Uint8Array
+}
+
 /**
  * Reads the log's key list and its checkpoint. Undefined where there is nothing to hold the log
  * against: no readable checkpoint, or no key at all.
  */
-export async function openLog(options: LogAuditOptions): Promise<SignedLog | undefined> {
+export async function openLog(options: LogAuditOptions): Promise<ReadLog | undefined> {
   const { source, sha256, given, policy, to } = options
   const list = await source.read('vkeys', KEY_LIST_BYTES_MAX)
   if (list.kind === 'wrong') to.add('key', list.why, { file: 'vkeys' })
@@ -54,7 +59,7 @@ export async function openLog(options: LogAuditOptions): Promise<SignedLog | und
   const shown = { bytes: note.bytes, file: 'checkpoint' }
   const signers = { keys, isWhole: listed.length > 0, ...(policy === undefined ? {} : { policy }) }
   const checkpoint = auditCheckpoint(shown, signers, to)
-  return checkpoint === undefined ? undefined : { checkpoint, keys, listed }
+  return checkpoint === undefined ? undefined : { checkpoint, keys, listed, note: note.bytes }
 }
 
 /** A ledger promises both kinds of signature: without one of them, half of the proof is gone. */

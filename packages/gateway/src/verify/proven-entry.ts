@@ -5,7 +5,6 @@ import {
   formatTlogProof,
   inclusionProof,
   leafIndex,
-  NOTE_BYTES_MAX,
   parseTlogProof,
   TILE_WIDTH,
   TlogError,
@@ -15,7 +14,7 @@ import {
 } from '@countersign/tlog'
 import { type Disk, nodeSha256 } from '../platform/index.ts'
 import { givenKeys } from './key-set.ts'
-import { openLog, type SignedLog } from './log-audit.ts'
+import { openLog, type ReadLog } from './log-audit.ts'
 import { Findings, sentence } from './report.ts'
 import { directorySource, type Source } from './source.ts'
 import { TileReader } from './stored-tile.ts'
@@ -70,7 +69,7 @@ export function notThere(index: number, size: number): VerifyError {
   return new VerifyError('VERIFY_NOT_COVERED', why)
 }
 
-async function openSigned(source: Source, { keys = [] }: EntryOptions): Promise<SignedLog> {
+async function openSigned(source: Source, { keys = [] }: EntryOptions): Promise<ReadLog> {
   const to = new Findings()
   const given = givenKeys(nodeSha256, keys)
   const signed = await openLog({ source, sha256: nodeSha256, given, to, keyListRequired: true })
@@ -93,7 +92,7 @@ async function readEntry(source: Source, { size }: Checkpoint, index: number): P
 
 async function makeProof(
   source: Source,
-  { checkpoint }: SignedLog,
+  { checkpoint, note }: ReadLog,
   index: number,
 ): Promise<string> {
   const { size } = checkpoint
@@ -106,7 +105,6 @@ async function makeProof(
     },
   })
   const hashes = await inclusionProof(nodeSha256, { index: leafIndex(index), size }, reader)
-  const note = await source.read('checkpoint', NOTE_BYTES_MAX)
-  const text = new TextDecoder().decode(note.kind === 'bytes' ? note.bytes : new Uint8Array(0))
+  const text = new TextDecoder().decode(note)
   return formatTlogProof({ index: leafIndex(index), hashes, checkpoint: text })
 }
