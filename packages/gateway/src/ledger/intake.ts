@@ -8,13 +8,17 @@ import type { OpenIntents } from './open-intents.ts'
 export const QUEUE_ENTRIES_MAX = 65_536
 export const QUEUE_BYTES_MAX = 67_108_864
 
+/** Room that a batch gets beyond the one before, and how fast a large one is forgotten. */
+const MORE = 1.125
+const LESS = 0.875
+
 /** The queue: batches that fill while the one before them is being flushed. No timer. */
 export class Intake {
   readonly #intents: OpenIntents
   readonly #batches: Batch[] = []
   #entries = 0
   #bytes = 0
-  #lastBytes = 0
+  #expectedBytes = 0
 
   constructor(intents: OpenIntents) {
     this.#intents = intents
@@ -42,7 +46,8 @@ export class Intake {
     const batch = this.#batches.shift()
     if (batch === undefined) return undefined
     this.#entries -= batch.count
-    this.#lastBytes = batch.byteLength
+    // A little more than the largest of late, so that the next one need not grow.
+    this.#expectedBytes = Math.max(batch.byteLength * MORE, this.#expectedBytes * LESS)
     this.#bytes -= batch.byteLength
     return batch.count === 0 ? undefined : batch
   }
@@ -57,7 +62,7 @@ export class Intake {
   #batchFor(entry: Entry): Batch {
     const last = this.#batches.at(-1)
     if (last?.accepts(entry)) return last
-    const batch = new Batch(this.#lastBytes)
+    const batch = new Batch(Math.ceil(this.#expectedBytes))
     this.#batches.push(batch)
     return batch
   }
