@@ -41,7 +41,8 @@ function list(changes: readonly Change[], isJson: boolean): string {
 function describe(change: Change): string {
   const { index, at, kind, act, by, from, who, before, sha256, problems } = change
   const asked = [by, from === null ? null : `from ${from}`, who === null ? null : `who ${who}`]
-  const head = `${String(index).padStart(8)}  ${at.slice(0, 19)}Z  ${kind.padEnd(6)}  ${act.padEnd(7)}`
+  const place = `${String(index).padStart(8)}  ${at.slice(0, 19)}Z`
+  const head = `${place}  ${kind.padEnd(6)}  ${act.padEnd(7)}`
   const digests = `${before?.slice(0, 12) ?? '-'.repeat(12)} -> ${sha256.slice(0, 12)}`
   const told = problems.map((problem) => `          ${problem}\n`).join('')
   const cause = asked.filter((part) => part !== null).join(' ')

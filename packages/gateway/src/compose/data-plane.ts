@@ -187,7 +187,7 @@ function isSameIdentity(former: Prepared, next: Prepared): boolean {
   return identityOf(former) === identityOf(next)
 }
 
-function identityOf({ config, references, secretsStamp }: Prepared): string {
-  const files = references.filter(({ name }) => name.startsWith('identity.'))
-  return JSON.stringify([config.identity, files, secretsStamp])
+function identityOf({ config, references, secrets }: Prepared): string {
+  const files = [...references, ...secrets].filter(({ name }) => name.startsWith('identity.'))
+  return JSON.stringify([config.identity, files])
 }

@@ -57,7 +57,7 @@ export async function writeText(disk: Disk, path: string, text: string): Promise
 
 /**
  * The gateway keeps hashes. A demo that is started again must still be able to say who Ada is, so
- * it keeps the two keys beside them, readable by its owner: no other gateway does that.
+ * it keeps the keys beside them, readable by its owner: no other gateway does that.
  */
 async function readTokens({ disk, data }: DemoFilesOptions): Promise<Partial<DemoTokens>> {
   try {

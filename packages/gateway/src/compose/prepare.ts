@@ -20,8 +20,8 @@ export interface Prepared {
   /** Of the text and of the referenced files, as in the `why` of decisions. */
   readonly configurationSha256: string
   readonly references: readonly ReferencedFile[]
-  /** Equal while the secrets that it names are; kept in memory alone. */
-  readonly secretsStamp: string
+  /** Of the secrets that it names; kept in memory alone. */
+  readonly secrets: readonly ReferencedFile[]
   readonly policies: PolicySet
   readonly listeners: readonly ListenerSettings[]
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
@@ -41,7 +41,7 @@ export async function prepare(path: string): Promise<Prepared> {
       return undefined
     }
   }
-  const { references, secretsStamp } = await readReferences(config, attempt)
+  const { references, secrets } = await readReferences(config, attempt)
   const listeners: ListenerSettings[] = []
   for (const [index, { tls, ...listener }] of config.listeners.entries()) {
     const certificate = await attempt(`listeners[${index}].tls`, readCertificate(tls))
@@ -62,7 +62,7 @@ export async function prepare(path: string): Promise<Prepared> {
   const unknown = unknownTemplates(path, config, policies)
   if (unknown.length > 0) throw new UnusableError('config', configurationSha256, unknown)
   const text = new TextDecoder().decode(bytes)
-  const checked = { path, config, text, configurationSha256, references, secretsStamp, policies }
+  const checked = { path, config, text, configurationSha256, references, secrets, policies }
   return { ...checked, listeners, upstreams, adminTls }
 }
 
@@ -100,17 +100,17 @@ function parse(path: string, bytes: Uint8Array): Config {
 async function readReferences(
   config: Config,
   attempt: <T>(name: string, work: Promise<T>) => Promise<T | undefined>,
-): Promise<Pick<Prepared, 'references' | 'secretsStamp'>> {
+): Promise<Pick<Prepared, 'references' | 'secrets'>> {
   const references: ReferencedFile[] = []
-  const secrets: string[] = []
+  const secrets: ReferencedFile[] = []
   for (const { name, path, isSecret } of referencedFiles(config)) {
     const bytes = await attempt(name, readNamed(path, REFERENCED_BYTES_MAX))
     if (bytes === undefined) continue
     const sha256 = hash('sha256', bytes, 'hex')
-    if (isSecret) secrets.push(sha256)
-    else references.push({ name, sha256 })
+    const list = isSecret ? secrets : references
+    list.push({ name, sha256 })
   }
-  return { references, secretsStamp: hash('sha256', secrets.join(), 'hex') }
+  return { references, secrets }
 }
 
 function compile(files: readonly PolicyFile[]): PolicySet {

@@ -140,6 +140,6 @@ function digestsOf({ configurationSha256, policies }: Prepared) {
 }
 
 /** Everything that was read, secrets included. */
-function fingerprint({ configurationSha256, secretsStamp, policies }: Prepared): string {
-  return JSON.stringify([configurationSha256, secretsStamp, policies.digest, policies.files])
+function fingerprint({ configurationSha256, secrets, policies }: Prepared): string {
+  return JSON.stringify([configurationSha256, secrets, policies.digest, policies.files])
 }

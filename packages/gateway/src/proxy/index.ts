@@ -10,6 +10,6 @@ export {
   type UpstreamConfig,
   upstreamSchema,
 } from './proxy-config.ts'
-export { ProxyError, type ProxyErrorCode } from './proxy-error.ts'
+export type { ProxyErrorCode } from './proxy-error.ts'
 export type { ExchangeRecorder } from './recording.ts'
 export type { Certificate, ClientAuthorities } from './tls-options.ts'
