@@ -113,7 +113,10 @@ identity:
       clients: [robot]
       refreshEveryMs: ${REFRESH_MS}
       refreshCooldownMs: ${REFRESH_MS}
-    - { name: nobody, issuer: "http://127.0.0.1:1", allowLoopbackHttp: true, audiences: [${SIGNED}] }
+    - name: nobody
+      issuer: http://127.0.0.1:1
+      allowLoopbackHttp: true
+      audiences: [${SIGNED}]
   introspection:
     - name: opaque
       issuer: ${provider.issuer}
@@ -170,7 +173,7 @@ function indexOf(answer: Response): number {
   return Number(/index=(\d+)/.exec(answer.headers.get('countersign-receipt') ?? '')?.[1])
 }
 
-test('a JWT access token for client credentials is a service, and on record by its id', async () => {
+test('a JWT access token for client credentials is a service, on record by its id', async () => {
   const token = await newToken(SIGNED)
   const answer = await ask(token)
   assert.equal(answer.status, 200)
@@ -202,7 +205,7 @@ test('an opaque token is introspected, and refused soon after it is revoked', as
   assert.equal((await ask('made-up')).status, 401)
 })
 
-test('a token that is revoked here is refused within seconds, and the act is on record', async () => {
+test('a token that is revoked here is refused within seconds, and it is on record', async () => {
   const token = await newToken(SIGNED)
   assert.equal((await ask(token)).status, 200)
   const args = ['--config', config, '--issuer', 'id', '--jti', jtiOf(token)]
@@ -235,7 +238,7 @@ async function keys(...args: readonly string[]): Promise<{ token: string; prefix
   return out === '' ? { token: '', prefix: '' } : (JSON.parse(out) as never)
 }
 
-test('an API key that rotates, ends and is revoked: each change counts and is on record', async () => {
+test('an API key that rotates, ends and is revoked: each change is on record', async () => {
   const first = await keys('create', '--principal', 'cyd', '--scope', 'write', '--json')
   const from = indexOf(await until(200, first.token))
   assert.equal((await ask(first.token, '/write')).status, 200)
@@ -331,7 +334,7 @@ test('what is changed while no gateway runs is on record at the next start', asy
   await until(200, await newToken(SIGNED))
 })
 
-test('a provider that is gone: its last keys are believed, and nothing is introspected', async () => {
+test('a provider that is gone: its last keys are believed, nothing is introspected', async () => {
   const [signed, opaque] = [await newToken(SIGNED), await newToken(OPAQUE)]
   await provider.close()
   assert.equal((await ask(signed)).status, 200)
