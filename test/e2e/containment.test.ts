@@ -9,5 +9,5 @@ test('within a second nothing of the quarantined passes, all else does', async (
   const plan = { perSecond: 500, streams: 50, watchMs: 5000, kinds: KINDS }
   const { requests, lastMs } = await containUnderLoad(plan)
   context.diagnostic(`${requests} requests; the last of the quarantined: ${JSON.stringify(lastMs)}`)
-  assert.equal(Object.keys(lastMs).length, KINDS.length)
+  for (const kind of KINDS) assert.ok((lastMs[kind] ?? Number.NaN) < 1000, kind)
 })
