@@ -15,7 +15,6 @@ export const COVERED = [
   'refused: full',
   'refused: dead',
   'refused: backlog',
-  'refused: intent closed',
   // What went wrong.
   'fault: open fails',
   'fault: read fails',

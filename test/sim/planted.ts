@@ -27,7 +27,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   { name: 'acknowledge before flush', firstSeed: 1, ledgerDisk: withoutFlushes },
   { name: 'reused index', firstSeed: 1, ledgerDisk: withoutLastBatch },
   { name: 'skipped second pass', firstSeed: 40, integrationDisk: fromMemory },
-  { name: 'recorder forgets an owed end', firstSeed: 1, recorderClock: withoutRetries },
+  { name: 'recorder forgets what it owes', firstSeed: 1, recorderClock: withoutRetries },
   { name: 'recorder acknowledges before durable', firstSeed: 1, recorderKeeper: hasty },
 ]
 

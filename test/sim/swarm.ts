@@ -82,7 +82,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
   return {
     weights,
     operations: OPERATIONS_MIN + random.below(10),
-    burstMax: random.pick([5, 20, 40, 150]),
+    burstMax: random.pick([5, 10, 20, 40, 150]),
     longestMs: random.pick([0.5, 3, 3, 40]),
     segmentEntriesMax: random.pick([10, 40, 256, 300, 65_536]),
     segmentBytesMax: random.pick([8_192, 65_536, 1_048_576]),

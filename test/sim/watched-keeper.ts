@@ -14,7 +14,6 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, Covered>>> = {
   LEDGER_FULL: 'refused: full',
   LEDGER_DEAD: 'refused: dead',
   LEDGER_BACKLOG: 'refused: backlog',
-  LEDGER_INTENT_CLOSED: 'refused: intent closed',
 }
 
 export interface AppendWatch {
