@@ -36,13 +36,15 @@ type Trigger = (typeof TRIGGERS)[number]
 
 const SLOW_MS = 700
 const UNDER_WAY_MAX = 1000
+/** A version is left when so many requests have been sent under it, however slow the machine is. */
+const REQUESTS_EACH_MIN = 20
 
 /** Runs the plan, and fails where a promise of it is broken. */
 export async function reloadUnderLoad(plan: Plan): Promise<LoadReport> {
   const bench = await Bench.open()
   try {
     const load = bench.load(plan)
-    await bench.changeAll(plan)
+    await bench.changeAll(plan).finally(() => bench.finish())
     const answers = await load
     await bench.stop()
     const verified = await run(['verify', join(bench.data, 'data'), '--no-memory'])
@@ -60,6 +62,8 @@ class Bench {
   readonly #upstreams: readonly Server[]
   readonly #ports: readonly number[]
   readonly #gateway: ReturnType<typeof startCommand>
+  #sent = 0
+  #isFinished = false
   #gatewayUrl = ''
   #adminUrl = ''
 
@@ -91,18 +95,23 @@ class Bench {
     return bench
   }
 
+  /** Everything has changed that was to change: the load may end. */
+  finish(): void {
+    this.#isFinished = true
+  }
+
   /** Requests at a steady rate; resolves when each of them has its answer. */
   async load({ seconds, perSecond }: Plan): Promise<Omit<LoadReport, 'records' | 'byVersion'>> {
     const agent = new Agent({ keepAlive: true, maxSockets: 128 })
     const failed: string[] = []
     const underWay = new Set<Promise<void>>()
     const begunMs = performance.now()
-    const total = seconds * perSecond
-    for (let sent = 0; sent < total; ) {
-      const due = Math.min(total, ((performance.now() - begunMs) / 1000) * perSecond)
-      for (; sent < due && underWay.size < UNDER_WAY_MAX; sent += 1) {
-        const one = this.#ask(agent, sent).then((answer) => {
-          if (answer !== '200') failed.push(`request ${sent}: ${answer}`)
+    while (this.#sent < seconds * perSecond || !this.#isFinished) {
+      const due = ((performance.now() - begunMs) / 1000) * perSecond
+      for (; this.#sent < due && underWay.size < UNDER_WAY_MAX; this.#sent += 1) {
+        const nth = this.#sent
+        const one = this.#ask(agent, nth).then((answer) => {
+          if (answer !== '200') failed.push(`request ${nth}: ${answer}`)
         })
         underWay.add(one)
         void one.finally(() => underWay.delete(one))
@@ -111,7 +120,7 @@ class Bench {
     }
     await Promise.all(underWay)
     agent.destroy()
-    return { requests: total, failed, seconds: (performance.now() - begunMs) / 1000 }
+    return { requests: this.#sent, failed, seconds: (performance.now() - begunMs) / 1000 }
   }
 
   /** Most are quick; some have a body, and some last longer than it takes to change everything. */
@@ -139,14 +148,19 @@ class Bench {
 
   async changeAll({ seconds, changes, invalid }: Plan): Promise<void> {
     const pauseMs = (seconds * 1000) / (changes + 1)
+    await this.#pause(pauseMs)
     for (let version = 1; version <= changes; version += 1) {
-      const untilMs = performance.now() + pauseMs
       const trigger = TRIGGERS[version % TRIGGERS.length] ?? 'admin'
       if (invalid.includes(version)) await this.#spoil(version)
       else await this.#change(version, trigger)
-      const leftMs = untilMs - performance.now()
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)))
+      await this.#pause(pauseMs)
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const enough = this.#sent + REQUESTS_EACH_MIN
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    await waitFor(() => this.#sent >= enough)
   }
 
   async #change(version: number, trigger: Trigger): Promise<void> {

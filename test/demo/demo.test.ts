@@ -135,7 +135,7 @@ describe('a running demo', () => {
   })
 
   test('demo.env is for the shell and for its owner alone', () => {
-    const names = 'GATEWAY ADMIN UPSTREAM ADA BEN VKEY ORIGIN LOG PID'
+    const names = 'GATEWAY ADMIN UPSTREAM ADA BEN OPS VKEY ORIGIN LOG PID'
     assert.equal(Object.keys(demo.env).join(' '), names)
     assert.equal(statSync(join(demo.data, 'demo.env')).mode & 0o777, 0o600)
     assert.equal(Number(demo.env.PID), demo.process.pid)
