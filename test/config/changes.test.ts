@@ -108,6 +108,10 @@ routes:
     return (JSON.parse(out) as { readonly changes: readonly Record<string, unknown>[] }).changes
   }
 
+  function shownChange(index: unknown, ...more: readonly string[]): Promise<Ran> {
+    return cli('config', 'history', '--data', data, '--show', String(index), ...more)
+  }
+
   async function status(port: number, path = '/', token = ada.token): Promise<number> {
     const url = `http://127.0.0.1:${port}${path}`
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
@@ -124,10 +128,7 @@ routes:
     await waitFor(async () => (await status(plainPort, '/', ops.token)) === 200)
     const change = (await history()).at(-1)
     assert.deepEqual([change?.kind, change?.act, change?.by], ['policy', 'loaded', 'file'])
-    const shown = await cli(
-      ...['config', 'history', '--data', data],
-      ...['--show', String(change?.index)],
-    )
+    const shown = await shownChange(change?.index)
     assert.match(shown.out, /\+\+\+ b\.cedar@\d+\n@@ -0,0 \+1,2 @@\n\+\/\/ from now on\n\+@id/)
   })
 
@@ -285,10 +286,7 @@ routes:
     writeFileSync(join(policies, 'd.cedar'), text)
     assert.equal((await reload()).exit, 0)
     const change = (await history()).at(-1)
-    const shown = await cli(
-      ...['config', 'history', '--data', data, '--json'],
-      ...['--show', String(change?.index)],
-    )
+    const shown = await shownChange(change?.index, '--json')
     const { files } = JSON.parse(shown.out) as {
       readonly files: readonly { readonly name: string; readonly text: string }[]
     }
