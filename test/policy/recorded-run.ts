@@ -64,10 +64,13 @@ export async function recordedRun(directory: string, requests: number): Promise<
     undefined,
   ]
   const half = Math.ceil(requests / 2)
-  await oneLife(config, { tokens, from: 0, to: half })
-  writeFileSync(join(directory, 'policies/all.cedar'), SECOND_POLICIES)
-  await oneLife(config, { tokens, from: half, to: 2 * half })
-  upstream.close()
+  try {
+    await oneLife(config, { tokens, from: 0, to: half })
+    writeFileSync(join(directory, 'policies/all.cedar'), SECOND_POLICIES)
+    await oneLife(config, { tokens, from: half, to: 2 * half })
+  } finally {
+    upstream.close()
+  }
   return { data: join(directory, 'data'), config, sent: 2 * half }
 }
 
@@ -81,6 +84,8 @@ listeners: [{ name: main, host: 127.0.0.1, port: 0 }]
 admin: { host: 127.0.0.1, port: 0 }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
+approvals:
+  templates: { delete: { approvers: [{ role: lead }], methods: [DELETE], path: /**, usesMax: 1 } }
 upstreams: { demo: { url: "http://127.0.0.1:${port}" } }
 routes:
   - { name: orders, path: /orders, upstream: demo }
