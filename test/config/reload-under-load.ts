@@ -245,7 +245,7 @@ class Bench {
     }
     const valid = changes - invalid.length
     assert.equal(judge.loaded.length, valid + 1, 'every change is in the ledger, and the start')
-    assert.equal(judge.refused, invalid.length, 'and every one that was refused, once')
+    assert.equal(judge.refused.size, invalid.length, 'and every one that was refused')
     return { records: judge.records, byVersion: judge.byVersion }
   }
 
@@ -265,7 +265,8 @@ class Judge {
   readonly loaded: { readonly sha256: string; readonly version: number }[] = []
   readonly byVersion = new Map<number, number>()
   records = 0
-  refused = 0
+  /** By digest: on a slow machine the changed file is noticed before anybody asks, and told too. */
+  readonly refused = new Set<string>()
   readonly #ports: readonly number[]
   readonly #policySets = new Map<string, number>()
   readonly #exchanges = new Map<string, number>()
@@ -291,18 +292,19 @@ class Judge {
   #config({ act, sha256, previous, by, files = [], problems = [] }: ConfigFacts): void {
     assert.equal(previous, this.loaded.at(-1)?.sha256, 'each names the one before')
     if (act === 'refused') {
-      this.refused += 1
+      this.refused.add(sha256)
       assert.ok(problems.length > 0)
       return
     }
     const version = Number(/# version (\d+)\n/.exec(files[0]?.text ?? '')?.[1])
-    assert.equal(by, version === 0 ? 'start' : TRIGGERS[version % TRIGGERS.length])
+    const asked = version === 0 ? 'start' : TRIGGERS[version % TRIGGERS.length]
+    assert.ok(by === asked || by === 'file', `version ${version} by ${by}`)
     this.loaded.push({ sha256, version })
   }
 
   #policy({ act, sha256, files = [] }: PolicyFacts): void {
     if (act === 'refused') {
-      this.refused += 1
+      this.refused.add(sha256)
       return
     }
     const text = files.find(({ name }) => name === 'orders.cedar')?.text ?? ''
