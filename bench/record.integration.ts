@@ -1,5 +1,5 @@
-// What becomes of the records after they were acknowledged, in a loop of its own on this thread: one
-// segment of the write-ahead log is integrated, packed, read again, and closed.
+// What becomes of the records after they were acknowledged, in a loop of its own on this thread:
+// one segment of the write-ahead log is integrated, packed, read again, and closed.
 import { emptyRoot, type LeafIndex, type TreeSize } from '@countersign/tlog'
 import { encodeEntry, entryBytes } from '../packages/gateway/src/ledger/entry.ts'
 import { LocalIntegration, layoutOf } from '../packages/gateway/src/ledger/index.ts'

@@ -112,7 +112,8 @@ const TEXTS = [
 
 const scan = new JsonScan()
 const skeletons = SECTIONS.map((section) => {
-  if (!scan.scan(Buffer.from(JSON.stringify(section)))) throw new Error('section is not cut')
+  const bytes = Buffer.from(JSON.stringify(section))
+  if (!scan.scan(bytes, 0, bytes.length)) throw new Error('section is not cut')
   return scan.skeleton.toString('latin1', 0, scan.skeletonLength)
 })
 const dictionary = `${TEXTS.join('\n')}${skeletons.join('\u0010')}`
