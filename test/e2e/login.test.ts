@@ -1,7 +1,7 @@
 // People sign in with a browser: the program as it is run, over TLS, before a certified provider.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { type AddressInfo, createServer as createPlainServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -196,6 +196,39 @@ test('signing out at the provider ends it here, over the back channel', async ()
   await browser.close()
 })
 
+/** Changes the configuration of the running gateway; `path` is where it shows. */
+async function reconfigure(change: (text: string) => string, path: string): Promise<void> {
+  const config = join(directory, 'countersign.yaml')
+  const text = change(await readFile(config, 'utf8'))
+  const route = `  - { name: ${path.slice(1)}, path: ${path}, upstream: app, authenticators: [keys] }\n`
+  await writeFile(config, `${text}${route}`)
+  const browser = new Browser(authority.pem)
+  const until = Date.now() + 20_000
+  for (;;) {
+    const page = await browser.request(`${url}${path}`, { 'sec-fetch-mode': 'navigate' })
+    if (page.status === 401) break
+    assert.ok(Date.now() < until, 'the configuration is not in force')
+  }
+  await browser.close()
+}
+
+test('a session outlives a change of the configuration, unless its own login changes', async () => {
+  const browser = new Browser(authority.pem)
+  const ask = async (): Promise<number> =>
+    (await browser.request(`${url}/`, { 'sec-fetch-mode': 'cors' })).status
+  await browser.open(`${url}/`)
+  const issuer = `  issuers: [{ name: other, issuer: "${provider.issuer}/x", audiences: [a], \
+allowLoopbackHttp: true }]\n`
+  await reconfigure((text) => text.replace('  logins:\n', `${issuer}  logins:\n`), '/first')
+  assert.equal(await ask(), 200)
+  await reconfigure(
+    (text) => text.replace('clientId: app\n', 'clientId: app\n      idleMs: 60000\n'),
+    '/second',
+  )
+  assert.equal(await ask(), 401)
+  await browser.close()
+})
+
 test('each session is on record, and so is every page that led to signing in', async () => {
   await gateway?.stop('SIGTERM')
   gateway = undefined
@@ -205,12 +238,15 @@ test('each session is on record, and so is every page that led to signing in', a
     (sections) => (sections.what as { use?: string }).use === 'session',
   )
   const acts = sessions.map(({ what }) => (what as { act: string }).act)
-  assert.equal(acts.filter((act) => act === 'created').length, 5)
+  assert.equal(acts.filter((act) => act === 'created').length, 6)
   assert.equal(acts.filter((act) => act === 'revoked').length, 2)
   assert.ok(!JSON.stringify(sessions).includes('ada'), 'people are numbers in acts')
   const refusals = await records('refusal')
-  const reasons = refusals.map(({ why }) => (why as { reason: string }).reason)
-  assert.equal(reasons.filter((reason) => reason === 'login-required').length, 5)
+  const led = refusals.filter(({ why, what }) => {
+    const isPolled = /^\/(first|second)$/.test((what as { path: string }).path)
+    return (why as { reason: string }).reason === 'login-required' && !isPolled
+  })
+  assert.equal(led.length, 6)
   const text = JSON.stringify(refusals)
   assert.ok(!text.includes('code_verifier') && !text.includes('__Host-'), 'no secret is kept')
 })

@@ -6,6 +6,7 @@ import { httpClient } from '../../packages/gateway/src/compose/http-client.ts'
 import {
   BrowserLogin,
   type Identification,
+  LoginMemory,
   LoginProvider,
   LogoutTokens,
   loginConfigSchema,
@@ -81,7 +82,7 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
   const login = new BrowserLogin({
     config,
     clock,
-    random: systemRandom(),
+    memory: new LoginMemory(systemRandom(), config),
     onFault,
     provider: new LoginProvider({ config, clientSecret: 'a secret: 7%', http, clock }),
     logoutTokens: new LogoutTokens(keys, clock),

@@ -104,7 +104,9 @@ export class DataPlane {
   async ready(next: Prepared): Promise<ReadyChange> {
     const former = this.#now.opened.identity
     const isKept = isSameIdentity(this.#now.opened.prepared, next)
-    const identity = isKept ? former : await openIdentity(next.config, this.#machine, this.#needs)
+    const identity = isKept
+      ? former
+      : await openIdentity(next.config, this.#machine, this.#needs, former.loginMemories)
     const closeUnused = async (unused: OpenIdentity): Promise<void> => {
       if (!isKept) await unused.close()
     }

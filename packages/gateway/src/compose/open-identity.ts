@@ -7,7 +7,7 @@ import { readPem } from './certificates.ts'
 import { httpClient } from './http-client.ts'
 import type { Machine } from './machine.ts'
 import { openKeys } from './open-keys.ts'
-import { openLogins } from './open-logins.ts'
+import { type LoginMemories, openLogins } from './open-logins.ts'
 import { openProofs } from './open-proofs.ts'
 import { openRevocations } from './open-revocations.ts'
 import { openSpiffe } from './open-spiffe.ts'
@@ -20,6 +20,8 @@ export interface OpenIdentity {
   readonly authenticators: Authenticators
   /** Answers what belongs to a login; undefined for what does not. */
   answer(request: Request): Promise<Response | undefined>
+  /** What its logins remember, for the configuration after this one. */
+  readonly loginMemories: LoginMemories
   /** The listener with the authorities of its trust domain, as they are now. */
   withAuthorities(listener: ListenerSettings): ListenerSettings
   close(): Promise<void>
@@ -38,6 +40,7 @@ export async function openIdentity(
   config: Config,
   machine: Machine,
   { recorder, log, onTrustChange, proofMemory }: IdentityNeeds,
+  memories: LoginMemories = new Map(),
 ): Promise<OpenIdentity> {
   await using parts = new AsyncDisposableStack()
   const { authority } = config.identity
@@ -57,6 +60,7 @@ export async function openIdentity(
     http,
     recorder,
     log,
+    memories,
     readSecret: (place) => readSecret(place, machine),
   })
   parts.defer(() => logins.close())
@@ -72,5 +76,7 @@ export async function openIdentity(
   const open = parts.move()
   const answer: OpenIdentity['answer'] = (request) => logins.answer(request)
   const withAuthorities: OpenIdentity['withAuthorities'] = (each) => spiffe.withAuthorities(each)
-  return { authenticators, answer, withAuthorities, close: () => open.disposeAsync() }
+  const { memories: loginMemories } = logins
+  const close = (): Promise<void> => open.disposeAsync()
+  return { authenticators, answer, loginMemories, withAuthorities, close }
 }

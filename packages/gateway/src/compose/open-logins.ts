@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import {
   BrowserLogin,
   type LoginConfig,
+  LoginMemory,
   LoginProvider,
   LogoutTokens,
   loginKeys,
@@ -18,14 +19,20 @@ interface LoginNeeds {
   readonly http: HttpClient
   readonly recorder: Recorder
   readonly log: Logger
+  /** Of the logins in force until now: one that has not changed goes on with its sessions. */
+  readonly memories: LoginMemories
   readonly readSecret: (place: NonNullable<LoginConfig['clientSecret']>) => Promise<Uint8Array>
 }
+
+/** What each login remembers, by its configuration. */
+export type LoginMemories = ReadonlyMap<string, LoginMemory>
 
 /** Where people sign in with a browser. */
 export interface OpenLogins {
   readonly authenticators: readonly BrowserLogin[]
   /** Answers what belongs to a login; undefined for what does not. */
   answer(request: Request): Promise<Response | undefined>
+  readonly memories: LoginMemories
   close(): void
 }
 
@@ -37,6 +44,7 @@ export async function openLogins(
 ): Promise<OpenLogins> {
   const opened = await Promise.all(configs.map((config) => openLogin(config, machine, needs)))
   const logins = opened.map(({ login }) => login)
+  const memories = new Map(opened.map(({ key, memory }) => [key, memory]))
   let timer = machine.clock.after(SWEEP_EVERY_MS, sweep)
   let isClosed = false
   function sweep(): void {
@@ -46,6 +54,7 @@ export async function openLogins(
   }
   return {
     authenticators: logins,
+    memories,
     answer: async (request) => {
       for (const login of logins) {
         const answer = await login.answer(request)
@@ -61,27 +70,36 @@ export async function openLogins(
   }
 }
 
+interface OpenLogin {
+  readonly login: BrowserLogin
+  readonly keys: ReturnType<typeof loginKeys>
+  readonly key: string
+  readonly memory: LoginMemory
+}
+
 async function openLogin(
   config: LoginConfig,
   { clock, random }: Machine,
-  { http, recorder, log, readSecret }: LoginNeeds,
-): Promise<{ readonly login: BrowserLogin; readonly keys: ReturnType<typeof loginKeys> }> {
+  { http, recorder, log, memories, readSecret }: LoginNeeds,
+): Promise<OpenLogin> {
   const onFault = (fault: unknown): void => {
     log.warn({ err: fault, login: config.name }, 'login')
   }
   const secret = config.clientSecret && (await readSecret(config.clientSecret))
   const clientSecret = secret && new TextDecoder('utf-8', { fatal: true }).decode(secret)
+  const key = JSON.stringify(config)
+  const memory = memories.get(key) ?? new LoginMemory(random, config)
   const keys = loginKeys(config, { http, clock, onFault })
   const login = new BrowserLogin({
     config,
     clock,
-    random,
+    memory,
     onFault,
     provider: new LoginProvider({ config, clientSecret, http, clock }),
     logoutTokens: new LogoutTokens(keys, clock),
     record: (event) => recordSession(event, recorder),
   })
-  return { login, keys }
+  return { login, keys, key, memory }
 }
 
 /** A session is a credential that this gateway made: its life is on record like a key's. */

@@ -62,6 +62,7 @@ export {
 export { withoutCookies } from './session/cookies.ts'
 export { type LoginConfig, loginConfigSchema } from './session/login-config.ts'
 export { loginKeys } from './session/login-keys.ts'
+export { LoginMemory } from './session/login-memory.ts'
 export { LogoutTokens } from './session/logout-tokens.ts'
 export { LoginProvider } from './session/provider.ts'
 export { BundleKeeper } from './spiffe/bundle-keeper.ts'

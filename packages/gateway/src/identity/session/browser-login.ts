@@ -1,16 +1,17 @@
-import type { Clock, Random } from '../../platform/index.ts'
+import type { Clock } from '../../platform/index.ts'
 import { type Authenticator, type Identification, type Refused, refused } from '../authenticator.ts'
 import type { Presented } from '../presented.ts'
 import type { Principal } from '../principal.ts'
 import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import { page } from './error-page.ts'
 import type { LoginConfig } from './login-config.ts'
-import { type LoginState, LoginStates } from './login-state.ts'
+import type { LoginMemory } from './login-memory.ts'
+import type { LoginState, LoginStates } from './login-state.ts'
 import { checkLogoutToken } from './logout-token.ts'
 import type { LogoutTokens } from './logout-tokens.ts'
 import { LoginFault, type LoginProvider, type SignedIn } from './provider.ts'
 import { localPath } from './return-path.ts'
-import { type Session, type SessionEnd, SessionStore } from './session-store.ts'
+import type { Session, SessionEnd, SessionStore } from './session-store.ts'
 import { hasMfa, principalId, principalOf, timeOf } from './signed-in.ts'
 
 /** How the names of all cookies of a login begin. */
@@ -41,7 +42,7 @@ export interface BrowserLoginOptions {
   readonly provider: LoginProvider
   readonly logoutTokens: LogoutTokens
   readonly clock: Clock
-  readonly random: Random
+  readonly memory: LoginMemory
   /** Resolves when the event is on record; rejects when it cannot be. */
   readonly record: (event: SessionEvent) => Promise<void>
   readonly onFault: (fault: unknown) => void
@@ -59,12 +60,12 @@ export class BrowserLogin implements Authenticator {
   readonly #sessions: SessionStore
 
   constructor(options: BrowserLoginOptions) {
-    const { config, random } = options
+    const { config, memory } = options
     this.#options = options
     this.name = config.name
     this.#origin = new URL(config.externalUrl).origin
-    this.#states = new LoginStates(random)
-    this.#sessions = new SessionStore(random, config)
+    this.#states = memory.states
+    this.#sessions = memory.sessions
   }
 
   recognises(presented: Presented): boolean {
