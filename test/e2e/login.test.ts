@@ -200,8 +200,8 @@ test('signing out at the provider ends it here, over the back channel', async ()
 async function reconfigure(change: (text: string) => string, path: string): Promise<void> {
   const config = join(directory, 'countersign.yaml')
   const text = change(await readFile(config, 'utf8'))
-  const route = `  - { name: ${path.slice(1)}, path: ${path}, upstream: app, authenticators: [keys] }\n`
-  await writeFile(config, `${text}${route}`)
+  const route = `{ name: ${path.slice(1)}, path: ${path}, upstream: app, authenticators: [keys] }`
+  await writeFile(config, `${text}  - ${route}\n`)
   const browser = new Browser(authority.pem)
   const until = Date.now() + 20_000
   for (;;) {
