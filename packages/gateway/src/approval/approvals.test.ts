@@ -320,3 +320,13 @@ test('what cannot be recorded is neither asked, granted nor used', async () => {
   assert.deepEqual(approvals.inForce(USE, machine.clock.nowUs()), ['refund'])
   approvals.close()
 })
+
+for (const path of ['/orders/*/refund', '/orders/**', '/*/7/refund']) {
+  test(`${path} is asked for by nobody: a grant of it would be for other paths`, async () => {
+    const { approvals, machine } = await started()
+    assert.equal(await approvals.ask({ ...ASKING, path }), undefined)
+    assert.deepEqual(approvals.list(), [])
+    assert.deepEqual(await acts(machine), [])
+    approvals.close()
+  })
+}

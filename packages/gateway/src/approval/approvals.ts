@@ -4,7 +4,7 @@ import { type Clock, type Disk, type Random, StateFile, type Timer } from '../pl
 import { type Approval, approvalSchema, type Grant } from './approval.ts'
 import type { ApprovalsConfig, ApprovalTemplate } from './approval-config.ts'
 import { ApprovalError } from './approval-error.ts'
-import { coversPattern, isPattern, matchesPath } from './path-pattern.ts'
+import { coversPattern, hasWildcard, isPattern, matchesPath } from './path-pattern.ts'
 import { isAmong, type Person, personKey } from './person.ts'
 import type { ApprovalRecorder } from './recording.ts'
 
@@ -131,12 +131,15 @@ export class Approvals {
 
   /**
    * Asks for an approval, once for one person, template, method and path. Undefined where no
-   * template is configured that would do; rejects with APPROVAL_FULL where too many wait.
+   * template is configured that would do, and for a path that a grant would take for a pattern;
+   * rejects with APPROVAL_FULL where too many wait.
    */
   async ask(asking: Asking): Promise<Approval | undefined> {
     const name = asking.templates.find((each) => this.template(each) !== undefined)
     const template = name === undefined ? undefined : this.template(name)
     if (name === undefined || template === undefined) return undefined
+    // `/orders/*` may be asked for as it stands; granted, it would be every order.
+    if (!asking.isPersonal && hasWildcard(asking.path)) return undefined
     const path = asking.isPersonal ? template.path : asking.path
     const key = [personKey(asking.principal), name, asking.method, path].join('\0')
     const nowUs = this.#options.clock.nowUs()

@@ -19,6 +19,11 @@ export function isPattern(text: string): boolean {
   return PATTERN_FORM.test(text) && !text.split('/').slice(0, -1).includes(ANY_REST)
 }
 
+/** Says whether a path, read as a pattern, would match more than itself. */
+export function hasWildcard(path: string): boolean {
+  return path.split('/').some((segment) => segment === ANY_REST || ANY_SEGMENT.test(segment))
+}
+
 function isCovered(
   wide: readonly string[],
   narrow: readonly string[],
