@@ -102,7 +102,7 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   const { addresses } = dataPlane
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())
-  const watch = watchConfiguration(reloader, machine)
+  const watch = watchConfiguration(reloader, machine, log)
   parts.defer(() => watch.close())
 
   const open = parts.move()
@@ -141,7 +141,7 @@ async function readyAll(
 }
 
 /** A change that could not be recorded is offered again; one that was refused was told. */
-function watchConfiguration(reloader: Reloader, { clock }: Machine): FileWatch {
+function watchConfiguration(reloader: Reloader, { clock }: Machine, log: Logger): FileWatch {
   return new FileWatch({
     clock,
     watched: () => {
@@ -150,6 +150,7 @@ function watchConfiguration(reloader: Reloader, { clock }: Machine): FileWatch {
       return { files, directories: [config.policies.directory] }
     },
     onChange: async () => (await reloader.reload({ by: 'file' })).kind !== 'unrecorded',
+    onFault: (fault) => log.error({ err: fault }, 'change of the configuration'),
   })
 }
 

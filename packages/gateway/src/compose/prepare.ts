@@ -58,7 +58,7 @@ export async function prepare(path: string): Promise<Prepared> {
   if (files === undefined || problems.length > 0) {
     throw new UnusableError('config', configurationSha256, problems)
   }
-  const policies = compile(files)
+  const policies = compile(config.policies.directory, files)
   const unknown = unknownTemplates(path, config, policies)
   if (unknown.length > 0) throw new UnusableError('config', configurationSha256, unknown)
   const text = new TextDecoder().decode(bytes)
@@ -113,12 +113,18 @@ async function readReferences(
   return { references, secrets }
 }
 
-function compile(files: readonly PolicyFile[]): PolicySet {
+function compile(directory: string, files: readonly PolicyFile[]): PolicySet {
   try {
     return PolicySet.compile(files)
   } catch (error) {
-    if (!(error instanceof PolicyError)) throw error
     const texts = files.map(({ name, text }) => [name, text])
-    throw new UnusableError('policy', hash('sha256', JSON.stringify(texts), 'hex'), error.problems)
+    const sha256 = hash('sha256', JSON.stringify(texts), 'hex')
+    throw new UnusableError('policy', sha256, problemsOf(error, directory))
   }
+}
+
+/** What the engine does not survive is refused as well: what is in force needs it no more. */
+function problemsOf(error: unknown, directory: string): readonly LoadProblem[] {
+  if (error instanceof PolicyError) return error.problems
+  return [{ file: directory, message: `the policy engine fails: ${String(error)}` }]
 }

@@ -20,6 +20,8 @@ export interface FileWatchOptions {
   readonly watched: () => WatchedFiles
   /** Resolves with false where the change is to be offered again. */
   readonly onChange: () => Promise<boolean>
+  /** Told of what goes wrong all the same; it is looked again. */
+  readonly onFault: (fault: unknown) => void
 }
 
 /** Notices that files have changed, by being told and by looking. */
@@ -50,11 +52,13 @@ export class FileWatch {
     if (this.#isClosed) return
     this.#timer?.cancel()
     this.#timer = this.#options.clock.after(afterMs, () => {
-      this.#looking ??= this.#compare().finally(() => {
-        this.#looking = undefined
-        this.#watch()
-        this.#look(POLL_EVERY_MS)
-      })
+      this.#looking ??= this.#compare()
+        .catch(this.#options.onFault)
+        .finally(() => {
+          this.#looking = undefined
+          this.#watch()
+          this.#look(POLL_EVERY_MS)
+        })
     })
   }
 

@@ -64,7 +64,7 @@ function isMisplaced({ effect, annotations = {} }: PolicyJson): boolean {
 export function problemOf(file: PolicyFile, error: DetailedError): PolicyProblem {
   const at = error.sourceLocations?.[0]
   const hint = error.help ?? at?.label ?? undefined
-  const place = at === undefined ? undefined : placeOf(file.text, at.start)
+  const place = at === undefined ? undefined : placeOf(firstBytes(file.text, at.start))
   return {
     file: file.name,
     line: place?.line,
@@ -84,8 +84,12 @@ function engineOrder(count: number): readonly number[] {
   return names.toSorted().map((name) => Number(name.slice('policy'.length)))
 }
 
-function placeOf(text: string, byteOffset: number): { line: number; column: number } {
-  const before = new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, byteOffset))
+function firstBytes(text: string, count: number): string {
+  return new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, count))
+}
+
+/** Where a file goes on after this much of it. */
+export function placeOf(before: string): { line: number; column: number } {
   const lines = before.split('\n')
   return { line: lines.length, column: Array.from(lines.at(-1) ?? '').length + 1 }
 }

@@ -235,3 +235,34 @@ test('a set is recorded whole, comments and all, and made again from its records
   assert.equal(schema, POLICY_SCHEMA)
   assert.equal(PolicySet.compile(files).digest, set.digest)
 })
+
+const repeated = (count: number, text: string): string => text.repeat(count)
+for (const [name, condition] of [
+  ['brackets', `${repeated(150, '(')}true${repeated(150, ')')}`],
+  ['sets', `${repeated(150, '[')}1${repeated(150, ']')}.isEmpty()`],
+  ['negations', `${repeated(600, '!')}true`],
+  ['choices', `${repeated(600, 'if context.tls then true else ')}true`],
+  ['a chain of ||', `${repeated(1000, 'context.tls || ')}true`],
+  ['a chain of &&', `${repeated(1000, 'context.tls && ')}true`],
+  ['conditions', `${repeated(1000, 'true } when { ')}true`],
+] as const) {
+  test(`${name} deeper than the engine can follow are refused, and it goes on`, () => {
+    const text = `permit (principal, action, resource) when { ${condition} };`
+    assert.throws(() => PolicySet.compile([{ name: 'deep.cedar', text }]), /nested too deep/)
+    const fine = 'permit (principal, action, resource);'
+    assert.equal(PolicySet.compile([{ name: 'fine.cedar', text: fine }]).ids.length, 1)
+  })
+}
+
+for (const [name, condition] of [
+  ['brackets', `${repeated(50, '(')}true${repeated(50, ')')}`],
+  ['a list in disjunctions', `${repeated(500, 'principal.issuer == "(\\"||" || ')}true`],
+  ['terms in brackets', `${repeated(250, '(context.tls && !context.breakGlass) || ')}true`],
+  ['a long set', `[${repeated(5000, '"a", ')}"b"].contains(context.credential)`],
+  ['a comment', `true // ${repeated(1000, '(||&&')}\n`],
+] as const) {
+  test(`${name} within what the engine can follow are taken`, () => {
+    const text = `permit (principal, action, resource) when { ${condition} };`
+    assert.equal(PolicySet.compile([{ name: 'long.cedar', text }]).ids.length, 1)
+  })
+}

@@ -1,4 +1,5 @@
 import { validate } from '@cedar-policy/cedar-wasm/nodejs'
+import { tooDeep } from './nesting.ts'
 import { PolicyError, type PolicyProblem } from './policy-error.ts'
 import {
   type NamedPolicy,
@@ -37,6 +38,8 @@ export function readValidPolicies(files: readonly PolicyFile[]): readonly NamedP
 }
 
 function checkFile(file: PolicyFile): CheckedFile {
+  const deep = tooDeep(file)
+  if (deep !== undefined) return { policies: [], problems: [deep] }
   const splitting = splitFile(file)
   if ('problems' in splitting) return { policies: [], problems: splitting.problems }
   return { policies: splitting.policies, problems: misfits(file) }
