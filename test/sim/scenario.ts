@@ -286,7 +286,9 @@ export class Scenario {
 
   #isSettled(): boolean {
     const keeper = this.#gateway?.keeper
-    const end = this.#model.acknowledgedEnd
+    // What nobody was told of and recovery found is shown too: the end of an intent may be in it.
+    const found = this.#gateway?.ledger?.recovery.size ?? 0
+    const end = Math.max(this.#model.acknowledgedEnd, found)
     const isQuiet = this.#clients.waiting === 0 && this.#model.unended.size === 0
     const isIdle = isQuiet && keeper?.state === 'open'
     return isIdle && (keeper.published?.size ?? 0) >= end
