@@ -476,3 +476,12 @@ for (const [name, publicKey, want] of [
 test('does not load: two keys of one id', () => {
   assert.throws(() => readSignatureKeys([...config.keys, ...config.keys], 'x'), /twice/)
 })
+
+test('blanks in the midst of a field cost whoever reads it no more than other characters', () => {
+  const value = `a${' '.repeat(100_000)}b`
+  const began = performance.now()
+  assert.equal(parseDictionary([value]), undefined)
+  const based = signatureBase(inputOf('("x")'), presentedVector([['X', ` \t${value}\t `]]))
+  assert.equal(typeof based === 'object' && based.base.split('\n')[0], `"x": ${value}`)
+  assert.ok(performance.now() - began < 1000)
+})

@@ -63,8 +63,8 @@ class SignatureVerifier {
     const read = readSignature(presented)
     if (typeof read === 'string') return no(read)
     const key = this.#keys.get(read.keyId)
-    const based = signatureBase(read.input, presented)
     if (key === undefined) return no('signature-key-unknown')
+    const based = signatureBase(read.input, presented)
     if (typeof based === 'string') return no(based)
     const { base, covered } = based
     const fault = this.#timeFault(read, presented.atUs) ?? this.#coverFault(covered, presented)

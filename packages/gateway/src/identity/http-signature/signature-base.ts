@@ -1,5 +1,11 @@
 import type { Presented } from '../presented.ts'
-import { formatInnerList, formatItem, type InnerList, type Item } from './structured-fields.ts'
+import {
+  formatInnerList,
+  formatItem,
+  type InnerList,
+  type Item,
+  withoutEnds,
+} from './structured-fields.ts'
 
 /** What is wrong with the components that a signature covers. */
 export type ComponentFault = 'signature-component' | 'signature-component-missing'
@@ -12,6 +18,8 @@ interface Target {
   readonly path: string
   /** With its `?`; empty where there is none. */
   readonly query: string
+  /** Of the query, each name as section 2.2.8 encodes it; read once, when asked for. */
+  readonly parameters: () => readonly (readonly [name: string, value: string])[]
 }
 
 const DEFAULT_PORT: { readonly [scheme: string]: string } = { http: ':80', https: ':443' }
@@ -73,11 +81,12 @@ function derivedValue(name: string, item: Item, target: Target): Value {
 }
 
 /** Section 2.2.8: one parameter, decoded as a form and encoded again. */
-function queryParameter({ parameters }: Item, { query }: Target): Value {
+function queryParameter({ parameters }: Item, target: Target): Value {
   const name = parameters.get('name')
   if (parameters.size !== 1 || name?.kind !== 'string') return 'unknown'
-  const values = [...new URLSearchParams(query.slice(1))]
-    .filter(([each]) => encodeForm(each) === name.value)
+  const values = target
+    .parameters()
+    .filter(([each]) => each === name.value)
     .map(([, value]) => value)
   const [value, second] = values
   if (value === undefined) return undefined
@@ -97,7 +106,7 @@ function fieldValue(
   presented: Pick<Presented, 'valuesOf'>,
 ): Value {
   if (!FIELD_NAME.test(name)) return 'unknown'
-  const values = presented.valuesOf(name).map((value) => value.replaceAll(/^[ \t]+|[ \t]+$/g, ''))
+  const values = presented.valuesOf(name).map((value) => withoutEnds(value, ' \t'))
   if (values.length === 0) return undefined
   const bs = parameters.get('bs')
   if (parameters.size === 0) return { text: values.join(', ') }
@@ -113,5 +122,12 @@ function readTarget({ method, url }: Pick<Presented, 'method' | 'url'>): Target 
   if (scheme === undefined || named === undefined || path === undefined) return undefined
   const port = DEFAULT_PORT[scheme] ?? ''
   const authority = named.endsWith(port) ? named.slice(0, -port.length) : named
-  return { method, scheme, authority, path, query }
+  let read: ReturnType<Target['parameters']> | undefined
+  const parameters: Target['parameters'] = () => {
+    read ??= [...new URLSearchParams(query.slice(1))].map(([name, value]) => {
+      return [encodeForm(name), value] as const
+    })
+    return read
+  }
+  return { method, scheme, authority, path, query, parameters }
 }

@@ -33,8 +33,15 @@ const COMMA = /[ \t]*,[ \t]*/y
 export function parseDictionary(
   values: readonly string[],
 ): ReadonlyMap<string, Item | InnerList> | undefined {
-  const text = values.join(', ').replaceAll(/^ +| +$/g, '')
-  return new Reader(text).dictionary()
+  return new Reader(withoutEnds(values.join(', '), ' ')).dictionary()
+}
+
+/** In one pass: a regular expression looks at a run of blanks once for each blank in it. */
+export function withoutEnds(text: string, blanks: string): string {
+  let [from, to] = [0, text.length]
+  while (from < to && blanks.includes(text.charAt(from))) from += 1
+  while (to > from && blanks.includes(text.charAt(to - 1))) to -= 1
+  return text.slice(from, to)
 }
 
 /** As section 4.1.1.1 of RFC 9651 writes it: what is signed is this, however it was received. */
