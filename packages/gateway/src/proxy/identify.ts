@@ -8,6 +8,7 @@ import {
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { limitRefused } from './limit.ts'
+import { recordedCredential } from './recorded-proof.ts'
 
 /**
  * Asks who it is. A wrong credential is refused even where the route asks for none. A promise is
@@ -40,7 +41,7 @@ function adopt(
   presented: Presented,
 ): Step | Promise<Step> {
   const { credential } = found
-  exchange.credential = credential
+  exchange.credential = recordedCredential(credential)
   if (!found.known) {
     const refusal = turnAway(exchange, found)
     return found.reason === 'proof-nonce' ? refusal : limitRefused(exchange, context, refusal)
