@@ -454,3 +454,9 @@ function valuesOf(rawHeaders: readonly string[], name: string): readonly (string
 function withKey(request: string): string {
   return request.replaceAll('KEY', `Authorization: Bearer ${gateway.keys.ada}\r\n`)
 }
+
+test('a host that no URL can have: what is asked of the gateway itself is answered', async () => {
+  const head = 'GET /.well-known/countersign/x HTTP/1.1\r\nHost: 1.2.3.256\r\nConnection: close'
+  const answer = readAnswer(await sendRaw(gateway.port, `${head}\r\n\r\n`))
+  assert.deepEqual([answer.status, answer.body], [200, 'own /.well-known/countersign/x'])
+})

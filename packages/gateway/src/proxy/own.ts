@@ -11,13 +11,14 @@ const FORM_BYTES_MAX = 65_536
 
 /** Answers what is below OWN_PREFIX; it is never forwarded, and no route can shadow it. */
 export async function answerOwn(exchange: Exchange, context: ProxyContext): Promise<Step> {
-  const { method, authority, path, query } = filled(exchange.asked, 'asked')
+  const { method, path, query } = filled(exchange.asked, 'asked')
   if (!path.startsWith(OWN_PREFIX)) return 'next'
   const takesForm = method === 'POST' && path.startsWith(LOGIN_PREFIX)
   if (!takesForm && method !== 'GET' && method !== 'HEAD') return { stop: 'method-not-allowed' }
   const { inbound, outbound } = exchange
   const target = query === undefined ? path : `${path}?${query}`
-  const url = `${inbound.peer.scheme}://${authority}${target}`
+  // What a client may call us is not always a host that a URL can have (`1.2.3.256`).
+  const url = `${inbound.peer.scheme}://localhost${target}`
   const headers = inbound.fields.map(([name, value]): [string, string] => [name, value])
   const form = takesForm ? await readForm(exchange) : null
   if (form !== null && 'stop' in form) return form
