@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { Presented } from '../../packages/gateway/src/identity/index.ts'
 import { ecKey } from './issuer.ts'
 import { APP, type Bent, CLIENT, cookieOf, NAVIGATION, openLogin, type TestLogin } from './login.ts'
 
@@ -50,6 +51,25 @@ test('a session says who it is, and is on record before the browser has it', asy
     [['created', 'ada']],
   )
   assert.ok(!cookie.includes(found.credential?.id ?? ''))
+})
+
+test('J53 what goes on with a session is told when that has ended', async () => {
+  const cookie = await at.signIn()
+  const found = await at.show(cookie)
+  assert.ok(found.known && found.isStillGood !== undefined)
+  const now = Date.now() * 1000
+  assert.ok(found.isStillGood(now))
+  assert.ok(!found.isStillGood(now + 3_600_000_000 + 60_000_000), 'nobody used it for an hour')
+  await at.post('logout', { cookie, origin: APP })
+  assert.ok(!found.isStillGood(now))
+})
+
+test('a host that no URL can have leads to the provider all the same', async () => {
+  const url = 'https://1.2.3.256/orders?page=2'
+  const peer = { address: '127.0.0.1' }
+  const asked = { method: 'GET', url: () => url, fields: NAVIGATION, peer, atUs: Date.now() * 1000 }
+  const invited = await at.login.invite(new Presented(asked))
+  assert.equal(invited?.reason, 'login-required')
 })
 
 test('what cannot be recorded does not begin', async () => {

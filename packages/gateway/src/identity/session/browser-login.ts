@@ -75,7 +75,8 @@ export class BrowserLogin implements Authenticator {
   authenticate(presented: Presented): Identification | Promise<Identification> {
     const secrets = sessionSecrets(presented)
     if (secrets.length > 1) return refused('credentials-ambiguous')
-    const session = this.#sessions.use(secrets[0] ?? '', presented.atUs)
+    const [secret = ''] = secrets
+    const session = this.#sessions.use(secret, presented.atUs)
     if (session === undefined) {
       return this.invite(presented) ?? refused('credentials-expired', { challenges: [] })
     }
@@ -88,7 +89,8 @@ export class BrowserLogin implements Authenticator {
       authenticatedAtUs,
       mfaAtUs,
     } as const
-    return { known: true, principal, credential }
+    const isStillGood = (atUs: number): boolean => this.#sessions.isLive(secret, atUs)
+    return { known: true, principal, credential, isStillGood }
   }
 
   /** Sends a browser that opens a page to the identity provider; undefined for anything else. */
@@ -120,10 +122,11 @@ export class BrowserLogin implements Authenticator {
 
   async #begin(presented: Presented): Promise<Refused> {
     const { provider, onFault } = this.#options
-    const { pathname, search } = new URL(presented.url)
+    // Not every host that a client may name is one that `URL` reads (`1.2.3.256`).
+    const target = presented.url.replace(/^[a-z]+:\/\/[^/]*/, '')
     const state = this.#states.begin({
       login: this.name,
-      returnTo: localPath(`${pathname}${search}`),
+      returnTo: localPath(target),
       untilUs: presented.atUs + LOGIN_MS * MS_US,
     })
     try {

@@ -82,6 +82,12 @@ export class SessionStore {
     return kept.session
   }
 
+  /** Whether there is one still; asking is no use of it. */
+  isLive(secret: string, atUs: number): boolean {
+    const kept = this.#bySecret.get(digest(secret))
+    return kept !== undefined && !this.#isOver(kept, atUs)
+  }
+
   end(secret: string): Session | undefined {
     const key = digest(secret)
     const kept = this.#bySecret.get(key)
