@@ -65,13 +65,13 @@ export class Batch {
   /** Copies the entry, and reserves what it opens and closes. */
   add(entry: Entry, intents: OpenIntents, resolve: Resolve, reject: Reject): void {
     const { opens, closes } = entry
-    if (isNeeded(entry)) this.#needed += 1
     if (opens !== undefined || closes !== undefined) {
       intents.reserve(entry)
       // A copy; `slice` of a Buffer would not be one.
       const tag = opens === undefined ? undefined : new Uint8Array(opens)
       this.#effects.push({ position: this.count, opens: tag, closes })
     }
+    if (isNeeded(entry)) this.#needed += 1
     this.#reserve(this.#length + entryBytes(entry))
     this.#length = encodeEntry(entry, this.#bytes, this.#view, this.#length)
     this.#resolves.push(resolve)
