@@ -40,26 +40,33 @@ export class RedisStore implements QuotaStore {
     const lease = Buffer.from(this.#random.bytes(LEASE_BYTES)).toString('hex')
     const keys = asks.flatMap((ask) => [this.#key('r', ask), this.#key('c', ask)])
     const values = [lease, String(leaseUs), ...asks.flatMap(valuesOf)]
-    const reply = numbersOf(await this.#run(keys, values))
+    const release = this.#releaseOnce(asks, lease)
+    const reply = await this.#run(keys, values).catch((error: unknown) => {
+      // The script may run all the same, only later: nobody will release what it counts.
+      release()
+      throw error
+    })
     const [isAdmitted, nowUs = 0, ...states] = reply
     if (reply.length !== 2 + NUMBERS_EACH * asks.length) throw strange()
     const standings = asks.map((ask, at) => {
       return standingOf(ask, states.slice(at * NUMBERS_EACH, (at + 1) * NUMBERS_EACH), nowUs)
     })
     if (isAdmitted !== 1) return { isAdmitted: false, standings, release: () => undefined }
-    return { isAdmitted: true, standings, release: this.#releaseOnce(asks, lease) }
+    return { isAdmitted: true, standings, release }
   }
 
   close(): Promise<void> {
     return this.#runner.close()
   }
 
-  async #run(keys: readonly string[], values: readonly string[]): Promise<unknown> {
+  async #run(keys: readonly string[], values: readonly string[]): Promise<readonly number[]> {
+    let reply: unknown
     try {
-      return await this.#runner.run(TAKE_SCRIPT, keys, values)
+      reply = await this.#runner.run(TAKE_SCRIPT, keys, values)
     } catch (cause) {
       throw new LimitsError('LIMITS_UNAVAILABLE', 'the shared store does not answer', { cause })
     }
+    return numbersOf(reply)
   }
 
   /** Where the store does not hear of it, the lease ends by itself. */
