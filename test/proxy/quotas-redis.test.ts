@@ -164,6 +164,19 @@ test('what goes on: given back once, and free after the lease of a dead gateway'
   assert.equal((await store.take(asks, LEASE_US)).standings[0]?.concurrent, 1)
 })
 
+test('a limit that was made much smaller holds up nobody for ever', { skip }, async (t) => {
+  const store = openStore()
+  t.after(() => store.close())
+  await connected(store)
+  const large = { quota: quotaOf({ limit: 1_000_000, window: '31d' }), key: 'k', cost: 500_000 }
+  assert.equal((await store.take([large], MINUTE_US)).isAdmitted, true)
+  const small = { quota: quotaOf({ limit: 10, window: '31d' }), key: 'k', cost: 1 }
+  const { isAdmitted, standings } = await store.take([small], MINUTE_US)
+  assert.deepEqual([isAdmitted, standings[0]?.used], [false, 10])
+  const monthUs = 31 * 24 * 60 * MINUTE_US
+  assert.ok((standings[0]?.waitUs ?? 0) <= monthUs / 10)
+})
+
 test('another limit under the same name keeps what was used', { skip }, async (t) => {
   const store = openStore()
   t.after(() => store.close())

@@ -21,6 +21,8 @@ export class Rate {
   readonly windowUs: number
   readonly burst: number
   readonly tolerance: Span
+  /** Of two rates the one that was configured later has the higher number. */
+  readonly made: number = ++ratesMade
   readonly #spans = new Map<number, Span>()
 
   constructor({ limit, windowUs, burst }: RateConfig) {
@@ -61,6 +63,8 @@ export class Rate {
   }
 }
 
+let ratesMade = 0
+
 /** Costs come from a table of the configuration, burst and reservations are few. */
 const SPANS_KEPT_MAX = 256
 
@@ -99,9 +103,9 @@ export class Meter {
     return rate.unitsIn(this.us - nowUs, this.part)
   }
 
-  /** Counts on under another rate: what was used stays used. */
+  /** Counts on under another rate: what was used stays used, as far as there is so much of it. */
   convert(from: Rate, to: Rate, nowUs: number): void {
-    const { us, part } = to.spanOf(this.used(from, nowUs))
+    const { us, part } = to.spanOf(Math.min(this.used(from, nowUs), to.burst))
     this.us = nowUs + us
     this.part = part
   }

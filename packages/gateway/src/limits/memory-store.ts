@@ -69,8 +69,9 @@ export class MemoryStore implements QuotaStore {
   /** Writes what is really used, and lets go of the file. */
   async close(): Promise<void> {
     await this.#file?.close((quota, key) => {
-      const meter = this.#tables.get(quota)?.accounts.get(key)?.meter
-      return meter && meter.us + (meter.part > 0 ? 1 : 0)
+      const { meter, rate } = this.#tables.get(quota)?.accounts.get(key) ?? {}
+      if (meter === undefined || rate === undefined) return undefined
+      return { rate, reservedUs: meter.us + (meter.part > 0 ? 1 : 0) }
     })
   }
 
@@ -78,7 +79,8 @@ export class MemoryStore implements QuotaStore {
     for (const [at, { quota, cost, key }] of asks.entries()) {
       const account = accounts[at]
       if (account === undefined) continue
-      if (quota.rate !== undefined) account.meter.take(quota.rate, nowUs, cost)
+      const rate = rateOf(quota, account)
+      if (rate !== undefined) account.meter.take(rate, nowUs, cost)
       if (quota.concurrency !== undefined) account.concurrent += 1
       this.#reserveAhead(quota, key, account)
     }
@@ -120,7 +122,7 @@ export class MemoryStore implements QuotaStore {
 
   /** Before a chunk is used up the next one is asked for, so that requests need not wait. */
   #reserveAhead(quota: Quota, key: string, account: Account): void {
-    const { rate } = quota
+    const rate = rateOf(quota, account)
     if (this.#file === undefined || !quota.isDurable || rate === undefined) return
     if (account.reservedUs - account.meter.us > rate.spanOf(chunkOf(rate)).us / 2) return
     if (account.reservedUs >= this.#nowUs() + rate.tolerance.us) return
@@ -128,17 +130,21 @@ export class MemoryStore implements QuotaStore {
     this.#reserve(this.#file, quota, key, account).catch(() => undefined)
   }
 
-  #reserve(file: QuotaFile, { name, rate }: Quota, key: string, account: Account): Promise<void> {
-    if (rate === undefined) return Promise.resolve()
-    return file.reserve(name, key, {
-      rate,
+  #reserve(file: QuotaFile, quota: Quota, key: string, account: Account): Promise<void> {
+    if (quota.rate === undefined) return Promise.resolve()
+    const asked = quota.rate
+    return file.reserve(quota.name, key, {
       target: () => {
+        // While it waited, another configuration may have come into force.
+        const { rate = asked } = account
         const nowUs = this.#nowUs()
         const { us } = rate.spanOf(chunkOf(rate) + account.waiting)
         const latestUs = nowUs + rate.tolerance.us + RESERVE_SLACK_US
-        return Math.min(latestUs, Math.max(account.meter.us, nowUs) + us + RESERVE_SLACK_US)
+        const wantedUs = Math.max(account.meter.us, nowUs) + us + RESERVE_SLACK_US
+        return { rate, reservedUs: Math.min(latestUs, wantedUs) }
       },
-      written: (reservedUs) => {
+      written: ({ rate, reservedUs }) => {
+        if (account.rate?.isSame(rate) !== true) return
         account.reservedUs = Math.max(account.reservedUs, reservedUs)
       },
     })
@@ -148,8 +154,9 @@ export class MemoryStore implements QuotaStore {
     const table = this.#tables.get(quota.name) ?? this.#addTable(quota.name)
     const known = table.accounts.get(key) ?? this.#newAccount(table, quota, key, nowUs)
     const { rate } = quota
-    if (known.rate !== rate && rate !== undefined) {
-      // Another configuration: what was used stays used, and is measured by what is in force now.
+    if (rate !== undefined && rate.made > (known.rate?.made ?? 0)) {
+      // A newer configuration: what was used stays used, and is measured by what is in force now.
+      // Requests that came before it do not bring the former one back.
       if (known.rate !== undefined && !known.rate.isSame(rate)) {
         known.meter.convert(known.rate, rate, nowUs)
         known.reservedUs = 0
@@ -198,8 +205,14 @@ function mayAll(asks: readonly Ask[], accounts: readonly Account[], nowUs: numbe
   return asks.every(({ quota, cost }, at) => {
     const account = accounts[at]
     if (account === undefined || isFull(quota, account)) return false
-    return quota.rate === undefined || account.meter.waitUs(quota.rate, nowUs, cost) === 0
+    const rate = rateOf(quota, account)
+    return rate === undefined || account.meter.waitUs(rate, nowUs, cost) === 0
   })
+}
+
+/** What counts is what was configured last, though an earlier request asks. */
+function rateOf({ rate }: Quota, account: Account): Rate | undefined {
+  return rate && (account.rate ?? rate)
 }
 
 function isFull({ concurrency }: Quota, { concurrent }: Account): boolean {
@@ -212,15 +225,16 @@ function refused(asks: readonly Ask[], accounts: readonly Account[], nowUs: numb
 }
 
 function isReserved({ quota, cost }: Ask, account: Account | undefined, nowUs: number): boolean {
-  const { rate, isDurable } = quota
-  if (!isDurable || rate === undefined || account === undefined || cost === 0) return true
+  if (!quota.isDurable || account === undefined || cost === 0) return true
+  const rate = rateOf(quota, account)
+  if (rate === undefined) return true
   const after = Math.max(account.meter.us, nowUs) + rate.spanOf(cost).us + 1
   return after <= account.reservedUs
 }
 
 function standingOf({ quota, cost }: Ask, account: Account | undefined, nowUs: number): Standing {
   if (account === undefined) throw new Error(`quota ${quota.name} has no account`)
-  const { rate } = quota
+  const rate = rateOf(quota, account)
   const { meter, concurrent } = account
   return {
     used: rate === undefined ? 0 : meter.used(rate, nowUs),

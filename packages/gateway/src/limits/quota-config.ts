@@ -9,6 +9,8 @@ const UNITS_US: Readonly<Record<string, number>> = {
 }
 const WINDOW_US_MAX = 31 * 86_400 * SECOND_US
 const LIMIT_MAX = 1_000_000_000
+/** Until all of a burst is free again: a hundred years, and no time exceeds a double. */
+const BURST_US_MAX = 36_525 * 86_400 * SECOND_US
 const COST_MAX = 1000
 const CONCURRENCY_MAX = 1_000_000
 /** From this window on what is used survives a restart, unless the quota says otherwise. */
@@ -63,6 +65,10 @@ const quotaSchema = z
     }
     if (limit === undefined && burst !== undefined) complain('burst', 'belongs to a limit')
     const most = burst ?? limit ?? COST_MAX
+    if (limit !== undefined && text !== undefined) {
+      const us = (most / limit) * windowUsOf(text)
+      if (us > BURST_US_MAX) complain('burst', 'is not free again within a hundred years')
+    }
     for (const [what, units] of Object.entries(costs)) {
       if (units > most) complain('cost', `${what} costs ${units}, more than ${most}: never served`)
     }

@@ -106,6 +106,48 @@ test('a quota in force in another form counts what the file says', async () => {
   assert.equal(await second.admitted(makeQuota({ limit: 80, window: '31d' }), 100), 20)
 })
 
+test('a limit made much smaller holds up nobody for ever, nor the next start', async () => {
+  const disk = newDisk()
+  const first = await Life.begin(disk)
+  const large = makeQuota({ limit: 1_000_000, window: '31d', cost: { default: 1000 } })
+  for (let at = 0; at < 500; at += 1) await first.store.take([ask(large, 'k', 1000)])
+  const small = makeQuota({ limit: 10, window: '31d' })
+  const { standings } = await first.store.take([ask(small)])
+  assert.deepEqual([standings[0]?.used, standings[0]?.waitUs], [10, (31 * 24 * HOUR_US) / 10])
+  await first.store.close()
+  const second = await Life.begin(disk)
+  assert.equal(await second.admitted(small, 5), 0)
+})
+
+test('what was used under a former limit is still used after a stop', async () => {
+  const disk = newDisk()
+  const first = await Life.begin(disk)
+  assert.equal(await first.admitted(makeQuota({ limit: 10, window: '1h' }), 10), 10)
+  const quota = makeQuota({ limit: 1000, window: '1h' })
+  const other = makeQuota({ concurrency: 1 }, 'other')
+  await first.store.take([ask(other)])
+  // Refused by the other, so nothing is reserved anew before the stop.
+  assert.equal((await first.store.take([ask(quota), ask(other)])).isAdmitted, false)
+  await first.store.close()
+  const second = await Life.begin(disk)
+  assert.equal(await second.admitted(quota, 1010), 990)
+})
+
+test('what is being reserved when the limit changes is not used by the new one', async () => {
+  for (const turns of [0, 1, 2, 3]) {
+    const disk = newDisk()
+    const first = await Life.begin(disk)
+    const late = first.store.take([ask(makeQuota({ limit: 10, window: '1h' }))])
+    for (let at = 0; at < turns; at += 1) await Promise.resolve()
+    const quota = makeQuota({ limit: 1000, window: '1h' })
+    const before = await first.admitted(quota, 150)
+    assert.equal((await late).isAdmitted, true)
+    const second = await Life.begin(disk.crash(POWER))
+    const after = await second.admitted(quota, 1000)
+    assert.ok(before + after <= 1000, `${turns}: ${before} and ${after} of 1000`)
+  }
+})
+
 test('a clock that went back locks nobody out for longer than the quota itself', async () => {
   const disk = newDisk()
   const first = await Life.begin(disk, START_US + 1000 * HOUR_US)

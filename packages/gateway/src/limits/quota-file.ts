@@ -16,12 +16,16 @@ const REWRITE_BYTES_MIN = 1_048_576
 const FILE_BYTES_MAX = 1_073_741_824
 const DIGEST_BYTES = 16
 
-/** What to write for a key, asked when the write begins: by then more may need it. */
-export interface Reservation {
+/** Microseconds since 1970 up to which a key may use, and by which rate these are counted. */
+export interface Reserved {
   readonly rate: Rate
-  /** Microseconds since 1970 up to which the key may use. */
-  readonly target: () => number
-  readonly written: (reservedUs: number) => void
+  readonly reservedUs: number
+}
+
+export interface Reservation {
+  /** What to write, asked when the write begins: by then more may need it. */
+  readonly target: () => Reserved
+  readonly written: (reserved: Reserved) => void
 }
 
 interface Kept {
@@ -72,7 +76,7 @@ export class QuotaFile {
   }
 
   /** What was reserved before; of this life's own reservations the store knows more. */
-  restored(quota: string, key: string): { reservedUs: number; rate: Rate } | undefined {
+  restored(quota: string, key: string): Reserved | undefined {
     const kept = this.#kept.get(this.#id(quota, key))
     return kept && { reservedUs: kept.row.reservedUs, rate: new Rate(kept.row) }
   }
@@ -88,11 +92,11 @@ export class QuotaFile {
   }
 
   /** Writes what was really used; `used` says it for keys of this life. */
-  async close(used: (quota: string, key: string) => number | undefined): Promise<void> {
+  async close(used: (quota: string, key: string) => Reserved | undefined): Promise<void> {
     await this.#running
     for (const kept of this.#kept.values()) {
-      const us = kept.key === undefined ? undefined : used(kept.row.quota, kept.key)
-      if (us !== undefined) kept.row = { ...kept.row, reservedUs: us }
+      const really = kept.key === undefined ? undefined : used(kept.row.quota, kept.key)
+      if (really !== undefined) kept.row = rowOf(kept.row, really)
     }
     if (this.#kept.size > 0) await this.#rewrite()
     await this.#file?.close()
@@ -104,15 +108,14 @@ export class QuotaFile {
     this.#waiting = new Map()
     const lines: string[] = []
     const told: (() => void)[] = []
-    for (const [id, { quota, key, rate, target, written }] of batch) {
-      const { limit, windowUs, burst } = rate
+    for (const [id, { quota, key, target, written }] of batch) {
       const before = this.#kept.get(id)?.row
       const digest = before?.digest ?? id.slice(quota.length + 1)
-      const reservedUs = target()
-      const row = { quota, digest, limit, windowUs, burst, reservedUs }
+      const reserved = target()
+      const row = rowOf({ quota, digest }, reserved)
       this.#kept.set(id, { row, key })
       lines.push(encodeRow(row))
-      told.push(() => written(reservedUs))
+      told.push(() => written(reserved))
     }
     try {
       await this.#append(lines.join(''))
@@ -161,6 +164,14 @@ export class QuotaFile {
     const digest = nodeSha256.digest(Buffer.from(`${this.#salt} ${quota} ${key}`))
     return `${quota} ${Buffer.from(digest.subarray(0, DIGEST_BYTES)).toString('hex')}`
   }
+}
+
+function rowOf(
+  { quota, digest }: Pick<QuotaRow, 'quota' | 'digest'>,
+  { rate, reservedUs }: Reserved,
+): QuotaRow {
+  const { limit, windowUs, burst } = rate
+  return { quota, digest, limit, windowUs, burst, reservedUs }
 }
 
 interface FileParts {

@@ -62,6 +62,8 @@ for (const [name, config, ok] of [
   ['a window beyond a month', { key: 'route', limit: 5, window: '32d' }, false],
   ['a window in months', { key: 'route', limit: 5, window: '1mo' }, false],
   ['a cost that never fits', { key: 'route', limit: 5, window: '1s', cost: { POST: 6 } }, false],
+  ['a long burst', { key: 'route', limit: 1, window: '31d', burst: 1000 }, true],
+  ['a burst for ever', { key: 'route', limit: 1, window: '31d', burst: 1_000_000 }, false],
   ['a claim without a name', { key: 'claim:', concurrency: 5 }, false],
   ['a prefix of everything', { key: 'route', concurrency: 5, ipv4Bits: 0 }, false],
 ] as const) {

@@ -26,7 +26,8 @@ for i = 1, count do
         us, part = 0, 0
       elseif oldLimit ~= limit or oldWindow ~= window then
         local used = math.ceil(((us - now) + part / oldLimit) * oldLimit / oldWindow)
-        us, part = now + math.ceil(used * window / limit), 0
+        local most = tonumber(ARGV[at + 3]) + math.min(tonumber(ARGV[at + 4]), 1)
+        us, part = now + math.min(math.ceil(used * window / limit), most), 0
       end
     end
     local base, basePart = us, part
