@@ -1,6 +1,6 @@
 // What may change while the gateway runs, what may not, and what the ledger then tells.
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -40,8 +40,12 @@ describe('changes while it runs', () => {
 
   before(async () => {
     upstream = createServer((request, response) => {
+      if (request.url === '/stream') {
+        response.setHeader('content-type', 'text/event-stream')
+        return response.write('data: the beginning')
+      }
       const late = request.url === '/slow' ? 500 : 0
-      setTimeout(() => response.end(request.url), late)
+      return setTimeout(() => response.end(request.url), late)
     })
     await listening(upstream)
     ;[plainPort, tlsPort, freePort] = await freePorts()
@@ -295,6 +299,24 @@ routes:
 
   test('a secret has no place in the file', () => {
     assert.doesNotMatch(readFileSync(config, 'utf8'), /cs_|BEGIN/)
+  })
+
+  test('what began two changes ago is cut all the same when its key is revoked', async () => {
+    const headers = { authorization: `Bearer ${ada.token}` }
+    const { body } = await fetch(`http://127.0.0.1:${plainPort}/stream`, { headers })
+    const reader = body?.getReader()
+    await reader?.read()
+    // The first change keeps what identifies, the second replaces it.
+    const routes = base.replace('- { name: all,', '- { name: everything,')
+    writeFileSync(config, routes)
+    assert.equal((await reload()).exit, 0)
+    symlinkSync('keys.yaml', join(directory, 'same-keys.yaml'))
+    writeFileSync(config, routes.replace('keysFile: keys', 'keysFile: same-keys'))
+    assert.equal((await reload()).exit, 0)
+    const cut = assert.rejects(async () => reader?.read())
+    writeFileSync(join(directory, 'keys.yaml'), createKey('', { principal: 'eve' }, making).text)
+    const late = new Promise<string>((resolve) => setTimeout(resolve, 10_000, 'late').unref())
+    assert.notEqual(await Promise.race([cut, late]), 'late', 'it goes on without a key')
   })
 })
 

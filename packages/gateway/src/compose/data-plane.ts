@@ -45,6 +45,8 @@ export class DataPlane {
   readonly #proxy: AccessProxy
   /** What is in force; shared with what asks for it. */
   readonly #now: { opened: Opened }
+  /** By how many configurations it is gone by: those in force, and those with exchanges left. */
+  readonly #holders = new Map<OpenIdentity, number>()
 
   private constructor(parts: {
     readonly machine: Machine
@@ -58,6 +60,7 @@ export class DataPlane {
     this.#quotaStore = parts.quotaStore
     this.#proxy = parts.proxy
     this.#now = parts.now
+    this.#hold(parts.now.opened.identity)
   }
 
   static async open(first: Prepared, machine: Machine, needs: DataPlaneNeeds): Promise<DataPlane> {
@@ -107,8 +110,8 @@ export class DataPlane {
     const identity = isKept
       ? former
       : await openIdentity(next.config, this.#machine, this.#needs, former.loginMemories)
-    const closeUnused = async (unused: OpenIdentity): Promise<void> => {
-      if (!isKept) await unused.close()
+    const closeUnused = async (): Promise<void> => {
+      if (!isKept) await identity.close()
     }
     const opened = { prepared: next, identity, statements: statementsOf(next, this.#needs) }
     try {
@@ -116,15 +119,16 @@ export class DataPlane {
       return {
         apply: () => {
           this.#now.opened = opened
-          change.apply(() => this.#background(closeUnused(former)))
+          this.#hold(identity)
+          change.apply(() => this.#background(this.#letGo(former)))
         },
         abandon: async () => {
           await change.abandon()
-          await closeUnused(identity)
+          await closeUnused()
         },
       }
     } catch (cause) {
-      await closeUnused(identity)
+      await closeUnused()
       throw cause
     }
   }
@@ -134,6 +138,18 @@ export class DataPlane {
     await this.#proxy.close()
     await this.#quotaStore.close()
     await this.#now.opened.identity.close()
+  }
+
+  #hold(identity: OpenIdentity): void {
+    this.#holders.set(identity, (this.#holders.get(identity) ?? 0) + 1)
+  }
+
+  /** An older configuration than the one that lets go may have exchanges that go by it still. */
+  async #letGo(identity: OpenIdentity): Promise<void> {
+    const left = (this.#holders.get(identity) ?? 0) - 1
+    if (left > 0) return void this.#holders.set(identity, left)
+    this.#holders.delete(identity)
+    await identity.close()
   }
 
   #background(work: Promise<void>): void {
