@@ -1,5 +1,6 @@
 import { bearerChallenge, type CredentialRefusal } from '../authenticator.ts'
-import type { Presented } from '../presented.ts'
+import { readValidity } from '../certificate/certificate-names.ts'
+import type { ClientCertificate, Presented } from '../presented.ts'
 import type { Confirmation } from './confirmation.ts'
 
 /** A token that was verified, and how it was shown. */
@@ -79,7 +80,7 @@ const ENDED = new Set([
  */
 function checkCertificate(
   confirmation: Confirmation | undefined,
-  { peer }: Presented,
+  { peer, atUs }: Presented,
 ): BindingRefusal | undefined {
   const wanted = confirmation?.certificateSha256
   if (wanted === undefined) return undefined
@@ -88,9 +89,23 @@ function checkCertificate(
   if (shown === undefined) return invalid('certificate-missing', challenge, 'proof-missing')
   const { error = '' } = shown
   if (ENDED.has(error)) return invalid(error, challenge, 'certificate-refused')
+  const fault = timeFault(shown, atUs)
+  if (fault !== undefined) return invalid(fault, challenge, 'certificate-refused')
   const isSame = Buffer.from(shown.sha256, 'hex').toString('base64url') === wanted
   return isSame ? undefined : invalid('certificate-differs', challenge, 'proof-invalid')
 }
+
+/** The handshake may be long ago, and a resumed session does not look at the time again. */
+function timeFault(shown: ClientCertificate, atUs: number): string | undefined {
+  const validity = VALIDITY.get(shown) ?? readValidity(shown.der)
+  if (validity === undefined) return 'certificate-unreadable'
+  VALIDITY.set(shown, validity)
+  if (atUs < validity.notBeforeUs) return 'certificate-not-yet-valid'
+  return atUs >= validity.notAfterUs ? 'certificate-expired' : undefined
+}
+
+/** Of what connections that are open show: read once for each. */
+const VALIDITY = new WeakMap<ClientCertificate, NonNullable<ReturnType<typeof readValidity>>>()
 
 function unbound(): BindingRefusal {
   return invalid('token-not-bound', 'DPoP error="invalid_token"', 'credentials-invalid')

@@ -43,6 +43,21 @@ export function readCertificate(der: Uint8Array): ReadCertificate | undefined {
   }
 }
 
+/** From when until when a certificate holds; undefined for what is none. */
+export function readValidity(
+  der: Uint8Array,
+): Pick<ReadCertificate, 'notBeforeUs' | 'notAfterUs'> | undefined {
+  try {
+    const { validFromDate, validToDate } = new X509Certificate(der)
+    return {
+      notBeforeUs: validFromDate.getTime() * 1000,
+      notAfterUs: validToDate.getTime() * 1000,
+    }
+  } catch {
+    return undefined
+  }
+}
+
 function alternativeNames(text: string): Omit<CertificateNames, 'commonName'> | undefined {
   const found = { dns: [] as string[], uri: [] as string[], email: [] as string[] }
   ALTERNATIVE_NAME.lastIndex = 0
