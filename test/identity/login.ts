@@ -79,13 +79,14 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
   const onFault = (fault: unknown): number => test.faults.push(fault)
   const keys = loginKeys(config, { http, clock, onFault })
   let nonce = ''
+  const memory = new LoginMemory(systemRandom(), config)
   const login = new BrowserLogin({
     config,
     clock,
-    memory: new LoginMemory(systemRandom(), config),
+    memory,
     onFault,
     provider: new LoginProvider({ config, clientSecret: 'a secret: 7%', http, clock }),
-    logoutTokens: new LogoutTokens(keys, clock),
+    logoutTokens: new LogoutTokens(keys, clock, memory),
     record: async (event) => {
       if (!test.isRecording) throw new Error('the ledger is full')
       test.events.push(event)

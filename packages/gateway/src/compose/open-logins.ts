@@ -96,7 +96,7 @@ async function openLogin(
     memory,
     onFault,
     provider: new LoginProvider({ config, clientSecret, http, clock }),
-    logoutTokens: new LogoutTokens(keys, clock),
+    logoutTokens: new LogoutTokens(keys, clock, memory),
     record: (event) => recordSession(event, recorder),
   })
   return { login, keys, key, memory }

@@ -6,6 +6,8 @@ import { type SessionLimits, SessionStore } from './session-store.ts'
 export class LoginMemory {
   readonly states: LoginStates
   readonly sessions: SessionStore
+  /** By `jti`, until when: what lives as long as the sessions must not be ended twice. */
+  readonly usedLogoutTokens = new Map<string, number>()
 
   constructor(random: Random, limits: SessionLimits) {
     this.states = new LoginStates(random)

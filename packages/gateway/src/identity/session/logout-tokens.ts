@@ -4,6 +4,7 @@ import type { IssuerKeys } from '../jwt/issuer-keys.ts'
 import { type Members, member } from '../jwt/members.ts'
 import { readJws } from '../jwt/read-jws.ts'
 import { signerOf } from '../jwt/signer.ts'
+import type { LoginMemory } from './login-memory.ts'
 import { LOGOUT_TOKEN_MS_MAX } from './logout-token.ts'
 import { LoginFault } from './provider.ts'
 
@@ -15,11 +16,16 @@ export class LogoutTokens {
   readonly #keys: IssuerKeys
   readonly #clock: Clock
   /** By `jti`, when it may be forgotten; in that order. */
-  readonly #used = new Map<string, number>()
+  readonly #used: Map<string, number>
 
-  constructor(keys: IssuerKeys, clock: Clock) {
+  constructor(
+    keys: IssuerKeys,
+    clock: Clock,
+    { usedLogoutTokens }: Pick<LoginMemory, 'usedLogoutTokens'>,
+  ) {
     this.#keys = keys
     this.#clock = clock
+    this.#used = usedLogoutTokens
   }
 
   /** The claims of a token whose signature holds. Throws LoginFault. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
-import { SeededRandom } from '../../platform/index.ts'
+import { SeededRandom, SimulatedClock } from '../../platform/index.ts'
+import { fixedKeys } from '../jwt/issuer-keys.ts'
+import { KeySet } from '../jwt/key-set.ts'
 import { ANONYMOUS } from '../principal.ts'
 import { cookieValues, endedCookie, hostCookie, withoutCookies } from './cookies.ts'
+import { LoginMemory } from './login-memory.ts'
 import { LoginStates } from './login-state.ts'
 import { checkLogoutToken } from './logout-token.ts'
+import { LogoutTokens } from './logout-tokens.ts'
 import { localPath } from './return-path.ts'
 import { type Session, SessionStore } from './session-store.ts'
 import { hasMfa, principalOf } from './signed-in.ts'
@@ -229,4 +233,15 @@ test('more than one factor is what the provider calls so', () => {
   assert.equal(hasMfa({ amr: ['pwd', 'mfa'] }, { mfaAcr: [] }), true)
   assert.equal(hasMfa({ acr: 'urn:two' }, { mfaAcr: ['urn:two'] }), true)
   assert.equal(hasMfa({ amr: 'mfa', acr: 'urn:one' }, { mfaAcr: ['urn:two'] }), false)
+})
+
+test('O12 a logout token that was used stays so under the configuration to come', () => {
+  const limits = { sessionsMax: 1, idleMs: 60_000 }
+  const [memory, other] = [1, 2].map((seed) => new LoginMemory(new SeededRandom(seed), limits))
+  assert.ok(memory !== undefined && other !== undefined)
+  const keys = fixedKeys(new KeySet([]))
+  const clock = new SimulatedClock()
+  assert.equal(new LogoutTokens(keys, clock, memory).redeem('j1'), true)
+  assert.equal(new LogoutTokens(keys, clock, memory).redeem('j1'), false)
+  assert.equal(new LogoutTokens(keys, clock, other).redeem('j1'), true, 'of another login')
 })
