@@ -162,6 +162,17 @@ test('J50 an issuer that does not answer is not asked again at once', async () =
   assert.equal(await asking.outcome(TOKEN), 'opaque:ada')
 })
 
+test('a token that the issuer takes offence at keeps nobody else waiting', async () => {
+  says({ error: 'invalid_request' }, 400)
+  assert.equal(await asking.outcome('Bearer odd'), 'credentials-unverifiable')
+  says(active())
+  assert.equal(await asking.outcome(TOKEN), 'opaque:ada')
+  says({}, 503)
+  assert.equal(await asking.outcome('Bearer odd'), 'credentials-unverifiable')
+  says(active())
+  assert.equal(await asking.outcome('Bearer other'), 'credentials-unverifiable', 'in the pause')
+})
+
 test('a JWT is none of its business', async () => {
   says(active())
   assert.equal(await asking.outcome('Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.'), 'issuer')

@@ -1,4 +1,4 @@
-import type { Clock, HttpClient } from '../../platform/index.ts'
+import type { Clock, HttpClient, HttpResponse } from '../../platform/index.ts'
 import {
   type Authenticator,
   BEARER_CHALLENGE,
@@ -21,6 +21,9 @@ const ANSWER_BYTES_MAX = 65_536
 const INACTIVE_MAX = 10_000
 /** After an answer that did not come, nobody is kept waiting for the next. */
 const PAUSE_MS = 1000
+const HTTP_OK = 200
+/** Statuses that whoever sends an odd token can bring about: nobody else is to wait for it. */
+const ABOUT_ONE_TOKEN: ReadonlySet<number> = new Set([400, 413, 422])
 
 export interface IntrospectionOptions {
   readonly config: IntrospectionConfig
@@ -93,7 +96,13 @@ export class Introspection implements Authenticator {
     const shown = presented.authorization
     if (shown.kind !== 'token') return refused('credentials-malformed')
     try {
-      const bytes = await this.#post(shown.token)
+      const { status, body: bytes } = await this.#post(shown.token)
+      if (status !== HTTP_OK) {
+        const fault = statusFault(config.name, status)
+        if (!ABOUT_ONE_TOKEN.has(status)) throw fault
+        onFailure(fault)
+        return refused('credentials-unverifiable')
+      }
       const answer = parseMembers(bytes)
       const active = answer === undefined ? undefined : member(answer, 'active')
       // A text that says "true" is no answer to whether: nothing that is not a boolean counts.
@@ -108,11 +117,11 @@ export class Introspection implements Authenticator {
     }
   }
 
-  async #post(token: string): Promise<Uint8Array> {
+  #post(token: string): Promise<HttpResponse> {
     const { http, config, clientSecret } = this.#options
     const { clientId, endpoint: url, answerMs: timeoutMs } = config
     const credentials = [clientId, clientSecret].map(encodeForm).join(':')
-    const { status, body } = await http.request({
+    return http.request({
       url,
       method: 'POST',
       headers: {
@@ -125,9 +134,6 @@ export class Introspection implements Authenticator {
       timeoutMs,
       allowsLoopbackHttp: config.allowLoopbackHttp,
     })
-    if (status === 200) return body
-    const message = `introspection ${config.name}: answers with status ${status}`
-    throw new IdentityError('IDENTITY_ISSUER_UNUSABLE', message)
   }
 
   #adopt(members: Members, bytes: Uint8Array, presented: Presented): VerifiedToken | Refused {
@@ -165,6 +171,11 @@ export class Introspection implements Authenticator {
 /** RFC 6749, appendix B. */
 function encodeForm(text: string): string {
   return new URLSearchParams({ t: text }).toString().slice('t='.length)
+}
+
+function statusFault(name: string, status: number): IdentityError {
+  const message = `introspection ${name}: answers with status ${status}`
+  return new IdentityError('IDENTITY_ISSUER_UNUSABLE', message)
 }
 
 function unusable(name: string): IdentityError {
