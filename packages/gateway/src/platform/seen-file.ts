@@ -113,6 +113,18 @@ class SqliteSeen implements SeenFile {
     this.#sinceSweep = 0
     this.#sweptAtUs = nowUs
     this.#database.exec('BEGIN IMMEDIATE')
+    try {
+      this.#forget(nowUs)
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      // Left open, what is added from now on would be nobody else's to see, and lost with us.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+    this.#readTotals()
+  }
+
+  #forget(nowUs: number): void {
     this.#database
       .prepare(
         'UPDATE life SET forgotten = max(coalesce(forgotten, 0), coalesce(' +
@@ -120,8 +132,6 @@ class SqliteSeen implements SeenFile {
       )
       .run(nowUs)
     this.#database.prepare('DELETE FROM seen WHERE until < ?').run(nowUs)
-    this.#database.exec('COMMIT')
-    this.#readTotals()
   }
 
   #readTotals(): void {
