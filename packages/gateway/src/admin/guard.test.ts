@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import type { AdminFacts } from '@countersign/evidence'
 import { z } from 'zod'
-import { Authenticators, apiKeys, createKey, parseKeysFile } from '../identity/index.ts'
+import { Authenticators, apiKeys, createKey, type Known, parseKeysFile } from '../identity/index.ts'
 import { nodeDisk, SimulatedClock, systemClock, systemRandom } from '../platform/index.ts'
 import { type AdminApp, adminApp } from './app.ts'
 import { adminConfigSchema } from './config.ts'
@@ -73,6 +74,8 @@ interface Control {
   readonly clock: SimulatedClock
   full: boolean
   barred: boolean
+  revoked: boolean
+  signed: Known['bodyDigest']
 }
 
 const standing = await standingParts()
@@ -85,6 +88,8 @@ function control(): Control {
     clock,
     full: false,
     barred: false,
+    revoked: false,
+    signed: undefined,
     ask: async (path, init = {}, address = '192.0.2.1') =>
       app(new Request(`http://localhost:9080${path}`, init), { address }),
   }
@@ -100,7 +105,11 @@ function control(): Control {
     guard: {
       clock: { ...systemClock(), ticksMs: () => clock.ticksMs() },
       roles: () => roles,
-      identify: (presented) => authenticators.chain().identify(presented),
+      identify: async (presented) => {
+        const found = await authenticators.chain().identify(presented)
+        const isStillGood = (): boolean => !state.revoked
+        return found.known ? { ...found, bodyDigest: state.signed, isStillGood } : found
+      },
       barred: () => (state.barred ? 'role-missing' : undefined),
       recorder: {
         actant: ({ issuer, id }) => ({ subject: `${issuer}:${id}` }),
@@ -203,6 +212,52 @@ test('somebody who is shut out may do nothing', async () => {
   assert.equal((await state.ask('/act', { method: 'POST', ...bearer(ops.token) })).status, 403)
   assert.equal(state.acts[0]?.who, 'keys:ops')
 })
+
+for (const [name, change, reason] of [
+  ['shut out', { barred: true }, 'role-missing'],
+  ['revoked', { revoked: true }, 'credentials-revoked'],
+] as const) {
+  test(`who is ${name} while the body is on its way may do nothing`, async () => {
+    const state = control()
+    const pull = (stream: ReadableStreamDefaultController): void => {
+      Object.assign(state, change)
+      stream.enqueue(Buffer.from('{"name":"x"}'))
+      stream.close()
+    }
+    // Nothing of it is there before it is read.
+    const body = new ReadableStream({ pull }, { highWaterMark: 0 })
+    const headers = { authorization: `Bearer ${ops.token}`, 'content-type': 'application/json' }
+    const init = { method: 'POST', headers, body, duplex: 'half' } as const
+    const response = await state.ask('/body', init)
+    assert.equal(((await response.json()) as { reason: string }).reason, reason)
+    const [act] = state.acts
+    assert.deepEqual([act?.facts.result, act?.facts.parameters], ['refused', { reason }])
+    assert.equal(act?.who, 'keys:ops')
+  })
+}
+
+for (const algorithm of ['sha-256', 'sha-512'] as const) {
+  test(`a body is the one whose ${algorithm} was signed, or is refused`, async () => {
+    const state = control()
+    const digest = hash(algorithm.replace('-', ''), '{"name":"x"}', 'buffer')
+    state.signed = { algorithm, digest }
+    const init = bearer(ops.token, { 'content-type': 'application/json' })
+    for (const [name, status] of [
+      ['x', 200],
+      ['y', 400],
+    ] as const) {
+      const body = JSON.stringify({ name })
+      const response = await state.ask('/body', { method: 'POST', body, ...init })
+      assert.equal(response.status, status)
+    }
+    assert.deepEqual(
+      state.acts.map(({ facts: { result } }) => result),
+      ['done', 'refused'],
+    )
+    const none = await state.ask('/act', { method: 'POST', ...init })
+    assert.equal(((await none.json()) as { reason: string }).reason, 'body-digest-mismatch')
+  })
+}
 
 test('who fails ten times waits, others do not, and it passes', async () => {
   const { ask, clock, acts } = control()

@@ -1,10 +1,11 @@
+import { hash } from 'node:crypto'
 import { type AdminFacts, REASONS, type Reason } from '@countersign/evidence'
-import { type Identification, Presented } from '../identity/index.ts'
+import { type Identification, type Known, Presented } from '../identity/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 import { FailureRates } from './failure-rates.ts'
 import { problem } from './problem.ts'
-import { Answered } from './read-json.ts'
+import { Answered, readBody } from './read-json.ts'
 import { type AdminRoles, rolesOf } from './roles.ts'
 import type { ActDone, AdminCaller, AdminParts, AdminPeer, GuardedRoute } from './route.ts'
 
@@ -50,7 +51,7 @@ export class Guard {
     const found = await this.#admit(request, peer, route)
     if ('reason' in found.outcome) return this.#refuse(route, peer, found)
     const caller = found.outcome
-    const done = await this.#perform(request, { route, parts }, caller)
+    const done = await this.#perform(request, { route, parts }, { caller, known: found.known })
     const { response, target, parameters, isRecorded = false } = done
     if (isRecorded) return response
     const facts = {
@@ -78,7 +79,19 @@ export class Guard {
     }
     if (!permits(caller, route)) return { ...refusal('role-missing'), caller }
     const barred = this.#parts.barred(caller)
-    return barred === undefined ? { outcome: caller } : { ...refusal(barred), caller }
+    const outcome = barred === undefined ? caller : { reason: barred, challenges: [] }
+    return { outcome, caller, known: found }
+  }
+
+  /** A body may be long in coming, and what let its sender in may be over when it is there. */
+  #objection(body: Buffer, route: GuardedRoute, { caller, known }: Admitted): Reason | undefined {
+    const { clock, roles } = this.#parts
+    if (known?.bodyDigest !== undefined && !isDigestOf(known.bodyDigest, body)) {
+      return 'body-digest-mismatch'
+    }
+    if (known?.isStillGood?.(clock.nowUs()) === false) return 'credentials-revoked'
+    const now = { ...caller, roles: rolesOf(caller.principal, roles()) }
+    return permits(now, route) ? this.#parts.barred(now) : 'role-missing'
   }
 
   /** Somebody who is known is always written down; strangers up to a rate. */
@@ -100,10 +113,13 @@ export class Guard {
   async #perform(
     request: Request,
     { route, parts }: { readonly route: GuardedRoute; readonly parts: AdminParts },
-    caller: AdminCaller,
+    admitted: Admitted,
   ): Promise<ActDone> {
     try {
-      return await route.handle(request, parts, caller)
+      const body = await readBody(request)
+      const reason = this.#objection(body, route, admitted)
+      if (reason !== undefined) return { response: denied(reason, []), parameters: { reason } }
+      return await route.handle(withBody(request, body), parts, admitted.caller)
     } catch (error) {
       if (error instanceof Answered) return { response: error.response }
       this.#onFailure(error as Error)
@@ -128,6 +144,12 @@ interface Admission {
   readonly outcome: AdminCaller | Refusal
   /** Who it was, where that is known of somebody who is refused. */
   readonly caller?: AdminCaller
+  readonly known?: Known
+}
+
+interface Admitted {
+  readonly caller: AdminCaller
+  readonly known: Known | undefined
 }
 
 const CHALLENGE = 'Bearer realm="countersign admin"'
@@ -153,6 +175,18 @@ function isCrossOrigin({ headers, url }: Request): boolean {
   if (site !== null && site !== 'same-origin' && site !== 'none') return true
   const origin = headers.get('origin')
   return origin !== null && origin !== new URL(url).origin
+}
+
+function isDigestOf({ algorithm, digest }: Digest, body: Buffer): boolean {
+  return hash(algorithm.replace('-', ''), body, 'buffer').equals(digest)
+}
+
+type Digest = NonNullable<Known['bodyDigest']>
+
+/** The same request, its body being read. */
+function withBody({ url, method, headers }: Request, body: Buffer): Request {
+  if (body.length === 0) return new Request(url, { method, headers })
+  return new Request(url, { method, headers, body: Uint8Array.from(body) })
 }
 
 function permits({ roles }: AdminCaller, { permission }: GuardedRoute): boolean {

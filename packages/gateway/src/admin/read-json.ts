@@ -20,7 +20,7 @@ export class Answered extends Error {
  * answer that tells what is wrong.
  */
 export async function readJson<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
-  const text = await readText(request)
+  const text = (await readBody(request)).toString('utf8')
   if (text !== '' && !/^application\/json\b/i.test(request.headers.get('content-type') ?? '')) {
     throw new Answered(problem(415, 'The body is to be application/json'))
   }
@@ -32,7 +32,8 @@ export async function readJson<T>(request: Request, schema: z.ZodType<T>): Promi
   throw new Answered(problem(422, 'The body is not what is expected', {}, { problems }))
 }
 
-async function readText({ body }: Request): Promise<string> {
+/** The bytes of a body; throws the answer to one that is too long. */
+export async function readBody({ body }: Pick<Request, 'body'>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body ?? []) {
@@ -42,7 +43,7 @@ async function readText({ body }: Request): Promise<string> {
     }
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function parse(text: string): unknown {
