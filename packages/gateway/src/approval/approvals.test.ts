@@ -272,6 +272,15 @@ test('what was granted can be taken back', async () => {
   approvals.close()
 })
 
+test('what is taken back while a use of it is being spent is not used', async () => {
+  const { approvals, machine, id } = await granted(5)
+  const using = assert.rejects(approvals.redeem(USE), code('APPROVAL_SPENT'))
+  await approvals.deny(id, { by: LEA, reason: undefined })
+  await using
+  assert.deepEqual(await acts(machine), ['asked', 'granted', 'denied'])
+  approvals.close()
+})
+
 const DEATHS = ['rename approvals.json', 'write approvals.json', 'write /wal/'].flatMap((where) => {
   return [1, 2, 3, 4].map((nth) => [where, nth] as const)
 })

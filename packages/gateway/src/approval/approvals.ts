@@ -87,6 +87,8 @@ export class Approvals {
   readonly #asking = new Map<string, Promise<Approval>>()
   /** Being answered or ended: nobody else may. */
   readonly #busy = new Set<string>()
+  /** Denied, or being denied: what is not on record as used by then is not used. */
+  readonly #takenBack = new WeakSet<Grant>()
   #timer: Timer | undefined
   #isClosed = false
 
@@ -194,9 +196,11 @@ export class Approvals {
       const about = approval.grant?.place ?? approval.place
       // A refusal needs no record to begin with: no use slips in while it is written.
       this.#unlist(approval)
+      if (approval.grant !== undefined) this.#takenBack.add(approval.grant)
       try {
         await recorder.act('approval', facts, { who: recorder.actant(by), about })
       } catch (error) {
+        if (approval.grant !== undefined) this.#takenBack.delete(approval.grant)
         this.#adopt(approval)
         throw error
       }
@@ -218,6 +222,7 @@ export class Approvals {
     const use = grant.used
     if (use === grant.uses) this.#unlist(approval)
     await this.#file.save()
+    if (this.#takenBack.has(grant)) throw spent()
     const { recorder } = this.#options
     const facts = { ...this.#facts('used', approval), use, uses: grant.uses, exchange }
     const who = recorder.actant(principal)
@@ -317,7 +322,7 @@ export class Approvals {
       return named === undefined || (named.id === id && isNext(grant, named.use))
     })
     if (found !== undefined) return found
-    throw new ApprovalError('APPROVAL_SPENT', 'no use of such an approval is left')
+    throw spent()
   }
 
   #grantsFor(
@@ -434,6 +439,10 @@ function placeOf({ epoch, index }: { epoch: number; index: number }): Approval['
 
 function answered(id: string): ApprovalError {
   return new ApprovalError('APPROVAL_ANSWERED', `${id} has its answer`)
+}
+
+function spent(): ApprovalError {
+  return new ApprovalError('APPROVAL_SPENT', 'no use of such an approval is left')
 }
 
 function tooWide(message: string): ApprovalError {
