@@ -19,12 +19,13 @@ export interface Proofs {
 export function openProofs({ identity }: Config, memory: ProofMemory): Proofs {
   const { dpop, certificates, signatures } = identity
   const { algorithms, windowMs, nonce, nonceMs, replaysMax: entriesMax, replaysFile: file } = dpop
+  const replays = memory.replays('dpop', { file, windowMs, aheadMs: windowMs, entriesMax })
   const verifier = new DpopVerifier({
     algorithms,
     windowMs,
     needsNonce: nonce === 'always',
-    nonces: memory.nonces(nonceMs),
-    replays: memory.replays('dpop', { file, windowMs, aheadMs: windowMs, entriesMax }),
+    nonces: memory.nonces(nonceMs, replays),
+    replays,
   })
   return {
     binding: senderConstraints({ dpop: verifier }),

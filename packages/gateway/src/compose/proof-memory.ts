@@ -22,8 +22,11 @@ export interface ReplayNeeds {
  */
 export class ProofMemory {
   readonly #machine: Pick<Machine, 'clock' | 'random'>
-  readonly #stores = new Map<string, { readonly key: string; readonly store: ReplayStore }>()
-  readonly #nonces = new Map<number, DpopNonces>()
+  readonly #stores = new Map<string, Kept>()
+  readonly #nonces = new WeakMap<
+    ReplayStore,
+    { readonly periodMs: number; readonly nonces: DpopNonces }
+  >()
 
   constructor(machine: Pick<Machine, 'clock' | 'random'>) {
     this.#machine = machine
@@ -33,21 +36,61 @@ export class ProofMemory {
     const key = JSON.stringify([file, needs])
     const known = this.#stores.get(name)
     if (known?.key === key) return known.store
-    const options = { ...needs, nowUs: this.#machine.clock.nowUs() }
-    const store =
+    const { clock } = this.#machine
+    const options = { ...needs, nowUs: clock.nowUs() }
+    const aheadMs = Math.max(needs.aheadMs, known?.aheadMs ?? 0)
+    const made =
       file === undefined
         ? new MemoryReplayStore(options)
         : new FileReplayStore(openSeenFile(file, options), options)
+    const store = known === undefined ? made : new Successor(made, clock, aheadMs)
     // The former one stays open: exchanges that go by its configuration may still ask it.
-    this.#stores.set(name, { key, store })
+    this.#stores.set(name, { key, store, aheadMs: needs.aheadMs })
     return store
   }
 
-  nonces(periodMs: number): DpopNonces {
-    const known = this.#nonces.get(periodMs)
-    if (known !== undefined) return known
-    const made = new DpopNonces({ random: this.#machine.random, periodMs })
-    this.#nonces.set(periodMs, made)
-    return made
+  /** For whoever asks this store: one that is another knows nothing of proofs with old nonces. */
+  nonces(periodMs: number, store: ReplayStore): DpopNonces {
+    const known = this.#nonces.get(store)
+    if (known?.periodMs === periodMs) return known.nonces
+    const nonces = new DpopNonces({ random: this.#machine.random, periodMs })
+    this.#nonces.set(store, { periodMs, nonces })
+    return nonces
+  }
+}
+
+interface Kept {
+  readonly key: string
+  readonly store: ReplayStore
+  readonly aheadMs: number
+}
+
+/**
+ * A store that takes over from another. Until it is asked for the first time proofs are used
+ * without its knowing: its configuration may be in force later than it was read, or never.
+ */
+class Successor implements ReplayStore {
+  readonly #store: ReplayStore
+  readonly #clock: Machine['clock']
+  readonly #aheadMs: number
+  #unknownUntilUs: number | undefined
+
+  constructor(store: ReplayStore, clock: Machine['clock'], aheadMs: number) {
+    this.#store = store
+    this.#clock = clock
+    this.#aheadMs = aheadMs
+  }
+
+  get forgottenUntilUs(): number {
+    this.#unknownUntilUs ??= this.#clock.nowUs() + this.#aheadMs * 1000
+    return Math.max(this.#unknownUntilUs, this.#store.forgottenUntilUs)
+  }
+
+  add(...of: Parameters<ReplayStore['add']>): ReturnType<ReplayStore['add']> {
+    return this.#store.add(...of)
+  }
+
+  close(): void {
+    this.#store.close()
   }
 }
