@@ -121,6 +121,8 @@ export class DataPlane {
           this.#now.opened = opened
           this.#hold(identity)
           change.apply(() => this.#background(this.#letGo(former)))
+          // A bundle may have changed since its authorities were read.
+          renewAuthorities(this.#proxy, opened)
         },
         abandon: async () => {
           await change.abandon()

@@ -189,7 +189,7 @@ export class BrowserLogin implements Authenticator {
       principal: done.principal,
       providerSession: typeof claims.sid === 'string' ? claims.sid : undefined,
       authenticatedAtUs,
-      mfaAtUs: hasMfa(claims, config) ? (authenticatedAtUs ?? startedUs) : undefined,
+      mfaAtUs: hasMfa(claims, config) ? authenticatedAtUs : undefined,
       idToken,
       startedUs,
       untilUs: startedUs + config.sessionMs * MS_US,

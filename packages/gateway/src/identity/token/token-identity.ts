@@ -42,20 +42,23 @@ export function principalOf(
   return { id, kind: kind === 'by-client' ? byClient : kind, issuer, scopes, ...mapped }
 }
 
-/** Its digest is of the claims alone: whoever reads it cannot make the token of it. */
+/**
+ * Its digest is of the claims alone: whoever reads it cannot make the token of it. When a second
+ * factor was shown is known by `auth_time` alone: `iat` is new with every refresh.
+ */
 export function credentialOf(
   claims: { readonly members: Members; readonly bytes: Uint8Array },
   facts: TokenFacts,
   { method, mfaAcr }: { readonly method: Credential['method']; readonly mfaAcr: readonly string[] },
 ): Credential {
-  const { authenticatedAtUs, issuedAtUs, expiresAtUs, id } = facts
+  const { authenticatedAtUs, expiresAtUs, id } = facts
   return {
     method,
     id,
     sha256: hash('sha256', claims.bytes, 'hex'),
     expiresAtUs,
     authenticatedAtUs,
-    mfaAtUs: hasMfa(claims.members, mfaAcr) ? (authenticatedAtUs ?? issuedAtUs) : undefined,
+    mfaAtUs: hasMfa(claims.members, mfaAcr) ? authenticatedAtUs : undefined,
   }
 }
 
