@@ -6,7 +6,7 @@ import { PolicyError, type PolicyFile, PolicySet } from '../policy/index.ts'
 import type { ListenerSettings, UpstreamConfig } from '../proxy/index.ts'
 import { readCertificate, readPem } from './certificates.ts'
 import { UnusableError } from './load-problem.ts'
-import { readNamed } from './read-config.ts'
+import { readingOnce, readNamed } from './read-config.ts'
 import { readPolicies } from './read-policies.ts'
 import { referencedFiles } from './referenced-files.ts'
 
@@ -41,18 +41,20 @@ export async function prepare(path: string): Promise<Prepared> {
       return undefined
     }
   }
-  const { references, secrets } = await readReferences(config, attempt)
+  const read = readingOnce()
+  const { references, secrets } = await readReferences(config, attempt, read)
   const listeners: ListenerSettings[] = []
   for (const [index, { tls, ...listener }] of config.listeners.entries()) {
-    const certificate = await attempt(`listeners[${index}].tls`, readCertificate(tls))
+    const certificate = await attempt(`listeners[${index}].tls`, readCertificate(tls, read))
     listeners.push({ ...listener, tls: certificate })
   }
   const upstreams: Record<string, UpstreamConfig> = {}
   for (const [name, { authority, ...upstream }] of Object.entries(config.upstreams)) {
-    const pem = authority && (await attempt(`upstreams.${name}.authority`, readPem(authority)))
+    const pem =
+      authority && (await attempt(`upstreams.${name}.authority`, readPem(authority, read)))
     upstreams[name] = pem === undefined ? upstream : { ...upstream, authority: pem }
   }
-  const adminTls = await attempt('admin.tls', readCertificate(config.admin.tls))
+  const adminTls = await attempt('admin.tls', readCertificate(config.admin.tls, read))
   const files = await attempt('policies.directory', readPolicies(config.policies.directory))
   const configurationSha256 = digestOf(bytes, references)
   if (files === undefined || problems.length > 0) {
@@ -100,11 +102,12 @@ function parse(path: string, bytes: Uint8Array): Config {
 async function readReferences(
   config: Config,
   attempt: <T>(name: string, work: Promise<T>) => Promise<T | undefined>,
+  read: typeof readNamed,
 ): Promise<Pick<Prepared, 'references' | 'secrets'>> {
   const references: ReferencedFile[] = []
   const secrets: ReferencedFile[] = []
   for (const { name, path, isSecret } of referencedFiles(config)) {
-    const bytes = await attempt(name, readNamed(path, REFERENCED_BYTES_MAX))
+    const bytes = await attempt(name, read(path, REFERENCED_BYTES_MAX))
     if (bytes === undefined) continue
     const sha256 = hash('sha256', bytes, 'hex')
     const list = isSecret ? secrets : references

@@ -21,3 +21,15 @@ export async function readNamed(path: string, bytesMax: number): Promise<Uint8Ar
     throw new Error(`cannot read ${path}: ${(cause as Error).message}`, { cause })
   }
 }
+
+/** Reads each file once: what is made of it is what its digest was made of. */
+export function readingOnce(): typeof readNamed {
+  const found = new Map<string, Promise<Uint8Array>>()
+  return async (path, bytesMax) => {
+    const reading = found.get(path) ?? readNamed(path, bytesMax)
+    found.set(path, reading)
+    const bytes = await reading
+    if (bytes.length <= bytesMax) return bytes
+    throw new Error(`cannot read ${path}: it is over ${bytesMax} bytes`)
+  }
+}
