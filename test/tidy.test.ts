@@ -21,7 +21,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   policy: ['evidence'],
   containment: ['platform', 'evidence'],
   approval: ['platform', 'evidence'],
+  upstream: ['platform', 'evidence'],
   proxy: [
+    'upstream',
     'identity',
     'policy',
     'limits',
@@ -81,7 +83,7 @@ interface Ban {
   readonly instead: string
 }
 
-const NETWORK_ROOMS = ['proxy', 'admin', 'demo', COMPOSE]
+const NETWORK_ROOMS = ['upstream', 'proxy', 'admin', 'demo', COMPOSE]
 const BANS: readonly Ban[] = [
   { pattern: /\bDate\.now\(|\bnew Date\(\)/, rooms: ['platform'], instead: 'Clock' },
   { pattern: /\bperformance\.now\(/, rooms: ['platform'], instead: 'Clock.ticksMs' },
