@@ -6,7 +6,6 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { leafIndex } from '@countersign/tlog'
 import { Pool } from 'undici'
 import { openGateway } from '../packages/gateway/src/compose/gateway.ts'
 import { realMachine } from '../packages/gateway/src/compose/machine.ts'
@@ -20,13 +19,8 @@ import {
 } from '../packages/gateway/src/identity/index.ts'
 import { DEFAULT_LIMITS } from '../packages/gateway/src/limits/index.ts'
 import { PolicySet } from '../packages/gateway/src/policy/index.ts'
-import {
-  AccessProxy,
-  type ExchangeRecorder,
-  routeSchema,
-  upstreamSchema,
-} from '../packages/gateway/src/proxy/index.ts'
-import { Recorded } from '../packages/gateway/src/recorder/index.ts'
+import { AccessProxy, routeSchema, upstreamSchema } from '../packages/gateway/src/proxy/index.ts'
+import { forgetful } from './web.forgetful.ts'
 
 export type Mode = 'bare' | 'off' | 'strict'
 
@@ -104,35 +98,6 @@ async function openUnrecorded(upstream: string): Promise<number> {
     answerOwn: async () => new Response(),
   })
   return proxy.addresses[0]?.port ?? 0
-}
-
-/** Says "recorded" and has not: what recording costs is the difference to `strict`. */
-function forgetful(): ExchangeRecorder {
-  const exchange = '01a1fd44-cc79-7c5a-9dee-3169453d8873'
-  const recorded = new Recorded({
-    epoch: 1,
-    index: leafIndex(0),
-    leaf: new Uint8Array(33),
-    exchange,
-    incarnation: 0,
-    howSubject: undefined,
-    origin: 'bench',
-    tag: () => new Uint8Array(16),
-  })
-  const done = Promise.resolve(recorded)
-  return {
-    newExchange: () => exchange,
-    intent: () => done,
-    outcome: () => done,
-    refusal: () => done,
-    act: () => Promise.resolve(recorded),
-    actant: () => ({ subject: '0'.repeat(32) }),
-    folds: {
-      open: async (draft) => ({ index: leafIndex(0), incarnation: 0, draft }),
-      tally: async () => undefined,
-      close: async () => undefined,
-    },
-  }
 }
 
 async function openStrict(data: string, upstream: string): Promise<number> {

@@ -1,0 +1,33 @@
+// A recorder that says "recorded" and has not: the benches' way to see what recording costs.
+import { leafIndex } from '@countersign/tlog'
+import type { ExchangeRecorder } from '../packages/gateway/src/proxy/index.ts'
+import { Recorded } from '../packages/gateway/src/recorder/index.ts'
+
+/** Says "recorded" and has not: what recording costs is the difference to `strict`. */
+export function forgetful(): ExchangeRecorder {
+  const exchange = '01a1fd44-cc79-7c5a-9dee-3169453d8873'
+  const recorded = new Recorded({
+    epoch: 1,
+    index: leafIndex(0),
+    leaf: new Uint8Array(33),
+    exchange,
+    incarnation: 0,
+    howSubject: undefined,
+    origin: 'bench',
+    tag: () => new Uint8Array(16),
+  })
+  const done = Promise.resolve(recorded)
+  return {
+    newExchange: () => exchange,
+    intent: () => done,
+    outcome: () => done,
+    refusal: () => done,
+    act: () => Promise.resolve(recorded),
+    actant: () => ({ subject: '0'.repeat(32) }),
+    folds: {
+      open: async (draft) => ({ index: leafIndex(0), incarnation: 0, draft }),
+      tally: async () => undefined,
+      close: async () => undefined,
+    },
+  }
+}
