@@ -163,9 +163,9 @@ async function latencies(
   const results: Record<string, Record<string, OpenLoadResult>> = {}
   for (const perSecond of rates) {
     const row: Record<string, OpenLoadResult> = {}
+    const direct = { name: 'direct', port: bench.upstreamPort }
     results[`at${perSecond}PerSecond`] = row
-    const all = [...subjects.map(({ name, port }) => ({ name, port }))]
-    for (const { name, port } of [{ name: 'direct', port: bench.upstreamPort }, ...all]) {
+    for (const { name, port } of [direct, ...subjects]) {
       const authorization = `Authorization: Bearer ${bench.tokens[0]}`
       const head = `GET /orders/7 HTTP/1.1\r\nHost: bench\r\n${authorization}\r\n\r\n`
       const load = { port, head, connections: CONNECTIONS, perSecond, seconds }

@@ -50,7 +50,7 @@ async function run(load: OpenLoad): Promise<OpenLoadResult> {
     while (sent < total && startMs + (sent * 1000) / perSecond <= nowMs) {
       const dueMs = startMs + (sent * 1000) / perSecond
       sent += 1
-      const free = clients.find(({ isFree }) => isFree())
+      const free = clients.find((client) => client.isFree())
       if (free === undefined) due.push(dueMs)
       else free.send(dueMs)
     }

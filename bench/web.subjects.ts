@@ -59,11 +59,11 @@ export function makeCredentials(
 
 function makeCertificate(directory: string): void {
   const [key, certificate] = [join(directory, 'tls.key'), join(directory, 'tls.crt')]
-  const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=localhost'],
-    ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-  ])
+  const asked =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
+  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  const files = ['-keyout', key, '-out', certificate]
+  const made = spawnSync('openssl', [...asked.split(' '), ...files, ...names])
   if (made.status !== 0) throw new Error(`openssl req: ${String(made.stderr)}`)
   writeFileSync(join(directory, 'tls.pem'), readFileSync(certificate, 'utf8') + readFileSync(key))
 }
@@ -131,9 +131,11 @@ export function startHaproxy(
   { upstreamPort, directory: shared }: Bench,
 ): ChildProcess {
   mkdirSync(directory, { recursive: true })
+  const line =
+    '{"at":"%t","client":"%ci","method":"%HM","path":"%HP","status":%ST,"bytes":%B,"ms":%Ta}'
   const log = `
   log stdout format raw local0
-  log-format '{"at":"%t","client":"%ci","method":"%HM","path":"%HP","status":%ST,"bytes":%B,"ms":%Ta}'`
+  log-format '${line}'`
   const deciding = `
   http-request set-var(txn.bearer) http_auth_bearer
   http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
@@ -180,6 +182,7 @@ export function startNginx(
 ): ChildProcess {
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'nginx.conf')
+  const certificate = `ssl_certificate ${shared}/tls.crt; ssl_certificate_key ${shared}/tls.key;`
   writeFileSync(
     file,
     `daemon off;
@@ -198,11 +201,19 @@ http {
   fastcgi_temp_path ${directory}/fastcgi;
   uwsgi_temp_path ${directory}/uwsgi;
   scgi_temp_path ${directory}/scgi;
-  upstream upstream { server 127.0.0.1:${upstreamPort}; keepalive 128; keepalive_requests 1000000000; }
+  upstream upstream {
+    server 127.0.0.1:${upstreamPort};
+    keepalive 128;
+    keepalive_requests 1000000000;
+  }
   server {
     listen 127.0.0.1:${port}${isTls === true ? ' ssl' : ''};
-    ${isTls === true ? `ssl_certificate ${shared}/tls.crt; ssl_certificate_key ${shared}/tls.key;` : ''}
-    location / { proxy_pass http://upstream; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    ${isTls === true ? certificate : ''}
+    location / {
+      proxy_pass http://upstream;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
   }
 }
 `,
