@@ -10,6 +10,7 @@ import { operationalLog } from '../packages/gateway/src/compose/operational-log.
 import { prepare } from '../packages/gateway/src/compose/prepare.ts'
 import { openStatementKeys } from '../packages/gateway/src/identity/index.ts'
 import type { Recorder } from '../packages/gateway/src/recorder/index.ts'
+import { Metrics } from '../packages/gateway/src/telemetry/index.ts'
 import { forgetful } from './web.forgetful.ts'
 
 const machine = realMachine()
@@ -32,4 +33,9 @@ await DataPlane.open(first, machine, {
   origin: 'bench',
   statementKeys,
   log,
+  telemetry: new Metrics({
+    version: 'bench',
+    ledger: () => ({ state: 'open', publishedSize: 0, lagEntries: 0 }),
+    overdueReviews: () => 0,
+  }),
 })

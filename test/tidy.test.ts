@@ -47,6 +47,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'console',
   ],
   demo: ['platform'],
+  telemetry: [],
   config: [
     'ledger',
     'vault',

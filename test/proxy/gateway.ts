@@ -56,6 +56,7 @@ import {
   upstreamSchema,
 } from '../../packages/gateway/src/proxy/index.ts'
 import { Recorder } from '../../packages/gateway/src/recorder/index.ts'
+import { Metrics } from '../../packages/gateway/src/telemetry/index.ts'
 import {
   BlockPacker,
   decodePayload,
@@ -136,6 +137,8 @@ export interface TestGateway {
   readonly disk: SimulatedDisk
   readonly keys: { readonly ada: string; readonly ben: string; readonly old: string }
   readonly events: ProxyEvent[]
+  /** What Prometheus would read. */
+  metrics(): Promise<string>
   /** Every record so far, in order. */
   records(): Promise<readonly RecordView[]>
   /** Records of requests: intents, outcomes, refusals and folds, without the ledger's own story. */
@@ -242,6 +245,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const policyFiles = [{ name: 'test.cedar', text: options.policies ?? POLICIES }]
   const policies = PolicySet.compile(policyFiles)
   const events: ProxyEvent[] = []
+  const metrics = new Metrics({
+    version: 'test',
+    ledger: () => ({ state: keeper.state, publishedSize: 0, lagEntries: keeper.size }),
+    overdueReviews: () => 0,
+  })
   const { certificate, upstreamAuthority } = options
   const plain = { name: 'plain', host: '127.0.0.1', port: 0 }
   const measures = fileStore(disk, `${DATA}/state/containment.json`)
@@ -271,6 +279,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     quotas: quotasOf(options),
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
+    telemetry: metrics,
   })
   const records = async (): Promise<readonly RecordView[]> => {
     const wal = await openWal({ disk: disk.observer(), directory: `${DATA}/state/wal`, sealer })
@@ -280,6 +289,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   }
   return {
     containment,
+    metrics: async () => (await metrics.render()).text,
     disk,
     gate,
     events,

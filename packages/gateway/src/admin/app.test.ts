@@ -31,6 +31,7 @@ const parts: AdminParts = {
   state: () => 'open',
   answerWellKnown: async ({ url }) => new Response(url),
   consolePage: '<!doctype html>',
+  metrics: () => assert.fail(),
   configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
   guard: {
     clock: systemClock(),

@@ -101,6 +101,7 @@ function control(): Control {
     state: () => 'open',
     answerWellKnown: async () => new Response(),
     consolePage: '',
+    metrics: () => assert.fail(),
     configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
     guard: {
       clock: { ...systemClock(), ticksMs: () => clock.ticksMs() },

@@ -87,4 +87,6 @@ export interface AdminParts {
   readonly approvals: Approvals
   readonly breakGlass: BreakGlass
   readonly configuring: Configuring
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
 }

@@ -11,6 +11,7 @@ import {
 import { serveConsole } from './console-page.ts'
 import { contain, lift, listContained } from './containment.ts'
 import { serveHealth, serveReadiness } from './health.ts'
+import { showMetrics } from './metrics.ts'
 import { serveLog } from './public-log.ts'
 import { reload, showConfiguration } from './reload.ts'
 import type { Route } from './route.ts'
@@ -26,6 +27,13 @@ export const routes: readonly Route[] = [
     path: '/.well-known/countersign/*',
     permission: 'public',
     handle: (request, parts) => parts.answerWellKnown(request),
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    permission: 'viewer',
+    operation: 'metrics',
+    handle: showMetrics,
   },
   {
     method: 'GET',

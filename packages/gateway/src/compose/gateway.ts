@@ -6,11 +6,13 @@ import {
   type ReloadCause,
   type ReloadResult,
 } from '../admin/index.ts'
+import type { BreakGlass } from '../approval/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
 import { Recorder } from '../recorder/index.ts'
+import { Metrics } from '../telemetry/index.ts'
 import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
@@ -86,7 +88,10 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   parts.defer(() => approving.close())
   const { approvals, breakGlass } = approving
   const standing = { containment, approvals, breakGlass, ledger, recorder, log }
-  const needs = { ...standing, answerWellKnown: answerOwn, state, guard, configuring: reloader }
+  const telemetry = openMetrics({ ledger, state, breakGlass, nowUs: () => machine.clock.nowUs() })
+  const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
+  const seen = { state, guard, configuring: reloader, metrics }
+  const needs = { ...standing, ...seen, answerWellKnown: answerOwn }
   admin = await openAdmin(first, machine, needs)
   const { port: adminPort } = admin
   parts.defer(() => admin.close())
@@ -97,7 +102,7 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
   const { origin } = ledger.signer
-  const planeNeeds = { ...standing, answerOwn, origin, statementKeys }
+  const planeNeeds = { ...standing, answerOwn, origin, statementKeys, telemetry }
   dataPlane = await DataPlane.open(first, machine, planeNeeds)
   const { addresses } = dataPlane
   parts.defer(() => dataPlane.close())
@@ -173,6 +178,24 @@ function makeRecorder(
     runtime: `node ${process.version}`,
     heartbeatMs: config.ledger.heartbeatEveryMs,
     onFault: (fault) => log.error({ err: fault }, 'recorder'),
+  })
+}
+
+function openMetrics(parts: {
+  readonly ledger: OpenLedger
+  readonly state: () => string
+  readonly breakGlass: BreakGlass
+  readonly nowUs: () => number
+}): Metrics {
+  const { ledger, state, breakGlass, nowUs } = parts
+  return new Metrics({
+    version: VERSION,
+    ledger: () => {
+      const publishedSize = ledger.keeper.published?.size ?? 0
+      const lagEntries = Math.max(0, ledger.keeper.size - publishedSize)
+      return { state: state(), publishedSize, lagEntries }
+    },
+    overdueReviews: () => breakGlass.overdue(nowUs()),
   })
 }
 

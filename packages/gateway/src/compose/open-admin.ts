@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import {
+  type AdminParts,
   type AdminServer,
   adminApp,
   type Configuring,
@@ -30,6 +31,7 @@ export interface AdminNeeds {
   readonly approvals: Approvals
   readonly breakGlass: BreakGlass
   readonly configuring: Configuring
+  readonly metrics: AdminParts['metrics']
 }
 
 /** The control plane: console, public log, receipts, health. */

@@ -60,6 +60,11 @@ export class LedgerKeeper {
     return this.#ledger?.published ?? this.#published
   }
 
+  /** Entries that are durable, as far as an instance is there to know; never below `published`. */
+  get size(): number {
+    return this.#ledger?.size ?? this.published?.size ?? 0
+  }
+
   /** As `Ledger.append`; LEDGER_UNAVAILABLE while there is no instance. */
   append(entry: Entry): Promise<LeafIndex> {
     return this.#ledger?.append(entry) ?? Promise.reject(this.#unavailable())

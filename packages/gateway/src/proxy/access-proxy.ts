@@ -13,6 +13,7 @@ import {
 import { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import { Refusals } from './refusals.ts'
+import { NO_TELEMETRY, type Telemetry } from './telemetry.ts'
 import type { Certificate } from './tls-options.ts'
 
 /** One configuration, whole. */
@@ -30,6 +31,7 @@ export interface AccessProxyOptions extends DataPlaneSettings {
   readonly breakGlass?: GlassBreaking
   readonly answerOwn: OwnHandler
   readonly report?: (event: ProxyEvent) => void
+  readonly telemetry?: Telemetry
 }
 
 /** The data plane: its listeners, and the connections to the upstreams. */
@@ -125,8 +127,8 @@ function makeContext(
 ): ProxyContext {
   const { clock, random, recorder, containment, answerOwn, report = () => undefined } = options
   const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits, report })
-  const { approvals = NO_APPROVALS, breakGlass = NO_GLASS } = options
+  const { approvals = NO_APPROVALS, breakGlass = NO_GLASS, telemetry = NO_TELEMETRY } = options
   const live = new LiveExchanges(containment)
   const standing = { clock, random, recorder, containment, live, answerOwn, refusals }
-  return { ...standing, approvals, breakGlass, inForce, report, isStopping }
+  return { ...standing, approvals, breakGlass, inForce, report, telemetry, isStopping }
 }

@@ -5,6 +5,7 @@ import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import type { Refusals } from './refusals.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** What an operator may want to know at once; never holds a credential. */
 export interface ProxyEvent {
@@ -36,5 +37,6 @@ export interface ProxyContext {
   readonly approvals: Approving
   readonly breakGlass: GlassBreaking
   readonly report: (event: ProxyEvent) => void
+  readonly telemetry: Telemetry
   readonly isStopping: () => boolean
 }

@@ -101,6 +101,8 @@ export class Exchange {
   /** What ends the exchange from outside; the first cause counts. */
   readonly cut: Cut
   readonly deadlines: Deadlines
+  /** Monotonic. */
+  readonly startedMs: number
   /** The request body as it goes on. */
   readonly forwarded: BodyMeter = new BodyMeter()
   /** The response body as it comes in. */
@@ -134,6 +136,8 @@ export class Exchange {
   /** Hexadecimal; what the digest of the authorisation request began with. */
   requestSalt: string | undefined
   intent: Recorded | undefined
+  /** Of the answer that the client gets, or part of it. */
+  status: number | undefined
   /** Its last record is written or given up: what is left is to send the answer. */
   isConcluded = false
   /** A part of the response is with the client: ending now is breaking off. */
@@ -142,7 +146,7 @@ export class Exchange {
   response: UpstreamHead | undefined
 
   constructor(
-    parts: Pick<Exchange, 'id' | 'inForce' | 'inbound' | 'outbound' | 'cut' | 'deadlines'>,
+    parts: Pick<Exchange, 'id' | 'inForce' | 'inbound' | 'outbound' | 'cut' | 'deadlines' | 'startedMs'>,
   ) {
     this.id = parts.id
     this.inForce = parts.inForce
@@ -150,6 +154,7 @@ export class Exchange {
     this.outbound = parts.outbound
     this.cut = parts.cut
     this.deadlines = parts.deadlines
+    this.startedMs = parts.startedMs
   }
 }
 

@@ -18,7 +18,7 @@ import { nodeInbound, nodeOutbound } from './node-exchange.ts'
 import type { ListenerConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
-import { refuse, serve } from './serve.ts'
+import { refuseOutright, serve } from './serve.ts'
 import { type Certificate, contextOptions, isWider, serverOptions } from './tls-options.ts'
 
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
@@ -199,7 +199,7 @@ export class Listener {
     const exchange = this.#exchange(rawInbound(connection.peer, known), rawOutbound(socket))
     this.#track(
       exchange,
-      connection.enqueue(() => refuseSafely(exchange, this.#context, reason)),
+      connection.enqueue(() => refuseOutright(exchange, this.#context, reason)),
     )
   }
 
@@ -218,7 +218,7 @@ export class Listener {
       destroy: () => undefined,
     }
     const exchange = this.#exchange(rawInbound(peer), nowhere)
-    this.#track(exchange, refuseSafely(exchange, this.#context, reason))
+    this.#track(exchange, refuseOutright(exchange, this.#context, reason))
   }
 
   #exchange(inbound: Inbound, outbound: Outbound): Exchange {
@@ -226,7 +226,8 @@ export class Listener {
     const deadlines = new Deadlines(this.#context.clock, cut)
     const id = this.#context.recorder.newExchange()
     const inForce = this.#context.inForce()
-    return new Exchange({ id, inForce, inbound, outbound, cut, deadlines })
+    const startedMs = this.#context.clock.ticksMs()
+    return new Exchange({ id, inForce, inbound, outbound, cut, deadlines, startedMs })
   }
 
   #track({ inForce }: Exchange, work: Promise<void>): void {
@@ -248,22 +249,7 @@ function placeOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 function refuseOverload(exchange: Exchange, context: ProxyContext): Promise<void> {
-  return refuseSafely(exchange, context, 'overloaded')
-}
-
-async function refuseSafely(
-  exchange: Exchange,
-  context: ProxyContext,
-  reason: Reason,
-): Promise<void> {
-  try {
-    await refuse(exchange, context, reason)
-  } catch (cause) {
-    context.report({ event: 'internal-error', exchange: exchange.id, cause })
-    exchange.outbound.destroy()
-  } finally {
-    exchange.deadlines.clear()
-  }
+  return refuseOutright(exchange, context, 'overloaded')
 }
 
 function makeServer(limits: Limits, certificate: Certificate | undefined): Server {

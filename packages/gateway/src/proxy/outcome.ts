@@ -13,8 +13,11 @@ export async function recordOutcome(
   const intent = filled(exchange.intent, 'intent')
   exchange.isConcluded = true
   try {
-    return await context.recorder.outcome(intent, draftOutcome(exchange, how))
+    const outcome = await context.recorder.outcome(intent, draftOutcome(exchange, how))
+    context.telemetry.concluded(how.ended)
+    return outcome
   } catch (cause) {
+    context.telemetry.concluded('unrecorded')
     context.report({ event: 'outcome-unrecorded', exchange: exchange.id, cause })
     return undefined
   }

@@ -33,6 +33,8 @@ export async function answerOwn(exchange: Exchange, context: ProxyContext): Prom
     ],
     isLast: !inbound.isComplete() || context.isStopping(),
   })
+  exchange.status = response.status
+  context.telemetry.answeredOwn()
   await outbound.end(method === 'HEAD' ? new Uint8Array() : body, [])
   return 'answered'
 }

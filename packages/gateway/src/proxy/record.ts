@@ -6,6 +6,7 @@ import type { Exchange, Step } from './exchange.ts'
 export async function record(exchange: Exchange, context: ProxyContext): Promise<Step> {
   try {
     exchange.intent = await context.recorder.intent(draftIntent(exchange))
+    context.telemetry.intended()
     return 'next'
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined

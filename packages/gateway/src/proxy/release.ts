@@ -77,6 +77,7 @@ async function releaseWhole(
   })
   if (outcome === undefined) return { stop: 'outcome-unrecorded' }
   const length = wholeLength(exchange, received.bytes)
+  exchange.status = status
   outbound.begin({
     status,
     fields: [...passFields(fields), ...length, ...ownFields(exchange, outcome)],
@@ -129,6 +130,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   const isChunked =
     length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
   exchange.isStreaming = true
+  exchange.status = status
   exchange.outbound.begin({
     status,
     fields: [

@@ -7,6 +7,7 @@ import { problem } from './problem.ts'
 import type { Recorded } from './recording.ts'
 import type { Refused } from './refusals.ts'
 import { STAGES } from './stages.ts'
+import { tellEnd } from './telemetry.ts'
 
 /** Serves one exchange, from its first stage to its end. Never rejects. */
 export async function serve(exchange: Exchange, context: ProxyContext): Promise<void> {
@@ -18,6 +19,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
   })
   deadlines.set('exchange', exchange.inForce.limits.exchangeMs, 'exchange-timeout')
   context.live.add(exchange, context.clock)
+  context.telemetry.accepted()
   try {
     await runStages(exchange, context)
   } catch (cause) {
@@ -32,6 +34,25 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     exchange.quotas?.release()
     deadlines.clear()
     cut.close()
+    tellEnd(context.telemetry, exchange, context.clock.ticksMs())
+  }
+}
+
+/** Answers what no stage is to see, because it is no request or one too many. Never rejects. */
+export async function refuseOutright(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+): Promise<void> {
+  context.telemetry.accepted()
+  try {
+    await refuse(exchange, context, reason)
+  } catch (cause) {
+    context.report({ event: 'internal-error', exchange: exchange.id, cause })
+    exchange.outbound.destroy()
+  } finally {
+    exchange.deadlines.clear()
+    tellEnd(context.telemetry, exchange, context.clock.ticksMs())
   }
 }
 
@@ -44,11 +65,7 @@ async function runStages(exchange: Exchange, context: ProxyContext): Promise<voi
 }
 
 /** Ends an exchange with an answer of the gateway's own, written down before it is sent. */
-export async function refuse(
-  exchange: Exchange,
-  context: ProxyContext,
-  reason: Reason,
-): Promise<void> {
+async function refuse(exchange: Exchange, context: ProxyContext, reason: Reason): Promise<void> {
   if (reason === 'outcome-unrecorded') return answer(exchange, context, reason, undefined)
   if (exchange.intent !== undefined) return concludeForwarded(exchange, context, reason)
   if (reason === 'ledger-unavailable') return answerUnrecorded(exchange, context)
@@ -61,6 +78,7 @@ export async function refuse(
     context.report({ event: 'ledger-unavailable', exchange: exchange.id, cause })
     return answerUnrecorded(exchange, context)
   }
+  context.telemetry.refused(reason, refusal === undefined ? 'folded' : 'whole')
   await answer(exchange, context, reason, refusal)
 }
 
@@ -71,6 +89,7 @@ function refusedBy({ principal, inbound }: Exchange): Refused {
 
 /** The one answer that has no record: the recorder counts it, and the count follows. */
 async function answerUnrecorded(exchange: Exchange, context: ProxyContext): Promise<void> {
+  context.telemetry.refused('ledger-unavailable', 'no')
   await answer(exchange, context, 'ledger-unavailable', undefined)
 }
 
@@ -96,6 +115,7 @@ async function answer(
   recorded: Recorded | undefined,
 ): Promise<void> {
   exchange.isConcluded = true
+  exchange.status = REASONS[reason].status
   const { head, body } = problem(exchange, reason, recorded)
   const isLast = CLOSING.has(reason) || !exchange.inbound.isComplete() || context.isStopping()
   exchange.outbound.begin({ ...head, isLast })
