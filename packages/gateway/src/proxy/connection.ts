@@ -17,8 +17,11 @@ export class Connection {
   #tail: Promise<void> = Promise.resolve()
   #waiting = 0
   #ignored = 0
+  #isOver = false
   /** The exchange whose turn it is. */
   current: Exchange | undefined
+  /** The one that came last: what is read now is of its body, or of no request yet. */
+  newest: Exchange | undefined
 
   constructor(socket: Socket, peer: Peer, pipelinedMax: number) {
     this.#socket = socket
@@ -26,11 +29,21 @@ export class Connection {
     this.peer = peer
   }
 
+  /** The answer that has begun is its last: nothing that came after that request is served. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  finish(): void {
+    this.#isOver = true
+  }
+
   /**
    * What becomes of one more request: `served` in its turn; `refused`, in its turn and as the last
    * of the connection, because too many wait; `ignored`, because one was refused before it.
    */
   place(): 'served' | 'refused' | 'ignored' {
+    if (this.#isOver) return 'ignored'
     if (this.#waiting < this.#pipelinedMax) return 'served'
     this.#ignored += 1
     if (this.#ignored === 1) return 'refused'
@@ -38,10 +51,14 @@ export class Connection {
     return 'ignored'
   }
 
-  /** Runs `serve` when everything before it has been answered. It must not reject. */
+  /**
+   * Runs `serve` when everything before it has been answered, unless one of these answers was the
+   * last. It must not reject.
+   */
   enqueue(serve: () => Promise<void>): Promise<void> {
     this.#waiting += 1
-    this.#tail = this.#tail.then(serve).finally(() => {
+    const unlessOver = (): Promise<void> => (this.#isOver ? Promise.resolve() : serve())
+    this.#tail = this.#tail.then(unlessOver).finally(() => {
       this.#waiting -= 1
     })
     return this.#tail

@@ -19,11 +19,14 @@ export function valuesOf(fields: HeaderFields, lowerCaseName: string): readonly 
   return values
 }
 
+/** Space and tab, and nothing else that JavaScript would trim: 0xA0 is a part of a name. */
+const SPACE_AROUND = /^[ \t]+|[ \t]+$/g
+
 /** The members of comma-separated lists, lower case, without surrounding space. */
 export function listMembers(values: readonly string[]): readonly string[] {
   return values
     .flatMap((value) => value.split(','))
-    .map((member) => member.trim().toLowerCase())
+    .map((member) => member.replace(SPACE_AROUND, '').toLowerCase())
     .filter((member) => member !== '')
 }
 
