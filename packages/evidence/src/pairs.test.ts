@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { AnyActFacts, FoldFacts, GapFacts } from './act-types.ts'
 import { isExchangeKind, type Kind } from './kinds.ts'
 import { type CheckedRecord, PairChecker, SILENCE_GRACE_MS } from './pairs.ts'
-import type { ClockState, How, When } from './section-types.ts'
+import type { ClockState, How, Progress, When } from './section-types.ts'
 import { formatTime } from './time.ts'
 import { formatUuid, makeUuid } from './uuid.ts'
 
@@ -67,6 +67,17 @@ class Story {
     })
   }
 
+  endFar(about: number, counts: Progress): this {
+    const place = { epoch: 1, index: about }
+    const when = { exchange: exchange(about), about: place }
+    return this.record('outcome', { how: { ended: 'released', ...counts }, when })
+  }
+
+  progress(about: number, how: Progress): this {
+    const place = { epoch: 1, index: about }
+    return this.record('progress', { how, when: { exchange: exchange(about), about: place } })
+  }
+
   fold(act: FoldFacts['act'], more: Partial<FoldFacts> & { about?: number } = {}): this {
     const { about, ...facts } = more
     const from = formatTime(this.#atUs)
@@ -99,6 +110,10 @@ class Story {
 
 function exchange(index: number): string {
   return formatUuid(makeUuid(START_US, new Uint8Array(8).fill(index)))
+}
+
+function far(requestBytes: number, responseBytes: number): Progress {
+  return { request: { bytes: requestBytes }, response: { bytes: responseBytes } }
 }
 
 function begun(): Story {
@@ -200,10 +215,22 @@ for (const [story, why] of [
     begun()
       .intent()
       .record('progress', {
-        how: { ended: 'released' },
+        how: far(5, 7),
         when: { exchange: exchange(2), about: { epoch: 1, index: 2 } },
       }),
     'progress concerns an open intent and does not end it',
+  ],
+  [
+    begun().intent().progress(2, far(5, 7)).progress(2, far(5, 9)).endFar(2, far(6, 9)),
+    'counts grow, or stay',
+  ],
+  [
+    begun().intent().progress(2, far(5, 7)).crash().start().end(2, 'interrupted').recovery(),
+    'whoever closes what a crash left has nothing to count',
+  ],
+  [
+    begun().intent().progress(2, far(5, 7)).end(2).intent().endFar(5, far(0, 0)),
+    'what one exchange has said binds no other',
   ],
 ] as const) {
   test(`no fault: ${why}`, () => assert.deepEqual(broken(story), []))
@@ -211,6 +238,31 @@ for (const [story, why] of [
 
 for (const [story, wanted, why] of [
   [begun().intent().end(2).end(2), ['terminal at 4'], 'an intent has two ends'],
+  [begun().intent().progress(2, far(9, 0)).progress(2, far(8, 0)), ['progress at 4'], 'it shrinks'],
+  [
+    begun().intent().progress(2, far(0, 9)).endFar(2, far(0, 8)),
+    ['progress at 4'],
+    'an outcome has less of the response than a progress before it',
+  ],
+  [
+    begun()
+      .intent()
+      .progress(2, { ...far(0, 0), messages: { request: 3, response: 1 } })
+      .endFar(2, { ...far(0, 0), messages: { request: 2, response: 1 } }),
+    ['progress at 4'],
+    'an outcome has fewer messages than a progress before it',
+  ],
+  [
+    begun().intent().end(2).progress(2, far(0, 0)),
+    ['terminal at 4'],
+    'a progress tells of an exchange that has ended',
+  ],
+  [begun().intent().progress(7, far(0, 0)), ['about at 3'], 'a progress points forward'],
+  [
+    begun().intent().crash().start().progress(2, far(0, 0)).end(2, 'interrupted').recovery(),
+    ['incarnation at 4'],
+    'a progress tells of an exchange of an incarnation that is gone',
+  ],
   [begun().intent().stop(), ['terminal at 2'], 'a stop leaves an intent open'],
   [begun().intent().crash().start().recovery(), ['terminal at 2'], 'a recovery forgets an intent'],
   [begun().end(1), ['terminal at 2'], 'an outcome ends what is no intent'],

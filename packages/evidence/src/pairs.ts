@@ -1,12 +1,20 @@
 import type { AnyActFacts, FoldFacts, GapFacts, SystemFacts } from './act-types.ts'
 import { FoldPairs } from './fold-pairs.ts'
 import type { ExchangeKind, Kind } from './kinds.ts'
-import type { ClockState, Ended, How, RecordPlace, When } from './section-types.ts'
+import { ProgressPairs } from './progress-pairs.ts'
+import type { ClockState, Ended, How, Progress, RecordPlace, When } from './section-types.ts'
 import { formatTime, parseTime } from './time.ts'
 import { parseUuid } from './uuid.ts'
 
 /** The rules that hold between records, by name. */
-export type PairRule = 'about' | 'terminal' | 'incarnation' | 'silence' | 'time' | 'fold'
+export type PairRule =
+  | 'about'
+  | 'terminal'
+  | 'incarnation'
+  | 'silence'
+  | 'time'
+  | 'fold'
+  | 'progress'
 
 /** One broken rule: at which record, and how. */
 export interface PairViolation {
@@ -21,8 +29,8 @@ export interface CheckedRecord {
   readonly when: When
   /** The `what` of `system`, `gap` and `fold` records. */
   readonly act?: AnyActFacts | undefined
-  /** The `how` of outcomes, where it could be opened. */
-  readonly how?: How | undefined
+  /** The `how` of outcomes and progress, where it could be opened. */
+  readonly how?: How | Progress | undefined
 }
 
 /** As CheckedRecord, of an exchange of whose clock nothing is told: for whoever reads columns. */
@@ -47,6 +55,7 @@ interface Facts {
   readonly ended: Ended | undefined
   readonly clock?: ClockState | undefined
   readonly act?: AnyActFacts | undefined
+  readonly how?: How | Progress | undefined
 }
 
 interface OpenIntent {
@@ -70,6 +79,7 @@ export class PairChecker {
   readonly #open = new Map<number, OpenIntent>()
   readonly #exchanges = new Map<string, number>()
   readonly #folds = new FoldPairs()
+  readonly #progress = new ProgressPairs()
   readonly #skipped: { from: number; to: number }[] = []
   #incarnation: number | undefined
   #heartbeatMs: number | undefined
@@ -90,6 +100,11 @@ export class PairChecker {
     return this.#open.size
   }
 
+  /** Says whether what ends this intent is held against a progress: `addExchange` has no counts. */
+  hasProgress(intent: number): boolean {
+    return this.#progress.has(intent)
+  }
+
   /** Returns the rules that this record breaks, mostly none. */
   add({ index, when, act, how }: CheckedRecord): readonly PairViolation[] {
     const { kind, incarnation, about, clock, exchange = '' } = when
@@ -100,13 +115,14 @@ export class PairChecker {
       atUs: parseTime(when.at),
       incarnation,
       about,
-      ended: how?.ended,
+      ended: how !== undefined && 'ended' in how ? how.ended : undefined,
       clock,
       act,
+      how,
     })
   }
 
-  /** As `add`. */
+  /** As `add`; never of a progress, nor of an outcome where `hasProgress`. */
   addExchange(facts: ExchangeFacts): readonly PairViolation[] {
     return this.#add(facts)
   }
@@ -198,7 +214,7 @@ export class PairChecker {
   }
 
   #concernsOpen(facts: Facts): void {
-    const { index, kind, exchange, incarnation, ended } = facts
+    const { index, kind, exchange, incarnation, ended, how } = facts
     const about = this.#concernsEarlier(facts)
     if (about === undefined) return
     const intent = this.#open.get(about)
@@ -212,6 +228,12 @@ export class PairChecker {
       return
     }
     if (ended !== undefined) this.#checkWriter(index, intent.incarnation === incarnation, ended)
+    if (kind === 'progress' && intent.incarnation !== incarnation) {
+      this.#break(index, 'incarnation', 'tells of an intent of another incarnation as going on')
+    }
+    const why =
+      kind === 'outcome' ? this.#progress.end(about, how) : how && this.#progress.add(about, how)
+    if (why !== undefined) this.#break(index, 'progress', why)
     if (kind === 'outcome') this.#close(about, intent)
   }
 
@@ -273,6 +295,7 @@ export class PairChecker {
     for (const [index, intent] of this.#open) {
       if (!isDead(intent.incarnation)) continue
       this.#close(index, intent)
+      this.#progress.end(index, undefined)
       const lastSkipped = this.#skipped.at(-1)?.to ?? 0
       if (lastSkipped <= index) this.#break(index, 'terminal', `no end by ${what}`)
     }

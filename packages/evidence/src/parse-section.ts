@@ -9,17 +9,29 @@ import { SECTION_BYTES_MAX } from './leaf.ts'
 import type { Schema, Validate } from './schema.ts'
 import { compileSchema } from './schema.ts'
 import { schemaPattern } from './schema-pattern.ts'
-import { COMMON_SCHEMAS, WHAT, WHAT_FORWARDED, WHO } from './section-schemas.ts'
-import type { How, Seal, Via, What, When, Where, Who, Why } from './section-types.ts'
+import { COMMON_SCHEMAS, HOW_FAR, WHAT, WHAT_FORWARDED, WHO } from './section-schemas.ts'
+import type { How, Progress, Seal, Via, What, When, Where, Who, Why } from './section-types.ts'
 import type { SectionId, SectionName } from './sections.ts'
 import { isSectionId, SECTIONS, sectionName } from './sections.ts'
 import { parseTime } from './time.ts'
 
 /** Any section, parsed. */
-export type Section = When | Who | Actant | Where | What | AnyActFacts | Why | Via | How | Seal
+export type Section =
+  | When
+  | Who
+  | Actant
+  | Where
+  | What
+  | AnyActFacts
+  | Why
+  | Via
+  | How
+  | Progress
+  | Seal
 
 /** Returns the JSON Schema of section `name` in records of `kind`. */
 export function sectionSchema(name: SectionName, kind: Kind): Schema {
+  if (name === 'how' && kind === 'progress') return HOW_FAR
   if (name === 'who') return isExchangeKind(kind) ? WHO : ACTANT
   if (name !== 'what') return COMMON_SCHEMAS[name]
   if (!isExchangeKind(kind)) return ACT_SCHEMAS[kind]

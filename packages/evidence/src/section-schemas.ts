@@ -3,13 +3,16 @@ import type { ObjectSchema, Schema } from './schema.ts'
 import { strictObject } from './schema.ts'
 import type {
   BodyFacts,
+  CloseFacts,
   Credential,
   How,
   InspectionFacts,
   LimitFacts,
+  MessageCounts,
   PersonalSection,
   PhaseTimings,
   Principal,
+  Progress,
   RecordPlace,
   Seal,
   TlsFacts,
@@ -137,6 +140,13 @@ export const VIA: ObjectSchema = {
   properties: { upstream: term.TEXT, address: term.TEXT, ...VIA_MEMBERS.properties },
 }
 
+const MESSAGES = strictObject<MessageCounts>({ request: term.COUNT, response: term.COUNT }, {})
+
+const CLOSE = strictObject<CloseFacts>(
+  { code: term.integer(4999), by: term.oneWordOf(['client', 'upstream', 'gateway']) },
+  {},
+)
+
 export const HOW = strictObject<How>(
   { ended: term.oneWordOf(['released', 'client-aborted', 'upstream-aborted', 'interrupted']) },
   {
@@ -145,7 +155,15 @@ export const HOW = strictObject<How>(
     error: term.REASON,
     request: BODY,
     response: BODY,
+    messages: MESSAGES,
+    close: CLOSE,
   },
+)
+
+/** Of a progress: nothing has ended. */
+export const HOW_FAR = strictObject<Progress>(
+  { request: BODY, response: BODY },
+  { messages: MESSAGES },
 )
 
 const SEAL_KEYS = strictObject<{ readonly [name in PersonalSection]?: string }>(

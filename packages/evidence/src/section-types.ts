@@ -163,6 +163,27 @@ export interface Via {
 /** What became of the release. An outcome authorises it; it does not claim delivery. */
 export type Ended = 'released' | 'client-aborted' | 'upstream-aborted' | 'interrupted'
 
+/** Messages of a protocol that has them, each way. */
+export interface MessageCounts {
+  readonly request: number
+  readonly response: number
+}
+
+/** How a connection of messages was closed: the code that was said, and who said it first. */
+export interface CloseFacts {
+  readonly code: number
+  readonly by: 'client' | 'upstream' | 'gateway'
+}
+
+/** Section 8 of a progress: how far a long exchange has come, both ways. */
+export interface Progress {
+  /** The request body as forwarded so far; its digest is a running one. */
+  readonly request: BodyFacts
+  /** The response body as released so far. */
+  readonly response: BodyFacts
+  readonly messages?: MessageCounts
+}
+
 /** Section 8: how it ended. */
 export interface How {
   readonly ended: Ended
@@ -173,6 +194,8 @@ export interface How {
   readonly request?: BodyFacts
   /** The response body as released. */
   readonly response?: BodyFacts
+  readonly messages?: MessageCounts
+  readonly close?: CloseFacts
 }
 
 /** Sections that may be sealed under a person's key. */

@@ -22,6 +22,11 @@ const NOBODY: RefusalDraft = {
   why: { verdict: 'deny', reason: 'credentials-missing' },
   how: { ended: 'released', status: 401, source: 'gateway', error: 'credentials-missing' },
 }
+const FAR = {
+  request: { bytes: 3, sha256: 'a'.repeat(64) },
+  response: { bytes: 5, sha256: 'b'.repeat(64) },
+  messages: { request: 1, response: 2 },
+} as const
 const DONE = { how: { ended: 'released', status: 200, source: 'upstream' } } as const
 
 test('an exchange becomes two records that hold together, between a start and a stop', async () => {
@@ -47,6 +52,36 @@ test('an exchange becomes two records that hold together, between a start and a 
   assert.equal(records[3]?.when.exchange, intent.exchange)
   assert.deepEqual(records[outcome.index]?.leaf, outcome.leaf)
   assert.deepEqual(machine.faults, [])
+})
+
+test('a long exchange tells how far it has come, and a crash leaves that and an end', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  const [intent, other] = await Promise.all([recorder.intent(ADA), recorder.intent(ADA)])
+  await recorder.progress(intent, FAR)
+  await recorder.progress(other, FAR)
+  await recorder.outcome(intent, { how: { ...DONE.how, ...FAR } })
+  machine.crash()
+  const next = await machine.start()
+  await assert.rejects(next.progress(other, FAR), { code: 'RECORDER_INTENT_CLOSED' })
+  await machine.stop(next)
+  const records = await machine.records()
+  assert.deepEqual(kinds(records), [
+    'epoch',
+    'system start',
+    'intent',
+    'intent',
+    'progress',
+    'progress',
+    'outcome',
+    'system start',
+    'outcome',
+    'system recovery',
+    'system stop',
+  ])
+  assert.deepEqual(records[4]?.sections.how, FAR)
+  assert.deepEqual(records[8]?.sections.how, { ended: 'interrupted' })
+  assert.deepEqual(pairViolations(records), [])
 })
 
 test('an act names its actor by a number and points at the record that it concerns', async () => {

@@ -3,6 +3,7 @@ import {
   type ActFacts,
   type ActKind,
   formatUuid,
+  type Progress,
   parseUuid,
   REASONS,
   type RecordPlace,
@@ -122,6 +123,22 @@ export class Recorder {
       this.#openIntents -= 1
       throw error
     }
+  }
+
+  /**
+   * How far an exchange has come that is still going on. Whoever has asked for its outcome asks
+   * for no progress any more: it would tell of what has ended.
+   */
+  async progress(about: Recorded, how: Progress): Promise<void> {
+    if (about.incarnation !== this.#diary.incarnation) {
+      throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
+    }
+    await this.#diary.write({
+      kind: 'progress',
+      exchange: about.exchange,
+      about: { epoch: about.epoch, index: about.index },
+      sections: [{ name: 'how', value: how, subject: about.howSubject }],
+    })
   }
 
   /** Before the last byte of the response is released. */

@@ -10,6 +10,7 @@ import {
   LEAF_BYTES,
   PairChecker,
   type PairViolation,
+  type Progress,
   parseSection,
   parseWhen,
   SECTIONS,
@@ -95,6 +96,11 @@ export class RecordAudit {
   addHashed(hashed: HashedRow, { index, ledgerKey }: SealedRecord): boolean {
     const facts = this.#quick.read(hashed, { index, ledgerKeyId: ledgerKey.id })
     if (facts === undefined) return false
+    // What it has counted is held against what was told of it before.
+    const { kind, about } = facts
+    if (kind === 'outcome' && about !== undefined && this.#pairs.hasProgress(about.index)) {
+      return false
+    }
     this.#tell(this.#pairs.addExchange(facts), index)
     return true
   }
@@ -147,7 +153,7 @@ export class RecordAudit {
   #parse(record: OpenedRecord, index: number): Parsed {
     const whenBytes = bytesOf(record.sections, SECTIONS.when)
     const when = quickWhen(whenBytes) ?? parseWhen(whenBytes)
-    const parsed: { when: When; act?: Parsed['act']; how?: How; seal?: Seal } = { when }
+    const parsed: { when: When; act?: Parsed['act']; how?: Parsed['how']; seal?: Seal } = { when }
     checkSections(
       when.kind,
       record.sections.map(({ id }) => id),
@@ -157,7 +163,7 @@ export class RecordAudit {
       if (section.fault !== undefined) this.#closed(section, index)
       if (open === undefined || id === SECTIONS.when) continue
       const value = parsedSection(id as SectionId, when.kind, open.bytes)
-      if (id === SECTIONS.how) parsed.how = value as How
+      if (id === SECTIONS.how) parsed.how = value as How | Progress
       else if (id === SECTIONS.seal) parsed.seal = value as Seal
       else if (id === SECTIONS.what && isAct(when.kind)) parsed.act = value as Parsed['act']
     }
@@ -180,7 +186,7 @@ export class RecordAudit {
 interface Parsed {
   readonly when: When
   readonly act?: ActFacts[keyof ActFacts] | undefined
-  readonly how?: How | undefined
+  readonly how?: How | Progress | undefined
 }
 
 /** The section where its value matters to other records; in any case it is as its schema says. */
