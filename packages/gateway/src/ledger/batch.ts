@@ -37,10 +37,16 @@ export class Batch {
   #length = 0
   #needed = 0
 
-  /** `expectedBytes` spares it growing; the memory is given away with the batch. */
-  constructor(expectedBytes = 0) {
-    this.#bytes = new Uint8Array(Math.max(FIRST_BYTES, expectedBytes))
+  /** `expectedBytes` spares it growing; `memory` is that of a batch that needs it no more. */
+  constructor(expectedBytes = 0, memory?: Uint8Array<ArrayBuffer>) {
+    const bytes = Math.max(FIRST_BYTES, expectedBytes)
+    this.#bytes = memory === undefined || memory.length < bytes ? new Uint8Array(bytes) : memory
     this.#view = viewOf(this.#bytes)
+  }
+
+  /** What the entries are encoded in, and room for more. */
+  get memory(): Uint8Array<ArrayBuffer> {
+    return this.#bytes
   }
 
   get count(): number {

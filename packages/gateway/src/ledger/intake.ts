@@ -19,6 +19,8 @@ export class Intake {
   #entries = 0
   #bytes = 0
   #expectedBytes = 0
+  /** Of a batch that is durable. */
+  #spare: Uint8Array<ArrayBuffer> | undefined
 
   constructor(intents: OpenIntents) {
     this.#intents = intents
@@ -52,6 +54,11 @@ export class Intake {
     return batch.count === 0 ? undefined : batch
   }
 
+  /** The memory of a batch that was taken and is needed no more. */
+  reuse(batch: Batch): void {
+    this.#spare = batch.memory
+  }
+
   /** Nothing that waits will be written. */
   refuseAll(error: Error): void {
     for (let batch = this.take(); batch !== undefined; batch = this.take()) {
@@ -62,7 +69,8 @@ export class Intake {
   #batchFor(entry: Entry): Batch {
     const last = this.#batches.at(-1)
     if (last?.accepts(entry)) return last
-    const batch = new Batch(Math.ceil(this.#expectedBytes))
+    const batch = new Batch(Math.ceil(this.#expectedBytes), this.#spare)
+    this.#spare = undefined
     this.#batches.push(batch)
     return batch
   }

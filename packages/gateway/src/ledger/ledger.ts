@@ -20,8 +20,9 @@ import { type Batch, isNeeded } from './batch.ts'
 import type { ClosedSegments } from './closed-segments.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError } from './error.ts'
+import { HandOver } from './hand-over.ts'
 import { Intake } from './intake.ts'
-import type { Integration, Settled } from './integration.ts'
+import type { Settled } from './integration.ts'
 import type { LedgerOptions } from './ledger-options.ts'
 import { type Instance, openInstance, type Recovery } from './open-instance.ts'
 import { OpenIntents } from './open-intents.ts'
@@ -47,7 +48,7 @@ export class Ledger {
   /** Resolves with the reason when the instance has died and touches nothing any more. */
   readonly died: Promise<LedgerError>
   readonly #options: LedgerOptions
-  readonly #integration: Integration
+  readonly #handOver: HandOver
   readonly #publisher: Publisher
   readonly #wal: WalWriter
   readonly #segments: ClosedSegments
@@ -77,7 +78,7 @@ export class Ledger {
     this.#announceDeath = resolve
     this.#options = options
     this.#instance = instance
-    this.#integration = instance.integration
+    this.#handOver = new HandOver({ integration: instance.integration, clock: options.clock })
     this.#publisher = instance.publisher
     this.#wal = instance.wal
     this.#segments = instance.segments
@@ -293,7 +294,7 @@ export class Ledger {
       if (this.#state === 'dead') throw unavailable('dead')
       batch.acknowledge(first, this.#intents)
       this.#backlog.add(plain.length)
-      this.#integration.add({ first, count: batch.count, plain })
+      if (!this.#handOver.add(first, batch.count, plain)) this.#intake.reuse(batch)
       if (this.#backlog.isWorthSettling(this.#wal.end)) this.#settleEarly()
     } catch (cause) {
       const message = 'write of the batch failed: its entries may be there after recovery, or not'
@@ -347,7 +348,7 @@ export class Ledger {
   /** A crash here leaves files beyond the lock's size: the next start makes them again. */
   async #settleAll(): Promise<Settled> {
     const { addedBytes } = this.#backlog
-    const settled = await this.#integration.settle()
+    const settled = await this.#handOver.settle()
     this.#backlog.settle(settled.size, addedBytes)
     this.#isStuck = false
     this.#segments.report(settled.reports)
@@ -358,7 +359,7 @@ export class Ledger {
     const { size, root } = await this.#settle()
     const published = await this.#publisher.publish(size, root)
     this.#watch.tell(published)
-    await this.#integration.collect(published.size)
+    await this.#handOver.collect(published.size)
   }
 
   /** Nothing is acknowledged any more; the reason is told when all that was under way has ended. */
@@ -381,7 +382,7 @@ export class Ledger {
 
   /** Whatever fails here, the instance is over and nothing depends on it. */
   async #giveBack(): Promise<void> {
-    await Promise.allSettled([this.#integration.close(), this.#wal.close()])
+    await Promise.allSettled([this.#handOver.close(), this.#wal.close()])
     await this.#instance.ownership.release()
   }
 }

@@ -1,0 +1,79 @@
+import type { LeafIndex, TreeSize } from '@countersign/tlog'
+import type { Clock, Timer } from '../platform/index.ts'
+import type { Integration, Settled } from './integration.ts'
+
+/** What is handed over at once; a batch as large goes on its own, and its memory with it. */
+export const HAND_OVER_BYTES = 262_144
+/** How long a batch waits for others. Nobody waits for it but the next checkpoint. */
+export const HAND_OVER_MS = 40
+
+export interface HandOverOptions {
+  readonly integration: Integration
+  readonly clock: Clock
+}
+
+/**
+ * What is acknowledged, on its way to the integration: small batches wait for each other, since a
+ * message to another thread costs more than what it carries. What waits here is durable already; a
+ * crash leaves it to the start-up, as it does what the integration had not written yet.
+ */
+export class HandOver {
+  readonly #integration: Integration
+  readonly #clock: Clock
+  #waiting = new Uint8Array(0)
+  #first = 0
+  #count = 0
+  #length = 0
+  #timer: Timer | undefined
+
+  constructor({ integration, clock }: HandOverOptions) {
+    this.#integration = integration
+    this.#clock = clock
+  }
+
+  /** Takes the next entries in order. True: their memory is given away. */
+  add(first: LeafIndex, count: number, plain: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#length + plain.length > HAND_OVER_BYTES) this.#flush()
+    if (plain.length >= HAND_OVER_BYTES) {
+      this.#integration.add({ first, count, plain })
+      return true
+    }
+    if (this.#waiting.length === 0) this.#waiting = new Uint8Array(HAND_OVER_BYTES)
+    if (this.#count === 0) this.#first = first
+    this.#waiting.set(plain, this.#length)
+    this.#count += count
+    this.#length += plain.length
+    this.#timer ??= this.#clock.after(HAND_OVER_MS, () => this.#flush())
+    return false
+  }
+
+  /** Settles everything that was added. */
+  settle(): Promise<Settled> {
+    this.#flush()
+    return this.#integration.settle()
+  }
+
+  collect(size: TreeSize): Promise<void> {
+    return this.#integration.collect(size)
+  }
+
+  /** What still waits is given up: whoever wants it integrated settles before. */
+  close(): Promise<void> {
+    this.#timer?.cancel()
+    this.#count = 0
+    this.#length = 0
+    return this.#integration.close()
+  }
+
+  #flush(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#count === 0) return
+    // A copy of its size: what it is gathered in is used again.
+    const plain = this.#waiting.slice(0, this.#length)
+    const batch = { first: this.#first as LeafIndex, count: this.#count, plain }
+    this.#count = 0
+    this.#length = 0
+    this.#integration.add(batch)
+  }
+}
