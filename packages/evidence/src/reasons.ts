@@ -185,6 +185,11 @@ export const REASONS = {
     meaning: 'The bytes received are not one well-formed HTTP request.',
     advice: FIX_REQUEST,
   },
+  'connection-flooded': {
+    status: 429,
+    meaning: 'The connection asked for more that is no request than its limits allow.',
+    advice: 'Let requests end; send fewer resets, settings, pings and empty frames.',
+  },
   'malformed-host': {
     status: 400,
     meaning: 'The host is missing, given twice or not a host and port.',
@@ -248,7 +253,7 @@ export const REASONS = {
   'version-refused': {
     status: 505,
     meaning: 'The version of HTTP is not supported.',
-    advice: 'Use HTTP/1.1.',
+    advice: 'Use HTTP/1.1, or HTTP/2 where the listener offers it.',
   },
   'request-timeout': {
     status: 408,
@@ -269,6 +274,21 @@ export const REASONS = {
     status: 502,
     meaning: 'No connection to the upstream could be made.',
     advice: 'Check that the upstream runs and can be reached.',
+  },
+  'upstream-untrusted': {
+    status: 502,
+    meaning: 'The upstream did not show that it is the one that is configured.',
+    advice: 'Look at its certificate; the record says what is wrong with it.',
+  },
+  'upstream-overloaded': {
+    status: 503,
+    meaning: 'As many requests as a limit of this upstream allows are going on or waiting.',
+    advice: RETRY,
+  },
+  'upstream-unavailable': {
+    status: 503,
+    meaning: 'No target of the upstream is healthy, so none was asked.',
+    advice: 'Try again later; the operator should look at the targets.',
   },
   'upstream-protocol': {
     status: 502,

@@ -1,0 +1,66 @@
+import type { Clock, Timer } from '../platform/index.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { UpstreamConfig } from './upstream-config.ts'
+
+const EJECTIONS_COUNTED_MAX = 10
+const PERCENT = 100
+
+/** Leaves endpoints out for a while that fail again and again. */
+export class Outliers {
+  readonly #config: UpstreamConfig['outliers']
+  readonly #clock: Clock
+  readonly #onChange: () => void
+  readonly #timers = new Map<Endpoint, Timer>()
+
+  constructor(
+    config: UpstreamConfig['outliers'],
+    parts: { readonly clock: Clock; readonly onChange: () => void },
+  ) {
+    this.#config = config
+    this.#clock = parts.clock
+    this.#onChange = parts.onChange
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) timer.cancel()
+    this.#timers.clear()
+  }
+
+  /** `among`: all that there are, ejected or not. */
+  count(endpoint: Endpoint, fault: string | undefined, among: readonly Endpoint[]): void {
+    if (fault === undefined) {
+      endpoint.faultsInRow = 0
+      return
+    }
+    endpoint.faults += 1
+    endpoint.faultsInRow += 1
+    endpoint.lastFault = fault
+    if (endpoint.faultsInRow < this.#config.faultsMax || endpoint.isEjected) return
+    if (this.#mayEject(among)) this.#eject(endpoint)
+  }
+
+  /** So many at most; one of several may always be, and the last one never. */
+  #mayEject(among: readonly Endpoint[]): boolean {
+    const share = Math.floor((among.length * this.#config.ejectedPercentMax) / PERCENT)
+    const ejectedMax = Math.min(share, among.length - 1)
+    return among.filter(({ isEjected }) => isEjected).length < ejectedMax
+  }
+
+  #eject(endpoint: Endpoint): void {
+    endpoint.isEjected = true
+    endpoint.ejections += 1
+    endpoint.ejectionsInRow += 1
+    const times = Math.min(endpoint.ejectionsInRow, EJECTIONS_COUNTED_MAX)
+    const timer = this.#clock.after(this.#config.ejectMs * times, () => this.#takeBack(endpoint))
+    this.#timers.set(endpoint, timer)
+    this.#onChange()
+  }
+
+  #takeBack(endpoint: Endpoint): void {
+    this.#timers.delete(endpoint)
+    endpoint.isEjected = false
+    endpoint.faultsInRow = 0
+    endpoint.readySinceMs = this.#clock.ticksMs()
+    this.#onChange()
+  }
+}

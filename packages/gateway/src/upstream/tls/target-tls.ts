@@ -1,0 +1,56 @@
+import { type ConnectionOptions, createSecureContext } from 'node:tls'
+import type { TargetPlace } from '../target-url.ts'
+import type { UpstreamConfig } from '../upstream-config.ts'
+import { UpstreamError } from '../upstream-error.ts'
+import { checkServerIdentity } from './server-identity.ts'
+
+/** Keys agreed for each connection, and encryption that authenticates: nothing else is offered. */
+const SUITES = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+]
+
+/** Said aloud, since a build of OpenSSL may have a lower one: no SHA-1, no RSA below 2048 bits. */
+const SECURITY_LEVEL = '@SECLEVEL=2'
+
+/** How every connection to a target is made: verified, whatever else is configured. */
+export function targetTls(
+  { authority, tls }: UpstreamConfig,
+  { host, isAddress }: TargetPlace,
+): ConnectionOptions {
+  const name = tls?.serverName ?? host
+  const expected = { name, pins: tls?.pins ?? [] }
+  const suites = [...(tls?.suites ?? SUITES), SECURITY_LEVEL].join(':')
+  const context = {
+    minVersion: tls?.minVersion ?? ('TLSv1.2' as const),
+    ciphers: suites,
+    ...(authority === undefined ? {} : { ca: authority }),
+    ...(tls?.certificate === undefined ? {} : { cert: tls.certificate, key: tls.key }),
+    ...(tls === undefined || tls.revocations.length === 0 ? {} : { crl: tls.revocations }),
+  }
+  return {
+    secureContext: checkedContext(context),
+    // What the context was made of decides the handshake too.
+    ...context,
+    rejectUnauthorized: true,
+    // No name is asked for at an address (RFC 6066, section 3).
+    servername: isAddress && tls?.serverName === undefined ? '' : name,
+    checkServerIdentity: (_name, { raw }) => checkServerIdentity(raw, expected),
+  }
+}
+
+function checkedContext(options: Parameters<typeof createSecureContext>[0]) {
+  try {
+    return createSecureContext(options)
+  } catch (cause) {
+    const message = `authority, certificate, key or suites are of no use: ${String(cause)}`
+    throw new UpstreamError('UPSTREAM_CERTIFICATE', message, { cause })
+  }
+}
