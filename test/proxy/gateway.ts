@@ -162,6 +162,8 @@ export interface GatewayOptions {
   /** Of the listener with TLS. */
   readonly externalUrl?: string
   readonly statements?: Statements
+  /** Of the listener without TLS. */
+  readonly protocols?: readonly ('h2' | 'http/1.1')[]
 }
 
 const POLICIES = `
@@ -251,7 +253,8 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     overdueReviews: () => 0,
   })
   const { certificate, upstreamAuthority } = options
-  const plain = { name: 'plain', host: '127.0.0.1', port: 0 }
+  const at = { host: '127.0.0.1', port: 0 }
+  const plain = { ...at, name: 'plain', protocols: options.protocols && [...options.protocols] }
   const measures = fileStore(disk, `${DATA}/state/containment.json`)
   const onFault = (fault: unknown): void => console.error(fault)
   const containment = await Containment.open({ clock, random, store: measures, recorder, onFault })
@@ -262,7 +265,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     containment,
     limits: { ...DEFAULT_LIMITS, ...WHOLE, stopMs: 2000, ...options.limits },
     listeners: certificate
-      ? [plain, { ...plain, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
+      ? [plain, { ...at, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
       : [plain],
     upstreams: {
       upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),

@@ -20,7 +20,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
   }
   const wrong = refuseHead(inbound, inForce)
   if (wrong !== undefined) return { stop: wrong }
-  const framing = readFraming(inbound.fields)
+  const framing = readFraming(inbound.fields, inbound.hasBody)
   if ('refused' in framing) return { stop: framing.refused }
   const authority = readHost(inbound)
   if (!authority.ok) return { stop: authority.reason }
@@ -47,10 +47,12 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
 
 /** Limits and refusals that need nothing but the head as it stands. */
 function refuseHead(inbound: Inbound, { limits }: InForce): Reason | undefined {
-  const { fields, method, target, version } = inbound
-  if (version !== '1.1') return 'version-refused'
+  const { fields, method, target, version, fault } = inbound
+  if (version !== '1.1' && version !== '2') return 'version-refused'
   if (fields.length > limits.headersMax) return 'head-too-large'
+  if (version === '2' && headBytes(inbound) > limits.headBytesMax) return 'head-too-large'
   if (target.length > limits.targetBytesMax) return 'uri-too-long'
+  if (fault !== undefined) return fault
   if (!METHODS.some((known) => known === method)) return 'method-not-allowed'
   const ambiguous = refuseAmbiguous(fields)
   if (ambiguous !== undefined) return ambiguous
@@ -58,9 +60,17 @@ function refuseHead(inbound: Inbound, { limits }: InForce): Reason | undefined {
   return valuesOf(fields, 'expect').every(isContinue) ? undefined : 'expectation-failed'
 }
 
+/** Of a head that came compressed: as it would be in HTTP/1.1. */
+function headBytes({ method, target, fields }: Inbound): number {
+  const line = method.length + target.length + LINE_OVERHEAD_BYTES
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length + 4, line)
+}
+
+const LINE_OVERHEAD_BYTES = ' '.length + ' HTTP/1.1\r\n'.length
+
 /** Exactly that: engines look for it anywhere in the value. */
 function isContinue(expectation: string): boolean {
-  return expectation.trim().toLowerCase() === '100-continue'
+  return expectation.toLowerCase() === '100-continue'
 }
 
 function readHost({ fields }: Inbound): Reading<Authority> {

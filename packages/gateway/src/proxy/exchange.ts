@@ -30,8 +30,12 @@ export interface Inbound {
   readonly peer: Peer
   readonly method: string
   readonly target: string
-  /** As in `1.1`. */
+  /** As in `1.1`, or `2`. */
   readonly version: string
+  /** What the engine has against a head that it could read. */
+  readonly fault?: Reason | undefined
+  /** Whether a body follows, where that is said by the framing and not by fields. */
+  readonly hasBody?: boolean | undefined
   readonly fields: HeaderFields
   /** The client waits to be invited before it sends its body. */
   readonly isWaiting: boolean
@@ -146,7 +150,10 @@ export class Exchange {
   response: UpstreamHead | undefined
 
   constructor(
-    parts: Pick<Exchange, 'id' | 'inForce' | 'inbound' | 'outbound' | 'cut' | 'deadlines' | 'startedMs'>,
+    parts: Pick<
+      Exchange,
+      'id' | 'inForce' | 'inbound' | 'outbound' | 'cut' | 'deadlines' | 'startedMs'
+    >,
   ) {
     this.id = parts.id
     this.inForce = parts.inForce

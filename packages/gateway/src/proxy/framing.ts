@@ -18,19 +18,20 @@ const NOT_HOP_BY_HOP = new Set([
 ])
 
 /**
- * Reads where the body ends, from the fields as received. The engine has its own checks; these
- * hold for any engine, and go on to refuse what it takes.
+ * Reads where the body ends, from the fields as received; `hasBody` where the engine's framing has
+ * an end of its own. The engine has its own checks; these hold for any engine, and go on to refuse
+ * what it takes.
  */
-export function readFraming(fields: HeaderFields): Framing {
+export function readFraming(fields: HeaderFields, hasBody?: boolean): Framing {
   const lengths = valuesOf(fields, 'content-length')
   const codings = valuesOf(fields, 'transfer-encoding')
   if (codings.length > 0) {
     if (lengths.length > 0 || codings.length > 1) return { refused: 'malformed-framing' }
-    const chunked = codings[0]?.trim().toLowerCase() === 'chunked'
+    const chunked = codings[0]?.toLowerCase() === 'chunked'
     return chunked ? { bytes: undefined } : { refused: 'coding-refused' }
   }
   const [length, second] = lengths
-  if (length === undefined) return { bytes: 0 }
+  if (length === undefined) return { bytes: hasBody === true ? undefined : 0 }
   if (second !== undefined || !LENGTH_FORM.test(length)) return { refused: 'malformed-framing' }
   const bytes = Number(length)
   return Number.isSafeInteger(bytes) ? { bytes } : { refused: 'malformed-framing' }

@@ -14,8 +14,11 @@ import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
 import { pairFields } from './header-fields.ts'
+import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
+import { ClientSessions } from './http2/sessions.ts'
+import type { StreamExchange } from './http2/stream-exchange.ts'
 import { nodeInbound, nodeOutbound } from './node-exchange.ts'
-import type { ListenerConfig } from './proxy-config.ts'
+import type { ListenerConfig, Protocol } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuseOutright, serve } from './serve.ts'
@@ -37,6 +40,10 @@ export class Listener {
   readonly #context: ProxyContext
   readonly #scheme: 'http' | 'https'
   readonly #connections = new Map<Socket, Connection>()
+  readonly #sessions: ClientSessions
+  /** What is going on on streams of HTTP/2. */
+  readonly #streams = new Set<Exchange>()
+  readonly #protocols: readonly Protocol[]
   readonly #active = new Set<Promise<void>>()
   /** By which authorities each handshake goes, by where it comes from: those of its beginning. */
   readonly #handshakes = new Map<string, Trust>()
@@ -48,14 +55,22 @@ export class Listener {
   #trust: Trust = { isCurrent: true }
 
   constructor(
-    { externalUrl }: Pick<ListenerConfig, 'externalUrl'>,
+    settings: Pick<ListenerConfig, 'externalUrl' | 'protocols'>,
     context: ProxyContext,
     certificate: Certificate | undefined,
   ) {
+    const { externalUrl } = settings
     this.#externalOrigin = externalUrl === undefined ? undefined : new URL(externalUrl).origin
+    this.#protocols = protocolsOf({ ...settings, tls: certificate })
     this.#certificate = certificate
     this.#context = context
-    this.#server = makeServer(context.inForce().limits, certificate)
+    this.#server = makeServer(context.inForce().limits, certificate, this.#protocols)
+    this.#sessions = new ClientSessions({
+      clock: context.clock,
+      limits: () => context.inForce().limits,
+      take: (stream) => this.#takeStream(stream),
+      refused: (peer, reason) => this.#refuseNowhere(reason, rawInbound(peer, { version: '2' })),
+    })
     this.#scheme = certificate === undefined ? 'http' : 'https'
     this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
   }
@@ -109,8 +124,10 @@ export class Listener {
   async drain(): Promise<void> {
     this.#server.close()
     this.#server.closeIdleConnections()
+    this.#sessions.drain()
     while (this.#active.size > 0) await Promise.allSettled(this.#active)
     this.#server.closeAllConnections()
+    await this.#sessions.close()
   }
 
   /** Cuts what is still going on; `drain` then resolves as soon as it is recorded. */
@@ -119,10 +136,15 @@ export class Listener {
       if (current === undefined) socket.destroy()
       else current.cut.make('shutting-down')
     }
+    for (const { cut } of this.#streams) cut.make('shutting-down')
   }
 
   #wire(connected: 'connection' | 'secureConnection'): void {
     const server = this.#server
+    const { clock, inForce } = this.#context
+    const withinMs = inForce().limits.headMs
+    const [serveHttp1] = server.listeners(connected) as ((socket: Socket) => void)[]
+    if (serveHttp1 !== undefined) server.off(connected, serveHttp1)
     // Before the engine's own listener, which takes the secure context that is in force now.
     server.prependListener('connection', (socket: Socket) => {
       const place = placeOf(socket)
@@ -130,14 +152,26 @@ export class Listener {
       socket.once('close', () => this.#handshakes.delete(place))
     })
     server.on(connected, (socket: Socket) => {
-      const { pipelinedMax } = this.#context.inForce().limits
       const peer = peerOf(socket, {
         externalOrigin: this.#externalOrigin,
         trust: this.#handshakes.get(placeOf(socket)) ?? { isCurrent: false },
         clientCertificates: this.#certificate?.clientCertificates,
       })
-      this.#connections.set(socket, new Connection(socket, peer, pipelinedMax))
-      socket.once('close', () => this.#connections.delete(socket))
+      const serve = (protocol: Protocol | undefined): void => {
+        if (protocol === 'h2') {
+          this.#sessions.open(socket, peer)
+          return
+        }
+        if (protocol === undefined) {
+          this.#refuseNowhere('version-refused', rawInbound(peer))
+          return void socket.destroy()
+        }
+        const { pipelinedMax } = this.#context.inForce().limits
+        this.#connections.set(socket, new Connection(socket, peer, pipelinedMax))
+        socket.once('close', () => this.#connections.delete(socket))
+        serveHttp1?.call(server, socket)
+      }
+      whenProtocolIsKnown(socket, { protocols: this.#protocols, clock, withinMs }, serve)
     })
     server.on('request', (request, response) => this.#take(request, response, false))
     server.on('checkContinue', (request, response) => this.#take(request, response, true))
@@ -166,10 +200,12 @@ export class Listener {
     const place = connection.place()
     if (place === 'ignored') return
     const inbound = nodeInbound(request, response, connection.peer, isWaiting)
-    const exchange = this.#exchange(inbound, nodeOutbound(response))
+    const outbound = lastOf(connection, nodeOutbound(response), response)
+    const exchange = this.#exchange(inbound, outbound)
     response.once('close', () => {
       if (!response.writableFinished) exchange.cut.make('client-aborted')
     })
+    connection.newest = exchange
     const run = place === 'served' ? serve : refuseOverload
     this.#track(
       exchange,
@@ -181,13 +217,28 @@ export class Listener {
     )
   }
 
+  #takeStream(stream: StreamExchange): void {
+    if (this.#held !== undefined) {
+      this.#held.push(() => this.#takeStream(stream))
+      return
+    }
+    const exchange = this.#exchange(stream.inbound, stream.outbound)
+    stream.onLost((reason) => exchange.cut.make(reason))
+    this.#streams.add(exchange)
+    const served = serve(exchange, this.#context)
+    this.#track(
+      exchange,
+      served.finally(() => this.#streams.delete(exchange)),
+    )
+  }
+
   /** Bytes that are no request: of the body that is being read, or where a request should begin. */
   #unreadable(error: Error & { readonly code?: string }, socket: Socket): void {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-    const current = this.#connections.get(socket)?.current
-    if (current !== undefined && !current.inbound.isComplete()) {
+    const newest = this.#connections.get(socket)?.newest
+    if (newest !== undefined && !newest.inbound.isComplete()) {
       // The end of the stream inside a body is a client that left, not one that lied.
-      current.cut.make(error.code === EARLY_END ? 'client-aborted' : 'malformed-framing')
+      newest.cut.make(error.code === EARLY_END ? 'client-aborted' : 'malformed-framing')
     } else {
       this.#refuseRaw(socket, parseFault(error.code), {})
     }
@@ -196,7 +247,9 @@ export class Listener {
   #refuseRaw(socket: Socket, reason: Reason, known: Partial<Inbound>): void {
     const connection = this.#connections.get(socket)
     if (connection === undefined) return void socket.destroy()
-    const exchange = this.#exchange(rawInbound(connection.peer, known), rawOutbound(socket))
+    if (connection.isOver) return
+    const outbound = lastOf(connection, rawOutbound(socket))
+    const exchange = this.#exchange(rawInbound(connection.peer, known), outbound)
     this.#track(
       exchange,
       connection.enqueue(() => refuseOutright(exchange, this.#context, reason)),
@@ -211,13 +264,18 @@ export class Listener {
       scheme: this.#scheme,
       tls: undefined,
     }
+    this.#refuseNowhere(reason, rawInbound(peer))
+  }
+
+  /** A refusal that nobody can be told of any more. */
+  #refuseNowhere(reason: Reason, inbound: Inbound): void {
     const nowhere: Outbound = {
       begin: () => undefined,
       write: async () => undefined,
       end: async () => undefined,
       destroy: () => undefined,
     }
-    const exchange = this.#exchange(rawInbound(peer), nowhere)
+    const exchange = this.#exchange(inbound, nowhere)
     this.#track(exchange, refuseOutright(exchange, this.#context, reason))
   }
 
@@ -248,11 +306,39 @@ function placeOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
 }
 
+/** Tells the connection when an answer begins that is its last (RFC 9112, section 9.6). */
+function lastOf(
+  connection: Connection,
+  outbound: Outbound,
+  engine: Partial<Pick<ServerResponse, 'shouldKeepAlive'>> = {},
+): Outbound {
+  return {
+    ...outbound,
+    begin: (head) => {
+      outbound.begin(head)
+      // The engine has reasons of its own, the client's wish among them.
+      if (head.isLast || engine.shouldKeepAlive === false) connection.finish()
+    },
+  }
+}
+
 function refuseOverload(exchange: Exchange, context: ProxyContext): Promise<void> {
   return refuseOutright(exchange, context, 'overloaded')
 }
 
-function makeServer(limits: Limits, certificate: Certificate | undefined): Server {
+/** What a listener speaks. */
+export function protocolsOf({
+  protocols,
+  tls,
+}: Pick<ListenerConfig, 'protocols'> & { readonly tls?: unknown }): readonly Protocol[] {
+  return protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1'])
+}
+
+function makeServer(
+  limits: Limits,
+  certificate: Certificate | undefined,
+  protocols: readonly Protocol[],
+): Server {
   const options: ServerOptions = {
     insecureHTTPParser: false,
     // Refused by our own stages instead, because a refusal is to be recorded.
@@ -269,7 +355,7 @@ function makeServer(limits: Limits, certificate: Certificate | undefined): Serve
       ? createServer(options)
       : createTlsServer({
           ...options,
-          ...serverOptions(certificate, limits.headMs),
+          ...serverOptions(certificate, { handshakeMs: limits.headMs, protocols }),
         })
   // Node drops what is beyond this without a word: no cut here, the accept stage counts.
   server.maxHeadersCount = 0

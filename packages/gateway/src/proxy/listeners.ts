@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls'
 import type { ProxyContext } from './context.ts'
-import { Listener } from './listener.ts'
+import { Listener, protocolsOf } from './listener.ts'
 import type { ListenerConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { type Certificate, contextOptions } from './tls-options.ts'
@@ -139,6 +139,7 @@ function checkFixed(former: ListenerSettings, next: ListenerSettings): void {
   const changed = [
     ['tls', (former.tls === undefined) !== (next.tls === undefined)],
     ['tls.clientCertificates', asksFor(former) !== asksFor(next)],
+    ['protocols', String(protocolsOf(former)) !== String(protocolsOf(next))],
     ['externalUrl', former.externalUrl !== next.externalUrl],
   ].find(([, isChanged]) => isChanged)
   if (changed === undefined) return

@@ -41,6 +41,11 @@ export const listenerSchema = z.strictObject({
     })
     .optional()
     .describe('TLS 1.2 or 1.3'),
+  protocols: z
+    .array(z.enum(['h2', 'http/1.1']))
+    .min(1)
+    .optional()
+    .describe('without it: both with TLS, by ALPN; http/1.1 without'),
   externalUrl: z
     .url({ protocol: /^https?$/ })
     .refine(isOrigin, 'is more than scheme, host and port')
@@ -116,6 +121,7 @@ export const routeSchema = z.strictObject({
     .describe('stream: never hold back a whole response, only its end'),
 })
 
+export type Protocol = 'h2' | 'http/1.1'
 export type ListenerConfig = z.infer<typeof listenerSchema>
 export type UpstreamConfig = z.infer<typeof upstreamSchema>
 export type RouteConfig = z.infer<typeof routeSchema>

@@ -21,6 +21,7 @@ const ALWAYS_FOLDABLE: ReadonlySet<Reason> = new Set([
   'quarantined',
   'read-only',
   'overloaded',
+  'connection-flooded',
   'shutting-down',
 ])
 

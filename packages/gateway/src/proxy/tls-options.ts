@@ -61,10 +61,16 @@ export function contextOptions(parts: Certificate): SecureContextOptions {
  * it: a refusal names the certificate and what is wrong with it, a broken handshake names nothing.
  * Early data is never taken: Node offers none.
  */
-export function serverOptions(parts: Certificate, handshakeMs: number): TlsOptions {
+export function serverOptions(
+  parts: Certificate,
+  {
+    handshakeMs,
+    protocols,
+  }: { readonly handshakeMs: number; readonly protocols: readonly string[] },
+): TlsOptions {
   return {
     ...contextOptions(parts),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...protocols],
     handshakeTimeout: handshakeMs,
     requestCert: parts.clientCertificates !== undefined,
     rejectUnauthorized: false,

@@ -1,0 +1,170 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Reason } from '@countersign/evidence'
+import type { Inbound, Outbound, Peer, ResponseHead } from '../exchange.ts'
+import type { HeaderFields } from '../header-fields.ts'
+import { readHead } from './read-head.ts'
+
+/** What came on a stream, as it came. */
+interface ReceivedHead {
+  readonly fields: HeaderFields
+  readonly hasBody: boolean
+  readonly peer: Peer
+  /** Told of bytes of the body when they are taken. */
+  readonly received: (bytes: number) => void
+}
+
+/** One request on a stream of an HTTP/2 connection. */
+export class StreamExchange {
+  readonly inbound: Inbound
+  readonly outbound: Outbound
+  readonly #stream: ServerHttp2Stream
+  readonly #lost: ((reason: Reason) => void)[] = []
+  readonly #claimedBytes: number | undefined
+  readonly #tellReceived: (bytes: number) => void
+  #received = 0
+  #isBodyWhole: boolean
+  #hasEnded = false
+  #head: ResponseHead | undefined
+  #trailers: HeaderFields = []
+
+  constructor(stream: ServerHttp2Stream, { fields, hasBody, peer, received }: ReceivedHead) {
+    this.#stream = stream
+    this.#tellReceived = received
+    this.#isBodyWhole = !hasBody
+    const head = readHead(fields, peer.scheme)
+    const claimed = head.fields.find(([name]) => name === 'content-length')
+    this.#claimedBytes = claimed === undefined ? undefined : Number(claimed[1])
+    this.inbound = {
+      ...head,
+      peer,
+      version: '2',
+      hasBody,
+      isWaiting: hasBody && head.fields.some(([name]) => name === 'expect'),
+      body: this.#body(),
+      invite: () => {
+        if (this.#isOpen()) stream.additionalHeaders({ ':status': 100 })
+      },
+      isComplete: () => this.#isBodyWhole,
+    }
+    this.outbound = {
+      begin: (response) => {
+        this.#head = response
+      },
+      write: (chunk) => this.#write(chunk),
+      end: (last, trailers) => this.#end(last, trailers),
+      destroy: () => {
+        if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
+      },
+    }
+    // What is wrong is told by `close`.
+    stream.on('error', () => undefined)
+    stream.once('close', () => this.#closed())
+  }
+
+  /** Calls `listener` when the client lets go before its answer was whole. */
+  onLost(listener: (reason: Reason) => void): void {
+    if (this.#stream.closed && !this.#hasEnded) listener(this.#lostReason())
+    else this.#lost.push(listener)
+  }
+
+  /** Whether it ended as it should: the answer was sent and nobody broke it off. */
+  get isWhole(): boolean {
+    return this.#hasEnded && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR
+  }
+
+  /** Touches the stream only when somebody reads: until then its window is not opened again. */
+  #body(): AsyncIterator<Uint8Array> {
+    let iterator: AsyncIterator<Uint8Array> | undefined
+    return {
+      next: async () => {
+        iterator ??= this.#stream.iterator({ destroyOnReturn: false })
+        const step = await iterator.next()
+        if (step.done === true) {
+          // Of a stream that was reset, the engine may say no more than that nothing follows.
+          if (this.#stream.aborted) throw new Error('the stream was reset')
+          this.#isBodyWhole = true
+        } else {
+          this.#received += step.value.length
+          this.#tellReceived(step.value.length)
+        }
+        return step
+      },
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    if (!this.#isOpen()) return
+    this.#respond(false)
+    if (!this.#stream.write(chunk)) await settled(this.#stream, 'drain')
+  }
+
+  async #end(last: Uint8Array, trailers: HeaderFields): Promise<void> {
+    if (!this.#isOpen()) return
+    this.#trailers = trailers
+    this.#hasEnded = true
+    this.#respond(last.length === 0 && trailers.length === 0)
+    if (!this.#stream.writableEnded) this.#stream.end(last)
+    if (!this.#stream.writableFinished) await settled(this.#stream, 'finish')
+    // The client need not send the rest of a body that nobody wants.
+    if (!this.#isBodyWhole && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  /** The head goes out with what follows it, so that one that nothing follows ends the stream. */
+  #respond(endStream: boolean): void {
+    if (this.#head === undefined) return
+    const { status, fields } = this.#head
+    this.#head = undefined
+    const flat: string[] = [':status', String(status)]
+    for (const [name, value] of fields) flat.push(name.toLowerCase(), sendable(value))
+    const mayHaveTrailers = !endStream
+    const options = { endStream, waitForTrailers: mayHaveTrailers, sendDate: false }
+    this.#stream.respond(flat, options)
+    if (mayHaveTrailers) this.#stream.once('wantTrailers', () => this.#sendTrailers())
+  }
+
+  #sendTrailers(): void {
+    if (this.#stream.destroyed || this.#stream.closed) return
+    const fields: Record<string, string[]> = {}
+    for (const [name, value] of this.#trailers) {
+      const lowerCaseName = name.toLowerCase()
+      fields[lowerCaseName] = [...(fields[lowerCaseName] ?? []), sendable(value)]
+    }
+    this.#stream.sendTrailers(fields)
+  }
+
+  #isOpen(): boolean {
+    return !this.#stream.destroyed && !this.#stream.closed
+  }
+
+  #closed(): void {
+    const isSent = this.#hasEnded && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR
+    if (isSent) return
+    for (const tell of this.#lost) tell(this.#lostReason())
+  }
+
+  /** The engine resets a stream whose length was a lie; any other end is the client's leaving. */
+  #lostReason(): Reason {
+    const isRefused = this.#stream.rstCode === constants.NGHTTP2_PROTOCOL_ERROR
+    const isShort = this.#claimedBytes !== undefined && this.#received < this.#claimedBytes
+    return isRefused && isShort ? 'malformed-framing' : 'client-aborted'
+  }
+}
+
+/** The engine takes lists of fields with NUL between them: a value must not contain one. */
+function sendable(value: string): string {
+  if (/[\0\r\n]/.test(value)) throw new Error('a field value contains a control character')
+  return value
+}
+
+function settled(stream: ServerHttp2Stream, event: 'drain' | 'finish'): Promise<void> {
+  if (stream.destroyed || stream.closed) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off(event, done)
+      stream.off('close', done)
+      resolve()
+    }
+    stream.once(event, done)
+    stream.once('close', done)
+  })
+}
