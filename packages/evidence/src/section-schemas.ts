@@ -5,6 +5,8 @@ import type {
   BodyFacts,
   CloseFacts,
   Credential,
+  FailedAttemptFacts,
+  Forwarded,
   How,
   InspectionFacts,
   LimitFacts,
@@ -97,6 +99,7 @@ const WHAT_OPTIONS = {
   headers: term.map(term.list(term.TEXT, 1024), 256),
   body: strictObject<NonNullable<What['body']>>({}, { bytes: term.COUNT, sha256: term.SHA256 }),
   traceparent: term.form('^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
+  forwarded: strictObject<Forwarded>({}, { authority: term.TEXT, path: term.TEXT }),
 }
 
 /** Of refusals: a request may be refused before all of it is understood. */
@@ -129,9 +132,22 @@ const TIMINGS = strictObject<PhaseTimings>(
   { connectUs: term.COUNT, sentUs: term.COUNT, headUs: term.COUNT, endUs: term.COUNT },
 )
 
+const FAILED_ATTEMPT = strictObject<FailedAttemptFacts>(
+  { address: term.TEXT, fault: term.TEXT, endUs: term.COUNT },
+  {},
+)
+
 const VIA_MEMBERS = strictObject<Via>(
   { upstream: term.TEXT, attempts: term.integer(100) },
-  { address: term.TEXT, timings: TIMINGS, status: term.STATUS, response: BODY },
+  {
+    address: term.TEXT,
+    timings: TIMINGS,
+    status: term.STATUS,
+    response: BODY,
+    target: term.TEXT,
+    fault: term.TEXT,
+    failed: term.list(FAILED_ATTEMPT, 100),
+  },
 )
 
 // In the order in which writers write them: what is written so is checked without being parsed.

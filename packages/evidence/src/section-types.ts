@@ -110,6 +110,14 @@ export interface What {
   readonly body?: { readonly bytes?: number; readonly sha256?: string }
   /** W3C traceparent as forwarded. */
   readonly traceparent?: string
+  /** What the upstream was asked for, where that is not what was decided on. */
+  readonly forwarded?: Forwarded
+}
+
+/** What a route's rewriting made of a request; redacted as the rest of it. */
+export interface Forwarded {
+  readonly authority?: string
+  readonly path?: string
 }
 
 /** One limit that was asked. */
@@ -158,6 +166,20 @@ export interface Via {
   readonly status?: number
   /** The response body as received from the upstream. */
   readonly response?: BodyFacts
+  /** Of several targets the one that was asked last, as it is configured, where it is a name. */
+  readonly target?: string
+  /** What was wrong with the last attempt, in a word. */
+  readonly fault?: string
+  /** Attempts before the last. */
+  readonly failed?: readonly FailedAttemptFacts[]
+}
+
+/** One attempt that came to nothing, and was followed by another. */
+export interface FailedAttemptFacts {
+  readonly address: string
+  readonly fault: string
+  /** Microseconds since forwarding began. */
+  readonly endUs: number
 }
 
 /** What became of the release. An outcome authorises it; it does not claim delivery. */

@@ -45,6 +45,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_UNSAFE_LEGACY_RENEGOTIATION_DISABLED: 'tls-version',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls-handshake',
   ERR_SSL_SSL_ALERT_HANDSHAKE_FAILURE: 'tls-handshake',
+  'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE': 'tls-handshake',
   ERR_SSL_DH_KEY_TOO_SMALL: 'tls-handshake',
 }
 
