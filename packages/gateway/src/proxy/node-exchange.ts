@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Inbound, Outbound, Peer, ResponseHead } from './exchange.ts'
 import type { HeaderFields } from './header-fields.ts'
 import { pairFields } from './header-fields.ts'
@@ -23,15 +24,36 @@ export function nodeInbound(
   }
 }
 
-/** Touches the stream only when somebody reads: until then nothing flows. */
+/** A client that sends so many pieces in a row, none of them larger, sends them to cost us. */
+const CRUMB_BYTES_MAX = 64
+const CRUMBS_MAX = 32
+
+/**
+ * Touches the stream only when somebody reads: until then nothing flows. Crumbs are gathered over
+ * a turn of the event loop, so that a body in chunks of one byte does not cost a write for each.
+ */
 function lazyIterator(request: IncomingMessage): AsyncIterator<Uint8Array> {
   let iterator: AsyncIterator<Uint8Array> | undefined
+  let crumbs = 0
   return {
-    next: () => {
+    next: async () => {
       iterator ??= request.iterator({ destroyOnReturn: false })
-      return iterator.next()
+      const step: IteratorResult<Buffer> = await iterator.next()
+      if (step.done === true) return step
+      crumbs = step.value.length > CRUMB_BYTES_MAX ? 0 : crumbs + 1
+      if (crumbs <= CRUMBS_MAX) return step
+      await nextTurn()
+      return { done: false, value: Buffer.concat([step.value, ...readAll(request)]) }
     },
   }
+}
+
+function readAll(request: IncomingMessage): readonly Buffer[] {
+  const chunks: Buffer[] = []
+  for (let chunk: Buffer | null = request.read(); chunk !== null; chunk = request.read()) {
+    chunks.push(chunk)
+  }
+  return chunks
 }
 
 /** Node's response, with every wait ended by the connection's end. */
