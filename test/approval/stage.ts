@@ -153,6 +153,7 @@ function shiftedClock() {
   return {
     nowUs: () => clock.nowUs() + shiftMs * 1000,
     ticksMs: () => clock.ticksMs() + shiftMs,
+    atTurnEnd: (run: () => void) => clock.atTurnEnd(run),
     after: (delayMs: number, run: () => void) => {
       const pending = { atMs: clock.ticksMs() + shiftMs + delayMs, run }
       timers.add(pending)

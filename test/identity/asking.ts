@@ -28,6 +28,7 @@ export function movableClock(): MovableClock {
     nowUs: () => real.nowUs() + aheadMs * 1000,
     ticksMs: () => real.ticksMs() + aheadMs,
     after: (delayMs, run) => real.after(delayMs, run),
+    atTurnEnd: (run) => real.atTurnEnd(run),
     moveMs: (ms) => {
       aheadMs += ms
     },

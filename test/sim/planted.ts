@@ -57,6 +57,7 @@ function withoutRetries(clock: Clock): Clock {
     ticksMs: () => clock.ticksMs(),
     after: (delayMs, run) =>
       delayMs === RETRY_MS ? { cancel: () => undefined } : clock.after(delayMs, run),
+    atTurnEnd: (run) => clock.atTurnEnd(run),
   }
 }
 

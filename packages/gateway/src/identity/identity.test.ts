@@ -46,6 +46,7 @@ function handClock(): Clock & { tick(): void } {
       pending.add(run)
       return { cancel: () => void pending.delete(run) }
     },
+    atTurnEnd: queueMicrotask,
     tick: () => {
       const due = [...pending]
       pending.clear()

@@ -6,7 +6,7 @@ import { appendAll, entry, Machine } from './testing.ts'
 /** Long enough for no checkpoint to come in between. */
 const publishEveryMs = 60_000
 
-test('what is acknowledged waits for its like before it is integrated, and not for a checkpoint', async () => {
+test('what is acknowledged waits for its like, and not for a checkpoint', async () => {
   const machine = new Machine()
   const ledger = await machine.open({ publishEveryMs })
   await appendAll(ledger, 0, 3)

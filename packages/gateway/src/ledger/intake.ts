@@ -8,6 +8,9 @@ import type { OpenIntents } from './open-intents.ts'
 export const QUEUE_ENTRIES_MAX = 65_536
 export const QUEUE_BYTES_MAX = 67_108_864
 
+/** What is worth a write of its own, though more may come. */
+const LARGE_BYTES = 131_072
+
 /** Room that a batch gets beyond the one before, and how fast a large one is forgotten. */
 const MORE = 1.125
 const LESS = 0.875
@@ -28,6 +31,10 @@ export class Intake {
 
   get isEmpty(): boolean {
     return this.#entries === 0
+  }
+
+  get isLarge(): boolean {
+    return this.#bytes >= LARGE_BYTES
   }
 
   /** Encodes the entry into the last batch; throws what makes it impossible. */

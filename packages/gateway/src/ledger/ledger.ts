@@ -169,13 +169,19 @@ export class Ledger {
   /** Group commit: while one batch is flushed the next one fills. */
   async #drain(): Promise<void> {
     try {
-      await Promise.resolve() // Whatever is appended in this turn goes into the first batch.
-      while (this.#state !== 'dead' && (await this.#next()));
+      do {
+        // Whatever comes in this turn rides along, unless a disk would wait for it.
+        if (!this.#intake.isLarge) await this.#turnEnd()
+      } while (this.#state !== 'dead' && (await this.#next()))
     } catch (cause) {
       this.#die(cause)
     } finally {
       this.#drained()
     }
+  }
+
+  #turnEnd(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.atTurnEnd(resolve))
   }
 
   /** Something may have been appended since the queue was seen to be empty. */

@@ -87,3 +87,14 @@ test('system randomness has the length that was asked for and does not repeat', 
   assert.equal(systemRandom().bytes(16).length, 16)
   assert.notDeepEqual(systemRandom().bytes(16), systemRandom().bytes(16))
 })
+
+test('a turn ends when all that came in it was seen to', async () => {
+  const seen: string[] = []
+  const clock = systemClock()
+  await new Promise<void>((done) => {
+    clock.atTurnEnd(() => done(void seen.push('end')))
+    void Promise.resolve().then(() => seen.push('promise'))
+    seen.push('call')
+  })
+  assert.deepEqual(seen, ['call', 'promise', 'end'])
+})

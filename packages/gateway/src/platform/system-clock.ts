@@ -23,5 +23,6 @@ export function systemClock(): Clock {
       timer.unref()
       return { cancel: () => clearTimeout(timer) }
     },
+    atTurnEnd: (run) => void setImmediate(run),
   }
 }

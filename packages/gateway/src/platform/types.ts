@@ -12,6 +12,8 @@ export interface Clock {
   ticksMs(): number
   /** Calls `run` once, `delayMs` from now. A pending timer does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer
+  /** Calls `run` when all that came in this turn of the event loop was seen to. */
+  atTurnEnd(run: () => void): void
 }
 
 /** Unpredictable bytes: keys, salts, identifiers. */

@@ -40,6 +40,11 @@ export class SimulatedClock implements Clock {
     }
   }
 
+  /** No time passes in a turn: whatever runs now is all that came. */
+  atTurnEnd(run: () => void): void {
+    queueMicrotask(run)
+  }
+
   /** Moves the wall clock alone, as an operator or a time server does. */
   jump(byUs: number): void {
     this.#wallOffsetUs += byUs
