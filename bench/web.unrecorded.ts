@@ -33,6 +33,7 @@ await DataPlane.open(first, machine, {
   origin: 'bench',
   statementKeys,
   log,
+  tracing: undefined,
   telemetry: new Metrics({
     version: 'bench',
     ledger: () => ({ state: 'open', publishedSize: 0, lagEntries: 0 }),

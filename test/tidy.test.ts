@@ -58,6 +58,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'approval',
     'proxy',
     'admin',
+    'telemetry',
   ],
   cli: [
     'config',

@@ -56,7 +56,7 @@ import {
   upstreamSchema,
 } from '../../packages/gateway/src/proxy/index.ts'
 import { Recorder } from '../../packages/gateway/src/recorder/index.ts'
-import { Metrics } from '../../packages/gateway/src/telemetry/index.ts'
+import { Metrics, type Traces } from '../../packages/gateway/src/telemetry/index.ts'
 import {
   BlockPacker,
   decodePayload,
@@ -162,6 +162,7 @@ export interface GatewayOptions {
   /** Of the listener with TLS. */
   readonly externalUrl?: string
   readonly statements?: Statements
+  readonly tracing?: Traces
   /** Of the listener without TLS. */
   readonly protocols?: readonly ('h2' | 'http/1.1')[]
 }
@@ -283,6 +284,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
     telemetry: metrics,
+    tracing: options.tracing,
   })
   const records = async (): Promise<readonly RecordView[]> => {
     const wal = await openWal({ disk: disk.observer(), directory: `${DATA}/state/wal`, sealer })

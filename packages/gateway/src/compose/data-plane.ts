@@ -11,7 +11,7 @@ import {
   type ReadyChange,
 } from '../proxy/index.ts'
 import type { Recorder } from '../recorder/index.ts'
-import type { Metrics } from '../telemetry/index.ts'
+import type { Metrics, Traces } from '../telemetry/index.ts'
 import type { Machine } from './machine.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
 import { openQuotas } from './open-quotas.ts'
@@ -29,6 +29,7 @@ export interface DataPlaneNeeds {
   readonly statementKeys: readonly StatementKey[]
   readonly log: Logger
   readonly telemetry: Metrics
+  readonly tracing: Traces | undefined
 }
 
 /** What one configuration has opened beside the sockets. */
@@ -66,7 +67,7 @@ export class DataPlane {
   }
 
   static async open(first: Prepared, machine: Machine, needs: DataPlaneNeeds): Promise<DataPlane> {
-    const { recorder, containment, approvals, breakGlass, answerOwn, telemetry, log } = needs
+    const { recorder, containment, approvals, breakGlass, answerOwn, log } = needs
     await using parts = new AsyncDisposableStack()
     // Set as soon as there are listeners whose authorities can change.
     const later: { renew: () => void } = { renew: () => undefined }
@@ -85,7 +86,8 @@ export class DataPlane {
       containment,
       approvals,
       breakGlass,
-      telemetry,
+      telemetry: needs.telemetry,
+      tracing: needs.tracing,
       // Where people sign in comes first; what is left is everybody's.
       answerOwn: async (request) =>
         (await now.opened.identity.answer(request)) ?? answerOwn(request),

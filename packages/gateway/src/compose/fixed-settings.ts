@@ -1,8 +1,17 @@
 import type { LoadProblem } from '../admin/index.ts'
 import type { Config } from '../config/index.ts'
 
-/** Settings that what is open stands on: the ledger, the keys, the control plane's socket. */
-const FIXED = ['gateway', 'origin', 'data', 'lock', 'ledger', 'vault', 'quotaStore'] as const
+/** Settings that what is open stands on: the ledger, the keys, the control plane's socket, the collector. */
+const FIXED = [
+  'gateway',
+  'origin',
+  'data',
+  'lock',
+  'ledger',
+  'vault',
+  'quotaStore',
+  'telemetry',
+] as const
 const FIXED_OF_ADMIN = ['host', 'port'] as const
 
 /** What a running gateway cannot change, where it has changed. */

@@ -6,13 +6,12 @@ import {
   type ReloadCause,
   type ReloadResult,
 } from '../admin/index.ts'
-import type { BreakGlass } from '../approval/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
 import { Recorder } from '../recorder/index.ts'
-import { Metrics } from '../telemetry/index.ts'
+import type { Metrics, MetricsParts } from '../telemetry/index.ts'
 import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
@@ -22,6 +21,7 @@ import { openApprovals } from './open-approvals.ts'
 import { openContainment } from './open-containment.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
+import { openTelemetry } from './open-telemetry.ts'
 import { operationalLog } from './operational-log.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { referencedFiles } from './referenced-files.ts'
@@ -88,7 +88,12 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   parts.defer(() => approving.close())
   const { approvals, breakGlass } = approving
   const standing = { containment, approvals, breakGlass, ledger, recorder, log }
-  const telemetry = openMetrics({ ledger, state, breakGlass, nowUs: () => machine.clock.nowUs() })
+  const { telemetry, tracing, ...spans } = await openTelemetry(config, machine, {
+    ledger: () => ledgerFacts(ledger, state()),
+    overdueReviews: () => breakGlass.overdue(machine.clock.nowUs()),
+    log,
+  })
+  parts.defer(() => spans.close())
   const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
   const seen = { state, guard, configuring: reloader, metrics }
   const needs = { ...standing, ...seen, answerWellKnown: answerOwn }
@@ -102,7 +107,7 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
   const { origin } = ledger.signer
-  const planeNeeds = { ...standing, answerOwn, origin, statementKeys, telemetry }
+  const planeNeeds = { ...standing, answerOwn, origin, statementKeys, telemetry, tracing }
   dataPlane = await DataPlane.open(first, machine, planeNeeds)
   const { addresses } = dataPlane
   parts.defer(() => dataPlane.close())
@@ -181,22 +186,10 @@ function makeRecorder(
   })
 }
 
-function openMetrics(parts: {
-  readonly ledger: OpenLedger
-  readonly state: () => string
-  readonly breakGlass: BreakGlass
-  readonly nowUs: () => number
-}): Metrics {
-  const { ledger, state, breakGlass, nowUs } = parts
-  return new Metrics({
-    version: VERSION,
-    ledger: () => {
-      const publishedSize = ledger.keeper.published?.size ?? 0
-      const lagEntries = Math.max(0, ledger.keeper.size - publishedSize)
-      return { state: state(), publishedSize, lagEntries }
-    },
-    overdueReviews: () => breakGlass.overdue(nowUs()),
-  })
+/** Asked when somebody looks. */
+function ledgerFacts({ keeper }: OpenLedger, state: string): ReturnType<MetricsParts['ledger']> {
+  const publishedSize = keeper.published?.size ?? 0
+  return { state, publishedSize, lagEntries: Math.max(0, keeper.size - publishedSize) }
 }
 
 function addressesOf(

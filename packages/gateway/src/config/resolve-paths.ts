@@ -37,6 +37,7 @@ export function resolvePaths(file: string, config: Config): Config {
     identity: identityPaths(config.identity, absolute),
     policies: { ...config.policies, directory: absolute(config.policies.directory) },
     quotaStore: withStorePaths(config.quotaStore, absolute),
+    telemetry: withCollectorPath(config.telemetry, absolute),
     admin: withTls(config.admin),
     listeners: config.listeners.map(withTls),
     upstreams: Object.fromEntries(
@@ -63,6 +64,14 @@ function withStorePaths(
       ? {}
       : { password: 'file' in password ? { file: absolute(password.file) } : password }),
   }
+}
+
+function withCollectorPath(
+  { traces }: Config['telemetry'],
+  absolute: (path: string) => string,
+): Config['telemetry'] {
+  if (traces?.authorization === undefined) return { traces }
+  return { traces: { ...traces, authorization: secretPath(traces.authorization, absolute) } }
 }
 
 function identityPaths(

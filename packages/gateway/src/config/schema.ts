@@ -6,6 +6,7 @@ import { ledgerConfigSchema } from '../ledger/index.ts'
 import { limitsConfigSchema, quotaStoreSchema, quotasSchema } from '../limits/index.ts'
 import { policyConfigSchema } from '../policy/index.ts'
 import { listenerSchema, routeSchema, upstreamSchema } from '../proxy/index.ts'
+import { telemetryConfigSchema } from '../telemetry/index.ts'
 import { vaultConfigSchema } from '../vault/index.ts'
 import { didYouMean } from './did-you-mean.ts'
 
@@ -29,6 +30,7 @@ export const configSchema = z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
       .prefault({})
       .describe('operational log on standard error; never holds a credential'),
+    telemetry: telemetryConfigSchema.prefault({}),
     ledger: ledgerConfigSchema.prefault({}),
     vault: vaultConfigSchema.prefault({}),
     identity: identityConfigSchema,

@@ -34,7 +34,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     path: target.value.path,
     query: target.value.query,
     bodyBytes: framing.bytes,
-    traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context.random),
+    traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context),
     takesTrailers: te.length === 1 && te[0] === 'trailers',
   }
   if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }

@@ -13,7 +13,7 @@ import {
 import { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import { Refusals } from './refusals.ts'
-import { NO_TELEMETRY, type Telemetry } from './telemetry.ts'
+import { NO_TELEMETRY, type Telemetry, type Tracing } from './telemetry.ts'
 import type { Certificate } from './tls-options.ts'
 
 /** One configuration, whole. */
@@ -32,6 +32,7 @@ export interface AccessProxyOptions extends DataPlaneSettings {
   readonly answerOwn: OwnHandler
   readonly report?: (event: ProxyEvent) => void
   readonly telemetry?: Telemetry
+  readonly tracing?: Tracing | undefined
 }
 
 /** The data plane: its listeners, and the connections to the upstreams. */
@@ -130,5 +131,6 @@ function makeContext(
   const { approvals = NO_APPROVALS, breakGlass = NO_GLASS, telemetry = NO_TELEMETRY } = options
   const live = new LiveExchanges(containment)
   const standing = { clock, random, recorder, containment, live, answerOwn, refusals }
-  return { ...standing, approvals, breakGlass, inForce, report, telemetry, isStopping }
+  const seen = { report, telemetry, tracing: options.tracing }
+  return { ...standing, ...seen, approvals, breakGlass, inForce, isStopping }
 }

@@ -5,7 +5,7 @@ import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import type { Refusals } from './refusals.ts'
-import type { Telemetry } from './telemetry.ts'
+import type { Telemetry, Tracing } from './telemetry.ts'
 
 /** What an operator may want to know at once; never holds a credential. */
 export interface ProxyEvent {
@@ -38,5 +38,7 @@ export interface ProxyContext {
   readonly breakGlass: GlassBreaking
   readonly report: (event: ProxyEvent) => void
   readonly telemetry: Telemetry
+  /** Undefined where no spans are wanted. */
+  readonly tracing: Tracing | undefined
   readonly isStopping: () => boolean
 }

@@ -34,7 +34,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     exchange.quotas?.release()
     deadlines.clear()
     cut.close()
-    tellEnd(context.telemetry, exchange, context.clock.ticksMs())
+    tellEnd(context, exchange)
   }
 }
 
@@ -52,7 +52,7 @@ export async function refuseOutright(
     exchange.outbound.destroy()
   } finally {
     exchange.deadlines.clear()
-    tellEnd(context.telemetry, exchange, context.clock.ticksMs())
+    tellEnd(context, exchange)
   }
 }
 

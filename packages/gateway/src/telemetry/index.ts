@@ -1,1 +1,3 @@
-export { Metrics } from './metrics.ts'
+export { Metrics, type MetricsParts } from './metrics.ts'
+export { telemetryConfigSchema } from './telemetry-config.ts'
+export type { Traces } from './traces.ts'

@@ -1,0 +1,34 @@
+import type { Logger } from 'pino'
+import { VERSION } from '../cli/index.ts'
+import type { Config } from '../config/index.ts'
+import { Metrics, type MetricsParts, type Traces } from '../telemetry/index.ts'
+import type { Machine } from './machine.ts'
+import { readSecret } from './read-secret.ts'
+
+/** What goes out about requests, beside what is on record. */
+export interface OpenTelemetry {
+  readonly telemetry: Metrics
+  /** Undefined where the configuration names no collector. */
+  readonly tracing: Traces | undefined
+  close(): Promise<void>
+}
+
+/** Loads what speaks to a collector only where there is one: it is much code. */
+export async function openTelemetry(
+  { telemetry: { traces: config }, gateway }: Config,
+  machine: Machine,
+  parts: Omit<MetricsParts, 'version'> & { readonly log: Logger },
+): Promise<OpenTelemetry> {
+  const telemetry = new Metrics({ ...parts, version: VERSION })
+  if (config === undefined) return { telemetry, tracing: undefined, close: async () => undefined }
+  const { Traces } = await import('../telemetry/traces.ts')
+  const { authorization: place } = config
+  const authorization =
+    place === undefined ? undefined : new TextDecoder().decode(await readSecret(place, machine))
+  const bytes = (count: number): Uint8Array => machine.random.bytes(count)
+  const tracing = new Traces({ config, authorization, gateway, version: VERSION, bytes })
+  const close = async (): Promise<void> => {
+    await tracing.close().catch((cause: unknown) => parts.log.warn({ err: cause }, 'traces'))
+  }
+  return { telemetry, tracing, close }
+}
