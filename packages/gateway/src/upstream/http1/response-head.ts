@@ -1,0 +1,135 @@
+import type { UpstreamFields } from '../types.ts'
+
+/** How the end of a response body is found. */
+export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
+
+export interface ResponseHead {
+  readonly status: number
+  readonly fields: UpstreamFields
+  readonly framing: BodyFraming
+  /** Of a body of framing `length`. */
+  readonly bodyBytes: number
+  /** The upstream will take another request on the connection. */
+  readonly isPersistent: boolean
+  /** Value of `Keep-Alive`, or empty. */
+  readonly keepAlive: string
+}
+
+/** What is against it, in words for the operator's log. */
+export type Malformed = { readonly malformed: string }
+
+const COLON = 0x3a
+const CR = 0x0d
+const LF = 0x0a
+const SPACE = 0x20
+const TAB = 0x09
+
+const TOKEN = tableOf(/[A-Za-z0-9!#$%&'*+.^`|~_-]/)
+const VALUE = tableOf(/[\t\x20-\x7e\x80-\xff]/)
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?$/
+const LENGTH_FORM = /^(?:0|[1-9][0-9]{0,14})$/
+
+/**
+ * Reads a head: `text` is Latin-1, from the first byte to the line end of its last line. What two
+ * readers could take differently is refused, not repaired.
+ */
+export function parseHead(text: string, isBodyless: boolean): ResponseHead | Malformed {
+  const lineEnd = text.indexOf('\r\n')
+  const [, minor, digits] = STATUS_LINE.exec(text.slice(0, lineEnd)) ?? []
+  if (minor === undefined) return { malformed: 'status line' }
+  const fields = parseFields(text, lineEnd + 2)
+  if (fields === undefined) return { malformed: 'header line' }
+  const status = Number(digits)
+  return readMeaning(fields, { status, isVersion11: minor === '1', isBodyless })
+}
+
+/** Lines of name and value, to the end of `text`; undefined where one is no such line. */
+export function parseFields(text: string, from: number): [string, string][] | undefined {
+  const fields: [string, string][] = []
+  let at = from
+  while (at < text.length) {
+    const nameAt = at
+    while (TOKEN[text.charCodeAt(at)] === 1) at += 1
+    if (at === nameAt || text.charCodeAt(at) !== COLON) return undefined
+    const name = text.slice(nameAt, at)
+    at += 1
+    while (isBlank(text.charCodeAt(at))) at += 1
+    const valueAt = at
+    while (VALUE[text.charCodeAt(at)] === 1) at += 1
+    if (text.charCodeAt(at) !== CR || text.charCodeAt(at + 1) !== LF) return undefined
+    let valueEnd = at
+    while (valueEnd > valueAt && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd -= 1
+    fields.push([name, text.slice(valueAt, valueEnd)])
+    at += 2
+  }
+  return fields
+}
+
+interface Known {
+  readonly status: number
+  readonly isVersion11: boolean
+  /** What was asked has no body in its answer. */
+  readonly isBodyless: boolean
+}
+
+/** The fields that speak of the message and the connection; each framing field at most once. */
+function readMeaning(fields: UpstreamFields, known: Known): ResponseHead | Malformed {
+  let length: string | undefined
+  let coding: string | undefined
+  let connection = ''
+  let keepAlive = ''
+  for (const [name, value] of fields) {
+    if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (length !== undefined) return { malformed: 'more than one Content-Length' }
+      length = value
+    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      if (coding !== undefined) return { malformed: 'more than one Transfer-Encoding' }
+      coding = value.toLowerCase()
+    } else if (name.length === 10) {
+      const lowerCaseName = name.toLowerCase()
+      if (lowerCaseName === 'connection') connection += `,${value.toLowerCase()}`
+      else if (lowerCaseName === 'keep-alive') keepAlive = value
+    }
+  }
+  const malformed = refuseFraming(length, coding, known)
+  if (malformed !== undefined) return { malformed }
+  const { status, isVersion11, isBodyless } = known
+  const hasNone = isBodyless || status < 200 || status === 204 || status === 304
+  const framing = hasNone ? 'none' : framingOf(length, coding)
+  const isPersistent = isVersion11 && framing !== 'close' && !isClosing(connection)
+  return { status, fields, framing, bodyBytes: Number(length ?? 0), isPersistent, keepAlive }
+}
+
+function refuseFraming(
+  length: string | undefined,
+  coding: string | undefined,
+  { isVersion11 }: Known,
+): string | undefined {
+  if (coding !== undefined) {
+    if (length !== undefined) return 'Content-Length beside Transfer-Encoding'
+    if (coding !== 'chunked') return 'Transfer-Encoding that is not chunked alone'
+    return isVersion11 ? undefined : 'Transfer-Encoding in HTTP/1.0'
+  }
+  return length === undefined || LENGTH_FORM.test(length) ? undefined : 'Content-Length'
+}
+
+function framingOf(length: string | undefined, coding: string | undefined): BodyFraming {
+  if (coding !== undefined) return 'chunked'
+  return length === undefined ? 'close' : 'length'
+}
+
+function isClosing(connection: string): boolean {
+  if (connection === '') return false
+  return connection.split(',').some((member) => member.trim() === 'close')
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB
+}
+
+/** One for each byte that the form takes. */
+function tableOf(form: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, code) =>
+    form.test(String.fromCharCode(code)) ? 1 : 0,
+  )
+}
