@@ -98,3 +98,16 @@ test('a turn ends when all that came in it was seen to', async () => {
   })
   assert.deepEqual(seen, ['call', 'promise', 'end'])
 })
+
+test('the system draws as many bytes as it is asked for, and none twice', () => {
+  const random = systemRandom()
+  const seen = new Set<string>()
+  for (let draw = 0; draw < 2_000; draw++) {
+    const bytes = random.bytes(8 + (draw % 64))
+    assert.equal(bytes.length, 8 + (draw % 64))
+    assert.equal(bytes.buffer.byteLength, bytes.length)
+    seen.add(Buffer.from(bytes.subarray(0, 8)).toString('hex'))
+  }
+  assert.equal(seen.size, 2_000)
+  assert.deepEqual(random.bytes(0), new Uint8Array(0))
+})
