@@ -33,8 +33,8 @@ export interface UpstreamReached {
 /**
  * What an upstream says, in this order: `reached`, any number of `interim`, `head`, any number of
  * `data`, `end`; or `upgraded` in place of a final head. `fault` may come at any point and is the
- * last. Nothing is called before `call` has returned, and nothing after `end`, `fault`, `upgraded`
- * or `abort`. A handler must not throw.
+ * last. Only `reached` may be called before `call` has returned, and nothing is called after
+ * `end`, `fault`, `upgraded` or `abort`. A handler must not throw.
  */
 export interface UpstreamHandler {
   /** A connection was found; the request goes out on it now. */
@@ -61,8 +61,11 @@ export interface UpstreamCall {
   /** No more `data` until `resume`, but for what is on its way. */
   pause(): void
   resume(): void
-  /** Lets go; what the upstream did is not known. A connection that is not clean is closed. */
-  abort(): void
+  /**
+   * Lets go; what the upstream did is not known. A connection that is not clean is closed. `why`:
+   * what ended it, where that was not its reader's wish.
+   */
+  abort(why?: Reason): void
 }
 
 /** Everything that is needed to reach one target, and its connections. */
