@@ -51,6 +51,7 @@ import { PolicySet } from '../../packages/gateway/src/policy/index.ts'
 import {
   AccessProxy,
   type Certificate,
+  type ListenerSettings,
   type ProxyEvent,
   routeSchema,
   upstreamSchema,
@@ -161,6 +162,8 @@ export interface GatewayOptions {
   readonly authenticators?: readonly Authenticator[]
   /** Of the listener with TLS. */
   readonly externalUrl?: string
+  /** What both listeners have beside. */
+  readonly listener?: Partial<ListenerSettings>
   readonly statements?: Statements
   readonly tracing?: Traces
   /** Of the listener without TLS. */
@@ -254,7 +257,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     overdueReviews: () => 0,
   })
   const { certificate, upstreamAuthority } = options
-  const at = { host: '127.0.0.1', port: 0 }
+  const at = { host: '127.0.0.1', port: 0, ...options.listener }
   const plain = { ...at, name: 'plain', protocols: options.protocols && [...options.protocols] }
   const measures = fileStore(disk, `${DATA}/state/containment.json`)
   const onFault = (fault: unknown): void => console.error(fault)

@@ -51,6 +51,13 @@ export const LIMITS = {
     reason: 'request-timeout',
     meaning: 'first to last byte of the request head',
   },
+  proxyHeaderMs: {
+    of: 3000,
+    min: 100,
+    max: 60_000,
+    reason: 'request-timeout',
+    meaning: 'the PROXY protocol header of a connection that must have one',
+  },
   bodyIdleMs: {
     of: 30_000,
     min: 100,

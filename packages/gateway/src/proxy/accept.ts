@@ -18,6 +18,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     exchange.challenge = { challenges: [], headers: [], fault }
     return { stop: 'certificate-refused' }
   }
+  if (inbound.peer.isDoubtful === true) return { stop: 'ambiguous-header' }
   const wrong = refuseHead(inbound, inForce)
   if (wrong !== undefined) return { stop: wrong }
   const framing = readFraming(inbound.fields, inbound.hasBody)

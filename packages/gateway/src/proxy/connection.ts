@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '@countersign/evidence'
 import type { ClientCertificate } from '../identity/index.ts'
+import type { ProxiedSource } from './client-address/proxy-header.ts'
 import type { Exchange, Peer } from './exchange.ts'
 import type { ClientAuthorities } from './tls-options.ts'
 
@@ -75,15 +76,15 @@ interface ListenerFacts {
   readonly externalOrigin: string | undefined
   readonly trust: Trust
   readonly clientCertificates: ClientAuthorities | undefined
+  /** What a PROXY protocol header says. */
+  readonly source?: ProxiedSource | undefined
 }
 
 export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
-  const { externalOrigin, clientCertificates, trust } = listener
-  const known = {
-    address: plainAddress(socket.remoteAddress),
-    port: socket.remotePort ?? 0,
-    externalOrigin,
-  }
+  const { externalOrigin, clientCertificates, trust, source } = listener
+  const own = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 }
+  const origin = source === undefined ? own : { ...source, proxies: [own.address] }
+  const known = { ...origin, externalOrigin }
   if (!(socket instanceof TLSSocket)) return { ...known, scheme: 'http', tls: undefined }
   const certificate =
     clientCertificates === undefined

@@ -120,7 +120,8 @@ function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   const [userAgent] = valuesOf(fields, 'user-agent')
   return {
     address: peer.address,
-    port: peer.port,
+    ...(peer.port === 0 ? {} : { port: peer.port }),
+    ...(peer.proxies === undefined ? {} : { forwarded: peer.proxies }),
     ...(peer.tls === undefined ? {} : { tls: peer.tls }),
     ...(userAgent === undefined
       ? {}

@@ -15,7 +15,12 @@ import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
 /** What is known of a connection before a byte of it is understood. */
 export interface Peer {
   readonly address: string
+  /** 0 where only its address is known. */
   readonly port: number
+  /** Addresses of trusted proxies that it came through, nearest last. */
+  readonly proxies?: readonly string[] | undefined
+  /** A trusted proxy says what cannot be read: where the request came from is not known. */
+  readonly isDoubtful?: boolean | undefined
   readonly scheme: 'http' | 'https'
   readonly tls: TlsFacts | undefined
   readonly certificate?: ClientCertificate | undefined
@@ -27,7 +32,8 @@ export interface Peer {
 
 /** A request as an HTTP engine received it: nothing interpreted, joined or left out. */
 export interface Inbound {
-  readonly peer: Peer
+  /** Of the connection; where proxies share it, replaced once by what they say of the request. */
+  peer: Peer
   readonly method: string
   readonly target: string
   /** As in `1.1`, or `2`. */

@@ -9,6 +9,10 @@ import { createServer as createTlsServer, Server as TlsServer } from 'node:https
 import type { AddressInfo, Socket } from 'node:net'
 import type { Reason } from '@countersign/evidence'
 import type { Limits } from '../limits/index.ts'
+import { clientOf } from './client-address/client-of.ts'
+import { ForwardedTrust } from './client-address/forwarded.ts'
+import { ProxiedSockets } from './client-address/proxied-sockets.ts'
+import type { ProxiedSource } from './client-address/proxy-header.ts'
 import { Connection, peerOf, plainAddress, type Trust } from './connection.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
@@ -48,6 +52,10 @@ export class Listener {
   /** By which authorities each handshake goes, by where it comes from: those of its beginning. */
   readonly #handshakes = new Map<string, Trust>()
   readonly #externalOrigin: string | undefined
+  readonly #proxied: ProxiedSockets | undefined
+  /** What headers of the PROXY protocol said, by where the connection comes from. */
+  readonly #sources = new Map<string, ProxiedSource>()
+  #forwarded: ForwardedTrust | undefined
   #certificate: Certificate | undefined
   /** Requests that came before the settings they go by are in force. */
   #held: (() => void)[] | undefined = []
@@ -55,11 +63,13 @@ export class Listener {
   #trust: Trust = { isCurrent: true }
 
   constructor(
-    settings: Pick<ListenerConfig, 'externalUrl' | 'protocols'>,
+    settings: Pick<ListenerConfig, 'externalUrl' | 'protocols' | 'proxyProtocol' | 'forwarded'>,
     context: ProxyContext,
     certificate: Certificate | undefined,
   ) {
-    const { externalUrl } = settings
+    const { externalUrl, proxyProtocol, forwarded } = settings
+    this.#forwarded = forwarded && new ForwardedTrust(forwarded)
+    this.#proxied = proxyProtocol && this.#proxiedSockets(proxyProtocol, context)
     this.#externalOrigin = externalUrl === undefined ? undefined : new URL(externalUrl).origin
     this.#protocols = protocolsOf({ ...settings, tls: certificate })
     this.#certificate = certificate
@@ -110,7 +120,11 @@ export class Listener {
   }
 
   /** Goes by other settings and limits; requests that had to wait for them are taken now. */
-  adopt({ tls }: { readonly tls?: Certificate | undefined }): void {
+  adopt({
+    tls,
+    forwarded,
+  }: Pick<ListenerConfig, 'forwarded'> & { readonly tls?: Certificate | undefined }): void {
+    this.#forwarded = forwarded && new ForwardedTrust(forwarded)
     setLimits(this.#server, this.#context.inForce().limits)
     if (tls !== undefined && JSON.stringify(tls) !== JSON.stringify(this.#certificate)) {
       this.replaceCertificate(tls)
@@ -124,6 +138,7 @@ export class Listener {
   async drain(): Promise<void> {
     this.#server.close()
     this.#server.closeIdleConnections()
+    this.#proxied?.close()
     this.#sessions.drain()
     while (this.#active.size > 0) await Promise.allSettled(this.#active)
     this.#server.closeAllConnections()
@@ -156,6 +171,7 @@ export class Listener {
         externalOrigin: this.#externalOrigin,
         trust: this.#handshakes.get(placeOf(socket)) ?? { isCurrent: false },
         clientCertificates: this.#certificate?.clientCertificates,
+        source: this.#sources.get(placeOf(socket)),
       })
       const serve = (protocol: Protocol | undefined): void => {
         if (protocol === 'h2') {
@@ -187,6 +203,35 @@ export class Listener {
     server.on('drop', (gone) => this.#refuseUnseen('overloaded', gone))
     server.on('tlsClientError', (_error, socket: Socket) => {
       this.#refuseUnseen('malformed-request', socket)
+    })
+    if (this.#proxied !== undefined) this.#wireProxied(this.#proxied)
+  }
+
+  /** What would take a connection takes it when its header is off. */
+  #wireProxied(proxied: ProxiedSockets): void {
+    const server = this.#server
+    const takers = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (socket: Socket) => {
+      proxied.take(socket, (source) => {
+        const place = placeOf(socket)
+        if (source !== undefined) this.#sources.set(place, source)
+        socket.once('close', () => this.#sources.delete(place))
+        for (const take of takers) take.call(server, socket)
+      })
+    })
+  }
+
+  #proxiedSockets(
+    config: NonNullable<ListenerConfig['proxyProtocol']>,
+    { clock, inForce }: ProxyContext,
+  ): ProxiedSockets {
+    return new ProxiedSockets(config, {
+      clock,
+      withinMs: () => inForce().limits.proxyHeaderMs,
+      refused: (socket, isLate) => {
+        this.#refuseUnseen(isLate ? 'request-timeout' : 'malformed-request', socket)
+      },
     })
   }
 
@@ -280,6 +325,8 @@ export class Listener {
   }
 
   #exchange(inbound: Inbound, outbound: Outbound): Exchange {
+    const forwarded = this.#forwarded
+    if (forwarded !== undefined) inbound.peer = clientOf(inbound.peer, inbound.fields, forwarded)
     const cut = new Cut()
     const deadlines = new Deadlines(this.#context.clock, cut)
     const id = this.#context.recorder.newExchange()

@@ -141,11 +141,16 @@ function checkFixed(former: ListenerSettings, next: ListenerSettings): void {
     ['tls.clientCertificates', asksFor(former) !== asksFor(next)],
     ['protocols', String(protocolsOf(former)) !== String(protocolsOf(next))],
     ['externalUrl', former.externalUrl !== next.externalUrl],
+    ['proxyProtocol', textOf(former.proxyProtocol) !== textOf(next.proxyProtocol)],
   ].find(([, isChanged]) => isChanged)
   if (changed === undefined) return
   const what = `listener ${next.name}: ${changed[0]} cannot change at an address that is open`
   const message = `${what}: take another port, or restart`
   throw new ProxyError('PROXY_LISTENER_FIXED', message)
+}
+
+function textOf(setting: unknown): string | undefined {
+  return JSON.stringify(setting)
 }
 
 function asksFor({ tls }: ListenerSettings): string | undefined {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { METHODS, parameterName } from '../policy/index.ts'
+import { forwardedSchema, proxyProtocolSchema } from './client-address/config.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not a short plain name')
 const headerName = z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'is not a header name')
@@ -51,6 +52,8 @@ export const listenerSchema = z.strictObject({
     .refine(isOrigin, 'is more than scheme, host and port')
     .optional()
     .describe('where clients reach it, if not as they say; what proofs and signatures must name'),
+  proxyProtocol: proxyProtocolSchema.optional(),
+  forwarded: forwardedSchema.optional(),
 })
 
 /** One value of `upstreams`. */
@@ -115,6 +118,10 @@ export const routeSchema = z.strictObject({
     .array(z.enum(['what', 'how']))
     .default([])
     .describe("sections to seal under the person's key"),
+  forwarded: z
+    .enum(['x-forwarded', 'forwarded', 'both', 'none'])
+    .default('x-forwarded')
+    .describe('which fields tell the upstream where a request came from; a caller cannot'),
   release: z
     .enum(['held', 'stream'])
     .default('held')

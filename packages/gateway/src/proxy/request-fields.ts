@@ -1,4 +1,5 @@
 import { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES, withoutCookies } from '../identity/index.ts'
+import { forwardedFields } from './client-address/forwarded-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 
@@ -66,9 +67,7 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
     ...(hasLength ? ([['content-length', String(bodyBytes)]] as const) : []),
     ['x-request-id', id],
     ['traceparent', asked.traceparent],
-    ['x-forwarded-for', inbound.peer.address],
-    ['x-forwarded-proto', inbound.peer.scheme],
-    ['x-forwarded-host', asked.authority],
+    ...forwardedFields(inbound.peer, asked.authority, filled(exchange.route, 'route').forwarded),
     ['countersign-principal', encodeURIComponent(principal.id)],
     ['countersign-principal-kind', principal.kind],
     ...(statement === undefined ? [] : ([['countersign-identity', statement]] as const)),
