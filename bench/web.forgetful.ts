@@ -1,21 +1,16 @@
 // A recorder that says "recorded" and has not: the benches' way to see what recording costs.
 import { leafIndex } from '@countersign/tlog'
 import type { ExchangeRecorder } from '../packages/gateway/src/proxy/index.ts'
-import { Recorded } from '../packages/gateway/src/recorder/index.ts'
+import { ReceiptMaker, Recorded } from '../packages/gateway/src/recorder/index.ts'
 
 /** Says "recorded" and has not: what recording costs is the difference to `strict`. */
 export function forgetful(): ExchangeRecorder {
   const exchange = '01a1fd44-cc79-7c5a-9dee-3169453d8873'
-  const recorded = new Recorded({
-    epoch: 1,
-    index: leafIndex(0),
-    leaf: new Uint8Array(33),
-    exchange,
-    incarnation: 0,
-    howSubject: undefined,
-    origin: 'bench',
-    tag: () => new Uint8Array(16),
-  })
+  const facts = { index: leafIndex(0), leaf: new Uint8Array(33), incarnation: 0 }
+  const recorded = new Recorded(
+    { ...facts, epoch: 1, exchange, howSubject: undefined },
+    new ReceiptMaker({ epoch: 1, origin: 'bench', tag: () => '\0'.repeat(16) }),
+  )
   const done = Promise.resolve(recorded)
   return {
     newExchange: () => exchange,

@@ -76,6 +76,7 @@ export {
 export type { Reason, ReasonRule } from './reasons.ts'
 export { isReason, REASONS } from './reasons.ts'
 export {
+  aimReceiptMessage,
   formatReceipt,
   OPEN_BYTES,
   parseReceipt,
@@ -83,6 +84,7 @@ export {
   RECEIPT_HEADER,
   type Receipt,
   type ReceiptClaim,
+  receiptHead,
   receiptMessage,
 } from './receipt.ts'
 export type { Schema, Validate } from './schema.ts'

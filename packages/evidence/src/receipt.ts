@@ -31,12 +31,21 @@ export interface ReceiptClaim {
  * @throws EvidenceError EVIDENCE_RECEIPT for an origin that is not printable ASCII
  */
 export function formatReceipt({ origin, epoch, index, leaf, open }: Receipt): string {
+  const bytes = `leaf=:${encodeBase64(leaf)}:; open=:${encodeBase64(open)}:`
+  return `${receiptHead({ origin, epoch })}${index}; ${bytes}`
+}
+
+/**
+ * Returns what all receipts of a log begin with: everything up to the index.
+ *
+ * @throws EvidenceError EVIDENCE_RECEIPT for an origin that is not printable ASCII
+ */
+export function receiptHead({ origin, epoch }: Pick<Receipt, 'origin' | 'epoch'>): string {
   if (!/^[ -~]+$/.test(origin)) {
     throw new EvidenceError('EVIDENCE_RECEIPT', 'origin is not printable ascii')
   }
   const name = origin.replaceAll(/["\\]/g, '\\$&')
-  const bytes = `leaf=:${encodeBase64(leaf)}:; open=:${encodeBase64(open)}:`
-  return `"${name}"; epoch=${epoch}; index=${index}; ${bytes}`
+  return `"${name}"; epoch=${epoch}; index=`
 }
 
 const ITEM = /^"((?:[ !#-[\]-~]|\\["\\])+)"/
@@ -69,17 +78,27 @@ export function parseReceipt(value: string): Receipt {
  * "countersign/receipt/v1" || 0x00 || index u64 || leaf[33] || origin.
  */
 export function receiptMessage({ origin, index, leaf }: ReceiptClaim): Uint8Array {
-  const prefix = encoder.encode('countersign/receipt/v1\0')
   const name = encoder.encode(origin)
-  const message = new Uint8Array(prefix.length + 8 + LEAF_BYTES + name.length)
-  message.set(prefix)
-  new DataView(message.buffer).setBigUint64(prefix.length, BigInt(index))
-  message.set(leaf, prefix.length + 8)
-  message.set(name, prefix.length + 8 + LEAF_BYTES)
+  const message = new Uint8Array(LEAF_AT + LEAF_BYTES + name.length)
+  message.set(MESSAGE_PREFIX)
+  message.set(name, LEAF_AT + LEAF_BYTES)
+  aimReceiptMessage(message, index, leaf)
   return message
 }
 
+/** Makes of one record's message that of another one of the same origin. */
+export function aimReceiptMessage(message: Uint8Array, index: number, leaf: Uint8Array): void {
+  let rest = index
+  for (let at = LEAF_AT - 1; at >= MESSAGE_PREFIX.length; at--) {
+    message[at] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+  message.set(leaf, LEAF_AT)
+}
+
 const encoder = new TextEncoder()
+const MESSAGE_PREFIX = encoder.encode('countersign/receipt/v1\0')
+const LEAF_AT = MESSAGE_PREFIX.length + 8
 
 function readParameters(text: string, start: number): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>()

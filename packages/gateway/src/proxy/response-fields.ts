@@ -1,4 +1,3 @@
-import { formatReceipt } from '@countersign/evidence'
 import { rateLimitFields } from '../limits/index.ts'
 import type { Exchange } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
@@ -30,6 +29,6 @@ export function ownFields({ id, quotas }: Exchange, recorded: Recorded | undefin
   ]
 }
 
-export function receiptField({ receipt }: Recorded): readonly [string, string] {
-  return ['countersign-receipt', formatReceipt(receipt)]
+export function receiptField(recorded: Recorded): readonly [string, string] {
+  return ['countersign-receipt', recorded.receiptField]
 }

@@ -2,6 +2,7 @@ export type { RecordKeeper } from './diary.ts'
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 export { RecorderError, type RecorderErrorCode } from './error.ts'
 export type { FoldDraft, OpenFold } from './folds.ts'
+export { ReceiptMaker, type ReceiptMakerOptions } from './receipt-maker.ts'
 export {
   type ProvedRecord,
   type ReceiptAnswer,
@@ -10,5 +11,5 @@ export {
   type ReceiptServiceOptions,
 } from './receipts.ts'
 export type { RecordedLedger } from './record-writer.ts'
-export { Recorded } from './recorded.ts'
+export { Recorded, type RecordedFacts } from './recorded.ts'
 export { type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'

@@ -1,9 +1,10 @@
-import { type Receipt, receiptMessage } from '@countersign/evidence'
+import type { Receipt } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import type { Subject } from '../vault/index.ts'
+import type { ReceiptMaker } from './receipt-maker.ts'
 
-/** A durable record of an exchange. */
-export class Recorded {
+/** What is told of a record when it is durable. */
+export interface RecordedFacts {
   readonly epoch: number
   readonly index: LeafIndex
   /** 33 bytes. */
@@ -14,32 +15,35 @@ export class Recorded {
   readonly incarnation: number
   /** Under whose key the route puts `how`; undefined: the ledger's. */
   readonly howSubject: Subject | undefined
-  readonly #origin: string
-  readonly #tag: (message: Uint8Array) => Uint8Array
+}
 
-  constructor(facts: {
-    readonly epoch: number
-    readonly index: LeafIndex
-    readonly leaf: Uint8Array
-    readonly exchange: string
-    readonly incarnation: number
-    readonly howSubject: Subject | undefined
-    readonly origin: string
-    readonly tag: (message: Uint8Array) => Uint8Array
-  }) {
+/** A durable record of an exchange. */
+export class Recorded implements RecordedFacts {
+  readonly epoch: number
+  readonly index: LeafIndex
+  readonly leaf: Uint8Array
+  readonly exchange: string
+  readonly incarnation: number
+  readonly howSubject: Subject | undefined
+  readonly #receipts: ReceiptMaker
+
+  constructor(facts: RecordedFacts, receipts: ReceiptMaker) {
     this.epoch = facts.epoch
     this.index = facts.index
     this.leaf = facts.leaf
     this.exchange = facts.exchange
     this.incarnation = facts.incarnation
     this.howSubject = facts.howSubject
-    this.#origin = facts.origin
-    this.#tag = facts.tag
+    this.#receipts = receipts
   }
 
   /** What its caller gets. Made when asked for: of most exchanges only one record's is. */
   get receipt(): Receipt {
-    const claim = { origin: this.#origin, index: this.index, leaf: this.leaf }
-    return { ...claim, epoch: this.epoch, open: new Uint8Array(this.#tag(receiptMessage(claim))) }
+    return this.#receipts.receipt(this.index, this.leaf)
+  }
+
+  /** The receipt as the value of its header. */
+  get receiptField(): string {
+    return this.#receipts.field(this.index, this.leaf)
   }
 }

@@ -329,6 +329,7 @@ test('a receipt names its record, and its opening value depends on every part of
   const first = await recorder.refusal(NOBODY)
   const second = await recorder.refusal(NOBODY)
   assert.deepEqual(parseReceipt(formatReceipt(first.receipt)), first.receipt)
+  assert.equal(first.receiptField, formatReceipt(first.receipt))
   assert.notDeepEqual(first.receipt.open, second.receipt.open)
   assert.deepEqual(first.receipt.open, first.receipt.open)
 })

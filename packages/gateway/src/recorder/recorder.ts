@@ -19,6 +19,7 @@ import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
 import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
+import { ReceiptMaker } from './receipt-maker.ts'
 import { RecordClock } from './record-clock.ts'
 import type { PlannedSection, Written } from './record-writer.ts'
 import { Recorded } from './recorded.ts'
@@ -57,13 +58,20 @@ export class Recorder {
   readonly #identifiers: Identifiers
   readonly #diary: Diary
   readonly #ends = new Ends()
+  readonly #receipts: ReceiptMaker
   /** Refusals that are counted instead of recorded one by one. */
   readonly folds: FoldRecords
   #openIntents = 0
 
   constructor(options: RecorderOptions) {
     const { clock, random, heartbeatMs = HEARTBEAT_MS } = options
+    const { epoch, origin, vault } = options
     this.#options = options
+    this.#receipts = new ReceiptMaker({
+      epoch,
+      origin,
+      tag: (message) => vault.receiptTagText(message),
+    })
     this.#clock = new RecordClock({ clock })
     this.#identifiers = new Identifiers({ random })
     this.folds = new FoldRecords({
@@ -262,17 +270,9 @@ export class Recorder {
     { index, leaf, incarnation }: Written,
     howSubject: Subject | undefined,
   ): Recorded {
-    const { epoch, origin, vault } = this.#options
-    return new Recorded({
-      epoch,
-      index,
-      leaf,
-      incarnation,
-      howSubject,
-      origin,
-      exchange,
-      tag: (message) => vault.receiptTag(message),
-    })
+    const { epoch } = this.#options
+    const facts = { epoch, index, leaf, exchange, incarnation, howSubject }
+    return new Recorded(facts, this.#receipts)
   }
 }
 

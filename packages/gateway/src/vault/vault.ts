@@ -8,6 +8,7 @@ import { checkKek, type Kek, writeKekCheck } from './kek.ts'
 import { KEY_ID_RANDOM_BYTES, newKeyId, STANDING_PERIOD } from './key-file.ts'
 import { KeyRing, SALT_INFO } from './key-ring.ts'
 import { KEY_CLASSES, type KeyClass, LOOKUP_BYTES, readKeyRow, sealKeyRow } from './key-row.ts'
+import { Mac } from './mac.ts'
 import { dayOf, monthIndex, monthOf, type Period } from './period.ts'
 import { RecentMap } from './recent-map.ts'
 import { SealKey } from './seal-key.ts'
@@ -48,7 +49,7 @@ export class Vault {
   readonly sealer: Sealer
   readonly #options: VaultOptions
   readonly #lookupKey: KeyObject
-  readonly #receiptKey: KeyObject
+  readonly #receiptMac: Mac
   readonly #ring: KeyRing
   // Wrapped rows by lookup, and those of them that no key file is known to hold.
   readonly #rows = new Map<string, Uint8Array>()
@@ -88,7 +89,7 @@ export class Vault {
     this.#options = options
     this.#ring = ring
     this.#lookupKey = keys.lookup
-    this.#receiptKey = keys.receipt
+    this.#receiptMac = new Mac(keys.receipt)
     this.sealer = segmentSealer(options)
   }
 
@@ -117,8 +118,12 @@ export class Vault {
 
   /** The value that opens a receipt: only the gateway can make it. */
   receiptTag(message: Uint8Array): Uint8Array {
-    const tag = createHmac('sha256', this.#receiptKey).update(message).digest()
-    return tag.subarray(0, RECEIPT_TAG_BYTES)
+    return Buffer.from(this.receiptTagText(message), 'latin1')
+  }
+
+  /** The same as latin1. */
+  receiptTagText(message: Uint8Array): string {
+    return this.#receiptMac.of(message).slice(0, RECEIPT_TAG_BYTES)
   }
 
   #keyFor(keyClass: KeyClass, name: string, atUs: number): SealKey {

@@ -1,0 +1,52 @@
+import {
+  aimReceiptMessage,
+  LEAF_BYTES,
+  OPEN_BYTES,
+  type Receipt,
+  receiptHead,
+  receiptMessage,
+} from '@countersign/evidence'
+
+export interface ReceiptMakerOptions {
+  readonly epoch: number
+  readonly origin: string
+  /** OPEN_BYTES as latin1: the value that opens the receipt which `message` is of. */
+  readonly tag: (message: Uint8Array) => string
+}
+
+/** Makes the receipts of one log, one for every exchange: what they have in common is made once. */
+export class ReceiptMaker {
+  readonly #options: ReceiptMakerOptions
+  readonly #head: string
+  readonly #message: Uint8Array
+  readonly #bytes = Buffer.alloc(LEAF_BYTES + OPEN_BYTES)
+
+  constructor(options: ReceiptMakerOptions) {
+    const { origin, epoch } = options
+    this.#options = options
+    this.#head = receiptHead({ origin, epoch })
+    this.#message = receiptMessage({ origin, index: 0, leaf: new Uint8Array(LEAF_BYTES) })
+  }
+
+  /** What its caller holds. */
+  receipt(index: number, leaf: Uint8Array): Receipt {
+    const { origin, epoch } = this.#options
+    const open = new Uint8Array(Buffer.from(this.#tag(index, leaf), 'latin1'))
+    return { origin, epoch, index, leaf, open }
+  }
+
+  /** The same as the value of its header. */
+  field(index: number, leaf: Uint8Array): string {
+    const bytes = this.#bytes
+    const tag = this.#tag(index, leaf)
+    bytes.set(leaf)
+    for (let at = 0; at < OPEN_BYTES; at++) bytes[LEAF_BYTES + at] = tag.charCodeAt(at)
+    const open = bytes.toString('base64', LEAF_BYTES)
+    return `${this.#head}${index}; leaf=:${bytes.toString('base64', 0, LEAF_BYTES)}:; open=:${open}:`
+  }
+
+  #tag(index: number, leaf: Uint8Array): string {
+    aimReceiptMessage(this.#message, index, leaf)
+    return this.#options.tag(this.#message)
+  }
+}
