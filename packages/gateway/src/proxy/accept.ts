@@ -23,6 +23,8 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
   if (wrong !== undefined) return { stop: wrong }
   const framing = readFraming(inbound.fields, inbound.hasBody)
   if ('refused' in framing) return { stop: framing.refused }
+  const unserved = refuseUnserved(inbound)
+  if (unserved !== undefined) return { stop: unserved }
   const authority = readHost(inbound)
   if (!authority.ok) return { stop: authority.reason }
   const target = readOwnTarget(inbound, authority.value)
@@ -48,15 +50,17 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
 
 /** Limits and refusals that need nothing but the head as it stands. */
 function refuseHead(inbound: Inbound, { limits }: InForce): Reason | undefined {
-  const { fields, method, target, version, fault } = inbound
+  const { fields, target, version, fault } = inbound
   if (version !== '1.1' && version !== '2') return 'version-refused'
   if (fields.length > limits.headersMax) return 'head-too-large'
   if (version === '2' && headBytes(inbound) > limits.headBytesMax) return 'head-too-large'
   if (target.length > limits.targetBytesMax) return 'uri-too-long'
-  if (fault !== undefined) return fault
+  return fault ?? refuseAmbiguous(fields)
+}
+
+/** What is not served here; asked when it is certain where the request ends. */
+function refuseUnserved({ method, fields }: Inbound): Reason | undefined {
   if (!METHODS.some((known) => known === method)) return 'method-not-allowed'
-  const ambiguous = refuseAmbiguous(fields)
-  if (ambiguous !== undefined) return ambiguous
   if (valuesOf(fields, 'upgrade').length > 0) return 'upgrade-refused'
   return valuesOf(fields, 'expect').every(isContinue) ? undefined : 'expectation-failed'
 }

@@ -19,6 +19,7 @@ export class Connection {
   #waiting = 0
   #ignored = 0
   #isOver = false
+  #takesMore = true
   /** The exchange whose turn it is. */
   current: Exchange | undefined
   /** The one that came last: what is read now is of its body, or of no request yet. */
@@ -31,12 +32,17 @@ export class Connection {
   }
 
   /** The answer that has begun is its last: nothing that came after that request is served. */
-  get isOver(): boolean {
-    return this.#isOver
-  }
-
   finish(): void {
     this.#isOver = true
+  }
+
+  /** A request has said that it is the last: what comes behind it is none. */
+  get takesMore(): boolean {
+    return this.#takesMore && !this.#isOver
+  }
+
+  takeNoMore(): void {
+    this.#takesMore = false
   }
 
   /**
@@ -44,7 +50,7 @@ export class Connection {
    * of the connection, because too many wait; `ignored`, because one was refused before it.
    */
   place(): 'served' | 'refused' | 'ignored' {
-    if (this.#isOver) return 'ignored'
+    if (!this.takesMore) return 'ignored'
     if (this.#waiting < this.#pipelinedMax) return 'served'
     this.#ignored += 1
     if (this.#ignored === 1) return 'refused'

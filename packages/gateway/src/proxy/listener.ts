@@ -251,6 +251,7 @@ export class Listener {
       if (!response.writableFinished) exchange.cut.make('client-aborted')
     })
     connection.newest = exchange
+    if (!response.shouldKeepAlive) connection.takeNoMore()
     const run = place === 'served' ? serve : refuseOverload
     this.#track(
       exchange,
@@ -292,7 +293,7 @@ export class Listener {
   #refuseRaw(socket: Socket, reason: Reason, known: Partial<Inbound>): void {
     const connection = this.#connections.get(socket)
     if (connection === undefined) return void socket.destroy()
-    if (connection.isOver) return
+    if (!connection.takesMore) return
     const outbound = lastOf(connection, rawOutbound(socket))
     const exchange = this.#exchange(rawInbound(connection.peer, known), outbound)
     this.#track(

@@ -38,7 +38,7 @@ function lazyIterator(request: IncomingMessage): AsyncIterator<Uint8Array> {
   return {
     next: async () => {
       iterator ??= request.iterator({ destroyOnReturn: false })
-      const step: IteratorResult<Buffer> = await iterator.next()
+      const step: IteratorResult<Uint8Array> = await iterator.next()
       if (step.done === true) return step
       crumbs = step.value.length > CRUMB_BYTES_MAX ? 0 : crumbs + 1
       if (crumbs <= CRUMBS_MAX) return step
