@@ -9,6 +9,8 @@ import { engineOptions, faultOf } from './engine.ts'
 import { StreamExchange } from './stream-exchange.ts'
 
 const SECOND_MS = 1000
+/** How often it is looked whether an answer is on its way, whose request goes on. */
+const ANSWER_CHECK_MS = 20
 const SECOND_US = 1_000_000
 /** Streams of a client have odd numbers. */
 const STREAM_STEP = 2
@@ -107,6 +109,7 @@ export class ClientSession {
         received: (bytes) => {
           this.#usefulBytes += bytes
         },
+        late: (answered) => this.#host.clock.after(ANSWER_CHECK_MS, () => answered.abandon()),
       })
       stream.once('close', () => {
         this.#streams -= 1

@@ -11,6 +11,8 @@ interface ReceivedHead {
   readonly peer: Peer
   /** Told of bytes of the body when they are taken. */
   readonly received: (bytes: number) => void
+  /** Calls `abandon` again a little later. */
+  readonly late: (exchange: StreamExchange) => void
 }
 
 /** One request on a stream of an HTTP/2 connection. */
@@ -20,16 +22,17 @@ export class StreamExchange {
   readonly #stream: ServerHttp2Stream
   readonly #lost: ((reason: Reason) => void)[] = []
   readonly #claimedBytes: number | undefined
-  readonly #tellReceived: (bytes: number) => void
+  readonly #parts: ReceivedHead
   #received = 0
   #isBodyWhole: boolean
   #hasEnded = false
   #head: ResponseHead | undefined
   #trailers: HeaderFields = []
 
-  constructor(stream: ServerHttp2Stream, { fields, hasBody, peer, received }: ReceivedHead) {
+  constructor(stream: ServerHttp2Stream, parts: ReceivedHead) {
+    const { fields, hasBody, peer } = parts
     this.#stream = stream
-    this.#tellReceived = received
+    this.#parts = parts
     this.#isBodyWhole = !hasBody
     const head = readHead(fields, peer.scheme)
     const claimed = head.fields.find(([name]) => name === 'content-length')
@@ -56,6 +59,8 @@ export class StreamExchange {
         if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
       },
     }
+    // What nobody has read from, Node resets when it is answered, before the end is on its way.
+    if (!hasBody) stream.resume()
     // What is wrong is told by `close`.
     stream.on('error', () => undefined)
     stream.once('close', () => this.#closed())
@@ -85,7 +90,7 @@ export class StreamExchange {
           this.#isBodyWhole = true
         } else {
           this.#received += step.value.length
-          this.#tellReceived(step.value.length)
+          this.#parts.received(step.value.length)
         }
         return step
       },
@@ -105,8 +110,18 @@ export class StreamExchange {
     this.#respond(last.length === 0 && trailers.length === 0)
     if (!this.#stream.writableEnded) this.#stream.end(last)
     if (!this.#stream.writableFinished) await settled(this.#stream, 'finish')
-    // The client need not send the rest of a body that nobody wants.
-    if (!this.#isBodyWhole && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    if (!this.#isBodyWhole) this.abandon()
+  }
+
+  /**
+   * The client need not send the rest of a body that nobody wants. It is told only when the end of
+   * the answer is on its way: a reset would overtake it.
+   */
+  abandon(): void {
+    if (!this.#hasEnded || this.#isBodyWhole || !this.#isOpen()) return
+    const isAnswered = this.#stream.state.localClose === 1
+    if (isAnswered) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    else this.#parts.late(this)
   }
 
   /** The head goes out with what follows it, so that one that nothing follows ends the stream. */
