@@ -23,6 +23,8 @@ const LF = 0x0a
 const CR = 0x0d
 const NO_FIELDS: UpstreamFields = []
 const HEAD_END = Buffer.from('\r\n\r\n')
+/** What of HEAD_END may be there already. */
+const PART_MAX = HEAD_END.length - 1
 const HEAD_BEGIN = Buffer.from('HTTP/1.')
 const CHUNK_LINE_BYTES_MAX = 1024
 const CHUNK_LINE =
@@ -115,7 +117,7 @@ export class ResponseReader {
 
   #takeHead(bytes: Buffer, at: number, seenTo: number): number {
     const end = bytes.indexOf(HEAD_END, Math.max(at, seenTo - 3))
-    const headBytes = (end === -1 ? bytes.length : end) - at
+    const headBytes = (end === -1 ? bytes.length - PART_MAX : end) - at
     if (headBytes > this.#limits.headBytesMax) return this.#refuse('head too large')
     if (end === -1) {
       if (hasBareLineEnd(bytes, Math.max(at, seenTo - 1))) return this.#refuse('bare line end')
@@ -185,7 +187,7 @@ export class ResponseReader {
   #takeTrailers(bytes: Buffer, at: number): number {
     if (bytes[at] === CR && bytes[at + 1] === LF) return this.#endChunked(NO_FIELDS, bytes, at + 2)
     const end = bytes.indexOf(HEAD_END, at)
-    const sectionBytes = (end === -1 ? bytes.length : end) - at
+    const sectionBytes = (end === -1 ? bytes.length - PART_MAX : end) - at
     if (sectionBytes > this.#limits.headBytesMax) return this.#refuse('trailers too large')
     if (end === -1) {
       if (hasBareLineEnd(bytes, at)) return this.#refuse('bare line end')
