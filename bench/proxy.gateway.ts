@@ -19,7 +19,8 @@ import {
 } from '../packages/gateway/src/identity/index.ts'
 import { DEFAULT_LIMITS } from '../packages/gateway/src/limits/index.ts'
 import { PolicySet } from '../packages/gateway/src/policy/index.ts'
-import { AccessProxy, routeSchema, upstreamSchema } from '../packages/gateway/src/proxy/index.ts'
+import { AccessProxy, routeSchema } from '../packages/gateway/src/proxy/index.ts'
+import { upstreamSchema } from '../packages/gateway/src/upstream/index.ts'
 import { forgetful } from './web.forgetful.ts'
 
 export type Mode = 'bare' | 'off' | 'strict'

@@ -56,6 +56,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'policy',
     'limits',
     'approval',
+    'upstream',
     'proxy',
     'admin',
     'telemetry',

@@ -54,10 +54,10 @@ import {
   type ListenerSettings,
   type ProxyEvent,
   routeSchema,
-  upstreamSchema,
 } from '../../packages/gateway/src/proxy/index.ts'
 import { Recorder } from '../../packages/gateway/src/recorder/index.ts'
 import { Metrics, type Traces } from '../../packages/gateway/src/telemetry/index.ts'
+import { upstreamSchema } from '../../packages/gateway/src/upstream/index.ts'
 import {
   BlockPacker,
   decodePayload,
@@ -158,6 +158,8 @@ export interface GatewayOptions {
   readonly quotaStore?: QuotaStore
   readonly certificate?: Certificate
   readonly upstreamAuthority?: string
+  /** Beside `upstream` and `nobody`. */
+  readonly upstreams?: Readonly<Record<string, object>>
   /** Beside the API keys. */
   readonly authenticators?: readonly Authenticator[]
   /** Of the listener with TLS. */
@@ -274,6 +276,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     upstreams: {
       upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),
       nobody: upstreamSchema.parse({ url: 'http://127.0.0.1:1' }),
+      ...Object.fromEntries(
+        Object.entries(options.upstreams ?? {}).map(([name, upstream]) => {
+          return [name, upstreamSchema.parse(upstream)]
+        }),
+      ),
     },
     routes: (options.routes ?? ROUTES).map((route) => routeSchema.parse(route)),
     configurationSha256: 'c'.repeat(64),

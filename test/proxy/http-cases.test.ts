@@ -297,8 +297,7 @@ test('H69, H87 to H92 what only the gateway may say is not taken from a caller',
   const request = `GET /echo HTTP/1.1\r\n${HOST}KEY${hop}\r\n${forged}\r\n\r\n`
   const { rawHeaders } = await accepted(request)
   const names = rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase())
-  assert.deepEqual(names.toSorted(), [
-    'connection',
+  assert.deepEqual(names.filter((name) => name !== 'connection').toSorted(), [
     'countersign-principal',
     'countersign-principal-kind',
     'host',

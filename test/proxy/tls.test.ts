@@ -107,7 +107,7 @@ describe('TLS', { skip }, () => {
       await response.text()
       const outcome = (await own.exchanges()).findLast(({ kind }) => kind === 'outcome')
       assert.deepEqual([response.status, called], [status, status === 200 ? 1 : 0])
-      assert.equal(outcome?.how.error, status === 200 ? undefined : 'upstream-unreachable')
+      assert.equal(outcome?.how.error, status === 200 ? undefined : 'upstream-untrusted')
       await own.close()
       server.close()
     })

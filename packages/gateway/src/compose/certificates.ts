@@ -1,4 +1,5 @@
 import type { Certificate, ListenerConfig } from '../proxy/index.ts'
+import { checkUpstreamTls, type UpstreamConfig } from '../upstream/index.ts'
 import { readNamed } from './read-config.ts'
 
 type ReadFile = typeof readNamed
@@ -26,6 +27,29 @@ export async function readCertificate(
       trustDomain: clients.spiffe,
     },
   }
+}
+
+/** An upstream with the texts of its files in place of their paths; throws where TLS takes none. */
+export async function readUpstream(
+  upstream: UpstreamConfig,
+  read: ReadFile,
+): Promise<UpstreamConfig> {
+  const { authority, tls, ...rest } = upstream
+  const text = async (path: string | undefined): Promise<string | undefined> => {
+    return path === undefined ? undefined : readPem(path, read)
+  }
+  const filled = {
+    ...rest,
+    authority: await text(authority),
+    tls: tls && {
+      ...tls,
+      certificate: await text(tls.certificate),
+      key: await text(tls.key),
+      revocations: await Promise.all(tls.revocations.map((path) => readPem(path, read))),
+    },
+  }
+  checkUpstreamTls(filled)
+  return filled
 }
 
 type Tls = Pick<NonNullable<ListenerConfig['tls']>, 'certificate' | 'key'> &

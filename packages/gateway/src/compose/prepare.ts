@@ -3,8 +3,9 @@ import type { ReferencedFile } from '@countersign/evidence'
 import type { LoadProblem } from '../admin/index.ts'
 import { CONFIG_BYTES_MAX, type Config, ConfigError, parseConfig } from '../config/index.ts'
 import { PolicyError, type PolicyFile, PolicySet } from '../policy/index.ts'
-import type { ListenerSettings, UpstreamConfig } from '../proxy/index.ts'
-import { readCertificate, readPem } from './certificates.ts'
+import type { ListenerSettings } from '../proxy/index.ts'
+import type { UpstreamConfig } from '../upstream/index.ts'
+import { readCertificate, readUpstream } from './certificates.ts'
 import { UnusableError } from './load-problem.ts'
 import { readingOnce, readNamed } from './read-config.ts'
 import { readPolicies } from './read-policies.ts'
@@ -49,10 +50,9 @@ export async function prepare(path: string): Promise<Prepared> {
     listeners.push({ ...listener, tls: certificate })
   }
   const upstreams: Record<string, UpstreamConfig> = {}
-  for (const [name, { authority, ...upstream }] of Object.entries(config.upstreams)) {
-    const pem =
-      authority && (await attempt(`upstreams.${name}.authority`, readPem(authority, read)))
-    upstreams[name] = pem === undefined ? upstream : { ...upstream, authority: pem }
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
+    const filled = await attempt(`upstreams.${name}`, readUpstream(upstream, read))
+    if (filled !== undefined) upstreams[name] = filled
   }
   const adminTls = await attempt('admin.tls', readCertificate(config.admin.tls, read))
   const files = await attempt('policies.directory', readPolicies(config.policies.directory))

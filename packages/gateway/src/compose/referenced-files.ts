@@ -17,9 +17,15 @@ export function referencedFiles(config: Config): readonly Reference[] {
   return [
     ...listeners.flatMap(({ tls }, index) => ofTls(`listeners[${index}].tls`, tls)),
     ...ofTls('admin.tls', admin.tls),
-    ...Object.entries(upstreams).flatMap(([name, { authority }]) =>
-      plain(`upstreams.${name}.authority`, authority),
-    ),
+    ...Object.entries(upstreams).flatMap(([name, { authority, tls }]) => [
+      ...plain(`upstreams.${name}.authority`, authority),
+      ...plain(`upstreams.${name}.tls.certificate`, tls?.certificate),
+      ...ofSecret(
+        `upstreams.${name}.tls.key`,
+        tls?.key === undefined ? undefined : { file: tls.key },
+      ),
+      ...(tls?.revocations ?? []).flatMap((path) => plain(`upstreams.${name}.tls`, path)),
+    ]),
     ...ofQuotaStore(quotaStore),
     ...plain('identity.authority', identity.authority),
     ...identity.issuers.flatMap(({ jwksFile, secret }, index) => [

@@ -41,13 +41,35 @@ export function resolvePaths(file: string, config: Config): Config {
     admin: withTls(config.admin),
     listeners: config.listeners.map(withTls),
     upstreams: Object.fromEntries(
-      Object.entries(config.upstreams).map(([name, { authority, ...upstream }]) => {
-        return [
-          name,
-          authority === undefined ? upstream : { ...upstream, authority: absolute(authority) },
-        ]
+      Object.entries(config.upstreams).map(([name, upstream]) => {
+        return [name, upstreamPaths(upstream, absolute)]
       }),
     ),
+  }
+}
+
+function upstreamPaths(
+  upstream: Config['upstreams'][string],
+  absolute: (path: string) => string,
+): Config['upstreams'][string] {
+  const { authority, tls, ...rest } = upstream
+  return {
+    ...rest,
+    ...(authority === undefined ? {} : { authority: absolute(authority) }),
+    ...(tls === undefined ? {} : { tls: upstreamTlsPaths(tls, absolute) }),
+  }
+}
+
+function upstreamTlsPaths(
+  tls: NonNullable<Config['upstreams'][string]['tls']>,
+  absolute: (path: string) => string,
+): NonNullable<Config['upstreams'][string]['tls']> {
+  const { certificate, key, revocations } = tls
+  return {
+    ...tls,
+    ...(certificate === undefined ? {} : { certificate: absolute(certificate) }),
+    ...(key === undefined ? {} : { key: absolute(key) }),
+    revocations: revocations.map(absolute),
   }
 }
 

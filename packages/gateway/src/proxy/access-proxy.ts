@@ -1,5 +1,6 @@
 import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
+import type { UpstreamView } from '../upstream/index.ts'
 import { type Approving, type GlassBreaking, NO_APPROVALS, NO_GLASS } from './approve.ts'
 import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
 import { Generations } from './generations.ts'
@@ -58,7 +59,8 @@ export class AccessProxy {
   static async open(options: AccessProxyOptions): Promise<AccessProxy> {
     let isStopping = false
     const { report = () => undefined } = options
-    const generations = new Generations(makeInForce(options), (cause) => {
+    const first = makeInForce(options, upstreamParts(options))
+    const generations = new Generations(first, (cause) => {
       report({ event: 'internal-error', cause })
     })
     const inForce = (): InForce => generations.current
@@ -70,6 +72,12 @@ export class AccessProxy {
       isStopping = true
     }
     return new AccessProxy({ listeners, context, generations, stop })
+  }
+
+  /** The upstreams in force: their states and counts. */
+  get upstreams(): readonly UpstreamView[] {
+    const { upstreams } = this.#generations.current
+    return [...upstreams.values()].map(({ client }) => client.view())
   }
 
   get addresses(): readonly ListeningAt[] {
@@ -86,7 +94,7 @@ export class AccessProxy {
    * cannot be. Exchanges that have begun end as they began; those to come go by it whole.
    */
   async ready(settings: DataPlaneSettings): Promise<ReadyChange> {
-    const next = makeInForce(settings, this.#generations.current)
+    const next = makeInForce(settings, upstreamParts(this.#context), this.#generations.current)
     let listening: ReadyChange
     try {
       listening = await this.#listeners.ready(settings.listeners)
@@ -118,6 +126,13 @@ export class AccessProxy {
     deadline.cancel()
     await refusals.close()
     await this.#generations.close()
+  }
+}
+
+function upstreamParts({ clock, report }: Pick<AccessProxyOptions, 'clock' | 'report'>) {
+  return {
+    clock,
+    report: (cause: unknown) => report?.({ event: 'upstream-failed', cause }),
   }
 }
 

@@ -1,8 +1,9 @@
+import { UpstreamFault } from '../upstream/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { passBody } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
-import { UpstreamCall, UpstreamFault } from './upstream-call.ts'
+import { UpstreamCall } from './upstream-call.ts'
 
 /** Sends the request on, its intent being durable, and waits for the head of the response. */
 export async function forward(exchange: Exchange, context: ProxyContext): Promise<Step> {
@@ -13,16 +14,21 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
   if (!hasBody) deadlines.set('head', exchange.inForce.limits.responseHeadMs, 'upstream-timeout')
-  const call = UpstreamCall.send(upstream.pool, {
-    method,
-    target: query === undefined ? path : `${path}?${query}`,
-    fields: requestFields(exchange, statementOf(exchange, context)),
-    body: hasBody ? passBody(exchange, context) : undefined,
-  })
+  const call = UpstreamCall.send(
+    upstream.client,
+    {
+      method,
+      authority: upstream.authority,
+      target: query === undefined ? path : `${path}?${query}`,
+      fields: requestFields(exchange, statementOf(exchange, context)),
+      bodyBytes,
+    },
+    hasBody ? passBody(exchange, context) : undefined,
+  )
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
   try {
-    exchange.response = await call.head
+    exchange.response = await call.whenHead()
   } catch (fault) {
     return { stop: faultReason(exchange, context, fault) }
   } finally {

@@ -24,20 +24,20 @@ export class Generations {
     this.#live.add(next)
     former.uses.retire(() => {
       this.#live.delete(former)
-      for (const { pool } of this.#unshared(former)) pool.close().catch(this.#onFault)
+      for (const { client } of this.#unshared(former)) client.close().catch(this.#onFault)
       whenFormerIsUnused()
     })
   }
 
   /** What was made ready and does not come into force. */
   async abandon(next: InForce): Promise<void> {
-    await Promise.all(this.#unshared(next).map(({ pool }) => pool.destroy()))
+    await Promise.all(this.#unshared(next).map(({ client }) => client.destroy()))
   }
 
   /** Breaks every connection to every upstream. */
   async close(): Promise<void> {
     const upstreams = [...this.#live].flatMap((each) => [...each.upstreams.values()])
-    await Promise.all([...new Set(upstreams)].map(({ pool }) => pool.destroy()))
+    await Promise.all([...new Set(upstreams)].map(({ client }) => client.destroy()))
   }
 
   /** Connections that nothing else goes by: an upstream that did not change keeps its own. */

@@ -1,7 +1,9 @@
 import type { AuthenticatorChain, Authenticators, Statements } from '../identity/index.ts'
 import type { Limits, Quota, Quotas } from '../limits/index.ts'
+import type { Clock } from '../platform/index.ts'
 import type { PolicySet } from '../policy/index.ts'
-import type { RouteConfig, UpstreamConfig } from './proxy-config.ts'
+import type { UpstreamConfig } from '../upstream/index.ts'
+import type { RouteConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { RouteTable } from './route-table.ts'
 import { openUpstream, type Upstream, upstreamKey } from './upstream.ts'
@@ -49,7 +51,11 @@ export interface InForce
  * Throws ProxyError PROXY_CONFIG_INVALID where routes and upstreams contradict each other. An
  * upstream that is what it was in `former` keeps its connections.
  */
-export function makeInForce(settings: ProxySettings, former?: InForce): InForce {
+export function makeInForce(
+  settings: ProxySettings,
+  parts: { readonly clock: Clock; readonly report: (fault: unknown) => void },
+  former?: InForce,
+): InForce {
   const { configurationSha256, limits, policies, quotas, authenticators, routes } = settings
   for (const { name, upstream, identity, authenticators: names } of routes) {
     // Throws for a name that nothing has: later would be in a request.
@@ -64,7 +70,7 @@ export function makeInForce(settings: ProxySettings, former?: InForce): InForce 
   for (const [name, config] of Object.entries(settings.upstreams)) {
     const known = former?.upstreams.get(name)
     const isSame = known?.key === upstreamKey(config, limits)
-    upstreams.set(name, isSame ? known : openUpstream(name, config, limits))
+    upstreams.set(name, isSame ? known : openUpstream(name, config, limits, parts))
   }
   const table = new RouteTable(routes)
   const quotasOf = countedBy(routes, quotas)

@@ -7,8 +7,6 @@ export {
   listenerSchema,
   type RouteConfig,
   routeSchema,
-  type UpstreamConfig,
-  upstreamSchema,
 } from './proxy-config.ts'
 export type { ProxyErrorCode } from './proxy-error.ts'
 export type { ExchangeRecorder } from './recording.ts'

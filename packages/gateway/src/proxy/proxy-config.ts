@@ -56,16 +56,6 @@ export const listenerSchema = z.strictObject({
   forwarded: forwardedSchema.optional(),
 })
 
-/** One value of `upstreams`. */
-export const upstreamSchema = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/ })
-    .refine(isOrigin, 'is more than scheme, host and port')
-    .describe('scheme, host and port'),
-  authority: z.string().min(1).optional().describe('certificate authorities, PEM file'),
-  connectionsMax: z.int().min(1).max(10_000).default(128),
-})
-
 /** Segments of plain characters, or a parameter in braces. */
 const ROUTE_PATH = /^\/((\{[A-Za-z][A-Za-z0-9_-]{0,63}\}|[A-Za-z0-9._~!$&'()*+,=:@-]+)(\/|$))*$/
 
@@ -118,6 +108,23 @@ export const routeSchema = z.strictObject({
     .array(z.enum(['what', 'how']))
     .default([])
     .describe("sections to seal under the person's key"),
+  upgrade: z
+    .enum(['none', 'websocket'])
+    .default('none')
+    .describe('websocket: connections may become WebSockets; each is one exchange'),
+  websocket: z
+    .strictObject({
+      origins: z
+        .array(z.string().refine(isExactOrigin, 'is not an origin, as https://app.example'))
+        .max(64)
+        .default([])
+        .describe('whose pages may connect beside its own; with one, no others at all'),
+      compression: z
+        .enum(['stripped', 'passed'])
+        .default('stripped')
+        .describe('passed: the two sides may agree on permessage-deflate'),
+    })
+    .prefault({}),
   forwarded: z
     .enum(['x-forwarded', 'forwarded', 'both', 'none'])
     .default('x-forwarded')
@@ -130,12 +137,15 @@ export const routeSchema = z.strictObject({
 
 export type Protocol = 'h2' | 'http/1.1'
 export type ListenerConfig = z.infer<typeof listenerSchema>
-export type UpstreamConfig = z.infer<typeof upstreamSchema>
 export type RouteConfig = z.infer<typeof routeSchema>
 
 function isOrigin(url: string): boolean {
   const { username, password, pathname, search, hash } = new URL(url)
   return pathname === '/' && [username, password, search, hash].every((part) => part === '')
+}
+
+function isExactOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text
 }
 
 function hasDistinctParameters(path: string): boolean {

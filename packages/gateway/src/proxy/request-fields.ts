@@ -58,13 +58,8 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
   const { inbound, id } = exchange
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
-  const { bodyBytes } = asked
-  const hasLength = bodyBytes !== undefined && (bodyBytes > 0 || needsLength(asked.method))
   return [
-    ['host', filled(exchange.upstream, 'upstream').authority],
     ...withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name))),
-    // undici frames the body itself: by this length, else in chunks.
-    ...(hasLength ? ([['content-length', String(bodyBytes)]] as const) : []),
     ['x-request-id', id],
     ['traceparent', asked.traceparent],
     ...forwardedFields(inbound.peer, asked.authority, filled(exchange.route, 'route').forwarded),
@@ -87,9 +82,4 @@ function withoutLogin(fields: HeaderFields): HeaderFields {
 function isOurs(name: string): boolean {
   const lowerCaseName = name.toLowerCase()
   return OURS.has(lowerCaseName) || OUR_PREFIXES.some((prefix) => lowerCaseName.startsWith(prefix))
-}
-
-/** Methods for which no length and no body are not the same (RFC 9110, section 8.6). */
-function needsLength(method: string): boolean {
-  return method === 'POST' || method === 'PUT' || method === 'PATCH'
 }

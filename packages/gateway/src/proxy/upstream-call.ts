@@ -1,182 +1,155 @@
 import type { Reason } from '@countersign/evidence'
-import type { Dispatcher, Pool } from 'undici'
-import { readFraming } from './framing.ts'
+import {
+  type BalancedCall,
+  type BalancedUpstream,
+  type RetryRule,
+  UpstreamFault,
+  type UpstreamHandler,
+  type UpstreamRequest,
+} from '../upstream/index.ts'
 import type { HeaderFields } from './header-fields.ts'
-
-/** What goes to the upstream. */
-export interface UpstreamRequest {
-  readonly method: string
-  readonly target: string
-  readonly fields: HeaderFields
-  readonly body: AsyncIterable<Uint8Array> | undefined
-}
 
 export interface UpstreamHead {
   readonly status: number
   readonly fields: HeaderFields
 }
 
-/** An upstream that did not give a whole, well-formed response; `reason` says in which way. */
-export class UpstreamFault extends Error {
-  override readonly name = 'UpstreamFault'
-  readonly reason: Reason
-
-  constructor(reason: Reason, cause: unknown) {
-    super(`upstream: ${reason}`, { cause })
-    this.reason = reason
-  }
-}
-
 /** Bytes that wait for a slow client before the upstream is told to pause. */
 const WAITING_BYTES_MAX = 65_536
-/** Interim responses are dropped; more than this is an upstream gone wrong. */
-const INTERIM_RESPONSES_MAX = 16
-
-type Controller = Dispatcher.DispatchController
 
 /** One request to an upstream, and its response, read at the reader's pace. */
-export class UpstreamCall implements Dispatcher.DispatchHandler {
-  /** Resolves at the response's head; rejects with UpstreamFault. */
-  readonly head: Promise<UpstreamHead>
-  #settleHead: { resolve(head: UpstreamHead): void; reject(fault: UpstreamFault): void }
-  #controller: Controller | undefined
+export class UpstreamCall implements UpstreamHandler {
+  readonly #body: AsyncIterable<Uint8Array> | undefined
+  #call: BalancedCall | undefined
+  #head: UpstreamHead | undefined
   #chunks: Uint8Array[] = []
   #waitingBytes = 0
-  #interims = 0
   #isPaused = false
   #hasEnded = false
   #fault: UpstreamFault | undefined
+  /** Whoever waits for something to happen: one reader, or one writer of the body. */
   #wake: (() => void) | undefined
+  #wakeWriter: (() => void) | undefined
 
-  constructor() {
-    const { promise, resolve, reject } = Promise.withResolvers<UpstreamHead>()
-    this.head = promise
-    this.#settleHead = { resolve, reject }
-    promise.catch(() => undefined) // Also told to whoever reads; nobody need wait for the head.
+  private constructor(body: AsyncIterable<Uint8Array> | undefined) {
+    this.#body = body
   }
 
-  static send(pool: Pool, request: UpstreamRequest): UpstreamCall {
-    const call = new UpstreamCall()
-    try {
-      pool.dispatch(
-        {
-          method: request.method,
-          path: request.target,
-          headers: request.fields.flat(),
-          // undici's types know no async iterable; its dispatcher does.
-          body: (request.body ?? null) as never,
-        },
-        call,
-      )
-    } catch (cause) {
-      call.#fail(new UpstreamFault('internal-error', cause))
-    }
+  static send(
+    upstream: BalancedUpstream,
+    request: UpstreamRequest,
+    body: AsyncIterable<Uint8Array> | undefined,
+    rule?: RetryRule,
+  ): UpstreamCall {
+    const call = new UpstreamCall(body)
+    call.#call = upstream.call(request, call, rule)
     return call
   }
 
-  /** The next bytes of the body; undefined at its end. Throws UpstreamFault. One reader only. */
-  async read(): Promise<Uint8Array | undefined> {
+  /** What was tried, and where. */
+  get attempted(): BalancedCall | undefined {
+    return this.#call
+  }
+
+  /** The response's head. Throws UpstreamFault. */
+  async whenHead(): Promise<UpstreamHead> {
     for (;;) {
-      const chunk = this.#chunks.shift()
-      if (chunk !== undefined) return this.#taken(chunk)
+      if (this.#head !== undefined) return this.#head
       if (this.#fault !== undefined) throw this.#fault
-      if (this.#hasEnded) return undefined
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+      await this.#somethingHappens()
     }
+  }
+
+  /**
+   * The next bytes of the body; undefined at its end; a promise only where they are not there yet.
+   * Throws UpstreamFault. One reader only.
+   */
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) return this.#taken(chunk)
+    if (this.#fault !== undefined) throw this.#fault
+    return this.#hasEnded ? undefined : this.#somethingHappens().then(() => this.read())
   }
 
   /** Breaks the connection to the upstream; what was not read is dropped. */
   abort(reason: Reason): void {
     if (this.#hasEnded || this.#fault !== undefined) return
-    const fault = new UpstreamFault(reason, undefined)
     this.#chunks = []
-    this.#fail(fault)
-    this.#controller?.abort(fault)
+    this.fault(new UpstreamFault(reason, undefined))
+    this.#call?.abort(reason)
   }
 
-  onRequestStart(controller: Controller): void {
-    this.#controller = controller
-    if (this.#fault !== undefined) controller.abort(this.#fault)
+  reached(): void {
+    if (this.#body !== undefined) void this.#send(this.#body)
   }
 
-  onResponseStart(controller: Controller, status: number): void {
-    if (status < 200) {
-      this.#interims += 1
-      if (this.#interims > INTERIM_RESPONSES_MAX) this.#refuse(controller, 'interim responses')
-      return
-    }
-    const fields = readRawFields(controller.rawHeaders)
-    const framing = readFraming(fields)
-    if ('refused' in framing) this.#refuse(controller, `framing: ${framing.refused}`)
-    else this.#settleHead.resolve({ status, fields })
+  head(status: number, fields: HeaderFields): void {
+    this.#head = { status, fields }
+    this.#wake?.()
   }
 
-  onResponseData(controller: Controller, chunk: Uint8Array): void {
-    if (this.#fault !== undefined) return
+  data(chunk: Uint8Array): void {
     this.#chunks.push(chunk)
     this.#waitingBytes += chunk.length
     if (this.#waitingBytes > WAITING_BYTES_MAX && !this.#isPaused) {
       this.#isPaused = true
-      controller.pause()
+      this.#call?.pause()
     }
     this.#wake?.()
   }
 
-  onResponseEnd(): void {
+  end(): void {
     this.#hasEnded = true
     this.#wake?.()
+    this.#wakeWriter?.()
   }
 
-  onResponseError(_controller: Controller | undefined, error: unknown): void {
-    const isConnected = this.#controller !== undefined
-    this.#fail(new UpstreamFault(isConnected ? reasonOf(error) : 'upstream-unreachable', error))
+  fault(fault: UpstreamFault): void {
+    this.#fault ??= fault
+    this.#wake?.()
+    this.#wakeWriter?.()
   }
 
-  /** An answer that two readers could end at different places, or that never comes. */
-  #refuse(controller: Controller, why: string): void {
-    const fault = new UpstreamFault('upstream-protocol', why)
-    this.#fail(fault)
-    controller.abort(fault)
+  drain(): void {
+    this.#wakeWriter?.()
+  }
+
+  /** Sends the body on, as fast as the upstream takes it, until nobody wants the rest. */
+  async #send(body: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      for await (const chunk of body) {
+        if (this.#isOver()) return
+        if (this.#call?.write(chunk) === false) await this.#whenDrained()
+      }
+      this.#call?.end()
+    } catch (cause) {
+      this.#call?.abort()
+      this.fault(new UpstreamFault('internal-error', cause))
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#hasEnded || this.#fault !== undefined
+  }
+
+  #whenDrained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeWriter = resolve
+    })
+  }
+
+  #somethingHappens(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
   }
 
   #taken(chunk: Uint8Array): Uint8Array {
     this.#waitingBytes -= chunk.length
     if (this.#isPaused && this.#waitingBytes === 0) {
       this.#isPaused = false
-      this.#controller?.resume()
+      this.#call?.resume()
     }
     return chunk
   }
-
-  #fail(fault: UpstreamFault): void {
-    this.#fault ??= fault
-    this.#settleHead.reject(this.#fault)
-    this.#wake?.()
-  }
 }
-
-/** Raw, because a parsed map has lost order and spelling, and joins what must not be joined. */
-function readRawFields(raw: unknown): HeaderFields {
-  const flat = Array.isArray(raw) ? raw.map((part: unknown) => latin1(part)) : []
-  const fields: [string, string][] = []
-  for (let at = 0; at + 1 < flat.length; at += 2) fields.push([flat[at] ?? '', flat[at + 1] ?? ''])
-  return fields
-}
-
-function latin1(part: unknown): string {
-  return part instanceof Uint8Array ? Buffer.from(part).toString('latin1') : String(part)
-}
-
-/** undici's errors, once it was connected, in our words. */
-function reasonOf(error: unknown): Reason {
-  if (error instanceof UpstreamFault) return error.reason
-  if (!(error instanceof Error)) return 'upstream-aborted'
-  const code = 'code' in error ? String(error.code) : ''
-  const isParser = error.name === 'HTTPParserError' || code.startsWith('HPE_')
-  const isRefused = PROTOCOL_FAULTS.has(code) || error.message === 'bad upgrade'
-  return isParser || isRefused ? 'upstream-protocol' : 'upstream-aborted'
-}
-
-const PROTOCOL_FAULTS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])

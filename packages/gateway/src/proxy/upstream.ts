@@ -1,46 +1,58 @@
-import { Pool } from 'undici'
 import type { Limits } from '../limits/index.ts'
-import type { UpstreamConfig } from './proxy-config.ts'
+import type { Clock } from '../platform/index.ts'
+import {
+  BalancedUpstream,
+  Http1Client,
+  systemResolve,
+  type UpstreamConfig,
+  UpstreamError,
+} from '../upstream/index.ts'
+import { ProxyError } from './proxy-error.ts'
 
-/** One upstream and its connections. */
+/** One upstream, its targets and its connections. */
 export interface Upstream {
   readonly name: string
-  /** Host and port, as in `Host`. */
+  /** Host and port of its first target, as in `Host`. */
   readonly authority: string
-  readonly pool: Pool
+  readonly client: BalancedUpstream
+  readonly host: UpstreamConfig['host']
+  readonly timeouts: UpstreamConfig['timeouts']
   /** Everything that its connections depend on. */
   readonly key: string
 }
 
-/** Bytes of a response head; undici answers a longer one with an error. */
-const RESPONSE_HEAD_BYTES_MAX = 64 * 1024
-
-/**
- * Connections are HTTP/1.1, one exchange at a time, and are never asked twice: what an upstream
- * did with a request whose answer is lost is for the caller to find out.
- */
-export function openUpstream(name: string, config: UpstreamConfig, limits: Limits): Upstream {
-  const { origin, host } = new URL(config.url)
-  const pool = new Pool(origin, {
-    connections: config.connectionsMax,
-    pipelining: 1,
-    allowH2: false,
-    maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
-    strictContentLength: true,
-    // Silence is limited by the exchange's own deadlines, which do not count its upload.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: {
-      timeout: limits.connectMs,
-      rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
-      ...(config.authority === undefined ? {} : { ca: config.authority }),
-    },
-  })
-  return { name, authority: host, pool, key: upstreamKey(config, limits) }
+/** Throws ProxyError PROXY_CERTIFICATE where TLS cannot be spoken as it is configured. */
+export function openUpstream(
+  name: string,
+  config: UpstreamConfig,
+  { connectMs }: Limits,
+  parts: { readonly clock: Clock; readonly report: (fault: unknown) => void },
+): Upstream {
+  const { clock, report } = parts
+  const { host, timeouts } = config
+  const key = upstreamKey(config, { connectMs })
+  try {
+    const client = new BalancedUpstream({
+      name,
+      config,
+      connectMs,
+      clock,
+      resolve: systemResolve,
+      makeClient: (options) => new Http1Client({ ...options, clock }),
+      report,
+    })
+    return { name, authority: client.authority, client, host, timeouts, key }
+  } catch (cause) {
+    if (!(cause instanceof UpstreamError)) throw cause
+    const message = `upstream ${name}: ${cause.message}`
+    throw new ProxyError('PROXY_CERTIFICATE', message, { cause })
+  }
 }
 
 /** Equal for upstreams that can share their connections. */
-export function upstreamKey(config: UpstreamConfig, { connectMs }: Limits): string {
+export function upstreamKey(
+  config: UpstreamConfig,
+  { connectMs }: Pick<Limits, 'connectMs'>,
+): string {
   return JSON.stringify([config, connectMs])
 }

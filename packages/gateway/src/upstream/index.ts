@@ -1,3 +1,9 @@
+export type { BalancedCall, FailedAttempt, RetryRule } from './balanced-call.ts'
+export { BalancedUpstream, type ClientOptions, type UpstreamParts } from './balanced-upstream.ts'
+export { Http1Client, type Http1ClientOptions } from './http1/client.ts'
+export { type Resolve, systemResolve } from './name-watch.ts'
+export { type Probe, probeTargets } from './probe.ts'
+export { checkUpstreamTls } from './tls/target-tls.ts'
 export {
   type UpstreamCall,
   type UpstreamClient,
@@ -7,3 +13,6 @@ export {
   type UpstreamReached,
   type UpstreamRequest,
 } from './types.ts'
+export { type UpstreamConfig, upstreamSchema } from './upstream-config.ts'
+export { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts'
+export type { EndpointView, UpstreamView } from './upstream-view.ts'

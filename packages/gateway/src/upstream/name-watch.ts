@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Clock, Timer } from '../platform/index.ts'
 import { type AddressRules, addressFault } from './address-rules.ts'
@@ -6,6 +7,12 @@ import { UpstreamError } from './upstream-error.ts'
 
 /** Every address of a name, A and AAAA alike. */
 export type Resolve = (name: string) => Promise<readonly string[]>
+
+/** As the machine resolves names: its hosts file counts too. */
+export const systemResolve: Resolve = async (name) => {
+  const found = await lookup(name, { all: true })
+  return found.map(({ address }) => address)
+}
 
 const ADDRESSES_MAX = 64
 

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
-import type { TargetPlace } from '../target-url.ts'
-import type { UpstreamConfig } from '../upstream-config.ts'
+import { readTargetUrl, type TargetPlace } from '../target-url.ts'
+import { targetsOf, type UpstreamConfig } from '../upstream-config.ts'
 import { UpstreamError } from '../upstream-error.ts'
 import { checkServerIdentity } from './server-identity.ts'
 
@@ -43,6 +43,14 @@ export function targetTls(
     // No name is asked for at an address (RFC 6066, section 3).
     servername: isAddress && tls?.serverName === undefined ? '' : name,
     checkServerIdentity: (_name, { raw }) => checkServerIdentity(raw, expected),
+  }
+}
+
+/** Throws UpstreamError where the certificates and suites of an upstream are of no use. */
+export function checkUpstreamTls(config: UpstreamConfig): void {
+  for (const { url } of targetsOf(config)) {
+    const place = readTargetUrl(url)
+    if (!('wrong' in place) && place.scheme === 'https') targetTls(config, place)
   }
 }
 
