@@ -16,6 +16,19 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.length)
   }
 
+  /** What is written to; whoever writes more may move it. */
+  get memory(): Uint8Array {
+    return this.#bytes
+  }
+
+  /** Makes room for `count` bytes, which the caller writes; returns where they begin. */
+  extend(count: number): number {
+    this.#reserve(count)
+    const at = this.length
+    this.length += count
+    return at
+  }
+
   byte(value: number): void {
     this.#reserve(1)
     this.#bytes[this.length++] = value

@@ -14,7 +14,7 @@ for (const [what, values] of [
 ] as const) {
   test(`integers read back: ${what}`, () => {
     const to = { structure: new ByteWriter(), numbers: new ByteWriter() }
-    writeIntegers(values, to)
+    writeIntegers(Float64Array.from(values), values.length, to)
     const from = {
       structure: new ByteReader(to.structure.bytes),
       numbers: new ByteReader(to.numbers.bytes),

@@ -1,4 +1,5 @@
 import { parseTimeUs, TIME_BYTES } from './column-time.ts'
+import { isSameAt, readHexAt, readUuidAt, UUID_CHARACTERS, viewOf } from './words.ts'
 
 /**
  * Cuts the JSON of a section into what all sections of its shape share and what varies. The shared
@@ -27,7 +28,8 @@ export const MARKS = {
 export const MARK_MAX = 0x1f
 export const SCANNED_BYTES_MAX = 65_536
 const VALUES_MAX = 1024
-const UUID_CHARACTERS = 36
+/** No identifier has more. */
+export const DECODED_BYTES = 32
 const INTEGER_DIGITS_MAX = 15
 const TRACE_CHARACTERS = 55
 const QUOTE = 0x22
@@ -45,9 +47,11 @@ export class Skeleton {
   readonly bytes: Uint8Array
   readonly marks: Uint8Array
   readonly places: Int32Array
+  readonly view: DataView
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.marks = bytes.filter((byte) => byte <= MARK_MAX)
     this.places = new Int32Array(this.marks.length)
     let found = 0
@@ -68,6 +72,8 @@ export class JsonScan {
   readonly ends: Int32Array = new Int32Array(VALUES_MAX)
   /** Of integers and times. */
   readonly numbers: Float64Array = new Float64Array(VALUES_MAX)
+  /** Of identifiers, DECODED_BYTES for each value; `follows` alone puts them there. */
+  readonly decoded: Uint8Array = new Uint8Array(VALUES_MAX * DECODED_BYTES)
 
   /**
    * Cuts what stands from `start` to `stop`. False when it is not cut: too many bytes, control
@@ -98,22 +104,25 @@ export class JsonScan {
    * them; with the skeleton they give the same bytes.
    */
   follows(skeleton: Skeleton, bytes: Uint8Array, start: number, stop: number): boolean {
-    const { bytes: shared, marks, places } = skeleton
+    const { bytes: shared, view: sharedView, marks, places } = skeleton
     if (stop - start > SCANNED_BYTES_MAX) return false
+    const view = viewOf(bytes)
     let at = start
     let from = 0
     for (let value = 0; value < places.length; value++) {
       const place = places[value] ?? 0
-      while (from < place) if (bytes[at++] !== shared[from++]) return false
+      const length = place - from
+      if (at + length > stop || !isSameAt(sharedView, from, view, at, length)) return false
+      at += length
       this.starts[value] = at
-      at = this.#endOf(marks[value] ?? 0, bytes, at, stop, value, shared[from - 1] === QUOTE)
+      at = this.#endOf(marks[value] ?? 0, bytes, at, stop, value, shared[place - 1] === QUOTE)
       if (at < 0 || at > stop) return false
       this.ends[value] = at
-      from++
+      from = place + 1
     }
-    while (from < shared.length) if (bytes[at++] !== shared[from++]) return false
     this.count = places.length
-    return at === stop
+    const length = shared.length - from
+    return at + length === stop && isSameAt(sharedView, from, view, at, length)
   }
 
   /** Where the value of this mark ends that begins at `start`; −1 when it is of another kind. */
@@ -139,11 +148,18 @@ export class JsonScan {
         this.numbers[value] = atUs
         return atUs < 0 ? -1 : start + TIME_BYTES
       }
-      case MARKS.uuid:
-        return isUuid(bytes, start) ? start + UUID_CHARACTERS : -1
+      case MARKS.uuid: {
+        const end = start + UUID_CHARACTERS
+        if (end > stop) return -1
+        const isRead = readUuidAt(viewOf(bytes), start, this.decoded, value * DECODED_BYTES)
+        return isRead ? end : -1
+      }
       default: {
-        const end = start + hexCharacters(mark)
-        return isHex(bytes, start, end) ? end : -1
+        const length = hexBytes(mark)
+        const end = start + 2 * length
+        if (end > stop) return -1
+        const isRead = readHexAt(viewOf(bytes), start, this.decoded, value * DECODED_BYTES, length)
+        return isRead ? end : -1
       }
     }
   }
@@ -231,9 +247,9 @@ function endOfWord(bytes: Uint8Array, start: number, stop: number): number {
   return end
 }
 
-function hexCharacters(mark: number): number {
-  if (mark === MARKS.hex8) return 16
-  return mark === MARKS.hex16 ? 32 : 64
+function hexBytes(mark: number): number {
+  if (mark === MARKS.hex8) return 8
+  return mark === MARKS.hex16 ? 16 : 32
 }
 
 /** Literals and numbers: `true`, `-12`, `1.5e3`. */
@@ -290,19 +306,4 @@ function isTrace(bytes: Uint8Array, start: number): boolean {
     isHex(bytes, start + 36, start + 52) &&
     bytes[start + 52] === DASH
   )
-}
-
-/** Reads hexadecimal digits that a scan found to be such. */
-export function readHex(bytes: Uint8Array, start: number, into: Uint8Array): void {
-  for (let at = 0, from = start; at < into.length; at++, from += 2) {
-    into[at] = ((HEX[bytes[from] ?? 0] ?? 0) << 4) | (HEX[bytes[from + 1] ?? 0] ?? 0)
-  }
-}
-
-/** As `readHex`, over the dashes of a UUID. */
-export function readUuid(bytes: Uint8Array, start: number, into: Uint8Array): void {
-  for (let at = 0, from = start; at < into.length; at++, from += 2) {
-    if (bytes[from] === DASH) from++
-    into[at] = ((HEX[bytes[from] ?? 0] ?? 0) << 4) | (HEX[bytes[from + 1] ?? 0] ?? 0)
-  }
 }

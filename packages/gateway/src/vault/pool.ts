@@ -8,8 +8,6 @@ const KEPT_BYTES_MAX = 1_048_576
 
 /** Values of one length; each is stored once in a pack, whatever columns it stands in. */
 export class Pool {
-  /** Where a caller may put a value before it asks for its place. */
-  readonly scratch: Uint8Array
   readonly #length: number
   #values: Uint8Array
   // Open addressing: 0 is empty, else a place and one.
@@ -18,7 +16,6 @@ export class Pool {
   size = 0
 
   constructor(valueBytes: number) {
-    this.scratch = new Uint8Array(valueBytes)
     this.#length = valueBytes
     this.#values = new Uint8Array(VALUES * valueBytes)
   }

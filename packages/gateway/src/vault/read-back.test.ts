@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readRecords } from './columns.ts'
 import type { PackedRecord, PackedSection } from './packed-record.ts'
-import { rowsOf } from './packed-row.ts'
+import { PackedRow, rowsOf } from './packed-row.ts'
 import { saysRows } from './read-back.ts'
-import { packRecords } from './testing.ts'
+import { decodeTable } from './table-decoder.ts'
+import { TableEncoder, type TableStreams } from './table-encoder.ts'
 
 const open = (id: number, text: string): PackedSection => ({ id, bytes: Buffer.from(text) })
 const closed = (id: number, fill: number): PackedSection => {
@@ -32,10 +32,30 @@ const third: PackedRecord = {
   opaque: Buffer.from('opaque'),
 }
 const records = [first, second, third]
-const table = readRecords(packRecords(records))
+const encoder = new TableEncoder()
+const rows = rowsOf(records)
+const streams = streamsOf(rows)
 
-test('a table says the records that it was made of', () => {
-  assert.equal(saysRows(table, rowsOf(records)), true)
+function streamsOf(from: ReturnType<typeof rowsOf>): TableStreams<Uint8Array> {
+  const row = new PackedRow()
+  encoder.begin({ hasRecordIds: true, isWhole: false })
+  for (let nth = 0; nth < from.count; nth++) {
+    from.read(nth, row)
+    encoder.add(row)
+  }
+  const { structure, numbers, texts, raw, blobs } = encoder.finish()
+  const copy = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes)
+  return {
+    structure: copy(structure),
+    numbers: copy(numbers),
+    texts: copy(texts),
+    raw: copy(raw),
+    blobs: copy(blobs),
+  }
+}
+
+test('streams say the records that they were made of', () => {
+  assert.equal(saysRows(streams, rows, encoder), true)
 })
 
 const [when, who, what] = first.sections as [PackedSection, PackedSection, PackedSection]
@@ -75,6 +95,63 @@ for (const [name, other] of Object.entries<readonly PackedRecord[]>({
   'an opaque payload where sections are': [first, { ...second, opaque: Buffer.from('x') }, third],
 })) {
   test(`it does not say ${name}`, () => {
-    assert.equal(saysRows(table, rowsOf(other)), false)
+    assert.equal(saysRows(streams, rowsOf(other), encoder), false)
   })
 }
+
+const HEX = 'abcdef0123456789'.repeat(4)
+const manifold = rowsOf(
+  Array.from({ length: 40 }, (_, nth) => ({
+    ...first,
+    offset: 2 * nth,
+    recordId: new Uint8Array(16).fill(nth),
+    sections: [
+      open(1, `{"at":"2026-11-21T08:10:00.0${10 + nth}456Z","n":${nth * nth - 70},"f":1.5}`),
+      closed(2, nth % 3),
+      open(
+        5,
+        `{"sha256":"${HEX.slice(0, 63)}${nth % 10}","u":"0190163d-8694-739b-aea5-966c26f8ad${10 + nth}"}`,
+      ),
+      open(
+        6,
+        `{"p":"00-${HEX.slice(0, 31)}${nth % 7}-${HEX.slice(1, 17)}-01","s":"${'x'.repeat(nth % 5)}"}`,
+      ),
+      open(9, `\u0001 no json ${nth}`),
+    ],
+  })),
+)
+
+/** What a reader makes of streams; undefined where it refuses them. */
+function readingOf(from: TableStreams<Uint8Array>): string | undefined {
+  try {
+    const table = decodeTable(from, { hasRecordIds: true })
+    const read = Array.from({ length: table.rows }, (_, nth) => table.record(nth))
+    return JSON.stringify(read, (_, value) => (value instanceof Uint8Array ? [...value] : value))
+  } catch {
+    return undefined
+  }
+}
+
+test('no byte of the streams can change unseen, unless a reader reads the same', () => {
+  const good = streamsOf(manifold)
+  assert.equal(saysRows(good, manifold, encoder), true)
+  const wanted = readingOf(good)
+  assert.notEqual(wanted, undefined)
+  let seen = 0
+  for (const name of ['structure', 'numbers', 'texts', 'raw', 'blobs'] as const) {
+    for (let at = 0; at < good[name].length; at++) {
+      for (const flip of [0x01, 0x80, 0xff]) {
+        const bytes = Uint8Array.from(good[name])
+        bytes[at] = (bytes[at] ?? 0) ^ flip
+        const bad = { ...good, [name]: bytes }
+        if (saysRows(bad, manifold, encoder)) assert.equal(readingOf(bad), wanted, `${name} ${at}`)
+        else seen++
+      }
+    }
+    const cut = { ...good, [name]: good[name].subarray(1) }
+    assert.equal(saysRows(cut, manifold, encoder), false, `${name} without its first byte`)
+    const longer = { ...good, [name]: Buffer.concat([good[name], Buffer.alloc(1)]) }
+    assert.equal(saysRows(longer, manifold, encoder), false, `${name} with a byte more`)
+  }
+  assert.ok(seen > 5_000, `${seen} changes were seen`)
+})

@@ -1,6 +1,7 @@
 import { ByteWriter } from './byte-stream.ts'
 import { writeIntegers } from './integer-column.ts'
-import { type JsonScan, MARKS, readHex, readUuid } from './json-scan.ts'
+import { DECODED_BYTES, type JsonScan, MARKS } from './json-scan.ts'
+import { NumberList } from './number-list.ts'
 import type { Pool } from './pool.ts'
 import { TextPool } from './text-pool.ts'
 
@@ -15,103 +16,98 @@ export interface Streams<Stream> {
 /** Ends each text: JSON text holds no control character. */
 export const TEXT_END = 0x0a
 
-/** One varying value of every section of one shape. */
-export interface Column {
-  add(bytes: Uint8Array, scan: JsonScan, value: number): void
-  write(to: Streams<ByteWriter>): void
-  /** Begins the column of another pack. */
-  reset(): void
-}
-
 export interface Pools {
   readonly uuid: Pool
   readonly hex16: Pool
   readonly hex32: Pool
 }
 
-export function newColumn(mark: number, pools: Pools): Column {
-  if (mark === MARKS.integer || mark === MARKS.time) return new IntegerColumn()
-  if (mark === MARKS.uuid) return new PoolColumn(pools.uuid, readUuid)
-  if (mark === MARKS.hex16) return new PoolColumn(pools.hex16, readHex)
-  if (mark === MARKS.hex32) return new PoolColumn(pools.hex32, readHex)
-  if (mark === MARKS.hex8) return new RawColumn()
-  return new TextColumn()
-}
+const HEX8_BYTES = 8
+const ROWS = 32
 
-class IntegerColumn implements Column {
-  readonly #values: number[] = []
+/**
+ * One varying value of every section of one shape. One class for all marks: a call for each value
+ * of each section is only cheap where it always leads to the same place.
+ */
+export class Column {
+  readonly mark: number
+  /** Numbers as they are, places in a pool, or places among the column's texts. */
+  readonly #values = new NumberList()
+  readonly #pool: Pool | undefined
+  readonly #texts: TextPool | undefined
+  readonly #raw: ByteWriter | undefined
+  /** Where each value stands in the memory of its section. */
+  #starts = new Int32Array(ROWS)
+  #ends = new Int32Array(ROWS)
+  #rows = 0
 
-  add(_bytes: Uint8Array, scan: JsonScan, value: number): void {
-    this.#values.push(scan.numbers[value] ?? 0)
+  constructor(mark: number, pools: Pools) {
+    this.mark = mark
+    this.#pool = poolOf(mark, pools)
+    this.#texts = mark === MARKS.text ? new TextPool(TEXT_END) : undefined
+    this.#raw = mark === MARKS.hex8 ? new ByteWriter() : undefined
   }
 
-  write(to: Streams<ByteWriter>): void {
-    writeIntegers(this.#values, to)
+  get starts(): Int32Array {
+    return this.#starts
   }
 
-  reset(): void {
-    this.#values.length = 0
-  }
-}
-
-class PoolColumn implements Column {
-  readonly #pool: Pool
-  readonly #read: typeof readHex
-  readonly #places: number[] = []
-
-  constructor(pool: Pool, read: typeof readHex) {
-    this.#pool = pool
-    this.#read = read
+  get ends(): Int32Array {
+    return this.#ends
   }
 
   add(bytes: Uint8Array, scan: JsonScan, value: number): void {
-    this.#read(bytes, scan.starts[value] ?? 0, this.#pool.scratch)
-    this.#places.push(this.#pool.place(this.#pool.scratch, 0))
+    const start = scan.starts[value] ?? 0
+    const end = scan.ends[value] ?? 0
+    const row = this.#rows++
+    if (row === this.#starts.length) this.#grow()
+    this.#starts[row] = start
+    this.#ends[row] = end
+    switch (this.mark) {
+      case MARKS.integer:
+      case MARKS.time:
+        this.#values.push(scan.numbers[value] ?? 0)
+        break
+      case MARKS.text:
+        this.#values.push(this.#texts?.place(bytes, start, end) ?? 0)
+        break
+      case MARKS.hex8:
+        this.#raw?.write(scan.decoded, value * DECODED_BYTES, value * DECODED_BYTES + HEX8_BYTES)
+        break
+      default:
+        this.#values.push(this.#pool?.place(scan.decoded, value * DECODED_BYTES) ?? 0)
+    }
   }
 
   write(to: Streams<ByteWriter>): void {
-    writeIntegers(this.#places, to)
+    if (this.#raw !== undefined) {
+      to.raw.writeAll(this.#raw.bytes)
+      return
+    }
+    if (this.#texts !== undefined) to.structure.number(this.#texts.size)
+    writeIntegers(this.#values.memory, this.#values.length, to)
+    if (this.#texts !== undefined) to.texts.writeAll(this.#texts.bytes)
   }
 
+  /** Begins the column of another pack. */
   reset(): void {
-    this.#places.length = 0
+    this.#rows = 0
+    this.#values.reset()
+    this.#texts?.reset()
+    this.#raw?.reset()
+  }
+
+  #grow(): void {
+    const [starts, ends] = [this.#starts, this.#ends]
+    this.#starts = new Int32Array(2 * starts.length)
+    this.#ends = new Int32Array(2 * ends.length)
+    this.#starts.set(starts)
+    this.#ends.set(ends)
   }
 }
 
-class RawColumn implements Column {
-  readonly #values = new ByteWriter()
-  readonly #scratch = new Uint8Array(8)
-
-  add(bytes: Uint8Array, scan: JsonScan, value: number): void {
-    readHex(bytes, scan.starts[value] ?? 0, this.#scratch)
-    this.#values.write(this.#scratch)
-  }
-
-  write(to: Streams<ByteWriter>): void {
-    to.raw.writeAll(this.#values.bytes)
-  }
-
-  reset(): void {
-    this.#values.length = 0
-  }
-}
-
-class TextColumn implements Column {
-  readonly #texts = new TextPool(TEXT_END)
-  readonly #rows: number[] = []
-
-  add(bytes: Uint8Array, scan: JsonScan, value: number): void {
-    this.#rows.push(this.#texts.place(bytes, scan.starts[value] ?? 0, scan.ends[value] ?? 0))
-  }
-
-  write(to: Streams<ByteWriter>): void {
-    to.structure.number(this.#texts.size)
-    writeIntegers(this.#rows, to)
-    to.texts.writeAll(this.#texts.bytes)
-  }
-
-  reset(): void {
-    this.#rows.length = 0
-    this.#texts.reset()
-  }
+function poolOf(mark: number, { uuid, hex16, hex32 }: Pools): Pool | undefined {
+  if (mark === MARKS.uuid) return uuid
+  if (mark === MARKS.hex16) return hex16
+  return mark === MARKS.hex32 ? hex32 : undefined
 }

@@ -2,9 +2,10 @@ import { ByteWriter } from './byte-stream.ts'
 import { mapKey } from './bytes.ts'
 import { writeIntegers } from './integer-column.ts'
 import { JsonScan, Skeleton } from './json-scan.ts'
+import { NumberList } from './number-list.ts'
 import { digestAt, type PackedRow } from './packed-row.ts'
 import { Pool } from './pool.ts'
-import { type Column, newColumn, type Pools, type Streams } from './table-columns.ts'
+import { Column, type Pools, type Streams } from './table-columns.ts'
 
 /** Shapes of records and of sections in one pack; what comes beyond is stored whole. */
 export const SHAPES_MAX = 250
@@ -65,12 +66,12 @@ export class TableEncoder {
   readonly #forms = new Map<string, number>()
   readonly #earlyForms: Uint8Array[] = []
   readonly #formBytes = new ByteWriter()
-  readonly #offsets: number[] = []
-  readonly #formRows: number[] = []
-  readonly #recordIds: number[] = []
-  readonly #closedKeys: number[] = []
+  readonly #offsets = new NumberList()
+  readonly #formRows = new NumberList()
+  readonly #recordIds = new NumberList()
+  readonly #closedKeys = new NumberList()
   readonly #digests = new ByteWriter()
-  readonly #blobLengths: number[] = []
+  readonly #blobLengths = new NumberList()
   readonly #blobs = new ByteWriter(64)
   readonly #form = new ByteWriter(32)
   #sectionBytes = 0
@@ -90,19 +91,26 @@ export class TableEncoder {
     for (const writer of [structure, numbers, texts, raw]) writer.reset()
     for (const writer of [this.#formBytes, this.#digests, this.#blobs]) writer.reset()
     const columns = [this.#offsets, this.#formRows, this.#recordIds, this.#closedKeys]
-    for (const column of [...columns, this.#blobLengths]) column.length = 0
+    for (const column of [...columns, this.#blobLengths]) column.reset()
     this.#sectionBytes = 0
   }
 
   #forgetTemplates(): void {
     for (const template of this.#templates) {
       template.number = 0
+      template.rows = 0
+      template.froms.length = 0
+      template.bounds.reset()
       for (const column of template.columns) column.reset()
     }
     this.#templates.length = 0
     if (this.#known.size < KNOWN_MAX) return
     this.#known = new Map()
     this.#lately = Array.from({ length: LATELY_LISTS }, () => [])
+  }
+
+  get hasRecordIds(): boolean {
+    return this.#hasIds
   }
 
   add(row: PackedRow): void {
@@ -129,11 +137,11 @@ export class TableEncoder {
       structure.number(skeleton.bytes.length)
       structure.writeAll(skeleton.bytes)
     }
-    writeIntegers(this.#offsets, this.#to)
-    writeIntegers(this.#formRows, this.#to)
-    if (this.#hasIds) writeIntegers(this.#recordIds, this.#to)
-    writeIntegers(this.#closedKeys, this.#to)
-    writeIntegers(this.#blobLengths, this.#to)
+    this.#integers(this.#offsets)
+    this.#integers(this.#formRows)
+    if (this.#hasIds) this.#integers(this.#recordIds)
+    this.#integers(this.#closedKeys)
+    this.#integers(this.#blobLengths)
     raw.writeAll(this.#digests.bytes)
     for (const { columns } of this.#templates) for (const each of columns) each.write(this.#to)
     this.#writePools()
@@ -146,16 +154,22 @@ export class TableEncoder {
     }
   }
 
+  #integers({ memory, length }: NumberList): void {
+    writeIntegers(memory, length, this.#to)
+  }
+
   #writePools(): void {
     const { structure, numbers, raw } = this.#to
     const { uuid, hex16, hex32 } = this.#pools
     for (const pool of [uuid, hex16, hex32]) structure.number(pool.size)
     const uuids = uuid.bytes
+    let to = numbers.extend(UUID_PLANES * uuid.size)
     for (let plane = 0; plane < UUID_PLANES; plane++) {
-      for (let at = plane; at < uuids.length; at += 16) numbers.byte(uuids[at] ?? 0)
+      for (let at = plane; at < uuids.length; at += 16) numbers.memory[to++] = uuids[at] ?? 0
     }
+    to = raw.extend((16 - UUID_PLANES) * uuid.size)
     for (let at = UUID_PLANES; at < uuids.length; at += 16) {
-      raw.write(uuids, at, at + 16 - UUID_PLANES)
+      for (let byte = at; byte < at + 16 - UUID_PLANES; byte++) raw.memory[to++] = uuids[byte] ?? 0
     }
     raw.writeAll(hex16.bytes)
     raw.writeAll(hex32.bytes)
@@ -192,9 +206,19 @@ export class TableEncoder {
       return WHOLE
     }
     this.#sectionBytes += end - start
-    const { columns } = template
+    const { columns, froms, bounds } = template
     for (let value = 0; value < columns.length; value++) columns[value]?.add(from, scan, value)
+    // Mostly the memory of the row before: one of each batch is kept, and where it begins.
+    if (froms.at(-1)?.memory !== from) froms.push({ memory: from, row: template.rows })
+    template.rows++
+    bounds.push(start)
+    bounds.push(end)
     return template.number
+  }
+
+  /** Of this pack: the `number`th template, and where its sections stand. */
+  template(number: number): Template | undefined {
+    return this.#templates[number - 1]
   }
 
   /** Leaves the values of the section in `scan`. */
@@ -215,6 +239,8 @@ export class TableEncoder {
     }
     if (!scan.scan(from, start, end)) return undefined
     const template = this.#scanned()
+    // Whatever is cut was held against the skeleton, byte for byte.
+    if (!scan.follows(template.skeleton, from, start, end)) return undefined
     lately.length = Math.min(lately.length, LATELY_MAX - 1)
     lately.unshift(template)
     return this.#used(template)
@@ -229,7 +255,10 @@ export class TableEncoder {
     const made = {
       number: 0,
       skeleton: new Skeleton(Uint8Array.from(scan.skeleton.subarray(0, scan.skeletonLength))),
-      columns: Array.from(marks, (mark) => newColumn(mark, this.#pools)),
+      columns: Array.from(marks, (mark) => new Column(mark, this.#pools)),
+      rows: 0,
+      froms: [],
+      bounds: new NumberList(),
     }
     this.#known.set(skeleton, made)
     return made
@@ -266,11 +295,16 @@ export class TableEncoder {
 }
 
 /** A shape of sections, and a column for each value of those in this pack. */
-interface Template {
+export interface Template {
   /** In this pack, from 1; 0: it is not used there. */
   number: number
   readonly skeleton: Skeleton
   readonly columns: readonly Column[]
+  /** Sections of this pack that follow it. */
+  rows: number
+  /** Whose memory they stand in, from which row on; and of each where it begins and ends. */
+  readonly froms: { readonly memory: Uint8Array; readonly row: number }[]
+  readonly bounds: NumberList
 }
 
 function moveFirst(lately: Template[], place: number, template: Template): void {

@@ -10,7 +10,7 @@ export class TextPool {
   readonly #stop: number
   readonly #bytes = new ByteWriter(64)
   /** Where each begins; last, where the next one will. */
-  readonly #starts: number[] = [0]
+  #starts = new Int32Array(SLOTS)
   // Open addressing: 0 is empty, else a place and one.
   #slots = new Int32Array(SLOTS)
   #last = 0
@@ -25,8 +25,7 @@ export class TextPool {
   }
 
   reset(): void {
-    this.#bytes.length = 0
-    this.#starts.length = 1
+    this.#bytes.reset()
     if (this.size > 0) this.#slots.fill(0)
     this.size = 0
   }
@@ -55,10 +54,17 @@ export class TextPool {
   #append(bytes: Uint8Array, start: number, end: number): number {
     this.#bytes.write(bytes, start, end)
     this.#bytes.byte(this.#stop)
-    this.#starts.push(this.#bytes.length)
     this.size++
+    if (this.size === this.#starts.length) this.#moreStarts()
+    this.#starts[this.size] = this.#bytes.length
     if (2 * this.size > this.#slots.length) this.#rehash()
     return this.size - 1
+  }
+
+  #moreStarts(): void {
+    const grown = new Int32Array(2 * this.#starts.length)
+    grown.set(this.#starts)
+    this.#starts = grown
   }
 
   #rehash(): void {
