@@ -17,6 +17,7 @@ export function forgetful(): ExchangeRecorder {
     intent: () => done,
     outcome: () => done,
     refusal: () => done,
+    progress: () => done,
     act: () => Promise.resolve(recorded),
     actant: () => ({ subject: '0'.repeat(32) }),
     folds: {

@@ -49,4 +49,9 @@ const services: CliContext['services'] = {
   },
   start: () => Promise.reject(new Error('start does not run in a test')),
   demo: () => Promise.reject(new Error('demo does not run in a test')),
+  examine: async function* (path) {
+    const { examine } = await import('../packages/gateway/src/compose/doctor/examine.ts')
+    const { realMachine } = await import('../packages/gateway/src/compose/machine.ts')
+    yield* examine(path, realMachine())
+  },
 }

@@ -53,6 +53,7 @@ async function cli(ledger: MadeLedger, args: readonly string[], other = SECOND):
       readPolicies: () => Promise.resolve(other),
       start: () => Promise.reject(new Error('nothing starts here')),
       demo: () => Promise.reject(new Error('nothing starts here')),
+      examine: () => assert.fail('nothing is examined here'),
     },
   })
   return { exit, ...said }

@@ -41,6 +41,20 @@ export interface Services {
   /** Runs until it is told to stop. */
   start(options: StartOptions): Promise<void>
   demo(options: DemoOptions): Promise<void>
+  /** Looks at everything that a configuration needs, and changes nothing that stays. */
+  examine(configPath: string): AsyncIterable<Finding>
+}
+
+/** One thing that was looked at. */
+export interface Finding {
+  /** What it is about, as in `certificate` or `disk`. */
+  readonly topic: string
+  /** Which one, as in `listener main`. */
+  readonly subject: string
+  readonly state: 'ok' | 'warning' | 'failure'
+  readonly says: string
+  /** What to do about it. */
+  readonly advice?: string
 }
 
 export interface StartOptions {

@@ -2,6 +2,7 @@ export type {
   CliContext,
   DemoOptions,
   Exit,
+  Finding,
   Services,
   StartOptions,
   Terminal,

@@ -6,6 +6,7 @@ import { CliError } from './command.ts'
 import { configCommand } from './config.ts'
 import { containCommand } from './contain.ts'
 import { demoCommand } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { keysCommand } from './keys.ts'
 import { policyCommand } from './policy.ts'
 import { printableLines } from './printable.ts'
@@ -28,6 +29,7 @@ const COMMANDS: readonly MakeCommand[] = [
   policyCommand,
   tokensCommand,
   configCommand,
+  doctorCommand,
   reloadCommand,
   containCommand,
   approvalsCommand,

@@ -16,6 +16,9 @@ const services: Services = {
   readPolicies: async (path) => (await import('./read-policies.ts')).readPolicies(path),
   start: async (options) => (await import('./start.ts')).start(options),
   demo: async (options) => (await import('./demo.ts')).demo(options),
+  examine: async function* (path) {
+    yield* (await import('./doctor/examine.ts')).examine(path, realMachine())
+  },
 }
 
 function terminal(): Terminal {

@@ -16,7 +16,7 @@ export interface Probe {
   readonly fault: string | undefined
 }
 
-/** Connects to every address of every target as the proxy would, handshake and all, and hangs up. */
+/** Connects to every address of every target as the proxy would, handshake too, and hangs up. */
 export async function probeTargets(
   config: UpstreamConfig,
   { resolve, timeoutMs }: { readonly resolve: Resolve; readonly timeoutMs: number },
