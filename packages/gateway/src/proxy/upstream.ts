@@ -2,7 +2,7 @@ import type { Limits } from '../limits/index.ts'
 import type { Clock } from '../platform/index.ts'
 import {
   BalancedUpstream,
-  Http1Client,
+  openClient,
   systemResolve,
   type UpstreamConfig,
   UpstreamError,
@@ -38,7 +38,7 @@ export function openUpstream(
       connectMs,
       clock,
       resolve: systemResolve,
-      makeClient: (options) => new Http1Client({ ...options, clock }),
+      makeClient: (options) => openClient(config.protocol, { ...options, clock }),
       report,
     })
     return { name, authority: client.authority, client, host, timeouts, key }

@@ -14,6 +14,9 @@ import type { UpstreamClient, UpstreamFault, UpstreamHandler, UpstreamRequest } 
 import { type TargetConfig, targetsOf, type UpstreamConfig } from './upstream-config.ts'
 import { type UpstreamView, viewOf } from './upstream-view.ts'
 
+/** Calls on one connection of HTTP/2. */
+const STREAMS_MAX = 100
+
 /** What a client needs to reach one address. */
 export interface ClientOptions {
   /** An address, never a name. */
@@ -71,7 +74,7 @@ export class BalancedUpstream implements UpstreamClient {
     const targets = targetsOf(config)
     this.authority = placeOf(targets[0]).authority
     for (const target of targets) this.#tlsOf(placeOf(target))
-    this.#balancing = config
+    this.#balancing = { ...config, connectionsMax: callsMax(config) }
     this.#choose = config.balance === 'least-requests' ? leastBusy : nextInTurn
     this.#budget = new RetryBudget(config.retries.budgetPercent)
     this.#faultStatuses = new Set(config.outliers.statuses)
@@ -330,4 +333,9 @@ function placeOf(target: TargetConfig | undefined): TargetPlace {
   const place = readTargetUrl(target?.url ?? '')
   if ('wrong' in place) throw new Error(`a target that no configuration could have: ${place.wrong}`)
   return place
+}
+
+/** Calls that a target gets at once: of HTTP/2, many on each connection. */
+function callsMax({ protocol, connectionsMax }: UpstreamConfig): number {
+  return protocol === 'http/1.1' ? connectionsMax : connectionsMax * STREAMS_MAX
 }

@@ -145,6 +145,10 @@ export const upstreamSchema = z
       .union([z.literal('target'), z.literal('asked'), z.strictObject({ name: hostName })])
       .default('target')
       .describe('`Host` that the upstream gets: of its URL, as the client asked, or this one'),
+    protocol: z
+      .enum(['http/1.1', 'h2', 'auto'])
+      .default('http/1.1')
+      .describe('h2 without TLS: with prior knowledge; auto: what the target chooses by ALPN'),
     authority: z.string().min(1).optional().describe('certificate authorities, PEM file'),
     tls: tlsSchema.optional(),
     connectionsMax: z.int().min(1).max(10_000).default(128).describe('to each target'),
