@@ -20,6 +20,8 @@ export function rawInbound(peer: Peer, known: Partial<Inbound> = {}): Inbound {
 
 /** An answer on a socket whose request no HTTP engine understood; the connection ends with it. */
 export function rawOutbound(socket: Socket): Outbound {
+  // The engine has let go of the socket (CONNECT): a client that leaves now would end the process.
+  socket.on('error', () => undefined)
   return {
     begin: ({ status, fields }) => {
       const lines = [...fields, ['connection', 'close']].map(([name, value]) => `${name}: ${value}`)
