@@ -65,12 +65,26 @@ export const LIMITS = {
     reason: 'body-timeout',
     meaning: 'silence of the client while its body is awaited',
   },
+  bodyBytesPerSecondMin: {
+    of: 100,
+    min: 0,
+    max: 1_000_000_000,
+    reason: 'body-timeout',
+    meaning: 'request body, while it is awaited for longer than bodyIdleMs in all; 0: no minimum',
+  },
   releaseIdleMs: {
     of: 30_000,
     min: 100,
     max: 10 * MINUTE_MS,
     reason: 'client-aborted',
     meaning: 'silence of the client while it should take the response',
+  },
+  releaseBytesPerSecondMin: {
+    of: 100,
+    min: 0,
+    max: 1_000_000_000,
+    reason: 'client-aborted',
+    meaning: 'response body, while its taking is awaited longer than releaseIdleMs; 0: no minimum',
   },
   connectMs: {
     of: 5000,

@@ -1,6 +1,7 @@
 import { BodyCheck } from './body-check.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
+import { TransferRate } from './transfer-rate.ts'
 
 /**
  * The request body on its way: invited, counted, digested, limited in size and silence. Reaching
@@ -15,12 +16,15 @@ export async function* passBody(
   const { inbound, forwarded, cut, deadlines, bodyDigest } = exchange
   const { limits } = exchange.inForce
   const check = bodyDigest === undefined ? undefined : new BodyCheck(bodyDigest)
+  const rate = new TransferRate(limits.bodyIdleMs, limits.bodyBytesPerSecondMin)
   let held: Uint8Array | undefined
   if (inbound.isWaiting) inbound.invite()
   for (;;) {
-    deadlines.set('body', limits.bodyIdleMs, 'body-timeout')
+    const sinceMs = clock.ticksMs()
+    deadlines.set('body', rate.allowedMs(forwarded.bytes), 'body-timeout')
     const step = await nextChunk(exchange)
     deadlines.meet('body')
+    rate.waited(clock.ticksMs() - sinceMs)
     if (step.done === true) break
     const bytes = forwarded.bytes + (held?.length ?? 0) + step.value.length
     if (bytes > limits.bodyBytesMax) {
