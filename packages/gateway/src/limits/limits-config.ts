@@ -79,13 +79,6 @@ export const LIMITS = {
     reason: 'client-aborted',
     meaning: 'silence of the client while it should take the response',
   },
-  releaseBytesPerSecondMin: {
-    of: 100,
-    min: 0,
-    max: 1_000_000_000,
-    reason: 'client-aborted',
-    meaning: 'response body, while its taking is awaited longer than releaseIdleMs; 0: no minimum',
-  },
   connectMs: {
     of: 5000,
     min: 10,

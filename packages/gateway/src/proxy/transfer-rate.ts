@@ -1,7 +1,7 @@
 /**
- * How long a client may make us wait, in a body of its own or in taking one of ours: no silence
- * longer than `idleMs`, and beyond the first `idleMs` of waiting not less than so many bytes a
- * second. Only waiting counts: an upstream that is slow is not the client's fault.
+ * How long a client may make us wait for its body: no silence longer than `idleMs`, and beyond the
+ * first `idleMs` of waiting not less than so many bytes a second. Only waiting counts: an upstream
+ * that is slow is not the client's fault.
  */
 export class TransferRate {
   readonly #idleMs: number
