@@ -69,9 +69,10 @@ function hasty(keeper: RecordKeeper): RecordKeeper {
         let next: number = ledger.recovery.size
         listener({
           ...ledger,
-          append: (entry) => {
-            void ledger.append(entry).catch(() => undefined)
-            return Promise.resolve(next++ as LeafIndex)
+          appendFor: (entry, waiter) => {
+            ledger.appendFor(entry, { durable: () => undefined, refused: () => undefined })
+            const index = next++ as LeafIndex
+            queueMicrotask(() => waiter.durable(index))
           },
         })
       }),

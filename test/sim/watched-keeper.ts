@@ -1,6 +1,5 @@
 import type { LeafIndex } from '@countersign/tlog'
 import {
-  type Entry,
   LedgerError,
   type LedgerErrorCode,
   type LedgerKeeper,
@@ -43,29 +42,36 @@ function watchedLedger(ledger: RecordedLedger, watch: AppendWatch): RecordedLedg
       return ledger.published
     },
     onPacked: (listener) => ledger.onPacked(listener),
-    append: (entry: Entry): Promise<LeafIndex> => {
+    appendFor: (entry, waiter) => {
       const attempt = model.submit(entry)
-      return ledger.append(entry).then(
-        (index) => {
-          try {
-            watch.acknowledged(incarnation)
-            model.acknowledge(attempt, index)
-            hits.add('acknowledged')
-          } catch (error) {
-            watch.fail(error)
-          }
-          return index
-        },
-        (error: unknown) => {
-          if (!(error instanceof LedgerError)) watch.fail(error)
-          else {
-            attempt.refused = error.code
-            const refusal = REFUSALS[error.code]
-            if (refusal !== undefined) hits.add(refusal)
-          }
-          throw error
-        },
-      )
+      const note = (error: unknown): void => {
+        if (!(error instanceof LedgerError)) watch.fail(error)
+        else {
+          attempt.refused = error.code
+          const refusal = REFUSALS[error.code]
+          if (refusal !== undefined) hits.add(refusal)
+        }
+      }
+      const durable = (index: LeafIndex): void => {
+        try {
+          watch.acknowledged(incarnation)
+          model.acknowledge(attempt, index)
+          hits.add('acknowledged')
+        } catch (error) {
+          watch.fail(error)
+        }
+        waiter.durable(index)
+      }
+      const refused = (error: Error): void => {
+        note(error)
+        waiter.refused(error)
+      }
+      try {
+        ledger.appendFor(entry, { durable, refused })
+      } catch (error) {
+        note(error)
+        throw error
+      }
     },
   }
 }

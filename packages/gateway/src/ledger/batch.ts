@@ -9,8 +9,13 @@ export const BATCH_BYTES_MAX = 8_388_608
 
 const FIRST_BYTES = 65_536
 
-type Resolve = (index: LeafIndex) => void
-type Reject = (error: Error) => void
+/** Who waits for an entry. It is told between two others, and must not throw. */
+export interface EntryWaiter {
+  /** The entry is on the disk, at `index`. */
+  durable(index: LeafIndex): void
+  /** It is not, or nobody knows. */
+  refused(error: Error): void
+}
 
 /** What an open intent leads to was let happen, so its end is needed; and what is urgent is. */
 export function isNeeded({ closes, isUrgent }: Entry): boolean {
@@ -25,12 +30,11 @@ interface Effect {
 }
 
 /**
- * Entries on their way to the disk, encoded as they arrive, with the promises that wait for them.
+ * Entries on their way to the disk, encoded as they arrive, with whoever waits for them.
  * The bytes are the plain text of one frame.
  */
 export class Batch {
-  readonly #resolves: Resolve[] = []
-  readonly #rejects: Reject[] = []
+  readonly #waiters: EntryWaiter[] = []
   readonly #effects: Effect[] = []
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
@@ -50,7 +54,7 @@ export class Batch {
   }
 
   get count(): number {
-    return this.#resolves.length
+    return this.#waiters.length
   }
 
   get byteLength(): number {
@@ -69,7 +73,7 @@ export class Batch {
   }
 
   /** Copies the entry, and reserves what it opens and closes. */
-  add(entry: Entry, intents: OpenIntents, resolve: Resolve, reject: Reject): void {
+  add(entry: Entry, intents: OpenIntents, waiter: EntryWaiter): void {
     const { opens, closes } = entry
     if (opens !== undefined || closes !== undefined) {
       intents.reserve(entry)
@@ -80,8 +84,7 @@ export class Batch {
     if (isNeeded(entry)) this.#needed += 1
     this.#reserve(this.#length + entryBytes(entry))
     this.#length = encodeEntry(entry, this.#bytes, this.#view, this.#length)
-    this.#resolves.push(resolve)
-    this.#rejects.push(reject)
+    this.#waiters.push(waiter)
   }
 
   plain(): Uint8Array<ArrayBuffer> {
@@ -94,12 +97,12 @@ export class Batch {
       intents.settle((first + effect.position) as LeafIndex, effect)
     }
     let index: number = first
-    for (const resolve of this.#resolves) resolve(index++ as LeafIndex)
+    for (const waiter of this.#waiters) waiter.durable(index++ as LeafIndex)
   }
 
   refuse(error: Error, intents: OpenIntents): void {
     for (const effect of this.#effects) intents.release(effect)
-    for (const reject of this.#rejects) reject(error)
+    for (const waiter of this.#waiters) waiter.refused(error)
   }
 
   #reserve(bytes: number): void {

@@ -10,7 +10,7 @@ import { FRAME_HEADER_BYTES, readFrameHeader, writeFrameHeader } from './frame.t
 import { formatLockRecord, parseLockRecord } from './lock-record.ts'
 import { OpenIntents } from './open-intents.ts'
 import { encodeSegmentHeader, openSegmentHeader } from './segment-header.ts'
-import { hasCode, segmentSealer, text } from './testing.ts'
+import { hasCode, NOBODY, segmentSealer, text } from './testing.ts'
 
 const document = readFileSync(
   join(import.meta.dirname, '../../../../docs/format.md'),
@@ -20,11 +20,10 @@ const document = readFileSync(
 test('the frame of the document is the frame that is written', () => {
   const intents = new OpenIntents([{ index: 7 as LeafIndex, tag: new Uint8Array(16) }])
   const batch = new Batch()
-  const nobody = (): void => undefined
   const opens = new Uint8Array(16).fill(1)
-  batch.add({ leaf: text('a'), payload: text('bc'), opens }, intents, nobody, nobody)
+  batch.add({ leaf: text('a'), payload: text('bc'), opens }, intents, NOBODY)
   const closes = 7 as LeafIndex
-  batch.add({ leaf: text('d'), payload: text(''), closes }, intents, nobody, nobody)
+  batch.add({ leaf: text('d'), payload: text(''), closes }, intents, NOBODY)
   const frame = new Uint8Array(FRAME_HEADER_BYTES)
   const header = {
     sealedBytes: batch.byteLength + 16,

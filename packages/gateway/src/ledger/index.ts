@@ -1,3 +1,4 @@
+export type { EntryWaiter } from './batch.ts'
 export { type CheckpointSigner, localCheckpointSigner } from './checkpoint-signer.ts'
 export { type LedgerConfig, ledgerConfigSchema } from './config.ts'
 export type { Entry, StoredEntry } from './entry.ts'

@@ -1,5 +1,4 @@
-import type { LeafIndex } from '@countersign/tlog'
-import { Batch } from './batch.ts'
+import { Batch, type EntryWaiter } from './batch.ts'
 import { assertEntry, type Entry, entryBytes } from './entry.ts'
 import { LedgerError } from './error.ts'
 import type { OpenIntents } from './open-intents.ts'
@@ -38,14 +37,14 @@ export class Intake {
   }
 
   /** Encodes the entry into the last batch; throws what makes it impossible. */
-  add(entry: Entry, resolve: (index: LeafIndex) => void, reject: (error: Error) => void): void {
+  add(entry: Entry, waiter: EntryWaiter): void {
     assertEntry(entry)
     const bytes = entryBytes(entry)
     if (this.#entries >= QUEUE_ENTRIES_MAX || this.#bytes + bytes > QUEUE_BYTES_MAX) {
       const message = `${this.#entries} entries, ${this.#bytes} bytes wait for the disk`
       throw new LedgerError('LEDGER_QUEUE_FULL', message)
     }
-    this.#batchFor(entry).add(entry, this.#intents, resolve, reject)
+    this.#batchFor(entry).add(entry, this.#intents, waiter)
     this.#entries += 1
     this.#bytes += bytes
   }

@@ -17,7 +17,7 @@ import { LogReader, readEdge } from './log-reader.ts'
 import { OpenIntents } from './open-intents.ts'
 import type { Span } from './packer.ts'
 import { RemoteIntegration, serveIntegration } from './remote-integration.ts'
-import { changeFile, flip, hasCode, RememberingPacker, text } from './testing.ts'
+import { changeFile, flip, hasCode, NOBODY, RememberingPacker, text } from './testing.ts'
 
 const LOG = '/log'
 const EMPTY = nodeSha256.digest(new Uint8Array(0))
@@ -50,8 +50,7 @@ function add(integration: Integration, first: number, end: number): void {
   const batch = new Batch()
   for (let number = first; number < end; number += 1) {
     const entry = { leaf: text(`entry-${number}`), payload: text('') }
-    const nobody = (): void => undefined
-    batch.add(entry, new OpenIntents(), nobody, nobody)
+    batch.add(entry, new OpenIntents(), NOBODY)
   }
   integration.add({ first: first as LeafIndex, count: end - first, plain: batch.plain() })
 }
@@ -179,8 +178,7 @@ test('behind a port errors keep their codes, and batches give their memory away'
   const remote = new RemoteIntegration(port1)
   await remote.resume(NO_SIZE, EMPTY)
   const batch = new Batch()
-  const nobody = (): void => undefined
-  batch.add({ leaf: text('entry-0'), payload: text('x') }, new OpenIntents(), nobody, nobody)
+  batch.add({ leaf: text('entry-0'), payload: text('x') }, new OpenIntents(), NOBODY)
   const plain = batch.plain()
   remote.add({ first: 0 as LeafIndex, count: 1, plain })
   const { size, root, reports } = await remote.settle()

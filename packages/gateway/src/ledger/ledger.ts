@@ -16,7 +16,7 @@
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
 import { diskErrorCode, type Timer } from '../platform/index.ts'
 import { Backlog } from './backlog.ts'
-import { type Batch, isNeeded } from './batch.ts'
+import { type Batch, type EntryWaiter, isNeeded } from './batch.ts'
 import type { ClosedSegments } from './closed-segments.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError } from './error.ts'
@@ -117,11 +117,16 @@ export class Ledger {
 
   /** Resolves with the entry's index when it is on the disk. The bytes are copied at once. */
   append(entry: Entry): Promise<LeafIndex> {
-    return new Promise((resolve, reject) => {
-      this.#refuseUnlessOpen(entry)
-      this.#intake.add(entry, resolve, reject)
-      this.#draining ??= this.#drain()
+    return new Promise((durable, refused) => {
+      this.appendFor(entry, { durable, refused })
     })
+  }
+
+  /** As `append`, for whoever appends so many that promises cost. Throws what refuses it at once. */
+  appendFor(entry: Entry, waiter: EntryWaiter): void {
+    this.#refuseUnlessOpen(entry)
+    this.#intake.add(entry, waiter)
+    this.#draining ??= this.#drain()
   }
 
   onPublished(listener: PublishedListener): void {

@@ -6,9 +6,7 @@ import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX } from './batch.ts'
 import { decodeEntries, type Entry, LEAF_BYTES_MAX, PAYLOAD_BYTES_MAX } from './entry.ts'
 import { Intake, QUEUE_BYTES_MAX, QUEUE_ENTRIES_MAX } from './intake.ts'
 import { OPEN_INTENTS_MAX, OpenIntents } from './open-intents.ts'
-import { appendAll, entry, hasCode, Machine, text } from './testing.ts'
-
-const none = (): void => undefined
+import { appendAll, entry, hasCode, Machine, NOBODY, text } from './testing.ts'
 
 test('what is encoded reads back as it was, whatever an entry has', () => {
   const entries: readonly Entry[] = [
@@ -20,7 +18,7 @@ test('what is encoded reads back as it was, whatever an entry has', () => {
   ]
   const intents = new OpenIntents([2, 5].map((n) => ({ index: n as LeafIndex, tag: text('') })))
   const intake = new Intake(intents)
-  for (const each of entries) intake.add(each, none, none)
+  for (const each of entries) intake.add(each, NOBODY)
   const batch = intake.take()
   const read = decodeEntries(70 as LeafIndex, 5, batch?.plain() ?? text(''))
   assert.deepEqual(
@@ -37,7 +35,7 @@ test('what is encoded reads back as it was, whatever an entry has', () => {
 
 test('a frame that does not hold exactly its entries is damaged', () => {
   const intake = new Intake(new OpenIntents())
-  intake.add(entry(1), none, none)
+  intake.add(entry(1), NOBODY)
   const plain = intake.take()?.plain() ?? text('')
   for (const [count, bytes] of [
     [2, plain],
@@ -51,10 +49,10 @@ test('a frame that does not hold exactly its entries is damaged', () => {
 
 test('a batch takes 4,096 entries, or 8 MiB', () => {
   const intake = new Intake(new OpenIntents())
-  for (let n = 0; n < BATCH_ENTRIES_MAX + 1; n += 1) intake.add(entry(n), none, none)
+  for (let n = 0; n < BATCH_ENTRIES_MAX + 1; n += 1) intake.add(entry(n), NOBODY)
   assert.deepEqual([intake.take()?.count, intake.take()?.count], [BATCH_ENTRIES_MAX, 1])
   const large = { leaf: text('l'), payload: new Uint8Array(PAYLOAD_BYTES_MAX) }
-  for (let n = 0; n < 9; n += 1) intake.add(large, none, none)
+  for (let n = 0; n < 9; n += 1) intake.add(large, NOBODY)
   const first = intake.take()
   assert.ok((first?.byteLength ?? 0) <= BATCH_BYTES_MAX)
   assert.deepEqual([first?.count, intake.take()?.count], [7, 2])
@@ -63,12 +61,12 @@ test('a batch takes 4,096 entries, or 8 MiB', () => {
 
 test('the queue has a limit in entries and in bytes', () => {
   const many = new Intake(new OpenIntents())
-  for (let n = 0; n < QUEUE_ENTRIES_MAX; n += 1) many.add(entry(0), none, none)
-  assert.throws(() => many.add(entry(0), none, none), hasCode('LEDGER_QUEUE_FULL'))
+  for (let n = 0; n < QUEUE_ENTRIES_MAX; n += 1) many.add(entry(0), NOBODY)
+  assert.throws(() => many.add(entry(0), NOBODY), hasCode('LEDGER_QUEUE_FULL'))
   const large = { leaf: text('l'), payload: new Uint8Array(PAYLOAD_BYTES_MAX) }
   const heavy = new Intake(new OpenIntents())
-  for (let n = 0; n < QUEUE_BYTES_MAX / PAYLOAD_BYTES_MAX - 1; n += 1) heavy.add(large, none, none)
-  assert.throws(() => heavy.add(large, none, none), hasCode('LEDGER_QUEUE_FULL'))
+  for (let n = 0; n < QUEUE_BYTES_MAX / PAYLOAD_BYTES_MAX - 1; n += 1) heavy.add(large, NOBODY)
+  assert.throws(() => heavy.add(large, NOBODY), hasCode('LEDGER_QUEUE_FULL'))
   assert.equal(heavy.isEmpty, false)
 })
 
@@ -106,9 +104,9 @@ test('a refused batch gives back what its entries were to close', () => {
   const intents = new OpenIntents([{ index: 3 as LeafIndex, tag: new Uint8Array(16) }])
   const intake = new Intake(intents)
   const closes = 3 as LeafIndex
-  intake.add(entry(0, { closes }), none, none)
+  intake.add(entry(0, { closes }), NOBODY)
   intake.refuseAll(new Error('full'))
-  intake.add(entry(1, { closes }), none, none)
+  intake.add(entry(1, { closes }), NOBODY)
   assert.deepEqual(
     intents.list().map(({ index }) => index),
     [3],

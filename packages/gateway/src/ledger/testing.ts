@@ -17,6 +17,7 @@ import {
   SimulatedDisk,
   writeFileDurably,
 } from '../platform/index.ts'
+import type { EntryWaiter } from './batch.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError, type LedgerErrorCode } from './error.ts'
 import { Ledger } from './ledger.ts'
@@ -208,3 +209,6 @@ export function hasCode(code: LedgerErrorCode, message: RegExp = /./): (error: u
     return true
   }
 }
+
+/** Waits for an entry and does not care. */
+export const NOBODY: EntryWaiter = { durable: () => undefined, refused: () => undefined }

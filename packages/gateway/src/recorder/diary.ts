@@ -5,7 +5,9 @@ import { RecorderError } from './error.ts'
 import { type OpeningFacts, openLife } from './opening.ts'
 import type { RecordClock } from './record-clock.ts'
 import {
+  promised,
   type RecordedLedger,
+  type RecordWaiter,
   RecordWriter,
   type WriteDraft,
   type WriterOptions,
@@ -73,12 +75,18 @@ export class Diary {
 
   /** Resolves when the record is durable. It is appended at once. */
   write(draft: WriteDraft): Promise<Written> {
+    return new Promise((resolve, reject) => this.begin(draft, promised(resolve, reject)))
+  }
+
+  /** As `write`; throws what refuses the record at once. */
+  begin(draft: WriteDraft, waiter: RecordWaiter): void {
     if (this.#stopped) throw new RecorderError('RECORDER_STOPPED', 'recorder has stopped')
     const requests = isRequest(draft) ? 1 : 0
     const writer = this.#openWriter(requests)
-    const now = this.#now()
-    if (this.#silence.isDue(now.ticksMs)) this.#background(this.#silence.explain(writer, now))
-    return writer.write(draft, requests === 1 ? this.#requestWatcher : this.#watcher)
+    if (this.#silence.isDue(this.#options.timers.ticksMs())) {
+      this.#background(this.#silence.explain(writer, this.#now()))
+    }
+    writer.begin(draft, waiter, requests === 1 ? this.#requestWatcher : this.#watcher)
   }
 
   #watcherOf(requests: 0 | 1): WriteWatcher {

@@ -7,7 +7,7 @@ import {
   type SectionName,
 } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
-import { type Ledger, LedgerError } from '../ledger/index.ts'
+import { type EntryWaiter, type Ledger, LedgerError } from '../ledger/index.ts'
 import type { SealKey, Subject, Vault } from '../vault/index.ts'
 import { composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
@@ -51,7 +51,14 @@ export interface WriterOptions {
   readonly gateway: string
 }
 
-/** Is told before the caller is: a promise for it, twice for each exchange, would cost more. */
+/** Who waits for a record: an object, since promises cost more, twice for each exchange. */
+export interface RecordWaiter {
+  /** The record is durable. Must not throw: others wait too. */
+  written(index: LeafIndex, leaf: Uint8Array, incarnation: number): void
+  failed(error: unknown): void
+}
+
+/** Is told before the caller is. */
 export interface WriteWatcher {
   wrote(): void
   failed(error: unknown): void
@@ -60,7 +67,7 @@ export interface WriteWatcher {
 /** What records need of an instance of the ledger. */
 export type RecordedLedger = Pick<
   Ledger,
-  'incarnation' | 'recovery' | 'published' | 'append' | 'onPacked'
+  'incarnation' | 'recovery' | 'published' | 'appendFor' | 'onPacked'
 >
 
 /** Writes records into one instance of the ledger. */
@@ -74,11 +81,16 @@ export class RecordWriter {
     this.#options = options
   }
 
+  /** Resolves when the record is durable. */
+  write(draft: WriteDraft): Promise<Written> {
+    return new Promise((resolve, reject) => this.begin(draft, promised(resolve, reject)))
+  }
+
   /**
-   * Resolves when the record is durable. All up to the append happens at once, so records have
-   * their indices in the order of their times. Throws what makes the draft no record.
+   * All up to the append happens at once, so records have their indices in the order of their
+   * times. Throws what makes the draft no record, and what refuses it at once.
    */
-  write(draft: WriteDraft, watcher?: WriteWatcher): Promise<Written> {
+  begin(draft: WriteDraft, waiter: RecordWaiter, watcher?: WriteWatcher): void {
     const { identifiers, gateway } = this.#options
     const { incarnation } = this.ledger
     const { kind, exchange, about, opens, closes, isUrgent } = draft
@@ -101,19 +113,25 @@ export class RecordWriter {
       sections.push({ name, text: sectionText(name, value), key })
     }
     const { leaf, payload, newKeys } = composeRecord({ kind, recordId, ledgerKey, sections })
-    return this.ledger.append({ leaf, payload, opens, closes, isUrgent }).then(
-      (index) => {
+    const refused = (cause: unknown): unknown => {
+      const error = unwritten(cause)
+      watcher?.failed(error)
+      return error
+    }
+    const pending: EntryWaiter = {
+      durable: (index) => {
         for (const key of newKeys) key.markDurable()
         this.#options.clock.told(stamp)
         watcher?.wrote()
-        return { index, leaf, incarnation }
+        waiter.written(index, leaf, incarnation)
       },
-      (cause: unknown) => {
-        const error = unwritten(cause)
-        watcher?.failed(error)
-        throw error
-      },
-    )
+      refused: (cause) => waiter.failed(refused(cause)),
+    }
+    try {
+      this.ledger.appendFor({ leaf, payload, opens, closes, isUrgent }, pending)
+    } catch (cause) {
+      throw refused(cause)
+    }
   }
 
   #ledgerKeyAt(atUs: number): SealKey {
@@ -130,6 +148,17 @@ export class RecordWriter {
       { name: 'what', value: facts },
     ] as const
     return this.write({ kind, sections })
+  }
+}
+
+/** A waiter that settles a promise. */
+export function promised(
+  resolve: (written: Written) => void,
+  reject: (error: unknown) => void,
+): RecordWaiter {
+  return {
+    written: (index, leaf, incarnation) => resolve({ index, leaf, incarnation }),
+    failed: reject,
   }
 }
 

@@ -3,6 +3,7 @@ import {
   type ActFacts,
   type ActKind,
   formatUuid,
+  type How,
   type Progress,
   parseUuid,
   REASONS,
@@ -21,7 +22,7 @@ import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
 import { ReceiptMaker } from './receipt-maker.ts'
 import { RecordClock } from './record-clock.ts'
-import type { PlannedSection, Written } from './record-writer.ts'
+import type { PlannedSection, RecordWaiter, WriteDraft, Written } from './record-writer.ts'
 import { Recorded } from './recorded.ts'
 import { subjectOf } from './subject.ts'
 
@@ -111,25 +112,34 @@ export class Recorder {
   }
 
   /** Before one byte of the request is forwarded. */
-  async intent(draft: IntentDraft): Promise<Recorded> {
-    const recordId = this.#exchangeOf(draft)
-    const exchange = draft.exchange ?? formatUuid(recordId)
-    const { sections, howSubject } = this.#asked(draft)
-    const opens = recordId
-    // From here on, not from when it is durable: a stop may be asked for in between.
-    this.#openIntents += 1
+  intent(draft: IntentDraft): Promise<Recorded> {
+    return new Promise((resolve, reject) => {
+      const recordId = this.#exchangeOf(draft)
+      const exchange = draft.exchange ?? formatUuid(recordId)
+      const { sections, howSubject } = this.#asked(draft)
+      // From here on, not from when it is durable: a stop may be asked for in between.
+      this.#openIntents += 1
+      const failed = (error: unknown): void => {
+        this.#openIntents -= 1
+        reject(error)
+      }
+      this.#begin(
+        { kind: 'intent', recordId, exchange, opens: recordId, sections },
+        {
+          written: (index, leaf, incarnation) =>
+            resolve(this.#recorded(exchange, { index, leaf, incarnation }, howSubject)),
+          failed,
+        },
+      )
+    })
+  }
+
+  /** The waiter is told whatever refuses the record. */
+  #begin(draft: WriteDraft, waiter: RecordWaiter): void {
     try {
-      const written = await this.#diary.write({
-        kind: 'intent',
-        recordId,
-        exchange,
-        opens,
-        sections,
-      })
-      return this.#recorded(exchange, written, howSubject)
+      this.#diary.begin(draft, waiter)
     } catch (error) {
-      this.#openIntents -= 1
-      throw error
+      waiter.failed(error)
     }
   }
 
@@ -150,23 +160,25 @@ export class Recorder {
   }
 
   /** Before the last byte of the response is released. */
-  async outcome(about: Recorded, { via, how }: OutcomeDraft): Promise<Recorded> {
-    // A later incarnation has closed it, or will: two ends must not meet.
-    if (about.incarnation !== this.#diary.incarnation) {
-      throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
-    }
-    try {
-      try {
-        return await this.#outcome(about, { via, how })
-      } catch (error) {
-        // The end of what was let happen has room kept for it, but not beside other records.
-        if (!isFull(error)) throw error
-        return await this.#outcome(about, { via, how })
+  outcome(about: Recorded, draft: OutcomeDraft): Promise<Recorded> {
+    return new Promise((resolve, reject) => {
+      // A later incarnation has closed it, or will: two ends must not meet.
+      if (about.incarnation !== this.#diary.incarnation) {
+        throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
       }
-    } catch (error) {
-      if (!isClosed(error)) this.#diary.owe(about.index, () => this.#lateOutcome(about, via))
-      throw error
-    }
+      const failed = (error: unknown): void => {
+        if (!isClosed(error)) {
+          this.#diary.owe(about.index, () => this.#lateOutcome(about, draft.via))
+        }
+        reject(error)
+      }
+      this.#end(about, draft, resolve, (error) => {
+        // The end of what was let happen has room kept for it, but not beside other records; and
+        // those that were refused with it must be gone before.
+        if (isFull(error)) queueMicrotask(() => this.#end(about, draft, resolve, failed))
+        else failed(error)
+      })
+    })
   }
 
   /** Before a refusal is sent. */
@@ -211,9 +223,14 @@ export class Recorder {
     return this.#ends.of(intent)
   }
 
-  async #outcome(about: Recorded, { via, how }: OutcomeDraft): Promise<Recorded> {
+  #end(
+    about: Recorded,
+    { via, how }: OutcomeDraft,
+    ended: (outcome: Recorded) => void,
+    failed: (error: unknown) => void,
+  ): void {
     const { exchange } = about
-    const written = await this.#diary.write({
+    const draft: WriteDraft = {
       kind: 'outcome',
       exchange,
       about: { epoch: about.epoch, index: about.index },
@@ -222,10 +239,13 @@ export class Recorder {
         { name: 'via', value: via },
         { name: 'how', value: how, subject: about.howSubject },
       ],
-    })
-    this.#openIntents -= 1
-    this.#ends.remember(about.index, written.index)
-    return this.#recorded(exchange, written, undefined)
+    }
+    const written = (index: LeafIndex, leaf: Uint8Array, incarnation: number): void => {
+      this.#openIntents -= 1
+      this.#ends.remember(about.index, index)
+      ended(this.#recorded(exchange, { index, leaf, incarnation }, undefined))
+    }
+    this.#begin(draft, { written, failed })
   }
 
   /** The end of an exchange whose caller was told that its outcome is not on record. */
@@ -233,10 +253,8 @@ export class Recorder {
     const error = 'outcome-unrecorded'
     const { status } = REASONS[error]
     try {
-      await this.#outcome(about, {
-        via,
-        how: { ended: 'released', status, source: 'gateway', error },
-      })
+      const how: How = { ended: 'released', status, source: 'gateway', error }
+      await new Promise((ended, failed) => this.#end(about, { via, how }, ended, failed))
     } catch (fault) {
       if (!isClosed(fault)) throw fault
     }
