@@ -1,5 +1,6 @@
 import type { Reason } from '@countersign/evidence'
-import type { Clock, Timer } from '../platform/index.ts'
+import type { Clock } from '../platform/index.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
 
 /** Ends an exchange from outside: the client leaves, a limit is reached. The first cause counts. */
 export class Cut {
@@ -32,57 +33,48 @@ export class Cut {
 }
 
 /**
- * Deadlines of one exchange on one timer. Most are met long before: setting one costs a map entry,
- * and a timer is made only where the one that runs would come too late.
+ * Deadlines of one exchange, each known by its name. Most are met long before: setting one costs
+ * no timer, and one that is not met is noticed at the next turn of the wheel.
  */
 export class Deadlines {
   readonly #clock: Clock
   readonly #cut: Cut
-  readonly #due = new Map<string, { readonly atMs: number; readonly reason: Reason }>()
-  #timer: Timer | undefined
-  #timerAtMs = Number.POSITIVE_INFINITY
+  readonly #wheel: DeadlineWheel
+  // Few, and the same few each time: side by side, because a map costs more than the search.
+  readonly #names: string[] = []
+  readonly #dueMs: number[] = []
+  readonly #reasons: Reason[] = []
 
   constructor(clock: Clock, cut: Cut) {
     this.#clock = clock
     this.#cut = cut
+    this.#wheel = DeadlineWheel.of(clock)
   }
 
   /** Cuts the exchange for `reason` unless `name` is met, or set anew, within `withinMs`. */
   set(name: string, withinMs: number, reason: Reason): void {
-    const atMs = this.#clock.ticksMs() + withinMs
-    this.#due.set(name, { atMs, reason })
-    if (atMs < this.#timerAtMs) this.#arm(atMs)
+    if (this.#names.length === 0) this.#wheel.add(this)
+    const known = this.#names.indexOf(name)
+    const at = known === -1 ? this.#names.push(name) - 1 : known
+    this.#dueMs[at] = this.#clock.ticksMs() + withinMs
+    this.#reasons[at] = reason
   }
 
   meet(name: string): void {
-    this.#due.delete(name)
+    const at = this.#names.indexOf(name)
+    if (at !== -1) this.#dueMs[at] = Number.POSITIVE_INFINITY
   }
 
   /** Forgets all of them. */
   clear(): void {
-    this.#due.clear()
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#names.length = 0
+    this.#wheel.delete(this)
   }
 
-  #arm(atMs: number): void {
-    this.#timer?.cancel()
-    this.#timerAtMs = atMs
-    const delayMs = Math.max(1, Math.ceil(atMs - this.#clock.ticksMs()))
-    this.#timer = this.#clock.after(delayMs, () => this.#check())
-  }
-
-  #check(): void {
-    this.#timerAtMs = Number.POSITIVE_INFINITY
-    const nowMs = this.#clock.ticksMs()
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const { atMs, reason } of this.#due.values()) {
-      if (atMs <= nowMs) {
-        this.#cut.make(reason)
-        return
-      }
-      nextMs = Math.min(nextMs, atMs)
-    }
-    if (nextMs < Number.POSITIVE_INFINITY) this.#arm(nextMs)
+  /** Of the wheel. */
+  check(nowMs: number): void {
+    const at = this.#names.findIndex((_, place) => (this.#dueMs[place] ?? 0) <= nowMs)
+    const reason = this.#reasons[at]
+    if (at !== -1 && reason !== undefined) this.#cut.make(reason)
   }
 }

@@ -24,11 +24,18 @@ const SPACE_AROUND = /^[ \t]+|[ \t]+$/g
 
 /** The members of comma-separated lists, lower case, without surrounding space. */
 export function listMembers(values: readonly string[]): readonly string[] {
-  return values
-    .flatMap((value) => value.split(','))
-    .map((member) => member.replace(SPACE_AROUND, '').toLowerCase())
-    .filter((member) => member !== '')
+  if (values.length === 0) return NO_MEMBERS
+  const members: string[] = []
+  for (const value of values) {
+    for (const part of value.includes(',') ? value.split(',') : [value]) {
+      const member = part.replace(SPACE_AROUND, '').toLowerCase()
+      if (member !== '') members.push(member)
+    }
+  }
+  return members
 }
+
+const NO_MEMBERS: readonly string[] = []
 
 /** Fields that speak of one connection only (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = new Set([
@@ -45,11 +52,20 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ])
 
-/** The fields without those of the connection, the ones that `Connection` names among them. */
-export function endToEnd(fields: HeaderFields): HeaderFields {
-  const nominated = new Set(listMembers(valuesOf(fields, 'connection')))
-  return fields.filter(([name]) => {
-    const lowerCaseName = name.toLowerCase()
-    return !HOP_BY_HOP.has(lowerCaseName) && !nominated.has(lowerCaseName)
-  })
+/**
+ * The fields without those of the connection, the ones that `Connection` names among them, and
+ * without those that `isOurs` says of.
+ */
+export function endToEnd(
+  fields: HeaderFields,
+  isOurs: (lowerCaseName: string) => boolean = () => false,
+): (readonly [name: string, value: string])[] {
+  const nominated = listMembers(valuesOf(fields, 'connection'))
+  const passing: (readonly [string, string])[] = []
+  for (const field of fields) {
+    const lowerCaseName = field[0].toLowerCase()
+    if (HOP_BY_HOP.has(lowerCaseName) || nominated.includes(lowerCaseName)) continue
+    if (!isOurs(lowerCaseName)) passing.push(field)
+  }
+  return passing
 }

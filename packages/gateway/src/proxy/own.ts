@@ -10,9 +10,13 @@ const LOGIN_PREFIX = `${OWN_PREFIX}login/`
 const FORM_BYTES_MAX = 65_536
 
 /** Answers what is below OWN_PREFIX; it is never forwarded, and no route can shadow it. */
-export async function answerOwn(exchange: Exchange, context: ProxyContext): Promise<Step> {
+export function answerOwn(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
+  const { path } = filled(exchange.asked, 'asked')
+  return path.startsWith(OWN_PREFIX) ? answerBelow(exchange, context) : 'next'
+}
+
+async function answerBelow(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const { method, path, query } = filled(exchange.asked, 'asked')
-  if (!path.startsWith(OWN_PREFIX)) return 'next'
   const takesForm = method === 'POST' && path.startsWith(LOGIN_PREFIX)
   if (!takesForm && method !== 'GET' && method !== 'HEAD') return { stop: 'method-not-allowed' }
   const { inbound, outbound } = exchange

@@ -1,0 +1,52 @@
+import type { Clock } from '../platform/index.ts'
+
+/** Something that has deadlines, and wants to know how late it is. */
+export interface Due {
+  check(nowMs: number): void
+}
+
+/** How late a deadline may be noticed. */
+const TICK_MS = 50
+
+/**
+ * One timer for the deadlines of everything that goes on: a request sets several, and meets them
+ * all long before. There is none while nothing goes on.
+ */
+export class DeadlineWheel {
+  static readonly #ofClock = new WeakMap<Clock, DeadlineWheel>()
+  readonly #clock: Clock
+  readonly #live = new Set<Due>()
+  #isTicking = false
+
+  private constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  static of(clock: Clock): DeadlineWheel {
+    let wheel = DeadlineWheel.#ofClock.get(clock)
+    if (wheel === undefined) {
+      wheel = new DeadlineWheel(clock)
+      DeadlineWheel.#ofClock.set(clock, wheel)
+    }
+    return wheel
+  }
+
+  add(due: Due): void {
+    this.#live.add(due)
+    if (!this.#isTicking) this.#tickLater()
+  }
+
+  delete(due: Due): void {
+    this.#live.delete(due)
+  }
+
+  #tickLater(): void {
+    this.#isTicking = true
+    this.#clock.after(TICK_MS, () => {
+      this.#isTicking = false
+      const nowMs = this.#clock.ticksMs()
+      for (const due of this.#live) due.check(nowMs)
+      if (this.#live.size > 0 && !this.#isTicking) this.#tickLater()
+    })
+  }
+}
