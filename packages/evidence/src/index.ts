@@ -96,6 +96,8 @@ export type {
   CloseFacts,
   Credential,
   Ended,
+  FailedAttemptFacts,
+  Forwarded,
   How,
   InspectionFacts,
   LimitFacts,

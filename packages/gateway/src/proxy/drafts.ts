@@ -12,7 +12,9 @@ import {
 } from '@countersign/evidence'
 import type { Credential } from '../identity/index.ts'
 import { limitFacts } from '../limits/index.ts'
+import type { BalancedCall } from '../upstream/index.ts'
 import { type Exchange, filled } from './exchange.ts'
+import { forwardedFacts } from './forwarding.ts'
 import { valuesOf } from './header-fields.ts'
 import { bounded, recordedHeaders, recordedPath } from './recorded-text.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
@@ -53,7 +55,12 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
   }
 }
 
-const NOTHING_UNDERSTOOD = { asked: undefined, route: undefined, question: undefined }
+const NOTHING_UNDERSTOOD = {
+  asked: undefined,
+  route: undefined,
+  question: undefined,
+  upstream: undefined,
+}
 
 /** How a request that went on has ended at the client. */
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
@@ -65,23 +72,42 @@ export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
 export function draftVia(exchange: Exchange): Via | undefined {
   const { upstream, response, marks, received, call } = exchange
   if (upstream === undefined || call === undefined) return undefined
-  const timings = {
-    ...sinceStart('sentUs', marks.startMs, marks.sentMs),
-    ...sinceStart('headUs', marks.startMs, marks.headMs),
-    ...sinceStart('endUs', marks.startMs, marks.endMs),
-  }
+  const { attempted } = call
   return {
     upstream: upstream.name,
-    address: upstream.authority,
-    attempts: 1,
-    timings,
+    ...(attempted?.address === undefined ? {} : { address: attempted.address }),
+    attempts: attempted?.attempts ?? 0,
+    timings: draftTimings(marks, attempted?.connectUs),
     ...(response === undefined ? {} : { status: response.status, response: received.facts() }),
+    ...(attempted === undefined ? {} : draftAttempts(attempted)),
   }
 }
 
-function sinceStart(name: string, startMs: number | undefined, atMs: number | undefined): object {
-  if (startMs === undefined || atMs === undefined) return {}
-  return { [name]: Math.max(0, Math.round((atMs - startMs) * 1000)) }
+/** What is out of the ordinary: a name, a fault, attempts that came before. */
+function draftAttempts(attempted: BalancedCall): Pick<Via, 'target' | 'fault' | 'failed'> {
+  const { address, target, fault, failed } = attempted
+  return {
+    ...(target === undefined || target === address ? {} : { target }),
+    ...(fault === undefined ? {} : { fault }),
+    ...(failed.length === 0 ? {} : { failed }),
+  }
+}
+
+function draftTimings(
+  { startMs, sentMs, headMs, endMs }: Exchange['marks'],
+  connectUs: number | undefined,
+): NonNullable<Via['timings']> {
+  if (startMs === undefined) return {}
+  const timings: { connectUs?: number; sentUs?: number; headUs?: number; endUs?: number } = {}
+  if (connectUs !== undefined) timings.connectUs = connectUs
+  if (sentMs !== undefined) timings.sentUs = sinceUs(startMs, sentMs)
+  if (headMs !== undefined) timings.headUs = sinceUs(startMs, headMs)
+  if (endMs !== undefined) timings.endUs = sinceUs(startMs, endMs)
+  return timings
+}
+
+function sinceUs(startMs: number, atMs: number): number {
+  return Math.max(0, Math.round((atMs - startMs) * 1000))
 }
 
 /** Only who is verified: a claim that failed says nothing about anybody. */
@@ -135,10 +161,12 @@ function draftWhat({
   asked,
   route,
   question,
-}: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question'>): What {
+  upstream,
+}: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question' | 'upstream'>): What {
   const protocol = inbound.version === '' ? {} : { protocol: `HTTP/${inbound.version}` }
   const method = inbound.method === '' ? {} : { method: inbound.method.slice(0, METHOD_LENGTH_MAX) }
   if (asked === undefined) return { ...method, ...protocol, scheme: inbound.peer.scheme }
+  const forwarded = forwardedFacts({ route, asked, upstream })
   const headers =
     question?.context.headers ?? recordedHeaders(inbound.fields, route?.headers ?? []).values
   return {
@@ -152,6 +180,7 @@ function draftWhat({
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
     ...(asked.bodyBytes === undefined ? {} : { body: { bytes: asked.bodyBytes } }),
     traceparent: asked.traceparent,
+    ...(forwarded === undefined ? {} : { forwarded }),
   }
 }
 

@@ -1,7 +1,8 @@
 import { UpstreamFault } from '../upstream/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
-import { passBody } from './request-body.ts'
+import { forwardedAuthority, forwardedTarget } from './forwarding.ts'
+import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
 import { UpstreamCall } from './upstream-call.ts'
 
@@ -9,21 +10,22 @@ import { UpstreamCall } from './upstream-call.ts'
 export async function forward(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const { cut, deadlines, marks } = exchange
   if (cut.reason !== undefined) return { stop: cut.reason }
-  const { method, path, query, bodyBytes } = filled(exchange.asked, 'asked')
+  const { method, bodyBytes } = filled(exchange.asked, 'asked')
   const upstream = filled(exchange.upstream, 'upstream')
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
-  if (!hasBody) deadlines.set('head', exchange.inForce.limits.responseHeadMs, 'upstream-timeout')
+  if (!hasBody) deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout')
   const call = UpstreamCall.send(
     upstream.client,
     {
       method,
-      authority: upstream.authority,
-      target: query === undefined ? path : `${path}?${query}`,
+      authority: forwardedAuthority(exchange),
+      target: forwardedTarget(exchange),
       fields: requestFields(exchange, statementOf(exchange, context)),
       bodyBytes,
     },
     hasBody ? passBody(exchange, context) : undefined,
+    filled(exchange.route, 'route').retry,
   )
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
@@ -43,13 +45,13 @@ function statementOf(exchange: Exchange, { clock }: ProxyContext): string | unde
   const { inForce, credential } = exchange
   const { identity, upstream } = filled(exchange.route, 'route')
   if (identity === 'none') return undefined
-  const { method, path, query } = filled(exchange.asked, 'asked')
+  const { method } = filled(exchange.asked, 'asked')
   return filled(inForce.statements, 'statements').sign({
     principal: filled(exchange.principal, 'principal'),
     credential,
     audience: upstream,
     method,
-    target: query === undefined ? path : `${path}?${query}`,
+    target: forwardedTarget(exchange),
     requestId: exchange.id,
     recorded: filled(exchange.intent, 'intent'),
     atUs: clock.nowUs(),

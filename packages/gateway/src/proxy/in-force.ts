@@ -3,6 +3,7 @@ import type { Limits, Quota, Quotas } from '../limits/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { PolicySet } from '../policy/index.ts'
 import type { UpstreamConfig } from '../upstream/index.ts'
+import { fieldsByRoute, type RouteFields } from './forwarding.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { RouteTable } from './route-table.ts'
@@ -43,6 +44,8 @@ export interface InForce
   readonly quotasOf: (route: RouteConfig) => readonly Quota[]
   /** Who is asked who it is, in order. */
   readonly chainOf: (route: RouteConfig) => AuthenticatorChain
+  /** What is done to the header fields of a route. */
+  readonly fieldsOf: (route: RouteConfig) => RouteFields
   /** Exchanges that go by it. */
   readonly uses: Uses
 }
@@ -82,6 +85,7 @@ export function makeInForce(
     quotas,
     chainOf,
     quotasOf,
+    fieldsOf: fieldsByRoute(routes),
     routes: table,
     statements: settings.statements,
     upstreams,

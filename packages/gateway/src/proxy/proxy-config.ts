@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { METHODS, parameterName } from '../policy/index.ts'
 import { forwardedSchema, proxyProtocolSchema } from './client-address/config.ts'
+import { fieldRulesSchema } from './field-rules.ts'
+import { pathRewriteSchema, unknownParameters } from './path-rewrite.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not a short plain name')
 const headerName = z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'is not a header name')
@@ -60,80 +62,96 @@ export const listenerSchema = z.strictObject({
 const ROUTE_PATH = /^\/((\{[A-Za-z][A-Za-z0-9_-]{0,63}\}|[A-Za-z0-9._~!$&'()*+,=:@-]+)(\/|$))*$/
 
 /** One item of `routes`. */
-export const routeSchema = z.strictObject({
-  name,
-  hosts: z.array(hostName).min(1).optional().describe('without it: any host'),
-  path: z
-    .string()
-    .regex(ROUTE_PATH, 'is not a plain path')
-    .refine(hasDistinctParameters, 'names a parameter twice')
-    .describe('prefix; /orders is also /orders/7, never /ordersX; {id} is any one segment'),
-  upstream: name,
-  methods: z
-    .array(z.enum(METHODS))
-    .min(1)
-    .default([...METHODS]),
-  authenticate: z
-    .enum(['required', 'optional'])
-    .default('required')
-    .describe('optional: without credentials the policies are asked about nobody'),
-  authenticators: z
-    .array(z.string().min(1).max(100))
-    .min(1)
-    .optional()
-    .describe('names of those that may say who it is, in order; without it: all that there are'),
-  scopes: z
-    .array(z.string().regex(/^[!#-[\]-~]{1,200}$/, 'is not one word of printable ASCII'))
-    .max(32)
-    .default([])
-    .describe('what the credential must be good for, every one of them'),
-  quotas: z
-    .array(z.string().min(1))
-    .max(16)
-    .default([])
-    .describe('names of quotas; all of them must have room'),
-  identity: z
-    .enum(['none', 'signed'])
-    .default('none')
-    .describe(
-      'signed: the upstream gets a signed statement of who it is, and where it is recorded',
-    ),
-  record: z.literal('strict').default('strict').describe('record before forward and release'),
-  headers: z
-    .array(headerName)
-    .max(32)
-    .default([])
-    .describe('request headers to record, and for policies to see'),
-  personal: z
-    .array(z.enum(['what', 'how']))
-    .default([])
-    .describe("sections to seal under the person's key"),
-  upgrade: z
-    .enum(['none', 'websocket'])
-    .default('none')
-    .describe('websocket: connections may become WebSockets; each is one exchange'),
-  websocket: z
-    .strictObject({
-      origins: z
-        .array(z.string().refine(isExactOrigin, 'is not an origin, as https://app.example'))
-        .max(64)
-        .default([])
-        .describe('whose pages may connect beside its own; with one, no others at all'),
-      compression: z
-        .enum(['stripped', 'passed'])
-        .default('stripped')
-        .describe('passed: the two sides may agree on permessage-deflate'),
-    })
-    .prefault({}),
-  forwarded: z
-    .enum(['x-forwarded', 'forwarded', 'both', 'none'])
-    .default('x-forwarded')
-    .describe('which fields tell the upstream where a request came from; a caller cannot'),
-  release: z
-    .enum(['held', 'stream'])
-    .default('held')
-    .describe('stream: never hold back a whole response, only its end'),
-})
+export const routeSchema = z
+  .strictObject({
+    name,
+    hosts: z.array(hostName).min(1).optional().describe('without it: any host'),
+    path: z
+      .string()
+      .regex(ROUTE_PATH, 'is not a plain path')
+      .refine(hasDistinctParameters, 'names a parameter twice')
+      .describe('prefix; /orders is also /orders/7, never /ordersX; {id} is any one segment'),
+    upstream: name,
+    methods: z
+      .array(z.enum(METHODS))
+      .min(1)
+      .default([...METHODS]),
+    authenticate: z
+      .enum(['required', 'optional'])
+      .default('required')
+      .describe('optional: without credentials the policies are asked about nobody'),
+    authenticators: z
+      .array(z.string().min(1).max(100))
+      .min(1)
+      .optional()
+      .describe('names of those that may say who it is, in order; without it: all that there are'),
+    scopes: z
+      .array(z.string().regex(/^[!#-[\]-~]{1,200}$/, 'is not one word of printable ASCII'))
+      .max(32)
+      .default([])
+      .describe('what the credential must be good for, every one of them'),
+    quotas: z
+      .array(z.string().min(1))
+      .max(16)
+      .default([])
+      .describe('names of quotas; all of them must have room'),
+    identity: z
+      .enum(['none', 'signed'])
+      .default('none')
+      .describe(
+        'signed: the upstream gets a signed statement of who it is, and where it is recorded',
+      ),
+    record: z.literal('strict').default('strict').describe('record before forward and release'),
+    headers: z
+      .array(headerName)
+      .max(32)
+      .default([])
+      .describe('request headers to record, and for policies to see'),
+    personal: z
+      .array(z.enum(['what', 'how']))
+      .default([])
+      .describe("sections to seal under the person's key"),
+    upgrade: z
+      .enum(['none', 'websocket'])
+      .default('none')
+      .describe('websocket: connections may become WebSockets; each is one exchange'),
+    websocket: z
+      .strictObject({
+        origins: z
+          .array(z.string().refine(isExactOrigin, 'is not an origin, as https://app.example'))
+          .max(64)
+          .default([])
+          .describe('whose pages may connect beside its own; with one, no others at all'),
+        compression: z
+          .enum(['stripped', 'passed'])
+          .default('stripped')
+          .describe('passed: the two sides may agree on permessage-deflate'),
+      })
+      .prefault({}),
+    forwarded: z
+      .enum(['x-forwarded', 'forwarded', 'both', 'none'])
+      .default('x-forwarded')
+      .describe('which fields tell the upstream where a request came from; a caller cannot'),
+    release: z
+      .enum(['held', 'stream'])
+      .default('held')
+      .describe('stream: never hold back a whole response, only its end'),
+    rewrite: pathRewriteSchema
+      .optional()
+      .describe('what the upstream is asked for in place of path'),
+    requestFields: fieldRulesSchema.optional(),
+    responseFields: fieldRulesSchema.optional(),
+    retry: z
+      .enum(['idempotent', 'always', 'never'])
+      .default('idempotent')
+      .describe('which requests another target is asked for; never one whose body was partly sent'),
+  })
+  .superRefine(({ path, rewrite }, context) => {
+    const [unknown] = rewrite === undefined ? [] : unknownParameters(rewrite, path)
+    if (unknown === undefined) return
+    const message = `names {${unknown}}, which the path of the route does not have`
+    context.addIssue({ code: 'custom', path: ['rewrite', 'template'], message })
+  })
 
 export type Protocol = 'h2' | 'http/1.1'
 export type ListenerConfig = z.infer<typeof listenerSchema>

@@ -50,8 +50,9 @@ async function readChunk(
   exchange: Exchange,
   { clock }: ProxyContext,
 ): Promise<Uint8Array | undefined> {
-  const { deadlines, received, marks, inForce } = exchange
-  deadlines.set('response', inForce.limits.responseIdleMs, 'upstream-timeout')
+  const { deadlines, received, marks, inForce, upstream } = exchange
+  const idleMs = upstream?.timeouts.responseIdleMs ?? inForce.limits.responseIdleMs
+  deadlines.set('response', idleMs, 'upstream-timeout')
   try {
     const chunk = await filled(exchange.call, 'call').read()
     if (chunk === undefined) marks.endMs = clock.ticksMs()
@@ -80,7 +81,7 @@ async function releaseWhole(
   exchange.status = status
   outbound.begin({
     status,
-    fields: [...passFields(fields), ...length, ...ownFields(exchange, outcome)],
+    fields: [...passFields(exchange, fields), ...length, ...ownFields(exchange, outcome)],
     isLast: !inbound.isComplete() || context.isStopping(),
   })
   deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
@@ -134,7 +135,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   exchange.outbound.begin({
     status,
     fields: [
-      ...passFields(fields),
+      ...passFields(exchange, fields),
       ...(isChunked ? [] : ([['content-length', length]] as const)),
       ...(isChunked && filled(exchange.asked, 'asked').takesTrailers
         ? ([['trailer', 'countersign-receipt']] as const)

@@ -50,7 +50,12 @@ export async function* passBody(
   }
   exchange.marks.sentMs = clock.ticksMs()
   if (exchange.response === undefined)
-    deadlines.set('head', limits.responseHeadMs, 'upstream-timeout')
+    deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout')
+}
+
+/** From the last byte of the request to the head of its response. */
+export function responseHeadMs({ upstream, inForce }: Exchange): number {
+  return upstream?.timeouts.responseHeadMs ?? inForce.limits.responseHeadMs
 }
 
 async function nextChunk({ inbound, cut }: Exchange): Promise<IteratorResult<Uint8Array>> {

@@ -55,14 +55,17 @@ const OUR_PREFIXES = [
 
 /** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
 export function requestFields(exchange: Exchange, statement: string | undefined): HeaderFields {
-  const { inbound, id } = exchange
+  const { inbound, id, inForce } = exchange
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
+  const route = filled(exchange.route, 'route')
+  const passed = withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name)))
+  const rules = inForce.fieldsOf(route).request
   return [
-    ...withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name))),
+    ...(rules === undefined ? passed : rules.apply(passed)),
     ['x-request-id', id],
     ['traceparent', asked.traceparent],
-    ...forwardedFields(inbound.peer, asked.authority, filled(exchange.route, 'route').forwarded),
+    ...forwardedFields(inbound.peer, asked.authority, route.forwarded),
     ['countersign-principal', encodeURIComponent(principal.id)],
     ['countersign-principal-kind', principal.kind],
     ...(statement === undefined ? [] : ([['countersign-identity', statement]] as const)),

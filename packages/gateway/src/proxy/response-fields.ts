@@ -13,8 +13,10 @@ const OURS = new Set([
 ])
 
 /** The upstream's fields, without those of its connection and without what only we may say. */
-export function passFields(fields: HeaderFields): HeaderFields {
-  return endToEnd(fields).filter(([name]) => !OURS.has(name.toLowerCase()))
+export function passFields({ inForce, route }: Exchange, fields: HeaderFields): HeaderFields {
+  const passed = endToEnd(fields).filter(([name]) => !OURS.has(name.toLowerCase()))
+  const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
+  return rules === undefined ? passed : rules.apply(passed)
 }
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Reason } from '@countersign/evidence'
+import type { FailedAttemptFacts, Reason } from '@countersign/evidence'
 import type { Timer } from '../platform/index.ts'
 import type { Endpoint } from './endpoint.ts'
 import { faultWord, toldFault } from './fault-words.ts'
@@ -14,14 +14,6 @@ import type {
 
 /** Which requests may be sent to another target after a fault. */
 export type RetryRule = 'idempotent' | 'always' | 'never'
-
-/** One attempt that came to nothing, as records say it. */
-export interface FailedAttempt {
-  readonly address: string
-  readonly fault: string
-  /** Microseconds since the call. */
-  readonly endUs: number
-}
 
 /** What a call needs of the upstream that it goes to. */
 export interface CallOwner {
@@ -42,7 +34,7 @@ export interface CallOwner {
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 const NO_ENDPOINTS: readonly Endpoint[] = []
-const NO_ATTEMPTS: readonly FailedAttempt[] = []
+const NO_ATTEMPTS: readonly FailedAttemptFacts[] = []
 
 /**
  * One request to an upstream of several targets: as a call to one of them, however many are asked.
@@ -62,7 +54,7 @@ export class BalancedCall implements UpstreamCall {
   #isPaused = false
   #isTold = false
   #tried: Endpoint[] | undefined
-  #failed: FailedAttempt[] | undefined
+  #failed: FailedAttemptFacts[] | undefined
   #connectedMs: number | undefined
   /** A head was had: what happens now is that answer's end. */
   isAnswered = false
@@ -96,7 +88,7 @@ export class BalancedCall implements UpstreamCall {
     return this.#attempt?.endpoint.place.authority
   }
 
-  get failed(): readonly FailedAttempt[] {
+  get failed(): readonly FailedAttemptFacts[] {
     return this.#failed ?? NO_ATTEMPTS
   }
 

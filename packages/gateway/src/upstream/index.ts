@@ -1,4 +1,4 @@
-export type { BalancedCall, FailedAttempt, RetryRule } from './balanced-call.ts'
+export type { BalancedCall, RetryRule } from './balanced-call.ts'
 export { BalancedUpstream, type ClientOptions, type UpstreamParts } from './balanced-upstream.ts'
 export { Http1Client, type Http1ClientOptions } from './http1/client.ts'
 export { type Resolve, systemResolve } from './name-watch.ts'

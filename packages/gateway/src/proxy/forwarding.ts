@@ -1,0 +1,62 @@
+import type { Forwarded } from '@countersign/evidence'
+import { type Exchange, filled } from './exchange.ts'
+import { FieldRules } from './field-rules.ts'
+import { rewritePath } from './path-rewrite.ts'
+import type { RouteConfig } from './proxy-config.ts'
+import { recordedPath } from './recorded-text.ts'
+
+/** What a route does to header fields, each direction for itself; undefined: nothing. */
+export interface RouteFields {
+  readonly request: FieldRules | undefined
+  readonly response: FieldRules | undefined
+}
+
+const NO_RULES: RouteFields = { request: undefined, response: undefined }
+
+/** The rules of every route, made ready once. */
+export function fieldsByRoute(routes: readonly RouteConfig[]): (route: RouteConfig) => RouteFields {
+  const byRoute = new Map<RouteConfig, RouteFields>()
+  for (const route of routes) {
+    const { requestFields: request, responseFields: response } = route
+    if (request === undefined && response === undefined) continue
+    byRoute.set(route, {
+      request: request && new FieldRules(request),
+      response: response && new FieldRules(response),
+    })
+  }
+  return byRoute.size === 0 ? () => NO_RULES : (route) => byRoute.get(route) ?? NO_RULES
+}
+
+/** Path and query that the upstream is asked for. */
+export function forwardedTarget({ route, asked }: Exchange): string {
+  const { path, query } = filled(asked, 'asked')
+  const forwarded = rewritten(filled(route, 'route'), path)
+  return query === undefined ? forwarded : `${forwarded}?${query}`
+}
+
+/** `Host` of the first target, where it is not said otherwise; each target has its own then. */
+export function forwardedAuthority({ upstream, asked }: Exchange): string {
+  const { host, authority } = filled(upstream, 'upstream')
+  if (host === 'target') return authority
+  return host === 'asked' ? filled(asked, 'asked').authority : host.name
+}
+
+/** What a record says of it, where it is not what was decided on. */
+export function forwardedFacts({
+  route,
+  asked,
+  upstream,
+}: Pick<Exchange, 'route' | 'asked' | 'upstream'>): Forwarded | undefined {
+  if (route === undefined || asked === undefined) return undefined
+  const path = rewritten(route, asked.path)
+  const isNamed = upstream !== undefined && typeof upstream.host === 'object'
+  if (path === asked.path && !isNamed) return undefined
+  return {
+    ...(isNamed && typeof upstream.host === 'object' ? { authority: upstream.host.name } : {}),
+    ...(path === asked.path ? {} : { path: recordedPath(path).text }),
+  }
+}
+
+function rewritten({ rewrite, path: routePath }: RouteConfig, path: string): string {
+  return rewrite === undefined ? path : rewritePath(rewrite, routePath, path)
+}
