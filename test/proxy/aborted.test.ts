@@ -25,7 +25,7 @@ for (const [name, bytes] of [
   ['a request without a credential', 'GET /echo HTTP/1.1\r\nHost: x\r\n\r\n'],
   ['an upgrade', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'],
 ] as const) {
-  test(`H110 ${name}, and a reset before the answer: recorded, and nothing else happens`, async () => {
+  test(`H110 ${name}, and a reset before the answer: recorded, and that is all`, async () => {
     const before = (await gateway.exchanges()).length
     // The record is held up, so that the answer meets a connection that is gone.
     gateway.gate.close()

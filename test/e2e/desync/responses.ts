@@ -7,7 +7,7 @@ import { Dice } from './random.ts'
 export interface MadeResponse {
   readonly bytes: string
   /** Whether the upstream ends the connection behind it, and how. */
-  readonly then: 'nothing' | 'end' | 'reset'
+  readonly ending: 'nothing' | 'end' | 'reset'
 }
 
 const STATUS_LINES = [
@@ -87,8 +87,8 @@ export function madeResponse(seed: number, nth: number): MadeResponse {
   const behind = dice.chance(0.15) ? dice.of([poison, '\r\n', 'x', `${poison}${poison}`]) : ''
   let bytes = `${head}${framed}${behind}`
   if (dice.chance(0.1)) bytes = bytes.slice(0, dice.below(bytes.length))
-  const then = dice.chance(0.75) ? 'nothing' : dice.of(['end', 'end', 'reset'] as const)
-  return { bytes, then }
+  const ending = dice.chance(0.75) ? 'nothing' : dice.of(['end', 'end', 'reset'] as const)
+  return { bytes, ending }
 }
 
 export function tagOf(nth: number): string {
@@ -146,10 +146,10 @@ export async function startNastyUpstream(seed: number): Promise<NastyUpstream> {
       const nth = Number(/^\S+ \/r\/(\d+) /.exec(text)?.[1])
       asked.set(nth, (asked.get(nth) ?? 0) + 1)
       text = ''
-      const { bytes, then } = madeResponse(seed, nth)
+      const { bytes, ending } = madeResponse(seed, nth)
       socket.write(bytes, 'latin1')
-      if (then === 'end') socket.end()
-      if (then === 'reset') setImmediate(() => socket.resetAndDestroy())
+      if (ending === 'end') socket.end()
+      if (ending === 'reset') setImmediate(() => socket.resetAndDestroy())
     })
   })
   server.listen(0, '127.0.0.1')
