@@ -168,6 +168,7 @@ export interface GatewayOptions {
   readonly listener?: Partial<ListenerSettings>
   readonly statements?: Statements
   readonly tracing?: Traces
+  readonly upstreamProtocol?: 'http/1.1' | 'h2' | 'auto'
   /** Of the listener without TLS. */
   readonly protocols?: readonly ('h2' | 'http/1.1')[]
 }
@@ -274,7 +275,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       ? [plain, { ...at, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
       : [plain],
     upstreams: {
-      upstream: upstreamSchema.parse({ url: options.upstream, authority: upstreamAuthority }),
+      upstream: upstreamSchema.parse({
+        url: options.upstream,
+        authority: upstreamAuthority,
+        protocol: options.upstreamProtocol,
+      }),
       nobody: upstreamSchema.parse({ url: 'http://127.0.0.1:1' }),
       ...Object.fromEntries(
         Object.entries(options.upstreams ?? {}).map(([name, upstream]) => {

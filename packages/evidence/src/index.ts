@@ -98,6 +98,7 @@ export type {
   Ended,
   FailedAttemptFacts,
   Forwarded,
+  GrpcFacts,
   How,
   InspectionFacts,
   LimitFacts,

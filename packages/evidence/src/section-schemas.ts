@@ -7,6 +7,7 @@ import type {
   Credential,
   FailedAttemptFacts,
   Forwarded,
+  GrpcFacts,
   How,
   InspectionFacts,
   LimitFacts,
@@ -173,6 +174,7 @@ export const HOW = strictObject<How>(
     response: BODY,
     messages: MESSAGES,
     close: CLOSE,
+    grpc: strictObject<GrpcFacts>({ status: term.COUNT }, { timeoutMs: term.COUNT }),
   },
 )
 

@@ -206,6 +206,13 @@ export interface Progress {
   readonly messages?: MessageCounts
 }
 
+/** How a call of gRPC ended: the status that its client got. */
+export interface GrpcFacts {
+  readonly status: number
+  /** The deadline that the client asked for. */
+  readonly timeoutMs?: number
+}
+
 /** Section 8: how it ended. */
 export interface How {
   readonly ended: Ended
@@ -218,6 +225,7 @@ export interface How {
   readonly response?: BodyFacts
   readonly messages?: MessageCounts
   readonly close?: CloseFacts
+  readonly grpc?: GrpcFacts
 }
 
 /** Sections that may be sealed under a person's key. */

@@ -5,6 +5,7 @@ import { type Reading, readTarget, type Target } from './canonical-path.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange, Inbound, Step } from './exchange.ts'
 import { readFraming, refuseAmbiguous } from './framing.ts'
+import { beginGrpc } from './grpc.ts'
 import { listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import { continueTrace } from './trace-context.ts'
@@ -41,6 +42,8 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     takesTrailers: te.length === 1 && te[0] === 'trailers',
   }
   if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }
+  const grpcFault = beginGrpc(exchange)
+  if (grpcFault !== undefined) return { stop: grpcFault }
   const serverName = inbound.peer.tls?.serverName
   if (serverName !== undefined && serverName.toLowerCase() !== authority.value.host) {
     return { stop: 'host-mismatch' }

@@ -2,7 +2,6 @@ import {
   formatTime,
   type How,
   type JsonObject,
-  REASONS,
   type Reason,
   type Via,
   type What,
@@ -15,6 +14,7 @@ import { limitFacts } from '../limits/index.ts'
 import type { BalancedCall } from '../upstream/index.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
+import { answerStatus, grpcFacts } from './grpc.ts'
 import { valuesOf } from './header-fields.ts'
 import { bounded, recordedHeaders, recordedPath } from './recorded-text.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
@@ -50,7 +50,11 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
         : exchange,
     ),
     why: draftWhy(exchange, reason),
-    how: { ended: 'released', status: REASONS[reason].status, source: 'gateway' },
+    how: withGrpc(exchange, reason, {
+      ended: 'released',
+      status: answerStatus(exchange, reason),
+      source: 'gateway',
+    }),
     personal: exchange.route?.personal ?? [],
   }
 }
@@ -65,7 +69,17 @@ const NOTHING_UNDERSTOOD = {
 /** How a request that went on has ended at the client. */
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
   const isForwarded = exchange.call !== undefined
-  return isForwarded ? { ...how, request: exchange.forwarded.facts() } : how
+  const { messages } = exchange
+  return withGrpc(exchange, how.error, {
+    ...how,
+    ...(isForwarded ? { request: exchange.forwarded.facts() } : {}),
+    ...(messages === undefined || !isForwarded ? {} : { messages: messages() }),
+  })
+}
+
+function withGrpc(exchange: Exchange, error: Reason | undefined, how: How): How {
+  const grpc = grpcFacts(exchange, error)
+  return grpc === undefined ? how : { ...how, grpc }
 }
 
 /** Undefined where the request never reached the upstream. */

@@ -1,4 +1,4 @@
-import type { Reason, TlsFacts } from '@countersign/evidence'
+import type { MessageCounts, Reason, TlsFacts } from '@countersign/evidence'
 import type { Approval, Use } from '../approval/index.ts'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { QuotaVerdict } from '../limits/index.ts'
@@ -49,6 +49,8 @@ export interface Inbound {
   readonly body: AsyncIterator<Uint8Array>
   /** Tells a client that waits for it to send its body. */
   invite(): void
+  /** What came after the body; asked for when it has ended. */
+  trailers(): HeaderFields
   /** Whether the last byte of the body has arrived. */
   isComplete(): boolean
 }
@@ -152,6 +154,10 @@ export class Exchange {
   isConcluded = false
   /** A part of the response is with the client: ending now is breaking off. */
   isStreaming = false
+  /** Messages so far, where there are such. */
+  messages: (() => MessageCounts) | undefined
+  /** Of a call of gRPC. */
+  grpc: { readonly timeoutMs: number | undefined } | undefined
   call: UpstreamCall | undefined
   response: UpstreamHead | undefined
 

@@ -4,17 +4,19 @@ import { type Exchange, filled, type Step } from './exchange.ts'
 import { forwardedAuthority, forwardedTarget } from './forwarding.ts'
 import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
+import { passTrailers } from './trailers.ts'
 import { UpstreamCall } from './upstream-call.ts'
 
 /** Sends the request on, its intent being durable, and waits for the head of the response. */
 export async function forward(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const { cut, deadlines, marks } = exchange
   if (cut.reason !== undefined) return { stop: cut.reason }
-  const { method, bodyBytes } = filled(exchange.asked, 'asked')
+  const { method, bodyBytes, takesTrailers } = filled(exchange.asked, 'asked')
   const upstream = filled(exchange.upstream, 'upstream')
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
   if (!hasBody) deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout')
+  const trailers = () => passTrailers(exchange, exchange.inbound.trailers(), 'request')
   const call = UpstreamCall.send(
     upstream.client,
     {
@@ -23,8 +25,9 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
       target: forwardedTarget(exchange),
       fields: requestFields(exchange, statementOf(exchange, context)),
       bodyBytes,
+      takesTrailers,
     },
-    hasBody ? passBody(exchange, context) : undefined,
+    hasBody ? { chunks: passBody(exchange, context), trailers } : undefined,
     filled(exchange.route, 'route').retry,
   )
   exchange.call = call

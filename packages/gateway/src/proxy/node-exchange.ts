@@ -20,6 +20,7 @@ export function nodeInbound(
     isWaiting,
     body: lazyIterator(request),
     invite: () => response.writeContinue(),
+    trailers: () => pairFields(request.rawTrailers),
     isComplete: () => request.complete,
   }
 }

@@ -1,6 +1,7 @@
 import { formatTime, REASONS, type Reason } from '@countersign/evidence'
 import { METHODS } from '../policy/index.ts'
 import type { Exchange, ResponseHead } from './exchange.ts'
+import { answerStatus, grpcRefusal, isGrpc } from './grpc.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 import { ownFields } from './response-fields.ts'
@@ -13,6 +14,7 @@ export function problem(
   reason: Reason,
   recorded: Recorded | undefined,
 ): { readonly head: Omit<ResponseHead, 'isLast'>; readonly body: Uint8Array } {
+  if (isGrpc(exchange.inbound.fields)) return grpcProblem(exchange, reason, recorded)
   const { status, meaning, advice } = REASONS[reason]
   const body = new TextEncoder().encode(
     JSON.stringify({
@@ -37,6 +39,16 @@ export function problem(
     ...ownFields(exchange, recorded).filter(([name]) => name !== 'cache-control'),
   ]
   return { head: { status, fields }, body: exchange.inbound.method === 'HEAD' ? EMPTY : body }
+}
+
+function grpcProblem(
+  exchange: Exchange,
+  reason: Reason,
+  recorded: Recorded | undefined,
+): ReturnType<typeof problem> {
+  const extra = extraFields(exchange, REASONS[reason].status)
+  const fields = [...grpcRefusal(reason), ...extra, ...ownFields(exchange, recorded)]
+  return { head: { status: answerStatus(exchange, reason), fields }, body: EMPTY }
 }
 
 /** What the caller waits for now, and where somebody else can grant it. */

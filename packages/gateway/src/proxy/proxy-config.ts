@@ -132,6 +132,13 @@ export const routeSchema = z
       .enum(['x-forwarded', 'forwarded', 'both', 'none'])
       .default('x-forwarded')
       .describe('which fields tell the upstream where a request came from; a caller cannot'),
+    trailers: z
+      .array(headerName.toLowerCase().refine(mayTrail, 'is never taken from trailers'))
+      .max(32)
+      .default([])
+      .describe(
+        'trailers that go on, of requests and responses; those of gRPC responses always do',
+      ),
     release: z
       .enum(['held', 'stream'])
       .default('held')
@@ -164,6 +171,20 @@ function isOrigin(url: string): boolean {
 
 function isExactOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text
+}
+
+/** What frames or routes a message, says who sends it, or is the gateway's to say. */
+const NEVER_TRAILERS = new Set(
+  (
+    'host te trailer transfer-encoding connection keep-alive upgrade expect range authorization ' +
+    'cookie set-cookie dpop age date expires location retry-after vary via forwarded ' +
+    'cache-control x-request-id'
+  ).split(' '),
+)
+const NEVER_TRAILERS_FORM = /^(content|proxy|www|if|x-forwarded|x-auth|countersign|x-countersign)-/
+
+function mayTrail(name: string): boolean {
+  return !NEVER_TRAILERS.has(name) && !NEVER_TRAILERS_FORM.test(name)
 }
 
 function hasDistinctParameters(path: string): boolean {

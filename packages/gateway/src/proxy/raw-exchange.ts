@@ -13,6 +13,7 @@ export function rawInbound(peer: Peer, known: Partial<Inbound> = {}): Inbound {
     isWaiting: false,
     body: { next: async () => ({ done: true, value: undefined }) },
     invite: () => undefined,
+    trailers: () => [],
     isComplete: () => false,
     ...known,
   }

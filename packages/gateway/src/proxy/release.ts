@@ -4,8 +4,10 @@ import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { faultReason } from './forward.ts'
 import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
+import { isGrpc } from './grpc.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import type { Recorded } from './recording.ts'
+import { passTrailers } from './trailers.ts'
 import { ownFields, passFields, receiptField } from './response-fields.ts'
 
 const NOTHING = new Uint8Array()
@@ -27,7 +29,7 @@ export async function release(exchange: Exchange, context: ProxyContext): Promis
 function mayHold(exchange: Exchange): boolean {
   const { limits } = exchange.inForce
   const { fields } = filled(exchange.response, 'response')
-  if (filled(exchange.route, 'route').release === 'stream' || isEventStream(fields)) return false
+  if (filled(exchange.route, 'route').release === 'stream' || isEager(fields)) return false
   const length = Number(valuesOf(fields, 'content-length')[0] ?? 0)
   return isBodyless(exchange) || !(length > limits.releaseBufferBytesMax)
 }
@@ -77,7 +79,9 @@ async function releaseWhole(
     response: received.facts(),
   })
   if (outcome === undefined) return { stop: 'outcome-unrecorded' }
-  const length = wholeLength(exchange, received.bytes)
+  const trailers = upstreamTrailers(exchange)
+  // A length in HTTP/1.1 leaves no place for trailers.
+  const length = trailers.length > 0 ? [] : wholeLength(exchange, received.bytes)
   exchange.status = status
   outbound.begin({
     status,
@@ -85,7 +89,7 @@ async function releaseWhole(
     isLast: !inbound.isComplete() || context.isStopping(),
   })
   deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
-  await outbound.end(joined(held), [])
+  await outbound.end(joined(held), trailers)
   return 'answered'
 }
 
@@ -109,10 +113,10 @@ async function releaseStream(
   const released = new BodyMeter()
   try {
     beginStream(exchange, context)
-    const isEager = isEventStream(filled(exchange.response, 'response').fields)
+    const mustNotWait = isEager(filled(exchange.response, 'response').fields)
     let last = await releaseAllButLast(exchange, held, released)
     for (;;) {
-      if (isEager) last = await writeOut(exchange, last, released)
+      if (mustNotWait) last = await writeOut(exchange, last, released)
       const chunk = await readChunk(exchange, context)
       if (chunk === undefined) break
       await writeOut(exchange, last, released)
@@ -206,12 +210,24 @@ async function breakStream(
 }
 
 function trailers(exchange: Exchange, outcome: Recorded): HeaderFields {
-  return filled(exchange.asked, 'asked').takesTrailers ? [receiptField(outcome)] : []
+  const { takesTrailers } = filled(exchange.asked, 'asked')
+  return takesTrailers ? [...upstreamTrailers(exchange), receiptField(outcome)] : []
 }
 
 function isBodyless(exchange: Exchange): boolean {
   const { status } = filled(exchange.response, 'response')
   return filled(exchange.asked, 'asked').method === 'HEAD' || status === 204 || status === 304
+}
+
+/** Those that go on to a client that takes any. */
+function upstreamTrailers(exchange: Exchange): HeaderFields {
+  if (!filled(exchange.asked, 'asked').takesTrailers) return []
+  return passTrailers(exchange, filled(exchange.call, 'call').trailers, 'response')
+}
+
+/** What it consists of is due when it happens; a call that ends with its head has nothing in it. */
+function isEager(fields: HeaderFields): boolean {
+  return isEventStream(fields) || (isGrpc(fields) && valuesOf(fields, 'grpc-status').length === 0)
 }
 
 function isEventStream(fields: HeaderFields): boolean {

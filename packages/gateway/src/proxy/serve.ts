@@ -1,7 +1,8 @@
-import { REASONS, type Reason } from '@countersign/evidence'
+import type { Reason } from '@countersign/evidence'
 import type { ProxyContext } from './context.ts'
 import { draftRefusal } from './drafts.ts'
 import type { Exchange } from './exchange.ts'
+import { answerStatus } from './grpc.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
 import type { Recorded } from './recording.ts'
@@ -100,7 +101,7 @@ async function concludeForwarded(
 ): Promise<void> {
   const outcome = await recordOutcome(exchange, context, {
     ended: endedBy(reason),
-    status: REASONS[reason].status,
+    status: answerStatus(exchange, reason),
     source: 'gateway',
     error: reason,
   })
@@ -115,7 +116,7 @@ async function answer(
   recorded: Recorded | undefined,
 ): Promise<void> {
   exchange.isConcluded = true
-  exchange.status = REASONS[reason].status
+  exchange.status = answerStatus(exchange, reason)
   const { head, body } = problem(exchange, reason, recorded)
   const isLast = CLOSING.has(reason) || !exchange.inbound.isComplete() || context.isStopping()
   exchange.outbound.begin({ ...head, isLast })

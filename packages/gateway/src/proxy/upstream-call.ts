@@ -14,12 +14,21 @@ export interface UpstreamHead {
   readonly fields: HeaderFields
 }
 
+/** What is sent after the head. */
+export interface RequestBody {
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** Asked for when the last chunk was taken. */
+  trailers(): HeaderFields
+}
+
 /** Bytes that wait for a slow client before the upstream is told to pause. */
 const WAITING_BYTES_MAX = 65_536
 
 /** One request to an upstream, and its response, read at the reader's pace. */
 export class UpstreamCall implements UpstreamHandler {
-  readonly #body: AsyncIterable<Uint8Array> | undefined
+  readonly #body: RequestBody | undefined
+  /** Of the response, when it has ended. */
+  trailers: HeaderFields = []
   #call: BalancedCall | undefined
   #head: UpstreamHead | undefined
   #chunks: Uint8Array[] = []
@@ -31,14 +40,14 @@ export class UpstreamCall implements UpstreamHandler {
   #wake: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
 
-  private constructor(body: AsyncIterable<Uint8Array> | undefined) {
+  private constructor(body: RequestBody | undefined) {
     this.#body = body
   }
 
   static send(
     upstream: BalancedUpstream,
     request: UpstreamRequest,
-    body: AsyncIterable<Uint8Array> | undefined,
+    body: RequestBody | undefined,
     rule?: RetryRule,
   ): UpstreamCall {
     const call = new UpstreamCall(body)
@@ -98,7 +107,8 @@ export class UpstreamCall implements UpstreamHandler {
     this.#wake?.()
   }
 
-  end(): void {
+  end(trailers: HeaderFields): void {
+    this.trailers = trailers
     this.#hasEnded = true
     this.#wake?.()
     this.#wakeWriter?.()
@@ -115,13 +125,13 @@ export class UpstreamCall implements UpstreamHandler {
   }
 
   /** Sends the body on, as fast as the upstream takes it, until nobody wants the rest. */
-  async #send(body: AsyncIterable<Uint8Array>): Promise<void> {
+  async #send({ chunks, trailers }: RequestBody): Promise<void> {
     try {
-      for await (const chunk of body) {
+      for await (const chunk of chunks) {
         if (this.#isOver()) return
         if (this.#call?.write(chunk) === false) await this.#whenDrained()
       }
-      this.#call?.end()
+      this.#call?.end(trailers())
     } catch (cause) {
       this.#call?.abort()
       this.fault(new UpstreamFault('internal-error', cause))

@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Reason } from '@countersign/evidence'
 import type { Inbound, Outbound, Peer, ResponseHead } from '../exchange.ts'
-import type { HeaderFields } from '../header-fields.ts'
+import { type HeaderFields, pairFields } from '../header-fields.ts'
 import { readHead } from './read-head.ts'
 
 /** What came on a stream, as it came. */
@@ -28,6 +28,7 @@ export class StreamExchange {
   #hasEnded = false
   #head: ResponseHead | undefined
   #trailers: HeaderFields = []
+  #requestTrailers: HeaderFields = []
 
   constructor(stream: ServerHttp2Stream, parts: ReceivedHead) {
     const { fields, hasBody, peer } = parts
@@ -47,6 +48,7 @@ export class StreamExchange {
       invite: () => {
         if (this.#isOpen()) stream.additionalHeaders({ ':status': 100 })
       },
+      trailers: () => this.#requestTrailers,
       isComplete: () => this.#isBodyWhole,
     }
     this.outbound = {
@@ -61,6 +63,9 @@ export class StreamExchange {
     }
     // What nobody has read from, Node resets when it is answered, before the end is on its way.
     if (!hasBody) stream.resume()
+    stream.on('trailers', (_headers, _flags, raw: string[]) => {
+      this.#requestTrailers = pairFields(raw)
+    })
     // What is wrong is told by `close`.
     stream.on('error', () => undefined)
     stream.once('close', () => this.#closed())
