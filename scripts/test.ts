@@ -10,7 +10,8 @@ const TIERS: Readonly<Record<string, readonly string[]>> = {
   unit: [
     'packages/*/src/**/*.test.ts',
     'test/*.test.ts',
-    'test/{admin,approval,config,demo,identity,policy,proxy,sim,tamper,verify}/**/*.test.ts',
+    'test/{admin,approval,config,demo,doctor,identity,policy}/**/*.test.ts',
+    'test/{proxy,sim,systemd,tamper,verify}/**/*.test.ts',
   ],
   faults: ['test/faults/**/*.test.ts'],
   interop: ['test/interop/**/*.test.ts'],
