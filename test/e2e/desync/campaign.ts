@@ -42,17 +42,26 @@ export interface Report {
 export async function runCampaign(campaign: Campaign): Promise<Report> {
   const { directory } = campaign
   const upstreams = await startUpstreams(directory)
+  try {
+    return await talkAndCompare(campaign, upstreams)
+  } finally {
+    await Promise.all(upstreams.map((upstream) => upstream.close()))
+  }
+}
+
+async function talkAndCompare(
+  campaign: Campaign,
+  upstreams: readonly ParsingUpstream[],
+): Promise<Report> {
+  const { directory } = campaign
   const { config, credentials } = await lay(directory, upstreams)
   const life = await startLife(config)
-  life.process.stderr?.pipe(process.stderr)
-  const died = new Promise<never>((_, reject) => {
-    life.process.once('exit', (code, signal) => {
-      reject(new Error(`the gateway ended: ${signal ?? code}`))
-    })
-  })
-  died.catch(() => undefined) // It ends in the end.
+  const { process: gateway } = life
+  gateway.stderr?.pipe(process.stderr)
+  const hasEnded = (): boolean => gateway.exitCode !== null || gateway.signalCode !== null
   const port = Number(new URL(life.url).port)
-  const talks = await Promise.race([died, talkAll(campaign, credentials, port)])
+  const talks = await talkAll({ ...campaign, hasEnded }, credentials, port)
+  assert.equal(hasEnded(), false, 'the gateway goes on')
   assert.equal(await life.stop('SIGTERM'), 0)
   const parsed = (await Promise.all(upstreams.map((upstream) => upstream.close()))).flat()
   const records = await readExchanges(join(directory, 'data'))
@@ -109,14 +118,14 @@ ${routes.join('\n')}
 }
 
 async function talkAll(
-  { requests, clients, makePlan }: Campaign,
+  { requests, clients, makePlan, hasEnded }: Campaign & { readonly hasEnded: () => boolean },
   credentials: Credentials,
   port: number,
 ): Promise<ReadonlyMap<number, Talk>> {
   const talks = new Map<number, Talk>()
   let [nth, judged] = [0, 0]
   const client = async (): Promise<void> => {
-    while (judged < requests) {
+    while (judged < requests && !hasEnded()) {
       const plan = makePlan(nth, credentials)
       nth += 1
       if (plan === undefined) return

@@ -57,7 +57,7 @@ async function startProcess(
   return {
     name,
     authority: `127.0.0.1:${Number(String(line))}`,
-    close: async () => {
+    close: lazily(async () => {
       const ended = once(child, 'exit')
       child.stdin.end()
       await ended
@@ -65,7 +65,7 @@ async function startProcess(
       return lines
         .filter((each) => each !== '')
         .map((each) => ({ ...(JSON.parse(each) as Parsed | Unreadable), upstream: name }))
-    },
+    }),
   }
 }
 
@@ -89,7 +89,7 @@ async function startNginx(directory: string): Promise<ParsingUpstream> {
   return {
     name: 'nginx',
     authority: `127.0.0.1:${port}`,
-    close: async () => {
+    close: lazily(async () => {
       const ended = once(child, 'exit')
       child.kill('SIGQUIT')
       const late = setTimeout(() => child.kill('SIGTERM'), 2000)
@@ -97,7 +97,15 @@ async function startNginx(directory: string): Promise<ParsingUpstream> {
       clearTimeout(late)
       const lines = (await readFile(log, 'latin1')).trim().split('\n')
       return lines.filter((line) => line !== '' && !line.includes('/__ready')).map(readNginxLine)
-    },
+    }),
+  }
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
   }
 }
 
@@ -165,7 +173,7 @@ function parsedOf(method: string, target: string, head: string, body: string): P
     .filter((line) => line !== '')
     .map((line): Field => {
       const colon = line.indexOf(':')
-      return [line.slice(0, colon), line.slice(colon + 1).trim()]
+      return [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]
     })
   const bytes = Buffer.from(body, 'latin1')
   const sha256 = createHash('sha256').update(bytes).digest('hex')
