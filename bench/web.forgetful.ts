@@ -17,7 +17,7 @@ export function forgetful(): ExchangeRecorder {
     intent: () => done,
     outcome: () => done,
     refusal: () => done,
-    progress: () => done,
+    progress: async () => undefined,
     act: () => Promise.resolve(recorded),
     actant: () => ({ subject: '0'.repeat(32) }),
     folds: {

@@ -245,6 +245,36 @@ export const REASONS = {
     meaning: 'Changing the protocol of the connection is not supported.',
     advice: 'Send a plain request.',
   },
+  'handshake-malformed': {
+    status: 400,
+    meaning: 'The request asks for a WebSocket, but not as RFC 6455 says.',
+    advice: FIX_REQUEST,
+  },
+  'websocket-version': {
+    status: 426,
+    meaning: 'The version of the WebSocket protocol is not supported.',
+    advice: 'Use version 13.',
+  },
+  'origin-refused': {
+    status: 403,
+    meaning: 'A page of another site asks for a WebSocket.',
+    advice: 'Connect from a page of this site, or have its origin named on the route.',
+  },
+  'malformed-frame': {
+    status: 400,
+    meaning: 'A frame breaks the rules of the WebSocket protocol.',
+    advice: FIX_REQUEST,
+  },
+  'message-too-large': {
+    status: 413,
+    meaning: 'A message is larger than the limit.',
+    advice: 'Send smaller messages.',
+  },
+  'idle-timeout': {
+    status: 408,
+    meaning: 'Nothing has passed for longer than the limit.',
+    advice: 'Send a ping, or an event that says nothing, now and then.',
+  },
   'coding-refused': {
     status: 501,
     meaning: 'The transfer coding is not supported.',

@@ -9,6 +9,7 @@ import { beginGrpc } from './grpc.ts'
 import { listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import { continueTrace } from './trace-context.ts'
+import { readHandshake } from './websocket/handshake.ts'
 
 /** Understands the request, in one way only, or refuses it. */
 export function accept(exchange: Exchange, context: ProxyContext): Step {
@@ -26,6 +27,8 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
   if ('refused' in framing) return { stop: framing.refused }
   const unserved = refuseUnserved(inbound)
   if (unserved !== undefined) return { stop: unserved }
+  const upgrade = readUpgrade(exchange, framing.bytes)
+  if (upgrade?.asked === undefined && upgrade !== undefined) return { stop: upgrade.refused }
   const authority = readHost(inbound)
   if (!authority.ok) return { stop: authority.reason }
   const target = readOwnTarget(inbound, authority.value)
@@ -40,6 +43,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     bodyBytes: framing.bytes,
     traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context),
     takesTrailers: te.length === 1 && te[0] === 'trailers',
+    ...(upgrade === undefined ? {} : { webSocket: upgrade.asked }),
   }
   if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }
   const grpcFault = beginGrpc(exchange)
@@ -49,6 +53,16 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     return { stop: 'host-mismatch' }
   }
   return 'next'
+}
+
+/** Undefined: it is and stays a plain request. */
+function readUpgrade(
+  { inbound, outbound }: Exchange,
+  bodyBytes: number | undefined,
+): ReturnType<typeof readHandshake> | undefined {
+  if (valuesOf(inbound.fields, 'upgrade').length === 0) return undefined
+  if (outbound.switchTo === undefined) return { refused: 'upgrade-refused' }
+  return readHandshake(inbound, bodyBytes)
 }
 
 /** Limits and refusals that need nothing but the head as it stands. */
@@ -64,7 +78,6 @@ function refuseHead(inbound: Inbound, { limits }: InForce): Reason | undefined {
 /** What is not served here; asked when it is certain where the request ends. */
 function refuseUnserved({ method, fields }: Inbound): Reason | undefined {
   if (!METHODS.some((known) => known === method)) return 'method-not-allowed'
-  if (valuesOf(fields, 'upgrade').length > 0) return 'upgrade-refused'
   return valuesOf(fields, 'expect').every(isContinue) ? undefined : 'expectation-failed'
 }
 

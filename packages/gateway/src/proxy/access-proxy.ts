@@ -105,6 +105,7 @@ export class AccessProxy {
     return {
       apply: (whenFormerIsUnused = () => undefined) => {
         this.#generations.replace(next, whenFormerIsUnused)
+        this.#context.live.askAgain(next, this.#context)
         listening.apply()
       },
       abandon: async () => {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { MessageCounts, Reason, TlsFacts } from '@countersign/evidence'
 import type { Approval, Use } from '../approval/index.ts'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
@@ -7,10 +8,12 @@ import { BodyMeter } from './body-meter.ts'
 import type { Cut, Deadlines } from './cut.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
+import type { Told } from './progress.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
+import type { WebSocketAsked } from './websocket/handshake.ts'
 
 /** What is known of a connection before a byte of it is understood. */
 export interface Peer {
@@ -63,8 +66,16 @@ export interface Outbound {
   write(chunk: Uint8Array): Promise<void>
   /** Sends what ends the response; resolves when the engine has let go of it. */
   end(last: Uint8Array, trailers: HeaderFields): Promise<void>
+  /** Changes protocols: the connection is the caller's from here on. */
+  switchTo?(head: Omit<ResponseHead, 'isLast'>): Switched
   /** Breaks the connection, so that what was sent cannot be taken for a whole response. */
   destroy(): void
+}
+
+/** A connection that is another protocol's now, and what came of it before. */
+export interface Switched {
+  readonly stream: Duplex
+  readonly early: Uint8Array
 }
 
 export interface ResponseHead {
@@ -72,6 +83,8 @@ export interface ResponseHead {
   readonly fields: HeaderFields
   /** The connection ends with this response. */
   readonly isLast: boolean
+  /** It leaves at once: what follows may be long in coming. */
+  readonly isEager?: boolean
 }
 
 /** What the accept stage understood. */
@@ -85,6 +98,8 @@ export interface Asked {
   readonly bodyBytes: number | undefined
   readonly traceparent: string
   readonly takesTrailers: boolean
+  /** It asks to become a WebSocket. */
+  readonly webSocket?: WebSocketAsked | undefined
 }
 
 /** Of a refusal for want of credentials, or of good ones. */
@@ -119,6 +134,14 @@ export class Exchange {
   readonly forwarded: BodyMeter = new BodyMeter()
   /** The response body as it comes in. */
   readonly received: BodyMeter = new BodyMeter()
+  /** The response body as it goes on, where it does so before its end is known. */
+  released: BodyMeter | undefined
+  /** Messages so far, where there are such. */
+  messages: (() => MessageCounts) | undefined
+  /** Of its progress records; undefined while none was looked for. */
+  told: Told | undefined
+  /** It stays open for what may come: a stream of events, or another protocol. */
+  isLongLived = false
   /** Monotonic milliseconds of what happened between the gateway and the upstream. */
   readonly marks: { startMs?: number; sentMs?: number; headMs?: number; endMs?: number } = {}
   asked: Asked | undefined
@@ -128,6 +151,8 @@ export class Exchange {
   credential: Credential | undefined
   /** Whether the credential would be taken at that time; undefined where nobody can know. */
   isCredentialGood: ((atUs: number) => boolean) | undefined
+  /** When the credential ends, however long the exchange may last. */
+  credentialUntilUs: number | undefined
   /** What the body must be, because the credential's signature covers it. */
   bodyDigest: BodyDigest | undefined
   /** What an answer that asks for other credentials says of them. */
@@ -154,8 +179,6 @@ export class Exchange {
   isConcluded = false
   /** A part of the response is with the client: ending now is breaking off. */
   isStreaming = false
-  /** Messages so far, where there are such. */
-  messages: (() => MessageCounts) | undefined
   /** Of a call of gRPC. */
   grpc: { readonly timeoutMs: number | undefined } | undefined
   call: UpstreamCall | undefined

@@ -26,6 +26,7 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
       fields: requestFields(exchange, statementOf(exchange, context)),
       bodyBytes,
       takesTrailers,
+      ...(exchange.asked?.webSocket === undefined ? {} : { upgrade: 'websocket' }),
     },
     hasBody ? { chunks: passBody(exchange, context), trailers } : undefined,
     filled(exchange.route, 'route').retry,

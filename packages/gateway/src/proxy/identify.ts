@@ -59,6 +59,7 @@ function adopt(
     return limitRefused(exchange, context, { stop: 'insufficient-scope' })
   }
   const untilUs = found.untilUs ?? credential?.expiresAtUs
+  exchange.credentialUntilUs = untilUs
   if (untilUs !== undefined) endWith(exchange, context, untilUs)
   return 'next'
 }

@@ -38,6 +38,8 @@ export interface InForce
     'configurationSha256' | 'limits' | 'policies' | 'quotas' | 'approvalsUrl'
   > {
   readonly routes: RouteTable
+  /** Some route lets connections change protocols. */
+  readonly takesUpgrades: boolean
   readonly statements: Statements | undefined
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** What counts the requests of a route. */
@@ -87,6 +89,7 @@ export function makeInForce(
     quotasOf,
     fieldsOf: fieldsByRoute(routes),
     routes: table,
+    takesUpgrades: routes.some(({ upgrade }) => upgrade !== 'none'),
     statements: settings.statements,
     upstreams,
     uses: new Uses(),

@@ -27,6 +27,8 @@ import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuseOutright, serve } from './serve.ts'
 import { type Certificate, contextOptions, isWider, serverOptions } from './tls-options.ts'
+import { asksForWebSocket } from './websocket/handshake.ts'
+import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
 /** How late a head that takes too long may be noticed. */
@@ -56,6 +58,7 @@ export class Listener {
   /** What headers of the PROXY protocol said, by where the connection comes from. */
   readonly #sources = new Map<string, ProxiedSource>()
   #forwarded: ForwardedTrust | undefined
+  #serveHttp1: ((socket: Socket) => void) | undefined
   #certificate: Certificate | undefined
   /** Requests that came before the settings they go by are in force. */
   #held: (() => void)[] | undefined = []
@@ -74,7 +77,10 @@ export class Listener {
     this.#protocols = protocolsOf({ ...settings, tls: certificate })
     this.#certificate = certificate
     this.#context = context
-    this.#server = makeServer(context.inForce().limits, certificate, this.#protocols)
+    this.#server = makeServer(context.inForce().limits, certificate, {
+      protocols: this.#protocols,
+      mayUpgrade: (request) => this.#mayUpgrade(request),
+    })
     this.#sessions = new ClientSessions({
       clock: context.clock,
       limits: () => context.inForce().limits,
@@ -159,6 +165,7 @@ export class Listener {
     const { clock, inForce } = this.#context
     const withinMs = inForce().limits.headMs
     const [serveHttp1] = server.listeners(connected) as ((socket: Socket) => void)[]
+    this.#serveHttp1 = serveHttp1
     if (serveHttp1 !== undefined) server.off(connected, serveHttp1)
     // Before the engine's own listener, which takes the secure context that is in force now.
     server.prependListener('connection', (socket: Socket) => {
@@ -192,6 +199,9 @@ export class Listener {
     server.on('request', (request, response) => this.#take(request, response, false))
     server.on('checkContinue', (request, response) => this.#take(request, response, true))
     server.on('checkExpectation', (request, response) => this.#take(request, response, false))
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, first: Uint8Array) => {
+      this.#takeUpgrade(request, socket, first)
+    })
     server.on('connect', (request: IncomingMessage, socket: Socket) => {
       const { method = '', httpVersion, rawHeaders } = request
       const known = { method, version: httpVersion, fields: pairFields(rawHeaders) }
@@ -261,6 +271,42 @@ export class Listener {
         connection.current = undefined
       }),
     )
+  }
+
+  /** The engine has let go of the connection: nothing of it is read as HTTP any more. */
+  #takeUpgrade(request: IncomingMessage, socket: Socket, first: Uint8Array): void {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return void socket.destroy()
+    const upgrade = new UpgradeExchange({
+      request,
+      socket,
+      first,
+      peer: connection.peer,
+      earlyBytesMax: this.#context.inForce().limits.earlyBytesMax,
+      stay: (kept) => this.#serveHttp1?.call(this.#server, kept),
+    })
+    const take = (): void => {
+      if (connection.place() === 'ignored') return
+      const exchange = this.#exchange(upgrade.inbound, lastOf(connection, upgrade.outbound))
+      upgrade.onLost((reason) => exchange.cut.make(reason))
+      connection.newest = exchange
+      this.#track(
+        exchange,
+        connection.enqueue(async () => {
+          connection.current = exchange
+          await serve(exchange, this.#context)
+          connection.current = undefined
+        }),
+      )
+    }
+    if (this.#held === undefined) take()
+    else this.#held.push(take)
+  }
+
+  /** Whether a request is one that a route may let change protocols. */
+  #mayUpgrade({ rawHeaders }: IncomingMessage): boolean {
+    const { takesUpgrades } = this.#context.inForce()
+    return takesUpgrades && asksForWebSocket(pairFields(rawHeaders))
   }
 
   #takeStream(stream: StreamExchange): void {
@@ -385,7 +431,13 @@ export function protocolsOf({
 function makeServer(
   limits: Limits,
   certificate: Certificate | undefined,
-  protocols: readonly Protocol[],
+  {
+    protocols,
+    mayUpgrade,
+  }: {
+    readonly protocols: readonly Protocol[]
+    readonly mayUpgrade: (request: IncomingMessage) => boolean
+  },
 ): Server {
   const options: ServerOptions = {
     insecureHTTPParser: false,
@@ -397,6 +449,8 @@ function makeServer(
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: HEAD_CHECK_EVERY_MS,
     noDelay: true,
+    // What is not let is a plain request, which the accept stage refuses.
+    shouldUpgradeCallback: mayUpgrade,
   }
   const server =
     certificate === undefined

@@ -1,14 +1,16 @@
 import type { Containment } from '../containment/index.ts'
-import type { Clock } from '../platform/index.ts'
 import { cutContained } from './contain.ts'
+import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
+import type { InForce } from './in-force.ts'
+import { tellProgress } from './progress.ts'
 
 /** How long something may go on with a credential that is good no more. */
 const RECHECK_EVERY_MS = 1000
 
 /**
  * Every exchange that is going on: what is put under quarantine is cut where it stands, and so is
- * what goes on with a credential that was revoked.
+ * what goes on with a credential that was revoked. What takes long tells how far it has come.
  */
 export class LiveExchanges {
   readonly #exchanges = new Set<Exchange>()
@@ -20,25 +22,58 @@ export class LiveExchanges {
     })
   }
 
-  add(exchange: Exchange, clock: Clock): void {
+  add(exchange: Exchange, context: ProxyContext): void {
     this.#exchanges.add(exchange)
-    if (!this.#isRechecking) this.#recheckLater(clock)
+    if (!this.#isRechecking) this.#recheckLater(context)
   }
 
   delete(exchange: Exchange): void {
     this.#exchanges.delete(exchange)
   }
 
+  /** What is open for long is asked about again, of the policies that are in force now. */
+  askAgain(next: InForce, { clock }: ProxyContext): void {
+    const timeUs = clock.nowUs()
+    for (const exchange of this.#exchanges) {
+      if (exchange.isLongLived) askAgain(exchange, next, timeUs)
+    }
+  }
+
   /** One timer for all of them, and none while nothing goes on. */
-  #recheckLater(clock: Clock): void {
+  #recheckLater(context: ProxyContext): void {
     this.#isRechecking = true
-    clock.after(RECHECK_EVERY_MS, () => {
-      const atUs = clock.nowUs()
-      for (const { isCredentialGood, cut } of this.#exchanges) {
-        if (isCredentialGood?.(atUs) === false) cut.make('credentials-revoked')
+    context.clock.after(RECHECK_EVERY_MS, () => {
+      const atUs = context.clock.nowUs()
+      for (const exchange of this.#exchanges) {
+        recheck(exchange, atUs)
+        tellProgress(exchange, context)
       }
       this.#isRechecking = false
-      if (this.#exchanges.size > 0) this.#recheckLater(clock)
+      if (this.#exchanges.size > 0) this.#recheckLater(context)
     })
   }
+}
+
+function recheck({ isCredentialGood, credentialUntilUs, cut, inbound }: Exchange, atUs: number) {
+  if (isCredentialGood?.(atUs) === false) cut.make('credentials-revoked')
+  else if (credentialUntilUs !== undefined && credentialUntilUs <= atUs) {
+    cut.make('credentials-expired')
+  } else if (inbound.peer.certificate?.error === 'authorities-replaced') {
+    cut.make('certificate-refused')
+  }
+}
+
+/** Cuts what would not be let begin now. What was granted for it stays granted. */
+function askAgain(exchange: Exchange, next: InForce, timeUs: number): void {
+  const { asked, question, use, requestSalt, cut, route } = exchange
+  if (asked === undefined || question === undefined || requestSalt === undefined) return
+  const found = next.routes.find(asked.host, asked.path)
+  if (found?.name !== route?.name || found?.upgrade !== route?.upgrade) {
+    cut.make('route-not-found')
+    return
+  }
+  const context = { ...question.context, timeUs }
+  const { allow, reason } = next.policies.decide({ ...question, context }, requestSalt)
+  const isGranted = reason === 'approval-needed' && use !== undefined
+  if (!allow && !isGranted) cut.make(reason)
 }

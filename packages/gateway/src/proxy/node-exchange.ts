@@ -62,6 +62,7 @@ export function nodeOutbound(response: ServerResponse): Outbound {
   return {
     begin: (head) => {
       response.writeHead(head.status, flatHead(head))
+      if (head.isEager === true) response.flushHeaders()
     },
     write: async (chunk) => {
       if (!response.write(chunk)) await settled(response, 'drain')

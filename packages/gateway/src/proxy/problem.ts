@@ -66,6 +66,11 @@ function extraFields({ route, challenge, quotas }: Exchange, status: number): He
     return [...challenges.map((value) => ['www-authenticate', value] as const), ...headers]
   }
   if (status === 405) return [['allow', (route?.methods ?? METHODS).join(', ')]]
+  if (status === 426)
+    return [
+      ['sec-websocket-version', '13'],
+      ['upgrade', 'websocket'],
+    ]
   // Whoever is over a limit is told when it ends, by the fields that every answer here has.
   if (quotas?.refusal !== undefined) return []
   return status === 503 ? [['retry-after', RETRY_AFTER_SECONDS]] : []

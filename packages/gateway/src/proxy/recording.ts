@@ -16,5 +16,5 @@ export type {
  */
 export type ExchangeRecorder = Pick<
   Recorder,
-  'newExchange' | 'intent' | 'outcome' | 'refusal' | 'act' | 'actant'
+  'newExchange' | 'intent' | 'progress' | 'outcome' | 'refusal' | 'act' | 'actant'
 > & { readonly folds: Pick<Recorder['folds'], 'open' | 'tally' | 'close'> }

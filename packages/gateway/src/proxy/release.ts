@@ -7,6 +7,7 @@ import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 import { isGrpc } from './grpc.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import type { Recorded } from './recording.ts'
+import { becomeLongLived } from './long-lived.ts'
 import { passTrailers } from './trailers.ts'
 import { ownFields, passFields, receiptField } from './response-fields.ts'
 
@@ -52,9 +53,10 @@ async function readChunk(
   exchange: Exchange,
   { clock }: ProxyContext,
 ): Promise<Uint8Array | undefined> {
-  const { deadlines, received, marks, inForce, upstream } = exchange
+  const { deadlines, received, marks, inForce, upstream, isLongLived } = exchange
   const idleMs = upstream?.timeouts.responseIdleMs ?? inForce.limits.responseIdleMs
-  deadlines.set('response', idleMs, 'upstream-timeout')
+  if (isLongLived) deadlines.set('response', inForce.limits.streamIdleMs, 'idle-timeout')
+  else deadlines.set('response', idleMs, 'upstream-timeout')
   try {
     const chunk = await filled(exchange.call, 'call').read()
     if (chunk === undefined) marks.endMs = clock.ticksMs()
@@ -111,6 +113,7 @@ async function releaseStream(
   held: Uint8Array[],
 ): Promise<void> {
   const released = new BodyMeter()
+  exchange.released = released
   try {
     beginStream(exchange, context)
     const mustNotWait = isEager(filled(exchange.response, 'response').fields)
@@ -135,6 +138,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   const isChunked =
     length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
   exchange.isStreaming = true
+  if (isEventStream(fields)) becomeLongLived(exchange, context)
   exchange.status = status
   exchange.outbound.begin({
     status,
@@ -147,6 +151,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
       ...ownFields(exchange, exchange.intent),
     ],
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
+    isEager: isEventStream(fields) || filled(exchange.route, 'route').release === 'stream',
   })
 }
 

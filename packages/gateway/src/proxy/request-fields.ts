@@ -2,6 +2,7 @@ import { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES, withoutCookies } from '../identity/
 import { forwardedFields } from './client-address/forwarded-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
+import { handshakeFields } from './websocket/handshake.ts'
 
 /** Fields that only the gateway may say: a caller's are taken out, whoever the caller is. */
 const OURS = new Set([
@@ -59,7 +60,9 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
   const route = filled(exchange.route, 'route')
-  const passed = withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name)))
+  const kept = withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name)))
+  const { webSocket } = asked
+  const passed = webSocket === undefined ? kept : handshakeFields(webSocket, kept, route)
   const rules = inForce.fieldsOf(route).request
   return [
     ...(rules === undefined ? passed : rules.apply(passed)),

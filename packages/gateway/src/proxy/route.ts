@@ -8,5 +8,7 @@ export function route(exchange: Exchange): Step {
   if (found === undefined) return { stop: 'route-not-found' }
   exchange.route = found
   exchange.upstream = filled(upstreams.get(found.upstream), `upstream ${found.upstream}`)
+  const wants = filled(exchange.asked, 'asked').webSocket === undefined ? 'none' : 'websocket'
+  if (wants !== 'none' && found.upgrade !== wants) return { stop: 'upgrade-refused' }
   return found.methods.includes(method) ? 'next' : { stop: 'method-not-allowed' }
 }

@@ -19,7 +19,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     if (cut.reason === 'client-aborted' || isLost) outbound.destroy()
   })
   deadlines.set('exchange', exchange.inForce.limits.exchangeMs, 'exchange-timeout')
-  context.live.add(exchange, context.clock)
+  context.live.add(exchange, context)
   context.telemetry.accepted()
   try {
     await runStages(exchange, context)
@@ -134,6 +134,8 @@ const CLOSING: ReadonlySet<Reason> = new Set([
   'coding-refused',
   'version-refused',
   'upgrade-refused',
+  'handshake-malformed',
+  'websocket-version',
   'head-too-large',
   'uri-too-long',
   'body-too-large',

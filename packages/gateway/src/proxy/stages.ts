@@ -12,6 +12,8 @@ import { answerOwn } from './own.ts'
 import { record } from './record.ts'
 import { release } from './release.ts'
 import { route } from './route.ts'
+import { checkOrigin } from './websocket/origin-stage.ts'
+import { tunnel } from './websocket/tunnel-stage.ts'
 
 type Stage = (exchange: Exchange, context: ProxyContext) => Step | Promise<Step>
 
@@ -22,6 +24,7 @@ export const STAGES: readonly Stage[] = [
   route,
   containRequest,
   identify,
+  checkOrigin,
   containCaller,
   limit,
   inspect,
@@ -29,5 +32,6 @@ export const STAGES: readonly Stage[] = [
   approve,
   record,
   forward,
+  tunnel,
   release,
 ]

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Reason } from '@countersign/evidence'
 import {
   type BalancedCall,
@@ -21,6 +22,12 @@ export interface RequestBody {
   trailers(): HeaderFields
 }
 
+/** A head that says that the connection is another protocol's from here on. */
+export interface SwitchedHead extends UpstreamHead {
+  readonly stream: Duplex
+  readonly rest: Uint8Array
+}
+
 /** Bytes that wait for a slow client before the upstream is told to pause. */
 const WAITING_BYTES_MAX = 65_536
 
@@ -35,6 +42,8 @@ export class UpstreamCall implements UpstreamHandler {
   #waitingBytes = 0
   #isPaused = false
   #hasEnded = false
+  /** The upstream has changed protocols: its connection is whoever's who takes it. */
+  switched: SwitchedHead | undefined
   #fault: UpstreamFault | undefined
   /** Whoever waits for something to happen: one reader, or one writer of the body. */
   #wake: (() => void) | undefined
@@ -64,6 +73,7 @@ export class UpstreamCall implements UpstreamHandler {
   async whenHead(): Promise<UpstreamHead> {
     for (;;) {
       if (this.#head !== undefined) return this.#head
+      if (this.switched !== undefined) return this.switched
       if (this.#fault !== undefined) throw this.#fault
       await this.#somethingHappens()
     }
@@ -95,6 +105,15 @@ export class UpstreamCall implements UpstreamHandler {
   head(status: number, fields: HeaderFields): void {
     this.#head = { status, fields }
     this.#wake?.()
+  }
+
+  upgraded(status: number, fields: HeaderFields, stream: Duplex, rest: Uint8Array): void {
+    this.#hasEnded = true
+    // Whoever takes it says what becomes of its faults; until then they end it, no more.
+    stream.on('error', () => undefined)
+    this.switched = { status, fields, stream, rest }
+    this.#wake?.()
+    this.#wakeWriter?.()
   }
 
   data(chunk: Uint8Array): void {

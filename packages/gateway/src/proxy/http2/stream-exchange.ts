@@ -54,6 +54,7 @@ export class StreamExchange {
     this.outbound = {
       begin: (response) => {
         this.#head = response
+        if (response.isEager === true) this.#respond(false)
       },
       write: (chunk) => this.#write(chunk),
       end: (last, trailers) => this.#end(last, trailers),

@@ -1,0 +1,165 @@
+import type { CloseFacts, How, Reason } from '@countersign/evidence'
+import { BodyMeter } from '../body-meter.ts'
+import type { ProxyContext } from '../context.ts'
+import { type Exchange, filled, type Step } from '../exchange.ts'
+import { becomeLongLived } from '../long-lived.ts'
+import { endedBy, recordOutcome } from '../outcome.ts'
+import { endToEnd } from '../header-fields.ts'
+import { ownFields } from '../response-fields.ts'
+import { readAnswer } from './handshake.ts'
+import { Tunnel, type TunnelEnd } from './tunnel.ts'
+
+const MASK_BYTES = 4
+/** What only we may say. */
+const OURS = /^(content-length|x-request-id|countersign-|ratelimit)/i
+
+/** How the connection ended, and what ends it for whoever is still there. */
+interface Ending {
+  readonly how: Pick<How, 'ended' | 'error' | 'close'>
+  /** Both sides are closed by the gateway with that code. */
+  readonly code?: number
+}
+
+/** Where the upstream has changed protocols: lets frames through until somebody closes. */
+export async function tunnel(exchange: Exchange, context: ProxyContext): Promise<Step> {
+  const switched = exchange.call?.switched
+  if (switched === undefined) return 'next'
+  const { status, fields, stream, rest } = switched
+  const asked = filled(filled(exchange.asked, 'asked').webSocket, 'webSocket')
+  const answer = readAnswer(asked, fields, filled(exchange.route, 'route'))
+  const { outbound } = exchange
+  if ('fault' in answer || outbound.switchTo === undefined) {
+    stream.destroy()
+    const cause = 'fault' in answer ? answer.fault : 'the client cannot change protocols'
+    context.report({ event: 'upstream-failed', exchange: exchange.id, cause })
+    return { stop: 'upstream-protocol' }
+  }
+  if (exchange.cut.reason !== undefined) {
+    stream.destroy()
+    return { stop: exchange.cut.reason }
+  }
+  exchange.status = status
+  becomeLongLived(exchange, context)
+  const client = outbound.switchTo({
+    status,
+    fields: [
+      ...endToEnd(fields).filter(([name]) => !OURS.test(name)),
+      ['connection', 'Upgrade'],
+      ['upgrade', 'websocket'],
+      ...ownFields(exchange, exchange.intent),
+    ],
+  })
+  await run(exchange, context, {
+    client: client.stream,
+    upstream: stream,
+    early: { client: client.early, upstream: rest },
+    mayCompress: answer.mayCompress,
+  })
+  return 'answered'
+}
+
+async function run(
+  exchange: Exchange,
+  context: ProxyContext,
+  parts: Pick<ConstructorParameters<typeof Tunnel>[0], 'client' | 'upstream' | 'mayCompress'> & {
+    readonly early: Parameters<Tunnel['start']>[0]
+  },
+): Promise<void> {
+  const { cut, deadlines, inForce } = exchange
+  const { limits } = inForce
+  const { promise, resolve } = Promise.withResolvers<Ending>()
+  const released = new BodyMeter()
+  exchange.released = released
+  const heard = (): void => deadlines.set('idle', limits.streamIdleMs, 'idle-timeout')
+  const between = new Tunnel({
+    ...parts,
+    messageBytesMax: limits.messageBytesMax,
+    meters: { request: exchange.forwarded, response: released },
+    onPass: heard,
+    onStall: (who, isStalled) => {
+      const reason = who === 'client' ? 'client-aborted' : 'upstream-timeout'
+      if (isStalled) deadlines.set(`${who} takes`, limits.releaseIdleMs, reason)
+      else deadlines.meet(`${who} takes`)
+    },
+    onEnd: (end) => resolve(endingOf(end)),
+  })
+  exchange.messages = () => between.messages
+  cut.onMade(() => {
+    between.stop()
+    resolve(endingFor(cut.reason ?? 'internal-error'))
+  })
+  heard()
+  between.start(parts.early)
+  const ending = await promise
+  deadlines.meet('idle')
+  const outcome = await recordOutcome(exchange, context, {
+    ...ending.how,
+    status: filled(exchange.status, 'status'),
+    source: 'upstream',
+    response: released.facts(),
+    messages: between.messages,
+    ...(ending.how.close === undefined ? {} : { close: ending.how.close }),
+  })
+  if (outcome === undefined) between.destroy()
+  else await say(between, ending, context, limits.closeMs)
+}
+
+/** The end is on record: it may be known. Whoever does not let go in time is cut. */
+function say(
+  between: Tunnel,
+  { how, code }: Ending,
+  context: ProxyContext,
+  withinMs: number,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const cutOff = (): void => {
+      between.destroy()
+      resolve()
+    }
+    if (how.close === undefined) return cutOff()
+    const timer = context.clock.after(withinMs, cutOff)
+    const done = (): void => {
+      timer.cancel()
+      resolve()
+    }
+    const mask = context.random.bytes(MASK_BYTES)
+    if (code === undefined) between.finish(done)
+    else between.say(code, how.error ?? '', mask, done)
+  })
+}
+
+function endingOf(end: TunnelEnd): Ending {
+  if (end.kind === 'closed') return { how: { ended: 'released', close: end.close } }
+  if (end.kind === 'gone') {
+    const reason = end.who === 'client' ? 'client-aborted' : 'upstream-aborted'
+    return { how: { ended: reason, error: reason } }
+  }
+  const { whose, fault } = end
+  const reason = fault.code === 1009 ? 'message-too-large' : FRAME_FAULTS[whose]
+  return closedByUs(reason, fault.code)
+}
+
+const FRAME_FAULTS = { client: 'malformed-frame', upstream: 'upstream-protocol' } as const
+
+/** From outside: what the caller may know of the reason is in the code. */
+function endingFor(reason: Reason): Ending {
+  if (reason === 'client-aborted') return { how: { ended: endedBy(reason), error: reason } }
+  return closedByUs(reason, CODES.get(reason) ?? POLICY_VIOLATION)
+}
+
+function closedByUs(error: Reason, code: number): Ending {
+  const close: CloseFacts = { code, by: 'gateway' }
+  return { how: { ended: 'released', error, close }, code }
+}
+
+const POLICY_VIOLATION = 1008
+const GOING_AWAY = 1001
+const INTERNAL_ERROR = 1011
+const CODES: ReadonlyMap<Reason, number> = new Map([
+  ['shutting-down', GOING_AWAY],
+  ['idle-timeout', GOING_AWAY],
+  ['exchange-timeout', GOING_AWAY],
+  ['upstream-timeout', INTERNAL_ERROR],
+  ['ledger-unavailable', INTERNAL_ERROR],
+  ['internal-error', INTERNAL_ERROR],
+])
