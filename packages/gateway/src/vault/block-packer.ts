@@ -2,16 +2,14 @@ import { hash } from 'node:crypto'
 import { type Disk, forEachAtOnce, type Random } from '../platform/index.ts'
 import { BLOCK_ENTRIES, blockPath, FAMILIES, type Family, personsPath } from './block-path.ts'
 import { BlockStore, type StoredBlock } from './block-store.ts'
-import { mapKey } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
-import { KEY_ID_BYTES } from './key-row.ts'
 import { joinPacks, splitPacks } from './pack.ts'
 import { PackMaker, PackOpener } from './pack-maker.ts'
-import { familyOf, packedFrom } from './packed-from.ts'
+import { packedFrom } from './packed-from.ts'
 import { isSameRecord, NO_RECORD_ID } from './packed-record.ts'
 import { PackedRow, type RowSource } from './packed-row.ts'
-import { keyRowAt, keyRowCount, readPayload } from './payload.ts'
+import { keyRowAt, keyRowCount } from './payload.ts'
 import { NOTHING_SEALED, PendingBlock, type SealedPart } from './pending-block.ts'
 import { PendingPersons } from './pending-persons.ts'
 
@@ -168,8 +166,7 @@ export class BlockPacker {
       block = new PendingBlock(number, index % BLOCK_ENTRIES)
       this.#blocks.set(number, block)
     }
-    block.add(bytes, start, end)
-    if (!readPayload(bytes, start, end, row)) return
+    if (!block.add(bytes, start, end, row, this.#opaqueKeyId)) return
     for (let nth = 0; nth < keyRowCount(bytes, start); nth++) {
       this.#ring.learn(keyRowAt(bytes, start, nth))
     }
@@ -181,9 +178,8 @@ export class BlockPacker {
   /** Their names are durable when the store was synced. */
   async #writeBlock(block: PendingBlock, width: number): Promise<readonly PackedFile[]> {
     const files: PackedFile[] = []
-    const offsets = offsetsByFamily(block)
     for (const family of FAMILIES) {
-      const file = await this.#packFile({ block, family, offsets: offsets[family] }, width)
+      const file = await this.#packFile({ block, family, offsets: block.offsets(family) }, width)
       if (file === undefined) continue
       if (!file.isStored) await this.#store.write(file)
       files.push(file)
@@ -205,7 +201,7 @@ export class BlockPacker {
     if (found.width >= width) return this.#storedFile(block, family, found)
     const packs = [...found.packs]
     const rest = offsets.filter((offset) => offset >= found.width && offset < width)
-    for (const { keyId, offsets } of byLedgerKey(block, rest, this.#opaqueKeyId)) {
+    for (const { keyId, offsets } of byLedgerKey(block, rest)) {
       const from = block.first + found.width
       const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
       packs.push(await this.#maker.records(spot, rowsAt(block, offsets)))
@@ -294,15 +290,6 @@ export class BlockPacker {
   }
 }
 
-function offsetsByFamily(block: PendingBlock): { readonly [family in Family]: number[] } {
-  const offsets: { readonly [family in Family]: number[] } = { records: [], acts: [] }
-  for (let offset = block.from; offset < block.next; offset++) {
-    block.read(offset, row)
-    offsets[familyOf(row.kind)].push(offset)
-  }
-  return offsets
-}
-
 function rowsAt(block: PendingBlock, offsets: readonly number[]): RowSource {
   return {
     count: offsets.length,
@@ -311,30 +298,15 @@ function rowsAt(block: PendingBlock, offsets: readonly number[]): RowSource {
 }
 
 /** One group for each key, in the order in which the keys come. */
-function byLedgerKey(
-  block: PendingBlock,
-  offsets: readonly number[],
-  opaqueKeyId: Uint8Array,
-): Iterable<KeyGroup> {
-  const groups = new Map<string, KeyGroup>()
-  let last: KeyGroup | undefined
+function byLedgerKey(block: PendingBlock, offsets: readonly number[]): Iterable<KeyGroup> {
+  const groups = new Map<Uint8Array, KeyGroup>()
   for (const offset of offsets) {
-    const isRead = block.read(offset, row)
-    const [from, at] = isRead ? [row.memory, row.ledgerKeyAt] : [opaqueKeyId, 0]
-    // Mostly the very same key as before.
-    if (last === undefined || !isAt(last.keyId, from, at)) {
-      const key = mapKey(from, at, at + KEY_ID_BYTES)
-      last = groups.get(key) ?? { keyId: from.slice(at, at + KEY_ID_BYTES), offsets: [] }
-      groups.set(key, last)
-    }
-    last.offsets.push(offset)
+    const keyId = block.keyId(offset)
+    const group = groups.get(keyId) ?? { keyId, offsets: [] }
+    if (group.offsets.length === 0) groups.set(keyId, group)
+    group.offsets.push(offset)
   }
   return groups.values()
-}
-
-function isAt(keyId: Uint8Array, from: Uint8Array, start: number): boolean {
-  for (let at = 0; at < KEY_ID_BYTES; at++) if (keyId[at] !== from[start + at]) return false
-  return true
 }
 
 function partOf(family: Family, files: readonly PackedFile[], width: number): SealedPart {

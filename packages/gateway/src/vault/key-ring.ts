@@ -8,11 +8,36 @@ import { KeyFile, keyFileName, STANDING_PERIOD } from './key-file.ts'
 import { type KeyClass, keyRowId, openKeyRow, readKeyRow } from './key-row.ts'
 import { RecentMap } from './recent-map.ts'
 
-/** A key as blocks use it: both derived once. */
+/** A key as blocks use it: each derived once. */
 export interface DataKey {
   readonly id: Uint8Array
   readonly packKey: KeyObject
   readonly saltKey: Uint8Array
+}
+
+/** Who packs needs no salts, and who makes a receipt no packs: each is derived when asked for. */
+class DerivedKey implements DataKey {
+  readonly id: Uint8Array
+  readonly #key: KeyObject
+  readonly #packInfo: Uint8Array
+  #packKey: KeyObject | undefined
+  #saltKey: Uint8Array | undefined
+
+  constructor(id: Uint8Array, key: KeyObject, packInfo: Uint8Array) {
+    this.id = id
+    this.#key = key
+    this.#packInfo = packInfo
+  }
+
+  get packKey(): KeyObject {
+    this.#packKey ??= secretKey(deriveKey(this.#key, this.#packInfo))
+    return this.#packKey
+  }
+
+  get saltKey(): Uint8Array {
+    this.#saltKey ??= deriveKey(this.#key, SALT_INFO)
+    return this.#saltKey
+  }
 }
 
 /** Derived keys that are kept ready; beyond it the least used are derived again. */
@@ -115,12 +140,7 @@ export class KeyRing {
   }
 
   #derive(id: Uint8Array, row: Uint8Array): DataKey {
-    const key = this.unwrap(row)
-    const derived = {
-      id: Uint8Array.from(id),
-      packKey: secretKey(deriveKey(key, this.#packInfo)),
-      saltKey: deriveKey(key, SALT_INFO),
-    }
+    const derived = new DerivedKey(Uint8Array.from(id), this.unwrap(row), this.#packInfo)
     this.#derived.set(mapKey(id), derived)
     return derived
   }
