@@ -38,6 +38,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'identity',
     'containment',
     'approval',
+    'upstream',
     'recorder',
     'ledger',
     'vault',

@@ -32,6 +32,7 @@ const parts: AdminParts = {
   answerWellKnown: async ({ url }) => new Response(url),
   consolePage: '<!doctype html>',
   metrics: () => assert.fail(),
+  upstreams: () => [],
   configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
   guard: {
     clock: systemClock(),

@@ -102,6 +102,7 @@ function control(): Control {
     answerWellKnown: async () => new Response(),
     consolePage: '',
     metrics: () => assert.fail(),
+    upstreams: () => [],
     configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
     guard: {
       clock: { ...systemClock(), ticksMs: () => clock.ticksMs() },

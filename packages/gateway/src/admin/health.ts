@@ -9,7 +9,12 @@ export function serveHealth(): Response {
 export function serveReadiness(_request: Request, parts: AdminParts): Response {
   const now = parts.state()
   const overdue = parts.breakGlass.overdue(parts.nowUs())
-  const rest = overdue === 0 ? '' : `\nbreak-glass reviews overdue: ${overdue}`
+  const down = parts.upstreams().filter(({ state }) => state === 'down')
+  // A gateway whose upstreams are down still answers, and writes down, what is asked of it.
+  const rest = [
+    ...(overdue === 0 ? [] : [`\nbreak-glass reviews overdue: ${overdue}`]),
+    ...(down.length === 0 ? [] : [`\nupstreams down: ${down.length}`]),
+  ].join('')
   return now === 'open' ? plain(200, `ready${rest}`) : plain(503, `not ready: ${now}${rest}`)
 }
 

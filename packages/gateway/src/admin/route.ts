@@ -3,6 +3,7 @@ import type { Approvals, BreakGlass } from '../approval/index.ts'
 import type { Containment } from '../containment/index.ts'
 import type { ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { Disk } from '../platform/index.ts'
+import type { UpstreamView } from '../upstream/index.ts'
 import type { GuardParts } from './guard.ts'
 import type { Configuring } from './reload.ts'
 import type { Role } from './roles.ts'
@@ -88,5 +89,7 @@ export interface AdminParts {
   readonly breakGlass: BreakGlass
   readonly configuring: Configuring
   /** In Prometheus' text format. */
+  /** Those in force; none before anything is served. */
+  readonly upstreams: () => readonly UpstreamView[]
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
 }

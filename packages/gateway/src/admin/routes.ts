@@ -15,6 +15,7 @@ import { showMetrics } from './metrics.ts'
 import { serveLog } from './public-log.ts'
 import { reload, showConfiguration } from './reload.ts'
 import type { Route } from './route.ts'
+import { listUpstreams } from './upstreams.ts'
 
 /** Everything that the control plane answers. `access-matrix.golden` shows it to reviewers. */
 export const routes: readonly Route[] = [
@@ -48,6 +49,13 @@ export const routes: readonly Route[] = [
     permission: 'operator',
     operation: 'config reload',
     handle: reload,
+  },
+  {
+    method: 'GET',
+    path: '/api/upstreams',
+    permission: 'viewer',
+    operation: 'upstreams list',
+    handle: listUpstreams,
   },
   {
     method: 'GET',

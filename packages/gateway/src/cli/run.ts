@@ -15,6 +15,7 @@ import { reloadCommand } from './reload.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
 import { tokensCommand } from './tokens.ts'
+import { upstreamsCommand } from './upstreams.ts'
 import { verifyCommand } from './verify.ts'
 
 export const VERSION = '0.1.0'
@@ -31,6 +32,7 @@ const COMMANDS: readonly MakeCommand[] = [
   configCommand,
   doctorCommand,
   reloadCommand,
+  upstreamsCommand,
   containCommand,
   approvalsCommand,
   breakGlassCommand,

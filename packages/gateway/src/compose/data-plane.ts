@@ -104,6 +104,10 @@ export class DataPlane {
     return this.#now.opened.identity.authenticators
   }
 
+  get upstreams(): AccessProxy['upstreams'] {
+    return this.#proxy.upstreams
+  }
+
   get addresses(): AccessProxy['addresses'] {
     return this.#proxy.addresses
   }

@@ -95,21 +95,20 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   })
   parts.defer(() => spans.close())
   const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
-  const seen = { state, guard, configuring: reloader, metrics }
-  const needs = { ...standing, ...seen, answerWellKnown: answerOwn }
-  admin = await openAdmin(first, machine, needs)
-  const { port: adminPort } = admin
+  const upstreams = () => dataPlane?.upstreams ?? []
+  const seen = { state, guard, configuring: reloader, metrics, upstreams }
+  admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
+  const { port: adminPort } = admin
 
   await recorder.start()
   parts.defer(() => recorder.stop('asked to stop'))
   await records.loaded(first, undefined, { by: 'start' })
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
-  const { origin } = ledger.signer
+  const { origin, vkeys } = ledger.signer
   const planeNeeds = { ...standing, answerOwn, origin, statementKeys, telemetry, tracing }
   dataPlane = await DataPlane.open(first, machine, planeNeeds)
-  const { addresses } = dataPlane
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())
   const watch = watchConfiguration(reloader, machine, log)
@@ -118,10 +117,10 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   const open = parts.move()
   phase = 'serving'
   return {
-    origin: ledger.signer.origin,
-    vkeys: ledger.signer.vkeys,
+    origin,
+    vkeys,
     isNew,
-    addresses: addressesOf(config, addresses, adminPort),
+    addresses: addressesOf(config, dataPlane.addresses, adminPort),
     rollbackProtection: ledger.rollbackProtection,
     reload: (cause) => reloader.reload(cause),
     close: () => {

@@ -32,6 +32,7 @@ export interface AdminNeeds {
   readonly breakGlass: BreakGlass
   readonly configuring: Configuring
   readonly metrics: AdminParts['metrics']
+  readonly upstreams: AdminParts['upstreams']
 }
 
 /** The control plane: console, public log, receipts, health. */

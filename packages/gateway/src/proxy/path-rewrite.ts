@@ -21,9 +21,7 @@ export const pathRewriteSchema = z
         .refine((path) => !DOTS.test(path), 'has a segment of dots'),
     }),
   ])
-  .describe(
-    'prefix: stands in place of the path of the route (/: it is stripped); template: the whole, with its parameters in braces',
-  )
+  .describe('prefix: in place of the path of the route (/: stripped); template: of the whole path')
 
 export type PathRewriteConfig = z.infer<typeof pathRewriteSchema>
 
