@@ -1,7 +1,7 @@
 import type { Disk } from '../platform/index.ts'
 import { BLOCK_ENTRIES, FAMILIES, type Family } from './block-path.ts'
 import { BlockStore, type OnRead, type StoredBlock } from './block-store.ts'
-import { VaultError } from './errors.ts'
+import { asFault, VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
 import { type OpenedRecord, openRecord, type PersonalPart } from './opened-record.ts'
 import { type Pack, splitPacks } from './pack.ts'
@@ -9,7 +9,7 @@ import { PackOpener } from './pack-maker.ts'
 import { familyOf, packedFrom } from './packed-from.ts'
 import { isSound } from './packed-record.ts'
 import { decodePayload } from './payload.ts'
-import { asFault, PersonsFile, PersonsReader } from './persons-reader.ts'
+import { PersonsFile, PersonsReader } from './persons-reader.ts'
 import { type HashedRow, RowHasher } from './row-hasher.ts'
 import { SealedRecord } from './sealed-record.ts'
 import type { Table } from './table.ts'
@@ -107,7 +107,9 @@ export class BlockReader {
       const keyId = table.closedKeyId(table.place(row, nth))
       isNew ||= this.#persons.current(index) === undefined
       const file = await this.#persons.fileOf(index)
-      if (!(file instanceof PersonsFile) || file.ready(keyId) !== undefined) continue
+      if (!(file instanceof PersonsFile)) continue
+      if (await file.openAll()) isNew = true
+      if (file.ready(keyId) !== undefined) continue
       await file.open(keyId)
       isNew = true
     }

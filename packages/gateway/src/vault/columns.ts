@@ -9,6 +9,7 @@ import { saysRows } from './read-back.ts'
 import type { Table } from './table.ts'
 import { decodeTable, SECTIONS_BYTES_MAX } from './table-decoder.ts'
 import type { TableEncoder, TableOptions, TableStreams } from './table-encoder.ts'
+import { isFrameOf } from './zstd-frame.ts'
 
 /** The layout of this file with the dictionary of the same number. */
 export const LAYOUT = 1
@@ -28,6 +29,10 @@ const NUMBERS_APART_MIN = 1024
 const BULK_BYTES_MIN = 32_768
 /** A frame of less than this only gets longer. */
 const FRAME_BYTES_MIN = 48
+/** Memory that the decoder asks for at once: no less than it takes, nothing that it must fill. */
+const [CHUNK_BYTES_MIN, CHUNK_BYTES_MAX] = [64, 1_048_576]
+/** Frames of more are taken apart one by one. */
+const SMALL_BYTES_MAX = 65_536
 /** What the streams of a pack may hold together: a block of the largest payloads, and some. */
 const STREAM_BYTES_MAX = SECTIONS_BYTES_MAX
 
@@ -63,6 +68,51 @@ export function decodePersons(plain: Uint8Array): readonly PersonSection[] {
 /** As `decodePersons`, but no section is written before somebody wants it. */
 export function readPersons(plain: Uint8Array): Table {
   return decode(plain, { hasRecordIds: false })
+}
+
+/**
+ * As `readPersons` of each, but their frames are taken apart at once: of a small one, to begin is
+ * most of the work. Undefined where nothing is concluded: `readPersons` finds out.
+ */
+export function readManyPersons(plains: readonly Uint8Array[]): readonly (Table | undefined)[] {
+  const all = plains.map((plain) => answerOf(() => packedOf(plain)))
+  const words = wordsOf(all.filter((packed) => packed !== undefined))
+  return all.map((packed) => {
+    const own = packed === undefined ? undefined : words.get(packed)
+    if (packed === undefined || own === undefined) return undefined
+    return answerOf(() => tableFrom(packed, own, { hasRecordIds: false }))
+  })
+}
+
+function wordsOf(all: readonly Packed[]): ReadonlyMap<Packed, Uint8Array> {
+  const words = new Map<Packed, Uint8Array>()
+  const framed: Packed[] = []
+  let length = 0
+  for (const packed of all) {
+    const { first, wordBytes } = packed
+    if (first.length === wordBytes) words.set(packed, first)
+    else if (wordBytes <= SMALL_BYTES_MAX && isFrameOf(first, wordBytes)) {
+      framed.push(packed)
+      length += wordBytes
+    }
+  }
+  const plain = answerOf(() => takeApart(concat(...framed.map(({ first }) => first)), length))
+  if (plain === undefined) return words
+  let at = 0
+  for (const packed of framed) {
+    words.set(packed, plainView(plain.subarray(at, at + packed.wordBytes)))
+    at += packed.wordBytes
+  }
+  return words
+}
+
+function answerOf<Value>(run: () => Value): Value | undefined {
+  try {
+    return guarded(run)
+  } catch (error) {
+    if (error instanceof VaultError) return undefined
+    throw error
+  }
 }
 
 /** Nothing is sealed that does not read back byte for byte: then sections are stored whole. */
@@ -121,37 +171,82 @@ function frame(bytes: Uint8Array, options: ZstdOptions): Uint8Array {
 }
 
 function decode(plain: Uint8Array, options: { readonly hasRecordIds: boolean }): Table {
+  return guarded(() => {
+    const packed = packedOf(plain)
+    return tableFrom(packed, unframe(packed.first, packed.wordBytes), options)
+  })
+}
+
+function guarded<Value>(run: () => Value): Value {
   try {
-    return decodeTable(decompress(plain), options)
+    return run()
   } catch (cause) {
     if (cause instanceof VaultError) throw cause
     throw new VaultError('VAULT_MALFORMED', 'columns do not decode', { cause })
   }
 }
 
-function decompress(plain: Uint8Array): TableStreams<Uint8Array> {
+/** A plaintext cut into its parts, no frame of which is taken apart yet. */
+interface Packed {
+  readonly lengths: Readonly<Record<keyof TableStreams<unknown>, number>>
+  /** What the first frame holds. */
+  readonly wordBytes: number
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+  readonly raw: Uint8Array
+}
+
+function packedOf(plain: Uint8Array): Packed {
   const from = new ByteReader(plainView(plain))
-  const lengths = Array.from({ length: 7 }, () => from.number())
-  const [structure = 0, texts = 0, blobs = 0, numbers = 0, raw = 0, first = 0, second = 0] = lengths
+  const structure = from.number()
+  const texts = from.number()
+  const blobs = from.number()
+  const numbers = from.number()
+  const raw = from.number()
+  const firstBytes = from.number()
+  const secondBytes = from.number()
   const bytes = structure + texts + blobs + numbers
   if (bytes > STREAM_BYTES_MAX) throw malformed(`streams of ${bytes} bytes`)
-  const joined = numbers < NUMBERS_APART_MIN ? numbers : 0
-  const words = new ByteReader(unframe(from.take(first), structure + texts + blobs + joined))
-  const rest = from.take(second)
+  const packed = {
+    lengths: { structure, texts, blobs, numbers, raw },
+    wordBytes: numbers < NUMBERS_APART_MIN ? bytes : bytes - numbers,
+    first: from.take(firstBytes),
+    second: from.take(secondBytes),
+    raw: from.take(raw),
+  }
+  const isJoined = numbers < NUMBERS_APART_MIN
+  if (!from.isAtEnd || (isJoined && secondBytes > 0)) throw malformed('bytes are left over')
+  return packed
+}
+
+/** `first`: what the first frame holds. */
+function tableFrom(
+  { lengths, second, raw }: Packed,
+  first: Uint8Array,
+  options: { readonly hasRecordIds: boolean },
+): Table {
+  const words = new ByteReader(first)
+  const { structure, texts, blobs, numbers } = lengths
+  const isJoined = numbers < NUMBERS_APART_MIN
   const streams = {
     structure: words.take(structure),
     texts: words.take(texts),
     blobs: words.take(blobs),
-    numbers: joined > 0 ? words.take(joined) : unframe(rest, numbers),
-    raw: from.take(raw),
+    numbers: isJoined ? words.take(numbers) : unframe(second, numbers),
+    raw,
   }
-  if (!from.isAtEnd) throw malformed('bytes after the last stream')
-  return streams
+  return decodeTable(streams, options)
 }
 
 function unframe(bytes: Uint8Array, length: number): Uint8Array {
-  if (bytes.length === length) return bytes
-  const plain = zstdDecompressSync(bytes, { dictionary, maxOutputLength: Math.max(length, 1) })
+  return bytes.length === length ? bytes : takeApart(bytes, length)
+}
+
+/** What one frame, or several in a row, hold. */
+function takeApart(frames: Uint8Array, length: number): Uint8Array {
+  const chunkSize = Math.min(Math.max(length, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX)
+  const options = { dictionary, maxOutputLength: Math.max(length, 1), chunkSize }
+  const plain = frames.length === 0 ? NOTHING : zstdDecompressSync(frames, options)
   if (plain.length !== length) throw malformed(`frame holds ${plain.length} of ${length} bytes`)
   return plainView(plain)
 }

@@ -47,3 +47,13 @@ export class VaultError extends Error {
     this.place = options.place ?? {}
   }
 }
+
+/** A fault of the files is an answer here: other sections may still be read. */
+export async function asFault<Value>(run: () => Promise<Value>): Promise<Value | VaultError> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof VaultError) return error
+    throw error
+  }
+}

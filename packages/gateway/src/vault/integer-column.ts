@@ -56,27 +56,34 @@ export function writeIntegers(
   }
 }
 
-export function readIntegers(count: number, from: NumberStreams<ByteReader>): number[] {
+export function readIntegers(count: number, from: NumberStreams<ByteReader>): readonly number[] {
   const mode = from.structure.byte()
   return mode === INDEXED ? readIndexed(count, from) : readPlain(count, mode, from)
 }
 
-function readPlain(count: number, mode: number, from: NumberStreams<ByteReader>): number[] {
+function readPlain(
+  count: number,
+  mode: number,
+  from: NumberStreams<ByteReader>,
+): readonly number[] {
   const { structure } = from
   if (count > VALUES_MAX) throw malformed(`column of ${count} integers`)
-  if (mode === SAME) return filled(count, structure.signed())
+  if (mode === SAME) return same(count, structure.signed())
   if (mode === DIRECT) return readPlanes(count, from)
   if (mode === DIFFERENCES) {
-    const first = structure.signed()
+    let value = structure.signed()
+    const values = filled(Math.max(1, count), value)
     const steps = readPlanes(count - 1, from)
-    const values = [first]
-    for (let row = 0; row < steps.length; row++) values.push((values[row] ?? 0) + (steps[row] ?? 0))
+    for (let row = 0; row < steps.length; row++) {
+      value += steps[row] ?? 0
+      values[row + 1] = value
+    }
     return values
   }
   throw malformed(`integer column of mode ${mode}`)
 }
 
-function readIndexed(count: number, from: NumberStreams<ByteReader>): number[] {
+function readIndexed(count: number, from: NumberStreams<ByteReader>): readonly number[] {
   const { structure } = from
   const distinctCount = structure.number()
   if (distinctCount > count) throw malformed(`${distinctCount} distinct values of ${count}`)
@@ -272,9 +279,19 @@ function readPlanes(count: number, { structure, numbers }: NumberStreams<ByteRea
   return values
 }
 
+/** Of texts that are all the same, as most are, each is the first. */
+const zeros: (readonly number[])[] = []
+const ZEROS_MAX = 1_024
+
+function same(count: number, value: number): readonly number[] {
+  if (value !== 0 || count > ZEROS_MAX || count < 0) return filled(count, value)
+  zeros[count] ??= filled(count, 0)
+  return zeros[count]
+}
+
 /** Of one kind of elements from the start; an array that grows is copied again and again. */
 function filled(count: number, value: number): number[] {
   const values: number[] = []
-  for (let row = 0; row < count; row++) values.push(value)
-  return values
+  values.length = Math.max(0, count)
+  return values.fill(value)
 }

@@ -7,9 +7,11 @@ import {
   encodePersons,
   encodeRecords,
   LAYOUT,
+  readManyPersons,
   readPersons,
   readRecords,
 } from './columns.ts'
+import { asFault, VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
 import { openPack, type Pack, sealPack } from './pack.ts'
 import type { PackedRecord } from './packed-record.ts'
@@ -51,8 +53,26 @@ export class PackOpener {
     return readPersons(await this.#open(pack))
   }
 
+  /** As `personTable` of each; undefined where nothing is concluded. */
+  async personTables(packs: readonly Pack[]): Promise<readonly (Table | undefined)[]> {
+    const opened: { readonly nth: number; readonly plain: Uint8Array }[] = []
+    for (const [nth, pack] of packs.entries()) {
+      const plain = await asFault(() => this.#open(pack))
+      if (!(plain instanceof VaultError)) opened.push({ nth, plain })
+    }
+    const tables: (Table | undefined)[] = packs.map(() => undefined)
+    const read = readManyPersons(opened.map(({ plain }) => plain))
+    for (const [at, { nth }] of opened.entries()) tables[nth] = read[at]
+    return tables
+  }
+
   async #open(pack: Pack): Promise<Uint8Array> {
-    return openPack(await this.#ring.key(pack.header.keyId), this.#originHash, pack)
+    const { keyId } = pack.header
+    return openPack(
+      this.#ring.ready(keyId) ?? (await this.#ring.key(keyId)),
+      this.#originHash,
+      pack,
+    )
   }
 }
 

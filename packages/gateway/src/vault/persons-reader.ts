@@ -1,8 +1,9 @@
 import { personsPath } from './block-path.ts'
 import type { BlockStore } from './block-store.ts'
 import { mapKey } from './bytes.ts'
-import { VaultError } from './errors.ts'
+import { asFault, VaultError } from './errors.ts'
 import type { DataKey, KeyRing } from './key-ring.ts'
+import { KEY_ID_BYTES } from './key-row.ts'
 import { type Pack, splitPacks } from './pack.ts'
 import type { PackOpener } from './pack-maker.ts'
 import { RecentMap } from './recent-map.ts'
@@ -14,6 +15,9 @@ export const PERSONS_FILES_MAX = 4
 /** Sections of one file, together: a segment of the write-ahead log holds less. */
 const PERSONS_BYTES_MAX = 134_217_728
 
+/** What is taken out of frames at once stands in memory twice. */
+const PACKS_AT_ONCE = 256
+
 /** The person-sealed sections of one write-ahead segment; each pack is opened once. */
 export class PersonsFile {
   readonly path: string
@@ -24,8 +28,9 @@ export class PersonsFile {
   readonly #ring: KeyRing
   readonly #opened = new Map<string, OpenedPerson | VaultError>()
   #bytesLeft = PERSONS_BYTES_MAX
-  // A record's sections mostly tell of one person.
-  #last: OpenedPerson | undefined
+  #isOpen = false
+  /** Those that `openAll` opened, by four bytes of their keys' ids: mostly no two have the same. */
+  readonly #byNumber = new Map<number, OpenedPerson>()
 
   constructor(
     packs: readonly Pack[],
@@ -42,11 +47,15 @@ export class PersonsFile {
 
   /** One person's pack if it was opened before: no promise. */
   ready(keyId: Uint8Array): OpenedPerson | VaultError | undefined {
-    const last = this.#last
-    if (last !== undefined && Buffer.compare(last.key.id, keyId) === 0) return last
-    const opened = this.#opened.get(mapKey(keyId))
-    if (opened instanceof OpenedPerson) this.#last = opened
-    return opened
+    return this.#opened.get(mapKey(keyId))
+  }
+
+  /** As `ready`, for whoever asks often: the id of the key stands in `ids` at `at`. */
+  openedAt(ids: Uint8Array, at: number): OpenedPerson | undefined {
+    const found = this.#byNumber.get(numberAt(ids, at))
+    if (found !== undefined && isAt(found.key.id, ids, at)) return found
+    const opened = this.#opened.get(mapKey(ids, at, at + KEY_ID_BYTES))
+    return opened instanceof OpenedPerson ? opened : undefined
   }
 
   async open(keyId: Uint8Array): Promise<OpenedPerson | VaultError> {
@@ -55,13 +64,48 @@ export class PersonsFile {
     return opened
   }
 
+  /**
+   * Opens what can be opened, for whoever wants all of it; what cannot is left for `open` to tell.
+   * False: that was done before.
+   */
+  async openAll(): Promise<boolean> {
+    if (this.#isOpen) return false
+    this.#isOpen = true
+    const packs = [...this.#packs.values()].filter(({ header }) => !this.#holds(header.keyId))
+    for (let at = 0; at < packs.length; at += PACKS_AT_ONCE) {
+      await this.#openSome(packs.slice(at, at + PACKS_AT_ONCE))
+    }
+    return true
+  }
+
+  #holds(keyId: Uint8Array): boolean {
+    return this.#opened.has(mapKey(keyId))
+  }
+
+  async #openSome(packs: readonly Pack[]): Promise<void> {
+    const tables = await this.#opener.personTables(packs)
+    for (const [nth, pack] of packs.entries()) {
+      const table = tables[nth]
+      if (table === undefined) continue
+      const person = await asFault(async () => {
+        const key = this.#ring.ready(pack.header.keyId) ?? (await this.#ring.key(pack.header.keyId))
+        return this.#person(key, pack, table)
+      })
+      if (!(person instanceof OpenedPerson)) continue
+      this.#opened.set(mapKey(pack.header.keyId), person)
+      this.#byNumber.set(numberAt(pack.header.keyId, 0), person)
+    }
+  }
+
   async #open(keyId: Uint8Array): Promise<OpenedPerson> {
     const key = await this.#ring.key(keyId)
     const pack = this.#packs.get(mapKey(keyId))
     if (pack === undefined) return new OpenedPerson(key, this)
-    const table = await this.#opener.personTable(pack)
+    return this.#person(key, pack, await this.#opener.personTable(pack))
+  }
+
+  #person(key: DataKey, { place }: Pack, table: Table): OpenedPerson {
     this.#bytesLeft -= table.bytes
-    const { place } = pack
     if (this.#bytesLeft < 0) {
       const message = `${this.path} holds more than a segment can`
       throw new VaultError('VAULT_MALFORMED', message, { place })
@@ -72,6 +116,18 @@ export class PersonsFile {
     }
     return new OpenedPerson(key, this, table)
   }
+}
+
+/** Of the random part of a key's id. */
+function numberAt(ids: Uint8Array, at: number): number {
+  const [one = 0, two = 0] = [ids[at + KEY_ID_BYTES - 1], ids[at + KEY_ID_BYTES - 2]]
+  const [three = 0, four = 0] = [ids[at + KEY_ID_BYTES - 3], ids[at + KEY_ID_BYTES - 4]]
+  return one | (two << 8) | (three << 16) | ((four & 0x3f) << 24)
+}
+
+function isAt(id: Uint8Array, ids: Uint8Array, at: number): boolean {
+  for (let nth = 0; nth < KEY_ID_BYTES; nth++) if (id[nth] !== ids[at + nth]) return false
+  return true
 }
 
 /** What one person's pack holds. */
@@ -176,15 +232,5 @@ export class PersonsReader {
       throw new VaultError('VAULT_MALFORMED', `pack in ${path} speaks of ${found}`, { place })
     }
     return new PersonsFile(packs, { path, first }, this.#by)
-  }
-}
-
-/** A fault of the files is an answer here: other sections may still be read. */
-export async function asFault<Value>(run: () => Promise<Value>): Promise<Value | VaultError> {
-  try {
-    return await run()
-  } catch (error) {
-    if (error instanceof VaultError) return error
-    throw error
   }
 }

@@ -9,10 +9,11 @@ import {
 } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
 import { utf8 } from './bytes.ts'
-import { OpenedPerson, type PersonsFile } from './persons-reader.ts'
+import type { OpenedPerson, PersonsFile } from './persons-reader.ts'
 import { SaltCutter } from './salts.ts'
 import type { SealedRecord } from './sealed-record.ts'
-import { type FormSection, ID_BYTES, idAt, type Table } from './table.ts'
+import { ShapeWriter } from './shape-writer.ts'
+import { type FormSection, ID_BYTES, type Shape, type Table } from './table.ts'
 import { CLOSED, WHOLE } from './table-encoder.ts'
 
 /** A row whose sections are all open and are what their digests say. */
@@ -31,8 +32,10 @@ export interface PersonRow {
 }
 
 const SECTION_ID_AT = SECTION_HEAD_BYTES - SALT_BYTES - 1
-/** Views of the input that are kept, by length: nearly all sections are shorter. */
-const VIEWS_MAX = 4_096
+/** Memory for one row that a shape keeps: nearly all sections are shorter. */
+const KEPT_BYTES_MAX = 4_096
+/** The id and the salt are written over it. */
+const HEAD = utf8(sectionHead(1))
 
 /**
  * Computes the leaf of a row as `openRecord` and `encodeLeaf` do, without an object for anything:
@@ -41,16 +44,10 @@ const VIEWS_MAX = 4_096
  */
 export class RowHasher {
   readonly #writer = new LeafWriter(nodeSha256)
-  readonly #input = new Uint8Array(SECTION_HEAD_BYTES + SECTION_BYTES_MAX)
-  readonly #views: (Uint8Array | undefined)[] = []
   readonly #leaf = new Uint8Array(LEAF_BYTES)
   readonly #own = new SaltCutter()
   readonly #personal = new SaltCutter()
   readonly #people = new People()
-
-  constructor() {
-    this.#input.set(utf8(sectionHead(1)))
-  }
 
   hash(record: SealedRecord, file: PersonsFile | undefined): HashedRow | undefined {
     const { index, ledgerKey, table, row } = record
@@ -118,19 +115,18 @@ export class RowHasher {
   #add(table: Table, section: FormSection, place: number, salt: Uint8Array): boolean {
     const shape = table.shape(section)
     if (shape.bytesMax > SECTION_BYTES_MAX) return false
-    this.#input[SECTION_ID_AT] = section.id
-    const end = table.write(shape, place, this.#input, SECTION_HEAD_BYTES)
-    this.#writer.put(this.#view(end), salt)
+    const framed = writerOf(shape).write(place)
+    framed[SECTION_ID_AT] = section.id
+    this.#writer.put(framed, salt)
     return true
   }
+}
 
-  #view(length: number): Uint8Array {
-    const known = this.#views[length]
-    if (known !== undefined) return known
-    const view = this.#input.subarray(0, length)
-    if (length < VIEWS_MAX) this.#views[length] = view
-    return view
-  }
+/** Kept where a pack of many shapes cannot make it keep much. */
+function writerOf(shape: Shape): ShapeWriter {
+  if (shape.bytesMax > KEPT_BYTES_MAX) return new ShapeWriter(shape, HEAD)
+  shape.writer ??= new ShapeWriter(shape, HEAD)
+  return shape.writer
 }
 
 function closedIn(sections: readonly FormSection[]): number {
@@ -157,9 +153,8 @@ class People {
     }
     const known = this.#byKey[key]
     if (known !== undefined) return known
-    const opened = file.ready(idAt(table.pools.hex16, key))
-    if (!(opened instanceof OpenedPerson)) return undefined
-    this.#byKey[key] = opened
+    const opened = file.openedAt(table.pools.hex16, key * ID_BYTES)
+    if (opened !== undefined) this.#byKey[key] = opened
     return opened
   }
 }

@@ -190,7 +190,7 @@ function shapeOf(
     left.bytes -= sum
   }
   if (left.bytes < 0) throw malformed('sections are longer than they say')
-  return { skeleton, columns, pieces, rows, bytesMax }
+  return { skeleton, columns, pieces, rows, bytesMax, writer: undefined }
 }
 
 /** What is the same in every row becomes part of what surrounds it. */

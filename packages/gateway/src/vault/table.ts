@@ -1,6 +1,7 @@
 import { SECTION_BYTES_MAX, SECTIONS } from '@countersign/evidence'
 import { malformed } from './byte-stream.ts'
 import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
+import type { ShapeWriter } from './shape-writer.ts'
 import { CLOSED, WHOLE } from './table-encoder.ts'
 import type { Piece } from './template-renderer.ts'
 import type { Texts } from './texts.ts'
@@ -30,6 +31,8 @@ export interface Shape {
   /** No row has more. */
   readonly bytesMax: number
   readonly rows: number
+  /** For who writes rows of it again and again; made by who needs it. */
+  writer: ShapeWriter | undefined
 }
 
 /** One value of each row: a number, or the place of a text or of an identifier in its pool. */

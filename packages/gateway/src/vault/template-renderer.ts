@@ -10,6 +10,8 @@ export interface Piece {
   bytes(row: number): number
   /** Of every row; undefined where they differ. */
   readonly bytesEach: number | undefined
+  /** Whether it is the same in every row. */
+  readonly isFixed: boolean
 }
 
 const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
@@ -22,6 +24,7 @@ const UUID_DASHES = 4
 const COPY_BYTES_MIN = 24
 
 export class StaticPiece implements Piece {
+  readonly isFixed = true
   readonly bytesEach: number
   readonly #bytes: Uint8Array
 
@@ -40,6 +43,7 @@ export class StaticPiece implements Piece {
 }
 
 export class TextPiece implements Piece {
+  readonly isFixed = false
   readonly bytesEach = undefined
   readonly #texts: Texts
   readonly #rows: readonly number[]
@@ -62,6 +66,7 @@ export class TextPiece implements Piece {
 }
 
 export class IntegerPiece implements Piece {
+  readonly isFixed = false
   readonly bytesEach = undefined
   readonly #values: readonly number[]
 
@@ -96,6 +101,7 @@ export class IntegerPiece implements Piece {
 }
 
 export class TimePiece implements Piece {
+  readonly isFixed = false
   readonly bytesEach: number = TIME_BYTES
   readonly #values: readonly number[]
 
@@ -115,6 +121,7 @@ export class TimePiece implements Piece {
 
 /** Hexadecimal digits of a value in a pool, or in a column of its own. */
 export class HexPiece implements Piece {
+  readonly isFixed = false
   readonly bytesEach: number
   readonly #pool: Uint8Array
   readonly #places: readonly number[] | undefined
@@ -146,6 +153,7 @@ const UUID_PARTS = [4, 6, 8, 10, 16]
 const UUID_BYTES = 16
 
 export class UuidPiece implements Piece {
+  readonly isFixed = false
   readonly bytesEach: number = 2 * UUID_BYTES + UUID_DASHES
   readonly #pool: Uint8Array
   readonly #places: readonly number[]
