@@ -44,6 +44,12 @@ export interface VaultOptions {
   readonly anonymousKeysADayMax?: number
 }
 
+interface AskedKey {
+  /** Undefined: the name is an address. */
+  readonly issuer: string | undefined
+  readonly key: SealKey
+}
+
 /** The keys of the request thread: finds or makes the key of each section, without waiting. */
 export class Vault {
   readonly sealer: Sealer
@@ -55,6 +61,8 @@ export class Vault {
   readonly #rows = new Map<string, Uint8Array>()
   readonly #unwritten = new Set<string>()
   readonly #atHand = new RecentMap<string, SealKey>({ entriesMax: SUBJECTS_AT_HAND_MAX })
+  // By id or address alone: strings that stay the same object need no hash, and none is joined.
+  readonly #asked = new RecentMap<string, AskedKey>({ entriesMax: SUBJECTS_AT_HAND_MAX })
   readonly #anonymousKeys = new Map<number, number>()
 
   static async open(options: VaultOptions): Promise<Vault> {
@@ -100,10 +108,16 @@ export class Vault {
 
   /** The key of the sections that tell of `subject`. */
   subjectKey(subject: Subject, atUs: number): SealKey {
-    if ('id' in subject) {
-      return this.#keyFor('subject', `${subject.issuer}\0${subject.id}`, atUs)
-    }
-    return this.#keyFor('anonymous', addressPrefix(subject.anonymous), atUs)
+    const isKnown = 'id' in subject
+    const name = isKnown ? subject.id : subject.anonymous
+    const issuer = isKnown ? subject.issuer : undefined
+    const last = this.#asked.get(name)
+    if (last !== undefined && last.issuer === issuer && isOf(last.key, atUs)) return last.key
+    const key = isKnown
+      ? this.#keyFor('subject', `${issuer}\0${name}`, atUs)
+      : this.#keyFor('anonymous', addressPrefix(name), atUs)
+    this.#asked.set(name, { issuer, key })
+    return key
   }
 
   /**
@@ -129,7 +143,7 @@ export class Vault {
   #keyFor(keyClass: KeyClass, name: string, atUs: number): SealKey {
     const atHand = `${keyClass}\0${name}`
     const known = this.#atHand.get(atHand)
-    if (known !== undefined && known.fromUs <= atUs && atUs < known.toUs) return known
+    if (known !== undefined && isOf(known, atUs)) return known
     const key = this.#findOrMake(keyClass, name, atUs)
     this.#atHand.set(atHand, key)
     return key
@@ -186,6 +200,10 @@ export class Vault {
     const message = concat(LOOKUP_LABEL, Uint8Array.of(KEY_CLASSES[keyClass]), from, utf8(name))
     return createHmac('sha256', this.#lookupKey).update(message).digest().subarray(0, LOOKUP_BYTES)
   }
+}
+
+function isOf({ fromUs, toUs }: SealKey, atUs: number): boolean {
+  return fromUs <= atUs && atUs < toUs
 }
 
 async function standingKey(ring: KeyRing, keyClass: KeyClass): Promise<KeyObject> {
