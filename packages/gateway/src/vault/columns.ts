@@ -1,7 +1,8 @@
-import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdDecompressSync } from 'node:zlib'
 import { ByteReader, ByteWriter, malformed } from './byte-stream.ts'
 import { concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { DICTIONARY_1 } from './generated/dictionary-1.ts'
 import type { PackedRecord, PersonSection } from './packed-record.ts'
 import { PackedRow, type RowSource } from './packed-row.ts'
@@ -18,12 +19,12 @@ const LEVEL = 3
 /** Bytes that nobody has cut into columns come in bulk: speed counts more than the last tenth. */
 const BULK_LEVEL = 1
 const dictionary = Buffer.from(DICTIONARY_1, 'latin1')
-const WORDS: ZstdOptions = {
+const WORDS = new FrameWriter({
   params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
   dictionary,
-}
-const BULK: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: BULK_LEVEL } }
-const NUMBERS: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }
+})
+const BULK = new FrameWriter({ params: { [constants.ZSTD_c_compressionLevel]: BULK_LEVEL } })
+const NUMBERS = new FrameWriter({ params: { [constants.ZSTD_c_compressionLevel]: LEVEL } })
 /** Number planes take a frame of their own from this size on: each costs a call and a header. */
 const NUMBERS_APART_MIN = 1024
 const BULK_BYTES_MIN = 32_768
@@ -164,9 +165,9 @@ function compress({ structure, texts, blobs, numbers, raw }: TableStreams<Uint8A
 const NOTHING = new Uint8Array(0)
 
 /** What does not get smaller stays as it is: its length says so. */
-function frame(bytes: Uint8Array, options: ZstdOptions): Uint8Array {
+function frame(bytes: Uint8Array, writer: FrameWriter): Uint8Array {
   if (bytes.length < FRAME_BYTES_MIN) return bytes
-  const compressed = zstdCompressSync(bytes, options)
+  const compressed = writer.frame(bytes)
   return compressed.length < bytes.length ? compressed : bytes
 }
 
