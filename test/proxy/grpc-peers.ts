@@ -42,8 +42,10 @@ export async function startGrpcServer(): Promise<GrpcServer> {
       metadata.push(call.metadata)
       const { text } = call.request
       if (text === 'hang') return
-      if (text === 'fail')
-        return void answer({ code: status.FAILED_PRECONDITION, details: 'no: ä' })
+      if (text === 'fail') {
+        answer({ code: status.FAILED_PRECONDITION, details: 'no: ä' })
+        return
+      }
       const trailers = new Metadata()
       trailers.set('x-listed', 'yes')
       trailers.set('x-unlisted', 'no')
