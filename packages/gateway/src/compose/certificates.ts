@@ -13,7 +13,12 @@ export async function readCertificate(
 ): Promise<Certificate | undefined> {
   if (tls === undefined) return undefined
   const text = (path: string): Promise<string> => readPem(path, read)
-  const pair = { certificate: await text(tls.certificate), key: await text(tls.key) }
+  const further: { certificate: string; key: string }[] = []
+  for (const { certificate, key } of tls.further ?? []) {
+    further.push({ certificate: await text(certificate), key: await text(key) })
+  }
+  const own = { certificate: await text(tls.certificate), key: await text(tls.key) }
+  const pair = further.length === 0 ? own : { ...own, further }
   const { clientCertificates: clients } = tls
   if (clients === undefined) return pair
   const authorities = await Promise.all(clients.authorities.map(text))

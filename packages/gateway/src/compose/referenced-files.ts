@@ -52,6 +52,7 @@ function ofQuotaStore(store: Config['quotaStore']): readonly Reference[] {
 interface Tls {
   readonly certificate: string
   readonly key: string
+  readonly further?: readonly { readonly certificate: string; readonly key: string }[]
   readonly clientCertificates?:
     | { readonly authorities: readonly string[]; readonly revocations: readonly string[] }
     | undefined
@@ -60,9 +61,14 @@ interface Tls {
 function ofTls(name: string, tls: Tls | undefined): readonly Reference[] {
   if (tls === undefined) return []
   const { authorities = [], revocations = [] } = tls.clientCertificates ?? {}
+  const further = (tls.further ?? []).flatMap(({ certificate, key }, index) => [
+    ...plain(`${name}.further[${index}].certificate`, certificate),
+    { name: `${name}.further[${index}].key`, path: key, isSecret: true },
+  ])
   return [
     ...plain(`${name}.certificate`, tls.certificate),
     { name: `${name}.key`, path: tls.key, isSecret: true },
+    ...further,
     ...[...authorities, ...revocations].flatMap((path) =>
       plain(`${name}.clientCertificates`, path),
     ),

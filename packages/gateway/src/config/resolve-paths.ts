@@ -4,6 +4,7 @@ import type { Config } from './schema.ts'
 type Tls = {
   readonly certificate: string
   readonly key: string
+  readonly further?: readonly { readonly certificate: string; readonly key: string }[]
   readonly clientCertificates?:
     | { readonly authorities: readonly string[]; readonly revocations: readonly string[] }
     | undefined
@@ -16,7 +17,14 @@ export function resolvePaths(file: string, config: Config): Config {
   const withTls = <Part extends { tls?: Tls | undefined }>(part: Part): Part => {
     if (part.tls === undefined) return part
     const { certificate, key, clientCertificates: clients } = part.tls
-    const pair = { certificate: absolute(certificate), key: absolute(key) }
+    const further = (part.tls.further ?? []).map((each) => {
+      return { certificate: absolute(each.certificate), key: absolute(each.key) }
+    })
+    const pair = {
+      certificate: absolute(certificate),
+      key: absolute(key),
+      ...(part.tls.further === undefined ? {} : { further }),
+    }
     if (clients === undefined) return { ...part, tls: { ...part.tls, ...pair } }
     const clientCertificates = {
       ...clients,

@@ -7,8 +7,10 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
 import type { Limits } from '../limits/index.ts'
+import type { Timer } from '../platform/index.ts'
 import { clientOf } from './client-address/client-of.ts'
 import { ForwardedTrust } from './client-address/forwarded.ts'
 import { ProxiedSockets } from './client-address/proxied-sockets.ts'
@@ -21,6 +23,7 @@ import { pairFields } from './header-fields.ts'
 import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
 import { ClientSessions } from './http2/sessions.ts'
 import type { StreamExchange } from './http2/stream-exchange.ts'
+import { NamedContexts } from './named-contexts.ts'
 import { nodeInbound, nodeOutbound } from './node-exchange.ts'
 import type { ListenerConfig, Protocol } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
@@ -30,6 +33,9 @@ import { type Certificate, contextOptions, isWider, serverOptions } from './tls-
 import { asksForWebSocket } from './websocket/handshake.ts'
 import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 
+/** Half a day, and 48 bytes as Node wants them. */
+const TICKET_KEYS_MS = 12 * 3_600_000
+const TICKET_KEYS_BYTES = 48
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
 /** How late a head that takes too long may be noticed. */
 const HEAD_CHECK_EVERY_MS = 500
@@ -60,6 +66,8 @@ export class Listener {
   #forwarded: ForwardedTrust | undefined
   #serveHttp1: ((socket: Socket) => void) | undefined
   #certificate: Certificate | undefined
+  #contexts: NamedContexts | undefined
+  #ticketTimer: Timer | undefined
   /** Requests that came before the settings they go by are in force. */
   #held: (() => void)[] | undefined = []
   /** Replaced with the authorities: what was verified under the former ones is verified no more. */
@@ -76,11 +84,14 @@ export class Listener {
     this.#externalOrigin = externalUrl === undefined ? undefined : new URL(externalUrl).origin
     this.#protocols = protocolsOf({ ...settings, tls: certificate })
     this.#certificate = certificate
+    this.#contexts = certificate && new NamedContexts(certificate)
     this.#context = context
     this.#server = makeServer(context.inForce().limits, certificate, {
       protocols: this.#protocols,
       mayUpgrade: (request) => this.#mayUpgrade(request),
+      contextOf: (name) => this.#contexts?.find(name),
     })
+    this.#rotateTickets()
     this.#sessions = new ClientSessions({
       clock: context.clock,
       limits: () => context.inForce().limits,
@@ -117,12 +128,25 @@ export class Listener {
    */
   replaceCertificate(certificate: Certificate): void {
     if (!(this.#server instanceof TlsServer)) return
+    const contexts = new NamedContexts(certificate)
     this.#server.setSecureContext(contextOptions(certificate))
+    this.#contexts = contexts
     const before = this.#certificate?.clientCertificates
     this.#certificate = certificate
     if (isWider(before, certificate.clientCertificates)) return
     this.#trust.isCurrent = false
     this.#trust = { isCurrent: true }
+  }
+
+  /** Who takes the keys of session tickets reads what was said under them: they live shortly. */
+  #rotateTickets(): void {
+    const server = this.#server
+    if (!(server instanceof TlsServer)) return
+    const { clock, random } = this.#context
+    this.#ticketTimer = clock.after(TICKET_KEYS_MS, () => {
+      server.setTicketKeys(Buffer.from(random.bytes(TICKET_KEYS_BYTES)))
+      this.#rotateTickets()
+    })
   }
 
   /** Goes by other settings and limits; requests that had to wait for them are taken now. */
@@ -143,6 +167,7 @@ export class Listener {
   /** Takes no more connections and lets idle ones go; resolves when every exchange has ended. */
   async drain(): Promise<void> {
     this.#server.close()
+    this.#ticketTimer?.cancel()
     this.#server.closeIdleConnections()
     this.#proxied?.close()
     this.#sessions.drain()
@@ -434,8 +459,10 @@ function makeServer(
   {
     protocols,
     mayUpgrade,
+    contextOf,
   }: {
     readonly protocols: readonly Protocol[]
+    readonly contextOf: (serverName: string) => SecureContext | undefined
     readonly mayUpgrade: (request: IncomingMessage) => boolean
   },
 ): Server {
@@ -457,7 +484,7 @@ function makeServer(
       ? createServer(options)
       : createTlsServer({
           ...options,
-          ...serverOptions(certificate, { handshakeMs: limits.headMs, protocols }),
+          ...serverOptions(certificate, { handshakeMs: limits.headMs, protocols, contextOf }),
         })
   // Node drops what is beyond this without a word: no cut here, the accept stage counts.
   server.maxHeadersCount = 0

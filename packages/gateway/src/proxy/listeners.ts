@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls'
 import type { ProxyContext } from './context.ts'
 import { Listener, protocolsOf } from './listener.ts'
+import { NamedContexts } from './named-contexts.ts'
 import type { ListenerConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { type Certificate, contextOptions } from './tls-options.ts'
@@ -128,6 +129,7 @@ function checkCertificate({ name, tls }: ListenerSettings): void {
   if (tls === undefined) return
   try {
     createSecureContext(contextOptions(tls))
+    new NamedContexts(tls)
   } catch (cause) {
     const message = `listener ${name}: certificate and key are of no use: ${String(cause)}`
     throw new ProxyError('PROXY_CERTIFICATE', message, { cause })

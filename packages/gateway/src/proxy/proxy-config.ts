@@ -40,6 +40,16 @@ export const listenerSchema = z.strictObject({
     .strictObject({
       certificate: z.string().min(1).describe('PEM file: certificate, then its chain'),
       key: z.string().min(1).describe('PEM file'),
+      further: z
+        .array(
+          z.strictObject({
+            certificate: z.string().min(1).describe('PEM file: certificate, then its chain'),
+            key: z.string().min(1).describe('PEM file'),
+          }),
+        )
+        .max(1000)
+        .default([])
+        .describe('certificates of further names, chosen by the name a client asks for (SNI)'),
       clientCertificates: clientCertificatesSchema.optional(),
     })
     .optional()

@@ -1,9 +1,11 @@
-import type { SecureContextOptions, TlsOptions } from 'node:tls'
+import type { SecureContext, SecureContextOptions, TlsOptions } from 'node:tls'
 
 /** PEM texts. */
 export interface Certificate {
   readonly certificate: string
   readonly key: string
+  /** For the further names that clients may ask for. */
+  readonly further?: readonly { readonly certificate: string; readonly key: string }[] | undefined
   readonly clientCertificates?: ClientAuthorities | undefined
 }
 
@@ -66,11 +68,19 @@ export function serverOptions(
   {
     handshakeMs,
     protocols,
-  }: { readonly handshakeMs: number; readonly protocols: readonly string[] },
+    contextOf,
+  }: {
+    readonly handshakeMs: number
+    readonly protocols: readonly string[]
+    /** By the name that a client asks for; undefined: that of `parts`. */
+    readonly contextOf: (serverName: string) => SecureContext | undefined
+  },
 ): TlsOptions {
   return {
     ...contextOptions(parts),
     ALPNProtocols: [...protocols],
+    // undefined stands for the server's own; Node's types leave it out.
+    SNICallback: (name, done) => done(null, contextOf(name) as SecureContext),
     handshakeTimeout: handshakeMs,
     requestCert: parts.clientCertificates !== undefined,
     rejectUnauthorized: false,

@@ -14,7 +14,9 @@ export function* examineCertificates(
 ): Generator<Finding> {
   for (const { name, tls } of listeners) {
     if (tls === undefined) continue
-    yield* examinePair(`listener ${name}`, tls, nowMs)
+    for (const pair of [tls, ...(tls.further ?? [])]) {
+      yield* examinePair(`listener ${name}`, pair, nowMs)
+    }
     for (const authority of tls.clientCertificates?.authorities ?? []) {
       for (const pem of authority.match(PEM_BLOCK) ?? []) {
         const certificate = new X509Certificate(pem)
