@@ -114,7 +114,7 @@ for (const [name, path, checkTaken] of [
 
 const FULL_AT_ONCE = 0
 
-test('a full disk: 503, the upstream is not called, and the count follows', () =>
+test('H113 a full disk: 503, the upstream is not called, and the count follows', () =>
   withGateway(async (gateway, ask) => {
     assert.equal((await ask('/echo')).status, 200)
     // Fill what is preallocated: from then on every append meets the full disk.
