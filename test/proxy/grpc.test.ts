@@ -51,6 +51,7 @@ describe('gRPC', () => {
       upstream: server.url,
       upstreamProtocol: 'h2',
       protocols: ['h2'],
+      limits: { bodyIdleMs: 300, responseIdleMs: 300 },
       routes: [{ name: 'all', path: '/', upstream: 'upstream', trailers: ['x-listed'] }],
     })
     client = makeGrpcClient(gateway.port) as EchoClient
@@ -147,6 +148,18 @@ describe('gRPC', () => {
     const outcome = await last('outcome')
     assert.deepEqual(outcome?.how.messages, { request: 3, response: 3 })
     assert.deepEqual(outcome?.how.grpc, { status: 0 })
+  })
+
+  test('silence between the messages of a stream is no fault of anybody', async () => {
+    const call = client.Both(bearer(gateway.keys.ada))
+    const answers = call[Symbol.asyncIterator]() as AsyncIterator<Text>
+    for (const text of ['a', 'b']) {
+      await sleep(500)
+      call.write({ text })
+      assert.equal((await answers.next()).value.text, `both ${text}`)
+    }
+    call.end()
+    assert.equal((await answers.next()).done, true)
   })
 
   test('a call without good credentials is refused as gRPC refuses', async () => {

@@ -2,6 +2,7 @@ import { UpstreamFault } from '../upstream/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { forwardedAuthority, forwardedTarget } from './forwarding.ts'
+import { becomeLongLived } from './long-lived.ts'
 import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
 import { passTrailers } from './trailers.ts'
@@ -16,6 +17,8 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
   if (!hasBody) deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout')
+  // Of a call nobody knows whether it is a stream: silence between messages is no fault.
+  if (exchange.grpc !== undefined) becomeLongLived(exchange, context)
   const trailers = () => passTrailers(exchange, exchange.inbound.trailers(), 'request')
   const call = UpstreamCall.send(
     upstream.client,

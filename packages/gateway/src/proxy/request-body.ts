@@ -21,7 +21,8 @@ export async function* passBody(
   if (inbound.isWaiting) inbound.invite()
   for (;;) {
     const sinceMs = clock.ticksMs()
-    deadlines.set('body', rate.allowedMs(forwarded.bytes), 'body-timeout')
+    if (exchange.isLongLived) deadlines.set('body', limits.streamIdleMs, 'idle-timeout')
+    else deadlines.set('body', rate.allowedMs(forwarded.bytes), 'body-timeout')
     const step = await nextChunk(exchange)
     deadlines.meet('body')
     rate.waited(clock.ticksMs() - sinceMs)
