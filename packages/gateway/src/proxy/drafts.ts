@@ -9,7 +9,7 @@ import {
   type Who,
   type Why,
 } from '@countersign/evidence'
-import type { Credential } from '../identity/index.ts'
+import type { Credential, Principal } from '../identity/index.ts'
 import { limitFacts } from '../limits/index.ts'
 import type { BalancedCall } from '../upstream/index.ts'
 import { type Exchange, filled } from './exchange.ts'
@@ -127,11 +127,26 @@ function sinceUs(startMs: number, atMs: number): number {
 /** Only who is verified: a claim that failed says nothing about anybody. */
 function draftWho({ principal, credential, requestSalt }: Exchange): Who | undefined {
   if (principal === undefined) return undefined
+  let known = knownParties.get(principal)
+  if (known === undefined || known.credential !== credential) {
+    known = { credential, who: draftParty(principal, credential) }
+    knownParties.set(principal, known)
+  }
+  return requestSalt === undefined ? known.who : { ...known.who, requestSalt }
+}
+
+/** Who showed the same credential before is the same principal, with the same text in a record. */
+const knownParties = new WeakMap<
+  Principal,
+  { readonly credential: Credential | undefined; readonly who: Who }
+>()
+
+/** The frozen principal tells the recorder that all of it stays as it is. */
+function draftParty(principal: Principal, credential: Credential | undefined): Who {
   const { id, kind, issuer, groups, roles, scopes, claims } = principal
-  const salt = requestSalt === undefined ? {} : { requestSalt }
-  if (credential === undefined) return { principal: { id, kind, issuer }, ...salt }
+  if (credential === undefined) return { principal: Object.freeze({ id, kind, issuer }) }
   return {
-    principal: { id, kind, issuer },
+    principal: Object.freeze({ id, kind, issuer }),
     credential: draftCredential(credential),
     facts: {
       groups,
@@ -139,7 +154,6 @@ function draftWho({ principal, credential, requestSalt }: Exchange): Who | undef
       ...(scopes.length === 0 ? {} : { scopes }),
       ...(Object.keys(claims).length === 0 ? {} : { claims }),
     },
-    ...salt,
   }
 }
 
