@@ -78,7 +78,7 @@ export class JwtAuthenticator implements Authenticator {
     if (set === undefined) return refused('credentials-unverifiable')
     const choice = set.choose(algorithm, kid)
     if (!choice.ok) return refusedToken(choice.fault)
-    const key = await signerOf(jws, algorithm, choice.keys)
+    const key = signerOf(jws, algorithm, choice.keys)
     if (key === undefined) return refusedToken('signature')
     return this.#adopt({ jws, facts: reading.facts, key, presented })
   }

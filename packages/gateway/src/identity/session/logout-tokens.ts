@@ -42,7 +42,7 @@ export class LogoutTokens {
     if (this.#keys.current()?.lacks(kid) !== false) await this.#keys.refresh()
     const choice = this.#keys.current()?.choose(algorithm, kid)
     if (choice?.ok !== true) throw new LoginFault('logout token: no key')
-    const key = await signerOf(reading.jws, algorithm, choice.keys)
+    const key = signerOf(reading.jws, algorithm, choice.keys)
     if (key === undefined) throw new LoginFault('logout token: signature')
     return payload
   }

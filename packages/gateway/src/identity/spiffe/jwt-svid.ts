@@ -74,7 +74,7 @@ export class JwtSvids implements Authenticator {
     if (keys === undefined) return refused('credentials-unverifiable')
     const choice = keys.choose(header.algorithm, header.kid)
     if (!choice.ok) return refusedToken(choice.fault)
-    const key = await signerOf(jws, header.algorithm, choice.keys)
+    const key = signerOf(jws, header.algorithm, choice.keys)
     if (key === undefined) return refusedToken('signature')
     const principal = workloadOf(read.subject, config)
     if (typeof principal === 'string') return refused('credentials-invalid', { fault: principal })
