@@ -122,7 +122,7 @@ export class Ledger {
     })
   }
 
-  /** As `append`, for whoever appends so many that promises cost. Throws what refuses it at once. */
+  /** As `append`, where promises cost. Throws what refuses the entry at once. */
   appendFor(entry: Entry, waiter: EntryWaiter): void {
     this.#refuseUnlessOpen(entry)
     this.#intake.add(entry, waiter)

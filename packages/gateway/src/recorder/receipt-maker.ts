@@ -41,8 +41,9 @@ export class ReceiptMaker {
     const tag = this.#tag(index, leaf)
     bytes.set(leaf)
     for (let at = 0; at < OPEN_BYTES; at++) bytes[LEAF_BYTES + at] = tag.charCodeAt(at)
+    const committed = bytes.toString('base64', 0, LEAF_BYTES)
     const open = bytes.toString('base64', LEAF_BYTES)
-    return `${this.#head}${index}; leaf=:${bytes.toString('base64', 0, LEAF_BYTES)}:; open=:${open}:`
+    return `${this.#head}${index}; leaf=:${committed}:; open=:${open}:`
   }
 
   #tag(index: number, leaf: Uint8Array): string {
