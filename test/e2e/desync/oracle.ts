@@ -112,7 +112,8 @@ const SAID = [
   'countersign-principal',
   'countersign-principal-kind',
 ]
-const FRAMING = ['content-length', 'transfer-encoding', 'connection']
+/** Of our own connection to the upstream. */
+const FRAMING = ['content-length', 'transfer-encoding', 'connection', 'te']
 /** What of the grammar is a claim of the caller's or of one connection only. */
 const DROPPED = new Set([
   'authorization',
@@ -168,6 +169,9 @@ function upstreamContradictions(
     ...differs('host', valuesOf(seen.fields, 'host')[0], authorityOf(seen.upstream)),
     ...differs('x-forwarded-host', valuesOf(seen.fields, 'x-forwarded-host')[0], record.authority),
     ...differs('x-forwarded-for', valuesOf(seen.fields, 'x-forwarded-for')[0], address),
+    ...(valuesOf(seen.fields, 'te').every((value) => value === 'trailers')
+      ? []
+      : ['te is passed on']),
     ...differs('named', valuesOf(seen.fields, 'countersign-principal')[0], record.principal),
   ]
 }
