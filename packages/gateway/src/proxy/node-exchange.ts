@@ -75,6 +75,8 @@ export function nodeOutbound(response: ServerResponse): Outbound {
     },
     destroy: () => {
       response.destroy()
+      // A response that was pipelined may not have been given the connection yet.
+      response.req.socket.destroy()
     },
   }
 }
