@@ -144,6 +144,9 @@ export interface TestGateway {
   records(): Promise<readonly RecordView[]>
   /** Records of requests: intents, outcomes, refusals and folds, without the ledger's own story. */
   exchanges(): Promise<readonly RecordView[]>
+  /** No API key is known any more. */
+  readonly forgetKeys: () => void
+  readonly replacePolicies: (text: string) => Promise<void>
   /** Of the listener with TLS. */
   readonly replaceCertificate: (certificate: Certificate) => void
   readonly close: () => Promise<void>
@@ -249,7 +252,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const gate = new Gate()
   const { recorder, keeper, sealer } = await openRecording(gate.before(disk))
   const { text, tokens } = makeKeys()
-  const source = { read: async () => text, watch: () => () => undefined }
+  const keysFile = { text, tell: (): void => undefined }
+  const source = {
+    read: async () => keysFile.text,
+    watch: (tell: () => void) => {
+      keysFile.tell = tell
+      return () => undefined
+    },
+  }
   const store = await KeyStore.open({ clock, source })
   const policyFiles = [{ name: 'test.cedar', text: options.policies ?? POLICIES }]
   const policies = PolicySet.compile(policyFiles)
@@ -265,11 +275,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const measures = fileStore(disk, `${DATA}/state/containment.json`)
   const onFault = (fault: unknown): void => console.error(fault)
   const containment = await Containment.open({ clock, random, store: measures, recorder, onFault })
-  const proxy = await AccessProxy.open({
-    clock,
-    random,
-    recorder,
-    containment,
+  const settings = {
     limits: { ...DEFAULT_LIMITS, ...WHOLE, stopMs: 2000, ...options.limits },
     listeners: certificate
       ? [plain, { ...at, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
@@ -296,6 +302,13 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     statements: options.statements,
     policies,
     quotas: quotasOf(options),
+  }
+  const proxy = await AccessProxy.open({
+    ...settings,
+    clock,
+    random,
+    recorder,
+    containment,
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
     telemetry: metrics,
@@ -314,6 +327,15 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     gate,
     events,
     records,
+    forgetKeys: () => {
+      keysFile.text = ''
+      keysFile.tell()
+    },
+    replacePolicies: async (next) => {
+      const compiled = PolicySet.compile([{ name: 'test.cedar', text: next }])
+      const change = await proxy.ready({ ...settings, policies: compiled })
+      change.apply()
+    },
     replaceCertificate: (renewed) => proxy.replaceCertificate('tls', renewed),
     keys: tokens,
     port: proxy.addresses[0]?.port ?? 0,

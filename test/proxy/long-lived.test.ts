@@ -1,0 +1,206 @@
+// What stays open for long: each event leaves when it comes, records say how far it has come, and
+// it ends with what it was let in by.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type GatewayOptions, type RecordView, startGateway, type TestGateway } from './gateway.ts'
+
+const ROUTES = [{ name: 'events', path: '/', upstream: 'upstream' }]
+const EMPTY_SHA256 = createHash('sha256').digest('hex')
+
+let server: Server
+let stream: ServerResponse | undefined
+
+before(async () => {
+  server = createServer((request, response) => {
+    request.resume()
+    const type = request.url === '/events' ? 'text/event-stream' : 'application/octet-stream'
+    response.writeHead(200, { 'content-type': type })
+    response.flushHeaders()
+    if (request.url === '/bytes') response.write(Buffer.alloc(600_000, 'a'))
+    stream = response
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+})
+after(() => {
+  server.closeAllConnections()
+  server.close()
+})
+
+async function withGateway(
+  options: Partial<GatewayOptions>,
+  run: (gateway: TestGateway) => Promise<void>,
+): Promise<void> {
+  const { port } = server.address() as AddressInfo
+  const upstream = `http://127.0.0.1:${port}`
+  const gateway = await startGateway({ upstream, routes: ROUTES, ...options })
+  try {
+    await run(gateway)
+  } finally {
+    await gateway.close()
+  }
+}
+
+async function open(gateway: TestGateway, path = '/events') {
+  const headers = { authorization: `Bearer ${gateway.keys.ada}` }
+  const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers })
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const next = async (): Promise<string> => {
+    const { value } = await reader.read()
+    return value === undefined ? 'end' : Buffer.from(value).toString()
+  }
+  return { response, next, cancel: () => reader.cancel() }
+}
+
+async function found(
+  gateway: TestGateway,
+  kind: string,
+  count = 1,
+): Promise<readonly RecordView[]> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    const records = (await gateway.records()).filter((each) => each.kind === kind)
+    if (records.length >= count) return records
+    await sleep(20)
+  }
+  throw new Error(`no ${kind}`)
+}
+
+describe('a stream of events', () => {
+  test('its head leaves before any event, and each event when it comes', async () => {
+    await withGateway({}, async (gateway) => {
+      const events = await open(gateway)
+      assert.equal(events.response.status, 200)
+      assert.match(events.response.headers.get('countersign-receipt') ?? '', /epoch=1/)
+      for (const text of ['data: 1\n\n', ': still here\n\n', 'data: 2\n\n']) {
+        stream?.write(text)
+        assert.equal(await events.next(), text)
+      }
+      stream?.end('data: 3\n\n')
+      assert.equal(await events.next(), 'data: 3\n\n')
+      assert.equal(await events.next(), 'end')
+      const [outcome] = await found(gateway, 'outcome')
+      assert.deepEqual([outcome?.how.ended, outcome?.how.response?.bytes], ['released', 41])
+    })
+  })
+
+  test('a client that leaves lets go of the upstream', async () => {
+    await withGateway({}, async (gateway) => {
+      const events = await open(gateway)
+      const closed =
+        stream === undefined ? Promise.reject(new Error('none')) : once(stream, 'close')
+      await events.cancel()
+      await closed
+      const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.ended, 'client-aborted')
+    })
+  })
+
+  test('it may be silent for longer than a response, and last for longer', async () => {
+    const limits = { responseIdleMs: 50, exchangeMs: 150, streamIdleMs: 5000 }
+    await withGateway({ limits }, async (gateway) => {
+      const events = await open(gateway)
+      await sleep(300)
+      stream?.end('data: 1\n\n')
+      assert.equal(await events.next(), 'data: 1\n\n')
+      const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.ended, 'released')
+    })
+  })
+
+  test('silence has an end all the same', async () => {
+    await withGateway({ limits: { streamIdleMs: 150 } }, async (gateway) => {
+      const events = await open(gateway)
+      await assert.rejects(events.next())
+      const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.error, 'idle-timeout')
+    })
+  })
+})
+
+const FORBID = `@id("nobody") forbid (principal, action, resource);`
+
+describe('what is open ends, within a second or two and with the reason in its outcome', () => {
+  for (const [act, reason, why] of [
+    [(gateway: TestGateway) => gateway.forgetKeys(), 'credentials-revoked', 'a key is taken back'],
+    [
+      (gateway: TestGateway) => gateway.replacePolicies(FORBID),
+      'policy-forbids',
+      'a policy that would not let it begin now is in force',
+    ],
+  ] as const) {
+    test(`${why}: ${reason}`, async () => {
+      await withGateway({}, async (gateway) => {
+        const events = await open(gateway)
+        stream?.write('data: 1\n\n')
+        await events.next()
+        const sinceMs = performance.now()
+        await act(gateway)
+        await assert.rejects(events.next())
+        assert.ok(performance.now() - sinceMs < 2500)
+        const [outcome] = await found(gateway, 'outcome')
+        assert.equal(outcome?.how.error, reason)
+        assert.equal(outcome?.how.response?.bytes, 9)
+      })
+    })
+  }
+
+  test('a policy that still lets it leaves it alone', async () => {
+    await withGateway({}, async (gateway) => {
+      const events = await open(gateway)
+      await gateway.replacePolicies('@id("all") permit (principal, action, resource);')
+      await sleep(1200)
+      stream?.end('data: 1\n\n')
+      assert.equal(await events.next(), 'data: 1\n\n')
+      assert.equal(await events.next(), 'end')
+    })
+  })
+})
+
+describe('how far an exchange has come', () => {
+  test('is on record at the set interval, and no count falls', async () => {
+    await withGateway({ limits: { progressMs: 1000 } }, async (gateway) => {
+      const events = await open(gateway)
+      stream?.write('data: 1\n\n')
+      await events.next()
+      const [first] = await found(gateway, 'progress')
+      assert.equal(first?.when.about?.index, (await found(gateway, 'intent'))[0]?.index)
+      assert.deepEqual(first?.how, {
+        request: { bytes: 0, sha256: EMPTY_SHA256 },
+        response: { bytes: 9, sha256: createHash('sha256').update('data: 1\n\n').digest('hex') },
+      })
+      stream?.write('data: 2\n\n')
+      const [, second] = await found(gateway, 'progress', 2)
+      assert.equal(second?.how.response?.bytes, 18)
+      stream?.end()
+      await events.next()
+      const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.response?.bytes, 18)
+    })
+  })
+
+  test('is on record when enough has passed', async () => {
+    await withGateway({ limits: { progressBytes: 65_536 } }, async (gateway) => {
+      const bytes = await open(gateway, '/bytes')
+      const [progress] = await found(gateway, 'progress')
+      assert.ok((progress?.how.response?.bytes ?? 0) >= 65_536)
+      await bytes.cancel()
+    })
+  })
+
+  test('that cannot be written ends it: what is not on record does not go on', async () => {
+    await withGateway({ limits: { progressMs: 1000 } }, async (gateway) => {
+      const events = await open(gateway)
+      gateway.gate.close()
+      const broken = assert.rejects(events.next())
+      await sleep(3500)
+      gateway.gate.open()
+      await broken
+      const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.error, 'ledger-unavailable')
+    })
+  })
+})
