@@ -13,7 +13,6 @@ export const FRAMES = {
   continuation: 9,
 } as const
 export const END_STREAM = 1
-export const ACK = 1
 export const END_HEADERS = 4
 
 export type Field = readonly [name: string, value: string]

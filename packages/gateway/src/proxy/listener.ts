@@ -1,15 +1,7 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http'
-import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
-import type { Limits } from '../limits/index.ts'
 import type { Timer } from '../platform/index.ts'
 import { clientOf } from './client-address/client-of.ts'
 import { ForwardedTrust } from './client-address/forwarded.ts'
@@ -25,11 +17,12 @@ import { ClientSessions } from './http2/sessions.ts'
 import type { StreamExchange } from './http2/stream-exchange.ts'
 import { NamedContexts } from './named-contexts.ts'
 import { nodeInbound, nodeOutbound } from './node-exchange.ts'
+import { makeServer, parseFault, protocolsOf, setLimits } from './node-server.ts'
 import type { ListenerConfig, Protocol } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuseOutright, serve } from './serve.ts'
-import { type Certificate, contextOptions, isWider, serverOptions } from './tls-options.ts'
+import { type Certificate, contextOptions, isWider } from './tls-options.ts'
 import { asksForWebSocket } from './websocket/handshake.ts'
 import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 
@@ -37,8 +30,6 @@ import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 const TICKET_KEYS_MS = 12 * 3_600_000
 const TICKET_KEYS_BYTES = 48
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
-/** How late a head that takes too long may be noticed. */
-const HEAD_CHECK_EVERY_MS = 500
 
 /** What is known of a connection that was not kept. */
 interface Gone {
@@ -443,66 +434,4 @@ function lastOf(
 
 function refuseOverload(exchange: Exchange, context: ProxyContext): Promise<void> {
   return refuseOutright(exchange, context, 'overloaded')
-}
-
-/** What a listener speaks. */
-export function protocolsOf({
-  protocols,
-  tls,
-}: Pick<ListenerConfig, 'protocols'> & { readonly tls?: unknown }): readonly Protocol[] {
-  return protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1'])
-}
-
-function makeServer(
-  limits: Limits,
-  certificate: Certificate | undefined,
-  {
-    protocols,
-    mayUpgrade,
-    contextOf,
-  }: {
-    readonly protocols: readonly Protocol[]
-    readonly contextOf: (serverName: string) => SecureContext | undefined
-    readonly mayUpgrade: (request: IncomingMessage) => boolean
-  },
-): Server {
-  const options: ServerOptions = {
-    insecureHTTPParser: false,
-    // Refused by our own stages instead, because a refusal is to be recorded.
-    requireHostHeader: false,
-    maxHeaderSize: limits.headBytesMax,
-    headersTimeout: limits.headMs,
-    requestTimeout: 0,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: HEAD_CHECK_EVERY_MS,
-    noDelay: true,
-    // What is not let is a plain request, which the accept stage refuses.
-    shouldUpgradeCallback: mayUpgrade,
-  }
-  const server =
-    certificate === undefined
-      ? createServer(options)
-      : createTlsServer({
-          ...options,
-          ...serverOptions(certificate, { handshakeMs: limits.headMs, protocols, contextOf }),
-        })
-  // Node drops what is beyond this without a word: no cut here, the accept stage counts.
-  server.maxHeadersCount = 0
-  setLimits(server, limits)
-  return server
-}
-
-/** Limits that the engine keeps, for the connections and requests to come. */
-function setLimits(server: Server, limits: Limits): void {
-  server.headersTimeout = limits.headMs
-  server.keepAliveTimeout = limits.keepAliveMs
-  server.maxConnections = limits.connectionsMax
-  // Read for every request; Node's types leave it out.
-  Object.assign(server, { maxHeaderSize: limits.headBytesMax })
-}
-
-function parseFault(code: string | undefined): Reason {
-  if (code === 'HPE_HEADER_OVERFLOW') return 'head-too-large'
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout'
-  return 'malformed-request'
 }

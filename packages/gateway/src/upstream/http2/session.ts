@@ -129,7 +129,7 @@ export class UpstreamSession implements CallSession {
     this.#close(fault)
   }
 
-  /** Asks whether the peer still lives where nothing was heard of it; breaks with one that is dead. */
+  /** Asks whether the peer lives where nothing was heard of it; breaks with one that is dead. */
   probe(nowMs: number, { silentMs, answerMs }: { silentMs: number; answerMs: number }): void {
     const session = this.#session
     if (session === undefined || session.destroyed || this.#calls === 0) return
