@@ -3,13 +3,13 @@ import { BodyMeter } from './body-meter.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { faultReason } from './forward.ts'
-import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 import { isGrpc } from './grpc.ts'
+import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
+import { becomeLongLived } from './long-lived.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import type { Recorded } from './recording.ts'
-import { becomeLongLived } from './long-lived.ts'
-import { passTrailers } from './trailers.ts'
 import { ownFields, passFields, receiptField } from './response-fields.ts'
+import { passTrailers } from './trailers.ts'
 
 const NOTHING = new Uint8Array()
 
@@ -42,7 +42,9 @@ async function hold(
   held: Uint8Array[],
 ): Promise<boolean> {
   for (;;) {
-    const chunk = await readChunk(exchange, context)
+    // What is there already is taken without a turn of the queue.
+    const found = takeChunk(exchange, context)
+    const chunk = found instanceof Promise ? await found : found
     if (chunk === undefined) return true
     held.push(chunk)
     if (exchange.received.bytes > exchange.inForce.limits.releaseBufferBytesMax) return false
@@ -51,20 +53,43 @@ async function hold(
 
 async function readChunk(
   exchange: Exchange,
-  { clock }: ProxyContext,
+  context: ProxyContext,
 ): Promise<Uint8Array | undefined> {
-  const { deadlines, received, marks, inForce, upstream, isLongLived } = exchange
+  return takeChunk(exchange, context)
+}
+
+function takeChunk(
+  exchange: Exchange,
+  { clock }: ProxyContext,
+): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  const found = filled(exchange.call, 'call').read()
+  return found instanceof Promise ? waitFor(exchange, clock, found) : take(exchange, clock, found)
+}
+
+async function waitFor(
+  exchange: Exchange,
+  clock: ProxyContext['clock'],
+  found: Promise<Uint8Array | undefined>,
+): Promise<Uint8Array | undefined> {
+  const { deadlines, inForce, upstream, isLongLived } = exchange
   const idleMs = upstream?.timeouts.responseIdleMs ?? inForce.limits.responseIdleMs
   if (isLongLived) deadlines.set('response', inForce.limits.streamIdleMs, 'idle-timeout')
   else deadlines.set('response', idleMs, 'upstream-timeout')
   try {
-    const chunk = await filled(exchange.call, 'call').read()
-    if (chunk === undefined) marks.endMs = clock.ticksMs()
-    else received.add(chunk)
-    return chunk
+    return take(exchange, clock, await found)
   } finally {
     deadlines.meet('response')
   }
+}
+
+function take(
+  { marks, received }: Exchange,
+  clock: ProxyContext['clock'],
+  chunk: Uint8Array | undefined,
+): Uint8Array | undefined {
+  if (chunk === undefined) marks.endMs = clock.ticksMs()
+  else received.add(chunk)
+  return chunk
 }
 
 async function releaseWhole(
@@ -151,7 +176,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
       ...ownFields(exchange, exchange.intent),
     ],
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
-    isEager: isEventStream(fields) || filled(exchange.route, 'route').release === 'stream',
+    isEager: isEager(fields) || filled(exchange.route, 'route').release === 'stream',
   })
 }
 
@@ -236,9 +261,13 @@ function isEager(fields: HeaderFields): boolean {
 }
 
 function isEventStream(fields: HeaderFields): boolean {
-  const [type] = listMembers(valuesOf(fields, 'content-type'))
+  const types = valuesOf(fields, 'content-type')
+  if (!types.some((each) => EVENT_STREAM.test(each))) return false
+  const [type] = listMembers(types)
   return type?.split(';')[0]?.trim() === 'text/event-stream'
 }
+
+const EVENT_STREAM = /event-stream/i
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [only, second] = chunks

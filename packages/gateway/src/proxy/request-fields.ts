@@ -44,15 +44,7 @@ const OURS = new Set([
   'x-amzn-mtls-clientcert',
   'ssl-client-cert',
 ])
-const OUR_PREFIXES = [
-  'x-forwarded-',
-  'x-auth-',
-  'x-countersign-',
-  'countersign-',
-  'x-envoy-',
-  'x-ssl-',
-  'x-client-cert-',
-]
+const OUR_PREFIXES = /^(?:x-(?:forwarded|auth|countersign|envoy|ssl|client-cert)-|countersign-)/
 
 /** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
 export function requestFields(exchange: Exchange, statement: string | undefined): HeaderFields {
@@ -60,7 +52,7 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
   const route = filled(exchange.route, 'route')
-  const kept = withoutLogin(endToEnd(inbound.fields).filter(([name]) => !isOurs(name)))
+  const kept = withoutLogin(endToEnd(inbound.fields, isOurs))
   const { webSocket } = asked
   const passed = webSocket === undefined ? kept : handshakeFields(webSocket, kept, route)
   const rules = inForce.fieldsOf(route).request
@@ -85,7 +77,6 @@ function withoutLogin(fields: HeaderFields): HeaderFields {
   })
 }
 
-function isOurs(name: string): boolean {
-  const lowerCaseName = name.toLowerCase()
-  return OURS.has(lowerCaseName) || OUR_PREFIXES.some((prefix) => lowerCaseName.startsWith(prefix))
+function isOurs(lowerCaseName: string): boolean {
+  return OURS.has(lowerCaseName) || OUR_PREFIXES.test(lowerCaseName)
 }

@@ -14,7 +14,7 @@ const OURS = new Set([
 
 /** The upstream's fields, without those of its connection and without what only we may say. */
 export function passFields({ inForce, route }: Exchange, fields: HeaderFields): HeaderFields {
-  const passed = endToEnd(fields).filter(([name]) => !OURS.has(name.toLowerCase()))
+  const passed = endToEnd(fields, (lowerCaseName) => OURS.has(lowerCaseName))
   const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
   return rules === undefined ? passed : rules.apply(passed)
 }

@@ -59,7 +59,9 @@ export async function refuseOutright(
 
 async function runStages(exchange: Exchange, context: ProxyContext): Promise<void> {
   for (const stage of STAGES) {
-    const step = await stage(exchange, context)
+    const found = stage(exchange, context)
+    // Most are values: waiting for one costs a turn of the queue.
+    const step = found instanceof Promise ? await found : found
     if (step === 'answered') return
     if (step !== 'next') return refuse(exchange, context, step.stop)
   }
