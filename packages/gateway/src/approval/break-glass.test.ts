@@ -179,6 +179,24 @@ test('one person has one at a time', async () => {
   glass.close()
 })
 
+for (const confirm of ['second-person', 'second-factor'] as const) {
+  test(`one person has one, though two are asked for at once (${confirm})`, async () => {
+    const { glass, machine } = await started({ confirm })
+    const by = { ...ADA, mfaAtUs: machine.clock.nowUs() }
+    const both = await Promise.allSettled([
+      glass.activate({ by, reason: 'one' }),
+      glass.activate({ by, reason: 'two' }),
+    ])
+    const refused = both.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
+    assert.equal(refused.length, 1)
+    await assert.rejects(Promise.reject(refused[0]), code('APPROVAL_ANSWERED'))
+    assert.equal(glass.list().length, 1)
+    const asked = (await acts(machine)).filter((act) => act === 'asked')
+    assert.equal(asked.length, 1)
+    glass.close()
+  })
+}
+
 test('an asking that nobody confirms lapses', async () => {
   const { glass, machine } = await started()
   const { id } = await glass.activate({ by: ADA, reason: 'because' })

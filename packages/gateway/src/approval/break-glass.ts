@@ -90,20 +90,26 @@ export class BreakGlass {
   }
 
   /** In force at once with a fresh second factor, where that is enough; else it waits. */
-  async activate({ by, reason, forMs: wanted }: ActivationOrder): Promise<Activation> {
-    const { clock, random, recorder, config } = this.#options
-    const { members, confirm, forMsMax, mfaWithinMs, confirmWithinMs } = config()
-    if (!isAmong(members, by)) {
+  async activate(order: ActivationOrder): Promise<Activation> {
+    const { by } = order
+    if (!isAmong(this.#options.config().members, by)) {
       throw new ApprovalError('APPROVAL_NOT_ALLOWED', 'configuration names other members')
     }
-    if (this.#activations.size >= ACTIVATIONS_MAX) {
-      throw new ApprovalError('APPROVAL_FULL', 'too many activations wait to be looked at')
-    }
+    // Until it is on record it is on no list: a second one must not come between.
+    return this.#exclusively(personKey(by), () => this.#activate(order))
+  }
+
+  async #activate({ by, reason, forMs: wanted }: ActivationOrder): Promise<Activation> {
+    const { clock, random, recorder, config } = this.#options
+    const { confirm, forMsMax, mfaWithinMs, confirmWithinMs } = config()
     const own = this.list().find(({ principal, state }) => {
       return state !== 'ended' && personKey(principal) === personKey(by)
     })
     if (own !== undefined) {
       throw new ApprovalError('APPROVAL_ANSWERED', `${own.id} is yours and has not ended`)
+    }
+    if (this.#activations.size >= ACTIVATIONS_MAX) {
+      throw new ApprovalError('APPROVAL_FULL', 'too many activations wait to be looked at')
     }
     const forMs = wanted ?? forMsMax
     if (forMs > forMsMax) throw new ApprovalError('APPROVAL_TOO_WIDE', `at most ${forMsMax} ms`)
@@ -229,8 +235,9 @@ export class BreakGlass {
     else if (this.#activeOf.get(key)?.id === activation.id) this.#activeOf.delete(key)
   }
 
+  /** `id`: of an activation, or whose the next one is. */
   async #exclusively<T>(id: string, run: () => Promise<T>): Promise<T> {
-    if (this.#busy.has(id)) throw new ApprovalError('APPROVAL_ANSWERED', `${id} is being answered`)
+    if (this.#busy.has(id)) throw new ApprovalError('APPROVAL_ANSWERED', 'it is being answered')
     this.#busy.add(id)
     try {
       return await run()

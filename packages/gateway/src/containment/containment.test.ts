@@ -274,3 +274,62 @@ test('lifting what is not in force says so', async () => {
     code: 'CONTAINMENT_UNKNOWN',
   })
 })
+
+test('a measure that is lifted twice at once is lifted once, on record', async () => {
+  const { machine, containment } = await started()
+  const { measure } = await containment.contain(order(PRINCIPAL))
+  const lifting = { reason: 'found again', by: { issuer: 'keys', id: 'olga' } }
+  const ends = await Promise.allSettled([
+    containment.lift(measure.id, lifting),
+    containment.lift(measure.id, lifting),
+  ])
+  assert.deepEqual(ends.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
+  assert.deepEqual(await operations(machine), ['contain', 'lift'])
+  containment.close()
+})
+
+test('a measure that is lifted while it is told of is on record once, and then lifted', async () => {
+  const { machine, containment } = await started()
+  const containing = containment.contain(order(PRINCIPAL))
+  const id = containment.list()[0]?.id ?? ''
+  await containment.lift(id, { reason: 'by mistake', by: { issuer: 'keys', id: 'olga' } })
+  await containing
+  assert.deepEqual(await operations(machine), ['contain', 'lift'])
+  assert.equal(containment.isEmpty, true)
+  containment.close()
+})
+
+test('a measure whose end comes while it is lifted ends once', async () => {
+  const { machine, containment } = await started()
+  const { measure } = await containment.contain(order(PRINCIPAL, 2_000))
+  const lifting = containment.lift(measure.id, { reason: 'x', by: { issuer: 'keys', id: 'olga' } })
+  await Promise.all([lifting, machine.clock.advance(5_000)])
+  assert.deepEqual(await operations(machine), ['contain', 'lift'])
+  containment.close()
+})
+
+test('what is owed is not told of a second time while it is being told', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  await machine.disk.makeDirectory('/data/state')
+  let told = 0
+  const slow = {
+    actant: recorder.actant.bind(recorder),
+    async act(...act: Parameters<typeof recorder.act>) {
+      told += 1
+      await new Promise<void>((resolve) => machine.clock.after(told * 3_000, resolve))
+      return recorder.act(...act)
+    },
+  }
+  const { clock, random, disk } = machine
+  const store = fileStore(disk, PATH)
+  const onFault = (fault: unknown): void => void machine.faults.push(fault)
+  const containment = await Containment.open({ clock, random, store, recorder: slow, onFault })
+  const one = containment.contain(order(PRINCIPAL))
+  const two = containment.contain(order({ kind: 'credential', id: 'abcd2345' }))
+  await machine.clock.advance(10_000)
+  await Promise.all([one, two])
+  assert.equal(told, 2)
+  assert.deepEqual(await operations(machine), ['contain', 'contain'])
+  containment.close()
+})

@@ -63,7 +63,9 @@ export class Containment {
   readonly #listeners = new Set<() => void>()
   /** Measures of which the disk or the ledger does not know yet. */
   readonly #owed = new Set<string>()
+  /** Measures that are being lifted, or end. */
   readonly #ending = new Set<string>()
+  readonly #settling = new Map<string, Promise<boolean>>()
   #timer: Timer | undefined
   #isClosed = false
 
@@ -127,12 +129,19 @@ export class Containment {
   /** Rejects, and lifts nothing, where it cannot be recorded. */
   async lift(id: string, order: Omit<ContainmentOrder, 'target' | 'forMs'>): Promise<void> {
     const measure = this.#measures.get(id)
-    if (measure === undefined) {
+    // One that is being lifted, or ends, has its record on the way.
+    if (measure === undefined || this.#ending.has(id)) {
       throw new ContainmentError('CONTAINMENT_UNKNOWN', `no measure ${id} is in force`)
     }
-    await this.#record('lift', measure, order)
-    this.#forget(measure)
-    await this.#options.store.remove(id)
+    this.#ending.add(id)
+    try {
+      await this.#settling.get(id)
+      await this.#record('lift', measure, order)
+      this.#forget(measure)
+      await this.#options.store.remove(id)
+    } finally {
+      this.#ending.delete(id)
+    }
   }
 
   close(): void {
@@ -151,8 +160,17 @@ export class Containment {
     this.#owed.delete(measure.id)
   }
 
+  /** Two at once, an order and its retry, would put one measure on record twice. */
+  #settle(measure: Measure, from?: string): Promise<boolean> {
+    const known = this.#settling.get(measure.id)
+    if (known !== undefined) return known
+    const settling = this.#tell(measure, from).finally(() => this.#settling.delete(measure.id))
+    this.#settling.set(measure.id, settling)
+    return settling
+  }
+
   /** Tells disk and ledger, each of them though the other fails. Says whether it is kept. */
-  async #settle(measure: Measure, from?: string): Promise<boolean> {
+  async #tell(measure: Measure, from?: string): Promise<boolean> {
     const { store, onFault } = this.#options
     const [stored, recorded] = await Promise.allSettled([
       store.put(measure),
@@ -189,9 +207,13 @@ export class Containment {
     const nowUs = this.#options.clock.nowUs()
     for (const measure of this.list()) {
       if (measure.untilUs <= nowUs) await this.#end(measure)
-      else if (this.#owed.has(measure.id)) await this.#pay(measure)
+      else if (this.#isOwed(measure)) await this.#pay(measure)
     }
     this.#look()
+  }
+
+  #isOwed({ id }: Measure): boolean {
+    return this.#owed.has(id) && !this.#ending.has(id)
   }
 
   async #pay(measure: Measure): Promise<void> {
@@ -211,7 +233,9 @@ export class Containment {
     if (this.#ending.has(measure.id)) return
     this.#ending.add(measure.id)
     try {
-      if (!measure.isRecorded) await this.#record('contain', measure, measure)
+      await this.#settling.get(measure.id)
+      const known = this.#measures.get(measure.id) ?? measure
+      if (!known.isRecorded) await this.#record('contain', measure, measure)
       await this.#record('contain-expired', measure, undefined)
       this.#forget(measure)
       await store.remove(measure.id)

@@ -11,9 +11,9 @@ const BLOCK_HEAD_BYTES = 3
 const [RUN, NO_BLOCK] = [1, 3]
 
 /**
- * Says whether `bytes` are one frame that declares `contentBytes` of content, and nothing else: then
- * it stands among others without anything of it being taken for a part of them. The decoder holds a
- * frame to what it declares.
+ * Says whether `bytes` are one frame that declares `contentBytes` of content, and nothing else:
+ * then it stands among others without anything of it being taken for a part of them. The decoder
+ * holds a frame to what it declares.
  */
 export function isFrameOf(bytes: Uint8Array, contentBytes: number): boolean {
   if (!MAGIC.every((byte, at) => bytes[at] === byte)) return false
