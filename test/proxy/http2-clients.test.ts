@@ -162,6 +162,7 @@ describe('HTTP/2 under load', { skip: skipLoad }, () => {
     const count = (kind: string): number => records.filter((each) => each.kind === kind).length
     const { count: reached } = await upstream.received()
     assert.deepEqual([count('intent'), count('outcome'), reached], [2000, 2000, 2000])
+    assert.match(await gateway.metrics(), /^countersign_requests_accepted_total(\{.*\})? 2000$/m)
     await upstream.close()
   })
 })

@@ -35,6 +35,20 @@ async function withGateway(
   } finally {
     await gateway.close()
   }
+  await checkCounts(gateway)
+}
+
+/** Requests accepted = intents + refusals, counted ones included; intents = outcomes. */
+async function checkCounts(gateway: TestGateway): Promise<void> {
+  const records = await gateway.exchanges()
+  const count = (kind: string): number => records.filter((each) => each.kind === kind).length
+  const folded = records
+    .filter(({ kind, what }) => kind === 'fold' && what.act === 'close')
+    .reduce((sum, { what }) => sum + (what.count ?? 0), 0)
+  const [, accepted] =
+    /^countersign_requests_accepted_total(?:\{.*\})? (\d+)$/m.exec(await gateway.metrics()) ?? []
+  assert.equal(count('intent'), count('outcome'))
+  assert.equal(Number(accepted ?? 0), count('intent') + count('refusal') + folded)
 }
 
 /** What the ledger says of what was not forwarded. */
