@@ -71,14 +71,19 @@ export function makeInForce(
     if (Object.hasOwn(settings.upstreams, upstream)) continue
     throw new ProxyError('PROXY_CONFIG_INVALID', `route ${name}: no upstream is called ${upstream}`)
   }
+  const quotasOf = countedBy(routes, quotas)
   const upstreams = new Map<string, Upstream>()
   for (const [name, config] of Object.entries(settings.upstreams)) {
     const known = former?.upstreams.get(name)
     const isSame = known?.key === upstreamKey(config, limits)
-    upstreams.set(name, isSame ? known : openUpstream(name, config, limits, parts))
+    try {
+      upstreams.set(name, isSame ? known : openUpstream(name, config, limits, parts))
+    } catch (cause) {
+      for (const each of upstreams.values()) if (!isOf(former, each)) void each.client.destroy()
+      throw cause
+    }
   }
   const table = new RouteTable(routes)
-  const quotasOf = countedBy(routes, quotas)
   const chainOf: InForce['chainOf'] = (route) => authenticators.chain(route.authenticators)
   return {
     configurationSha256,
@@ -95,6 +100,11 @@ export function makeInForce(
     uses: new Uses(),
     approvalsUrl: settings.approvalsUrl,
   }
+}
+
+/** Whether it was in force already. */
+function isOf(former: InForce | undefined, upstream: Upstream): boolean {
+  return former?.upstreams.get(upstream.name) === upstream
 }
 
 function countedBy(

@@ -58,6 +58,8 @@ export class BalancedCall implements UpstreamCall {
   #connectedMs: number | undefined
   /** A head was had: what happens now is that answer's end. */
   isAnswered = false
+  /** Something was had of an answer, and passed on. */
+  isHeard = false
   isOver = false
   attempts = 0
   /** What was wrong, in a word, where something was. */
@@ -103,7 +105,8 @@ export class BalancedCall implements UpstreamCall {
 
   /** Whether the request may be sent again: nobody has had a part of its body, nor answered. */
   get isRepeatable(): boolean {
-    if (this.isAnswered || this.#isBodySent || this.request.upgrade !== undefined) return false
+    if (this.isAnswered || this.isHeard || this.#isBodySent) return false
+    if (this.request.upgrade !== undefined) return false
     if (this.#rule === 'always') return true
     return this.#rule === 'idempotent' && IDEMPOTENT.has(this.request.method)
   }
@@ -258,6 +261,7 @@ class Attempt implements UpstreamHandler {
   }
 
   interim(status: number, fields: UpstreamFields): void {
+    this.#call.isHeard = true
     this.#call.handler.interim?.(status, fields)
   }
 
@@ -278,7 +282,8 @@ class Attempt implements UpstreamHandler {
   }
 
   fault(fault: UpstreamFault): void {
-    this.leave(faultWord(fault))
+    // What we did wrong ourselves is not held against it.
+    this.leave(fault.reason.startsWith('upstream-') ? faultWord(fault) : undefined)
     this.#call.attemptFailed(this.endpoint, fault)
   }
 
@@ -290,7 +295,9 @@ class Attempt implements UpstreamHandler {
     this.#call.isAnswered = true
     this.#call.isOver = true
     stream.once('close', () => this.leave(undefined))
-    this.#call.handler.upgraded?.(status, fields, stream, rest)
+    const { handler } = this.#call
+    if (handler.upgraded === undefined) stream.destroy()
+    else handler.upgraded(status, fields, stream, rest)
   }
 
   /** Once: the endpoint has room again. */

@@ -1,6 +1,5 @@
 export type { BalancedCall, RetryRule } from './balanced-call.ts'
 export { BalancedUpstream, type ClientOptions, type UpstreamParts } from './balanced-upstream.ts'
-export { Http1Client, type Http1ClientOptions } from './http1/client.ts'
 export { type Resolve, systemResolve } from './name-watch.ts'
 export { openClient } from './open-client.ts'
 export { type Probe, probeTargets } from './probe.ts'
