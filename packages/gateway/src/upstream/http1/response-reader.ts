@@ -27,8 +27,10 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 const PART_MAX = HEAD_END.length - 1
 const HEAD_BEGIN = Buffer.from('HTTP/1.')
 const CHUNK_LINE_BYTES_MAX = 1024
-const CHUNK_LINE =
-  /^([0-9A-Fa-f]{1,12})(?:;[A-Za-z0-9!#$%&'*+.^`|~_-]+(?:=(?:[A-Za-z0-9!#$%&'*+.^`|~_-]+|"[\t !#-[\]-~]*"))?)*$/
+const TOKEN = /[A-Za-z0-9!#$%&'*+.^`|~_-]+/.source
+const QUOTED = /"[\t !#-[\]-~]*"/.source
+const EXTENSION = `;${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?`
+const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]{1,12})(?:${EXTENSION})*$`)
 
 type State = 'idle' | 'head' | 'length' | 'size' | 'chunk' | 'chunk-end' | 'trailers' | 'close'
 
