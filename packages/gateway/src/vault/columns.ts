@@ -4,6 +4,7 @@ import { concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { DICTIONARY_1 } from './generated/dictionary-1.ts'
+import { JoinedBytes } from './joined-bytes.ts'
 import type { PackedRecord, PersonSection } from './packed-record.ts'
 import { PackedRow, type RowSource } from './packed-row.ts'
 import { saysRows } from './read-back.ts'
@@ -37,7 +38,7 @@ const SMALL_BYTES_MAX = 65_536
 /** What the streams of a pack may hold together: a block of the largest payloads, and some. */
 const STREAM_BYTES_MAX = SECTIONS_BYTES_MAX
 
-/** The plaintext of a ledger pack. */
+/** The plaintext of a ledger pack; it lasts until the next pack is encoded. */
 export function encodeRecords(rows: RowSource, encoder: TableEncoder): Uint8Array {
   return compress(encodeTable(rows, encoder, { hasRecordIds: true }))
 }
@@ -55,7 +56,7 @@ function recordsOf(table: Table): readonly PackedRecord[] {
   return Array.from({ length: table.rows }, (_, row) => table.record(row))
 }
 
-/** The plaintext of a person's pack; rows in ascending order of offset. */
+/** The plaintext of a person's pack, as long as that; rows in ascending order of offset. */
 export function encodePersons(rows: RowSource, encoder: TableEncoder): Uint8Array {
   return compress(encodeTable(rows, encoder, { hasRecordIds: false }))
 }
@@ -155,13 +156,15 @@ function compress({ structure, texts, blobs, numbers, raw }: TableStreams<Uint8A
   for (const { length } of [structure, texts, blobs, numbers, raw]) head.number(length)
   const isJoined = numbers.length < NUMBERS_APART_MIN
   const words = isJoined ? [structure, texts, blobs, numbers] : [structure, texts, blobs]
-  const first = frame(concat(...words), blobs.length < BULK_BYTES_MIN ? WORDS : BULK)
+  const first = frame(joinedWords.join(words), blobs.length < BULK_BYTES_MIN ? WORDS : BULK)
   const second = isJoined ? NOTHING : frame(numbers, NUMBERS)
   head.number(first.length)
   head.number(second.length)
-  return concat(head.bytes, first, second, raw)
+  return joinedPlain.join([head.bytes, first, second, raw])
 }
 
+const joinedWords = new JoinedBytes()
+const joinedPlain = new JoinedBytes()
 const NOTHING = new Uint8Array(0)
 
 /** What does not get smaller stays as it is: its length says so. */

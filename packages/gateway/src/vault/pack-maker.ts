@@ -12,7 +12,7 @@ import {
   readRecords,
 } from './columns.ts'
 import { asFault, VaultError } from './errors.ts'
-import type { KeyRing } from './key-ring.ts'
+import type { DataKey, KeyRing } from './key-ring.ts'
 import { openPack, type Pack, sealPack } from './pack.ts'
 import type { PackedRecord } from './packed-record.ts'
 import type { RowSource } from './packed-row.ts'
@@ -93,17 +93,23 @@ export class PackMaker {
     this.#originHash = originHashOf(options.origin)
   }
 
-  records(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
-    return this.#seal(spot, encodeRecords(rows, this.#encoder))
+  async records(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
+    const key = await this.#key(spot)
+    return this.#seal(key, spot, encodeRecords(rows, this.#encoder))
   }
 
-  persons(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
-    return this.#seal(spot, encodePersons(rows, this.#encoder))
+  async persons(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
+    const key = await this.#key(spot)
+    return this.#seal(key, spot, encodePersons(rows, this.#encoder))
+  }
+
+  // Before anything is encoded: what that makes is sealed before another pack is begun.
+  async #key({ keyId }: PackSpot): Promise<DataKey> {
+    return this.#ring.ready(keyId) ?? (await this.#ring.key(keyId))
   }
 
   // Random nonces: one ledger key seals far fewer than 2^32 packs in its month.
-  async #seal(spot: PackSpot, plain: Uint8Array): Promise<Uint8Array> {
-    const key = this.#ring.ready(spot.keyId) ?? (await this.#ring.key(spot.keyId))
+  #seal(key: DataKey, spot: PackSpot, plain: Uint8Array): Uint8Array {
     const nonce = this.#random.bytes(NONCE_BYTES)
     return sealPack(key, this.#originHash, { ...spot, dictionary: LAYOUT, nonce }, plain)
   }

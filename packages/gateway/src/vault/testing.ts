@@ -128,7 +128,7 @@ export function batchOf(
 
 /** The plaintext of a ledger pack, by an encoder of its own. */
 export function packRecords(records: readonly PackedRecord[]): Uint8Array {
-  return encodeRecords(rowsOf(records), new TableEncoder())
+  return Uint8Array.from(encodeRecords(rowsOf(records), new TableEncoder()))
 }
 
 /** The plaintext of a person's pack; sections in ascending order of offset, then id. */
@@ -138,5 +138,5 @@ export function packPersons(sections: readonly PersonSection[]): Uint8Array {
     const offset = each[0]?.offset ?? 0
     rows.push({ offset, kind: 0, recordId: NO_RECORD_ID, sections: each, opaque: undefined })
   }
-  return encodePersons(rowsOf(rows), new TableEncoder())
+  return Uint8Array.from(encodePersons(rowsOf(rows), new TableEncoder()))
 }
