@@ -500,6 +500,18 @@ describe('floods of HTTP/2', () => {
   })
 })
 
+test('an old connection takes no more requests, and ends with those that go on', async () => {
+  await withGateway({ limits: { h2SessionMs: 1000 } }, async (gateway) => {
+    const client = new FrameClient(gateway.port)
+    client.send(frame('headers', WHOLE, 1, block(head(gateway, { ':path': '/chunks/30/10/100' }))))
+    const goaway = await client.next('goaway')
+    assert.equal(goaway?.payload.readUInt32BE(4), 0)
+    await client.closed()
+    const data = client.frames.filter(({ type }) => type === 0)
+    assert.equal(Buffer.concat(data.map(({ payload }) => payload)).length, 300)
+  })
+})
+
 describe('HTTP/2 when the gateway stops', () => {
   test('GOAWAY, and what is going on ends as it should', async () => {
     await withGateway({}, async (gateway) => {
