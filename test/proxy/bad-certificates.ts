@@ -1,6 +1,7 @@
 // Certificates that no gateway should take from an upstream, made by OpenSSL when they are needed,
 // each with the TLS server that shows it.
 import { execFileSync } from 'node:child_process'
+import { hash, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerOptions } from 'node:https'
@@ -66,14 +67,11 @@ export class LooseAuthority {
         writeFileSync(this.#file(`${name}.pem`), chain)
       }
     }
-    const spki = this.#openssl('x509', '-in', this.#file(`${name}.pem`), '-noout', '-pubkey')
-    const der = execFileSync('openssl', ['pkey', '-pubin', '-outform', 'DER'], { input: spki })
-    const digest = execFileSync('openssl', ['dgst', '-sha256', '-binary'], { input: der })
-    return {
-      certificate: this.#read(`${name}.pem`),
-      key: this.#read(`${name}.key`),
-      pin: digest.toString('base64'),
-    }
+    const certificate = this.#read(`${name}.pem`)
+    const { publicKey } = new X509Certificate(certificate)
+    const spki = publicKey.export({ type: 'spki', format: 'der' })
+    const pin = hash('sha256', spki, 'base64')
+    return { certificate, key: this.#read(`${name}.key`), pin }
   }
 
   /** The revocation list, with these on it. */
@@ -120,8 +118,8 @@ export class LooseAuthority {
     return ['-extfile', this.#file('extensions')]
   }
 
-  #openssl(...args: readonly string[]): Buffer {
-    return execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  #openssl(...args: readonly string[]): void {
+    execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   }
 
   #file(name: string): string {

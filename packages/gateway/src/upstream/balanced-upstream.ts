@@ -53,6 +53,8 @@ export class BalancedUpstream implements UpstreamClient {
   readonly #outliers: Outliers
   readonly #watches: readonly NameWatch[]
   readonly #checks = new Map<Endpoint, HealthCheck>()
+  /** Those that are gone, but for their last calls, among them. */
+  readonly #opened = new Set<Endpoint>()
   readonly #faultStatuses: ReadonlySet<number>
   readonly #waiting = new Set<BalancedCall>()
   #endpoints: readonly Endpoint[] = []
@@ -123,7 +125,7 @@ export class BalancedUpstream implements UpstreamClient {
     this.#stop()
     for (const call of this.#waiting) call.reject(downFault(this.name))
     this.#waiting.clear()
-    await Promise.all(this.#endpoints.map(({ client }) => client.destroy()))
+    await Promise.all([...this.#opened].map(({ client }) => client.destroy()))
   }
 
   #stop(): void {
@@ -296,6 +298,7 @@ export class BalancedUpstream implements UpstreamClient {
     })
     const { weight } = target
     const endpoint = new Endpoint({ place, host, weight, client, readySinceMs: clock.ticksMs() })
+    this.#opened.add(endpoint)
     if (config.health !== undefined) {
       const onChange = (): void => this.#settleAvailable()
       const check = new HealthCheck(endpoint, { health: config.health, clock, onChange })
@@ -307,6 +310,7 @@ export class BalancedUpstream implements UpstreamClient {
   #letGo(endpoint: Endpoint): void {
     this.#checks.get(endpoint)?.close()
     this.#checks.delete(endpoint)
+    this.#opened.delete(endpoint)
     endpoint.client.close().catch(this.#parts.report)
   }
 
