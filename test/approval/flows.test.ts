@@ -64,6 +64,9 @@ const FLOWS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await stage.ask('ada', REFUND)
     stage.say('A forbid wins over everything, and no approval is asked for.')
     await stage.ask('ada', 'DELETE /orders/7')
+    stage.say('That is why it is refused, and on record as why, whatever approval is named.')
+    await stage.ask('ada', 'DELETE /orders/7', { 'countersign-approval': `${id}/1` })
+    await stage.ask('ada', 'PATCH /orders/7', { 'countersign-approval': id })
   },
 
   async expiry(stage) {

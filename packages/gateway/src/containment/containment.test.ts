@@ -67,6 +67,35 @@ const TABLE: readonly (readonly [string, Target, ContainedFacts, boolean])[] = [
     { credential: { id: 'zzzz2345' } },
     false,
   ],
+  ...(
+    [
+      ['as it is on record', '0a1bff'],
+      ['in upper case', '0A1BFF'],
+      ['with colons', '0A:1B:FF'],
+      ['with colons, and zeros before it', '00:0a:1b:ff'],
+      ['as a number', '0xa1bff'],
+    ] as const
+  ).map(
+    ([name, id]) =>
+      [
+        `a certificate by its serial, ${name}`,
+        { kind: 'credential', id },
+        { credential: { id: '0a1bff' } },
+        true,
+      ] as const,
+  ),
+  [
+    'another serial',
+    { kind: 'credential', id: '0A:1B:FE' },
+    { credential: { id: '0a1bff' } },
+    false,
+  ],
+  [
+    'a key by its id, in upper case as it is',
+    { kind: 'credential', id: 'ABCD' },
+    { credential: { id: 'ABCD' } },
+    true,
+  ],
   ['a token by jti', { kind: 'token', id: 'jti-1' }, { credential: { id: 'jti-1' } }, true],
   [
     'a token by digest',

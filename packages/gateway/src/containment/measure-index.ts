@@ -32,18 +32,18 @@ export class MeasureIndex {
     const { target } = measure
     const names = this.#byKind.get(target.kind) ?? new Map<string, Measure[]>()
     this.#byKind.set(target.kind, names)
-    const name = nameOf(target)
-    names.set(name, [...(names.get(name) ?? []), measure])
+    for (const name of namesOf(target)) names.set(name, [...(names.get(name) ?? []), measure])
     if (target.kind === 'address') this.#count(target.prefix, 1)
     this.#size += 1
   }
 
   remove({ id, target }: Measure): void {
     const names = this.#byKind.get(target.kind)
-    const name = nameOf(target)
-    const others = (names?.get(name) ?? []).filter((measure) => measure.id !== id)
-    if (others.length > 0) names?.set(name, others)
-    else names?.delete(name)
+    for (const name of namesOf(target)) {
+      const others = (names?.get(name) ?? []).filter((measure) => measure.id !== id)
+      if (others.length > 0) names?.set(name, others)
+      else names?.delete(name)
+    }
     if (names?.size === 0) this.#byKind.delete(target.kind)
     if (target.kind === 'address') this.#count(target.prefix, -1)
     this.#size -= 1
@@ -99,6 +99,26 @@ export class MeasureIndex {
 }
 
 const EVERYTHING = ''
+
+/** A certificate's serial is written in many ways: that of the records stands beside it. */
+function namesOf(target: Target): readonly string[] {
+  const name = nameOf(target)
+  const serial = target.kind === 'credential' ? serialOf(name) : undefined
+  return serial === undefined || serial === name ? [name] : [name, serial]
+}
+
+const SERIAL = /^(?:0x)?((?:[0-9a-f]{1,2}:)*[0-9a-f]+)$/i
+
+/** As a certificate's credential has it: whole bytes in lower case, none of them a zero before. */
+function serialOf(text: string): string | undefined {
+  const [, digits] = SERIAL.exec(text) ?? []
+  if (digits === undefined) return undefined
+  const bytes = digits.split(':').map((each) => each.padStart(each.length + (each.length % 2), '0'))
+  return bytes
+    .join('')
+    .toLowerCase()
+    .replace(/^(?:00)+(?=..)/, '')
+}
 
 function nameOf(target: Target): string {
   switch (target.kind) {

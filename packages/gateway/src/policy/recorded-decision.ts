@@ -21,7 +21,8 @@ export function redecide(record: DecidedRecord, set: PolicySet): Redecided | und
   if (question === undefined || salt === undefined) return undefined
   const { policies = [] } = record.why
   const decision = set.decide(question, salt)
-  return { recorded: { reason: recordedReason(record.why), policies }, decision }
+  const reason = recordedReason(record.why, decision.reason)
+  return { recorded: { reason, policies }, decision }
 }
 
 /** In what a decision that is made again differs from the recorded one; empty: in nothing. */
@@ -38,8 +39,11 @@ export function differencesOf({ recorded, decision }: Redecided, why: Why): read
   return found
 }
 
-/** A request that later stages refused had been permitted, or would have been with an approval. */
-function recordedReason({ reason }: Why): Decision['reason'] {
+/**
+ * A request that later stages refused had been permitted, or would have been with an approval. Of
+ * one that named an approval which it could not have, both may be so: it is refused either way.
+ */
+function recordedReason({ reason }: Why, now: Decision['reason']): Decision['reason'] {
   switch (reason) {
     case 'policy-permits':
     case 'no-policy-permits':
@@ -48,6 +52,7 @@ function recordedReason({ reason }: Why): Decision['reason'] {
     case 'approval-needed':
       return reason
     case 'approval-refused':
+      return now === 'policy-permits' ? now : 'approval-needed'
     case 'approvals-full':
       return 'approval-needed'
     default:

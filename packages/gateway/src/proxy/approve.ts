@@ -54,8 +54,10 @@ async function redeem(exchange: Exchange, context: ProxyContext): Promise<Step> 
 }
 
 async function ask(exchange: Exchange, context: ProxyContext): Promise<Step> {
-  if (readNamed(exchange) !== undefined) return { stop: 'approval-refused' }
   const { allow, approvals: templates, reason } = filled(exchange.decision, 'decision')
+  const isInQuestion = allow || reason === 'approval-needed'
+  // What a policy forbids is forbidden, whatever approval is named: the record says so.
+  if (isInQuestion && readNamed(exchange) !== undefined) return { stop: 'approval-refused' }
   const { principal } = exchange
   // A policy may permit just because there is no grant.
   if (allow) return 'next'
