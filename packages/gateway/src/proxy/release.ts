@@ -163,7 +163,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   const isChunked =
     length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
   exchange.isStreaming = true
-  if (isEventStream(fields)) becomeLongLived(exchange, context)
+  if (isEager(fields)) becomeLongLived(exchange, context)
   exchange.status = status
   exchange.outbound.begin({
     status,
@@ -270,6 +270,17 @@ function isEventStream(fields: HeaderFields): boolean {
 const EVENT_STREAM = /event-stream/i
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only, second] = chunks
-  return second === undefined ? (only ?? NOTHING) : Buffer.concat(chunks)
+  const [first = NOTHING, second] = chunks
+  if (second === undefined) return first
+  return adjacent(first, chunks) ?? Buffer.concat(chunks)
+}
+
+/** Chunks that lie one behind the other in memory are one already. */
+function adjacent(first: Uint8Array, chunks: readonly Uint8Array[]): Uint8Array | undefined {
+  let end = first.byteOffset
+  for (const { buffer, byteOffset, length } of chunks) {
+    if (buffer !== first.buffer || byteOffset !== end) return undefined
+    end += length
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
 }

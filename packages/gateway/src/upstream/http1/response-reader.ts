@@ -23,6 +23,8 @@ const LF = 0x0a
 const CR = 0x0d
 const NO_FIELDS: UpstreamFields = []
 const HEAD_END = Buffer.from('\r\n\r\n')
+/** What an upstream announces is not believed beyond this before it is there. */
+const WHOLE_BYTES_MAX = 256 * 1024
 /** What of HEAD_END may be there already. */
 const PART_MAX = HEAD_END.length - 1
 const HEAD_BEGIN = Buffer.from('HTTP/1.')
@@ -49,6 +51,8 @@ export class ResponseReader {
   #interims = 0
   /** The beginning of what is not whole yet: a head, a chunk's line, the trailers. */
   #pending: Buffer | undefined
+  /** Room for a body whose length is known, where it comes in pieces. */
+  #whole: Buffer | undefined
 
   constructor(sink: ResponseSink, limits: ReaderLimits) {
     this.#sink = sink
@@ -67,6 +71,7 @@ export class ResponseReader {
   stop(): void {
     this.#state = 'idle'
     this.#pending = undefined
+    this.#whole = undefined
   }
 
   push(received: Buffer): void {
@@ -157,12 +162,26 @@ export class ResponseReader {
 
   #takeData(bytes: Buffer, at: number): number {
     const next = Math.min(bytes.length, at + this.#left)
+    const chunk = this.#copy(bytes, at, next)
     this.#left -= next - at
-    this.#sink.data(Buffer.from(bytes.subarray(at, next)))
+    this.#sink.data(chunk)
     if (this.#left > 0 || !this.#isReading()) return next
     if (this.#state === 'length') this.#end(NO_FIELDS, next < bytes.length)
     else this.#state = 'chunk-end'
     return next
+  }
+
+  /** A copy; the pieces of one body lie beside each other, so that it can be had in one piece. */
+  #copy(bytes: Buffer, at: number, next: number): Uint8Array {
+    const isPart = this.#state === 'length' && this.#left > next - at
+    if (isPart && this.#whole === undefined && this.#left <= WHOLE_BYTES_MAX) {
+      this.#whole = Buffer.allocUnsafeSlow(this.#left)
+    }
+    const whole = this.#whole
+    if (whole === undefined) return Buffer.from(bytes.subarray(at, next))
+    const from = whole.length - this.#left
+    bytes.copy(whole, from, at, next)
+    return whole.subarray(from, from + next - at)
   }
 
   #takeSize(bytes: Buffer, at: number): number {
