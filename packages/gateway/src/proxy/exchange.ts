@@ -60,6 +60,8 @@ export interface Inbound {
 
 /** Where the answer goes. */
 export interface Outbound {
+  /** Says something before the answer, which is not it: 103 and what it links to. */
+  hint?(fields: HeaderFields): void
   /** Status and header fields; nothing is added but what frames the message. */
   begin(head: ResponseHead): void
   /** Resolves when the client has taken enough for more to be sent. */

@@ -2,6 +2,7 @@ import { UpstreamFault } from '../upstream/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { forwardedAuthority, forwardedTarget } from './forwarding.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { becomeLongLived } from './long-lived.ts'
 import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
@@ -33,6 +34,7 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
     },
     hasBody ? { chunks: passBody(exchange, context), trailers } : undefined,
     filled(exchange.route, 'route').retry,
+    hintsOf(exchange),
   )
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
@@ -45,6 +47,15 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   }
   marks.headMs = context.clock.ticksMs()
   return 'next'
+}
+
+/** What passes of early hints, where the route lets them. */
+function hintsOf({ route, outbound }: Exchange): ((fields: HeaderFields) => void) | undefined {
+  if (route?.earlyHints !== 'passed') return undefined
+  return (fields) => {
+    const links = fields.filter(([name]) => name.toLowerCase() === 'link')
+    if (links.length > 0) outbound.hint?.(links)
+  }
 }
 
 /** What the upstream can check, where the route says so. */

@@ -59,6 +59,11 @@ function readAll(request: IncomingMessage): readonly Buffer[] {
 /** Node's response, with every wait ended by the connection's end. */
 export function nodeOutbound(response: ServerResponse): Outbound {
   return {
+    hint: (fields) => {
+      if (!response.headersSent && response.socket !== null) {
+        response.writeEarlyHints({ link: fields.map(([, value]) => value) })
+      }
+    },
     begin: (head) => {
       response.writeHead(head.status, flatHead(head))
       if (head.isEager === true) response.flushHeaders()

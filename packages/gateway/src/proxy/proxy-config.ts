@@ -149,6 +149,10 @@ export const routeSchema = z
       .describe(
         'trailers that go on, of requests and responses; those of gRPC responses always do',
       ),
+    earlyHints: z
+      .enum(['dropped', 'passed'])
+      .default('dropped')
+      .describe('passed: 103 of the upstream goes on, its Link fields and nothing else of it'),
     release: z
       .enum(['held', 'stream'])
       .default('held')

@@ -31,11 +31,14 @@ export interface SwitchedHead extends UpstreamHead {
 /** Bytes that wait for a slow client before the upstream is told to pause. */
 const WAITING_BYTES_MAX = 65_536
 
+const EARLY_HINTS = 103
+
 /** One request to an upstream, and its response, read at the reader's pace. */
 export class UpstreamCall implements UpstreamHandler {
   readonly #body: RequestBody | undefined
   /** Of the response, when it has ended. */
   trailers: HeaderFields = []
+  readonly #onHints: ((fields: HeaderFields) => void) | undefined
   #call: BalancedCall | undefined
   #head: UpstreamHead | undefined
   #chunks: Uint8Array[] = []
@@ -49,8 +52,12 @@ export class UpstreamCall implements UpstreamHandler {
   #wake: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
 
-  private constructor(body: RequestBody | undefined) {
+  private constructor(
+    body: RequestBody | undefined,
+    onHints: ((fields: HeaderFields) => void) | undefined,
+  ) {
     this.#body = body
+    this.#onHints = onHints
   }
 
   static send(
@@ -58,8 +65,9 @@ export class UpstreamCall implements UpstreamHandler {
     request: UpstreamRequest,
     body: RequestBody | undefined,
     rule?: RetryRule,
+    onHints?: (fields: HeaderFields) => void,
   ): UpstreamCall {
-    const call = new UpstreamCall(body)
+    const call = new UpstreamCall(body, onHints)
     call.#call = upstream.call(request, call, rule)
     return call
   }
@@ -100,6 +108,10 @@ export class UpstreamCall implements UpstreamHandler {
 
   reached(): void {
     if (this.#body !== undefined) void this.#send(this.#body)
+  }
+
+  interim(status: number, fields: HeaderFields): void {
+    if (status === EARLY_HINTS) this.#onHints?.(fields)
   }
 
   head(status: number, fields: HeaderFields): void {

@@ -52,6 +52,11 @@ export class StreamExchange {
       isComplete: () => this.#isBodyWhole,
     }
     this.outbound = {
+      hint: (hints) => {
+        if (!this.#isOpen() || stream.headersSent) return
+        const link = hints.map(([, value]) => sendable(value))
+        stream.additionalHeaders({ ':status': 103, link })
+      },
       begin: (response) => {
         this.#head = response
         if (response.isEager === true) this.#respond(false)
