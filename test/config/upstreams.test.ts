@@ -58,6 +58,7 @@ test('an upstream that did not change keeps its counts through a reload; another
       assert.equal(err, '')
       const { upstreams } = JSON.parse(out) as Shown
       return upstreams
+        .filter(({ name }) => name !== 'faulty')
         .map(({ name, endpoints }) => {
           return `${name} ${endpoints.reduce((sum, each) => sum + each.requests, 0)}`
         })
@@ -73,6 +74,9 @@ test('an upstream that did not change keeps its counts through a reload; another
         assert.equal((await fetch(`${listens}/${name}/${at}`, { headers })).status, 200)
       }
     }
+    for (const at of [1, 2]) {
+      assert.equal((await fetch(`${listens}/faulty/${at}`, { headers })).status, 200)
+    }
     assert.equal(await requests(), 'kept 3,other 3')
     write(1, '[accept]')
     await reload()
@@ -83,9 +87,13 @@ test('an upstream that did not change keeps its counts through a reload; another
     assert.match((await shown()).out, /^kept: ready, round-robin, 0 going on.*\n {2}127\.0\.0\.1:/)
     const ready = await (await fetch(`${admin}/readyz`)).text()
     assert.equal(ready, 'ready\n')
+    gateway.child.kill()
+    assert.equal((await gateway.ended).exit, 0)
+    const verified = await run(['verify', join(directory, 'data'), '--no-memory'])
+    assert.equal(verified.exit, 0, verified.out + verified.err)
   } finally {
     gateway.child.kill()
-    await once(gateway.child, 'exit')
+    await gateway.ended
     api.closeAllConnections()
     api.close()
     rmSync(directory, { recursive: true })
@@ -103,8 +111,10 @@ listeners: [{ name: main, port: 0 }]
 upstreams:
   kept: { targets: [{ url: "${url}" }] }
   other: { targets: [{ url: "${url}", weight: ${weight} }] }
+  faulty: { targets: [{ url: "http://127.0.0.1:1" }, { url: "${url}" }] }
 routes:
   - { name: kept, path: /kept, upstream: kept, headers: ${headers} }
   - { name: other, path: /other, upstream: other }
+  - { name: faulty, path: /faulty, upstream: faulty, rewrite: { prefix: / } }
 `
 }

@@ -11,7 +11,7 @@ import { startGateway, type TestGateway } from '../proxy/gateway.ts'
 const REQUESTS = 200
 const HEAD_MS = 500
 const SLOW = 500
-const SLOW_MS = 5000
+const SLOW_MS = 3000
 const RSS_MAX = 100 * 1024 * 1024
 /** What is measured on a machine that others use too. */
 const NOISE_MS = 30
