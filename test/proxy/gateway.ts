@@ -172,6 +172,7 @@ export interface GatewayOptions {
   readonly statements?: Statements
   readonly tracing?: Traces
   readonly upstreamProtocol?: 'http/1.1' | 'h2' | 'auto'
+  readonly tlsProtocols?: readonly ('h2' | 'http/1.1')[]
   /** Of the listener without TLS. */
   readonly protocols?: readonly ('h2' | 'http/1.1')[]
 }
@@ -278,7 +279,16 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const settings = {
     limits: { ...DEFAULT_LIMITS, ...WHOLE, stopMs: 2000, ...options.limits },
     listeners: certificate
-      ? [plain, { ...at, name: 'tls', tls: certificate, externalUrl: options.externalUrl }]
+      ? [
+          plain,
+          {
+            ...at,
+            name: 'tls',
+            tls: certificate,
+            externalUrl: options.externalUrl,
+            protocols: options.tlsProtocols && [...options.tlsProtocols],
+          },
+        ]
       : [plain],
     upstreams: {
       upstream: upstreamSchema.parse({

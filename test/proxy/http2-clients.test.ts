@@ -7,6 +7,7 @@ import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { need } from '../needs.ts'
 import { type Authority, makeAuthority } from './certificates.ts'
@@ -146,6 +147,47 @@ describe('HTTP/2 over TLS', { skip }, () => {
     assert.equal(answered, 403)
     session.close()
   })
+})
+
+describe('what a listener with TLS offers', { skip }, () => {
+  for (const [protocols, offered, agreed] of [
+    [['h2'], ['h2', 'http/1.1'], 'h2'],
+    [['http/1.1'], ['h2', 'http/1.1'], 'http/1.1'],
+    [['h2'], ['http/1.1'], 'refused'],
+    [['h2'], ['h2c'], 'refused'],
+    [['h2'], undefined, 'version-refused'],
+    [['h2', 'http/1.1'], undefined, 'http/1.1'],
+  ] as const) {
+    test(`${protocols.join()} to a client of ${offered?.join()}: ${agreed}`, async () => {
+      const [authority, upstream] = [makeAuthority(), await startUpstream()]
+      const certificate = authority.issue(['localhost'])
+      const parts = { upstream: upstream.url, certificate, tlsProtocols: protocols }
+      const gateway = await startGateway(parts)
+      const { tlsPort: port, keys } = gateway
+      const at = { host: '127.0.0.1', port, servername: 'localhost', ca: authority.pem }
+      const socket = connectTls({ ...at, ...(offered ? { ALPNProtocols: [...offered] } : {}) })
+      socket.on('error', () => undefined)
+      let text = ''
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1')
+      })
+      const lines = ['GET /echo HTTP/1.1', 'Host: localhost', `Authorization: Bearer ${keys.ada}`]
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.once('secureConnect', () => {
+        if (socket.alpnProtocol === 'h2') socket.destroy()
+        else socket.write(`${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`)
+      })
+      await closed
+      await gateway.close()
+      const reasons = (await gateway.exchanges()).map(({ kind, why }) => `${kind} ${why?.reason}`)
+      if (agreed === 'h2') assert.equal(socket.alpnProtocol, 'h2')
+      if (agreed === 'http/1.1') assert.match(text, /^HTTP\/1\.1 200/)
+      if (agreed === 'refused') assert.deepEqual(reasons, ['refusal malformed-request'])
+      if (agreed === 'version-refused') assert.deepEqual(reasons, ['refusal version-refused'])
+      await upstream.close()
+      authority.remove()
+    })
+  }
 })
 
 describe('HTTP/2 under load', { skip: skipLoad }, () => {
