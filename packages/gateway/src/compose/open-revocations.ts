@@ -5,7 +5,9 @@ import type { Config } from '../config/index.ts'
 import {
   type FileSource,
   FollowedFile,
-  parseRevocations,
+  IdentityError,
+  NO_REVOCATIONS,
+  parseRevocationsFile,
   type Revocation,
   type RevocationList,
 } from '../identity/index.ts'
@@ -50,11 +52,12 @@ export async function openRevocations(
   }
   const seen = new SeenFile(disk, join(data, 'state', 'revocations-seen.json'), seenSchema)
   const before = await seen.read()
+  await refuseLoss(before, revocationsFile, machine)
   const remember = (): void => records.afterwards(() => seen.write(traces(file.current)))
   const file = await FollowedFile.open({
     source: fromTheBeginning(fileSource(revocationsFile), machine, revocationsFile),
     clock,
-    parse: parseRevocations,
+    parse: parseRevocationsFile,
     onReport: (report) => {
       if (report.kind === 'refused') return onRefused(report.cause)
       const { before: former, after } = report
@@ -85,13 +88,26 @@ export async function openRevocations(
   }
 }
 
+/** A file that went away while no gateway ran brings nobody back. */
+async function refuseLoss(
+  before: ReadonlyMap<string, Seen> | undefined,
+  path: string,
+  { clock, disk }: Machine,
+): Promise<void> {
+  const kept = [...(before ?? [])].filter(([, { until }]) => !hasRunOut({ until }, clock.nowUs()))
+  if (kept.length === 0 || (await disk.stat(path)) !== undefined) return
+  const message = `${path} is gone, and ${kept.length} revocations of it are in force`
+  const help = `restore it, or write ${JSON.stringify(NO_REVOCATIONS)} to lift them`
+  throw new IdentityError('IDENTITY_REVOCATIONS_INVALID', `${message}: ${help}`)
+}
+
 /** Nothing was revoked yet where there is no file; one that goes away later changes nothing. */
 function fromTheBeginning(source: FileSource, { disk }: Machine, path: string): FileSource {
   let wasThere = false
   return {
     ...source,
     read: async () => {
-      if (!wasThere && (await disk.stat(path)) === undefined) return ''
+      if (!wasThere && (await disk.stat(path)) === undefined) return NO_REVOCATIONS
       wasThere = true
       return source.read()
     },

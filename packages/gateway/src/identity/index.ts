@@ -31,7 +31,7 @@ export {
   type IdentityConfig,
   identityConfigSchema,
 } from './identity-config.ts'
-export type { IdentityErrorCode } from './identity-error.ts'
+export { IdentityError, type IdentityErrorCode } from './identity-error.ts'
 export { Introspection } from './introspection/introspection.ts'
 export type { IntrospectionConfig } from './introspection/introspection-config.ts'
 export type { IssuerConfig } from './jwt/issuer-config.ts'
@@ -74,7 +74,9 @@ export { openStatementKeys, type StatementKey } from './statement/statement-key.
 export { Statements, statementKeySet, statementsSchema } from './statement/statements.ts'
 export {
   addRevocation,
+  NO_REVOCATIONS,
   parseRevocations,
+  parseRevocationsFile,
   REVOCATIONS_BYTES_MAX,
   type Revocation,
   RevocationList,

@@ -77,8 +77,20 @@ export function parseRevocations(text: string): RevocationList {
   return new RevocationList(revoked)
 }
 
+/** What a list says in which nothing is revoked. */
+export const NO_REVOCATIONS = 'version: 1\nrevoked: []\n'
+
+/**
+ * As `parseRevocations`, of a file that is there: an empty one is one that was cut, and must not
+ * bring everything back that was revoked.
+ */
+export function parseRevocationsFile(text: string): RevocationList {
+  if (text.trim() !== '') return parseRevocations(text)
+  throw invalid(`is empty: where nothing is revoked it says ${JSON.stringify(NO_REVOCATIONS)}`)
+}
+
 function readRevocations(text: string): ReturnType<typeof parseDocument> {
-  const document = parseDocument(text.trim() === '' ? 'version: 1\nrevoked: []\n' : text, {
+  const document = parseDocument(text.trim() === '' ? NO_REVOCATIONS : text, {
     strict: true,
     uniqueKeys: true,
     version: '1.2',
