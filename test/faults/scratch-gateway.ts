@@ -19,6 +19,8 @@ const START_MS_MAX = 20_000
 export interface GatewayLife {
   readonly process: ChildProcess
   readonly url: string
+  /** Every listener, as `name url`. */
+  readonly addresses: readonly string[]
   readonly origin: string
   /** Sends a signal and waits for the end: exit code, or the signal's name. */
   stop(signal: NodeJS.Signals): Promise<number | string>
@@ -102,6 +104,7 @@ export async function startLife(config: string): Promise<GatewayLife> {
   return {
     process: child,
     url,
+    addresses,
     origin,
     stop: (signal) => {
       child.kill(signal)

@@ -1,0 +1,271 @@
+// Clients that cost much and give little, and bodies without end: others are served, memory and
+// descriptors come back, and every request that was taken has its records.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { Load } from '../proxy/load.ts'
+import { startUpstream, type UpstreamProcess } from '../proxy/upstream.ts'
+import { run } from '../run-cli.ts'
+import { type Recorded, readExchanges } from './desync/records.ts'
+
+/** 10 is what the acceptance names: 1 GB, 10,000 connections, 10,000 aborts. */
+const SCALE = Number(process.env.SCALE ?? 1)
+const MIB = 1_048_576
+
+interface Life extends GatewayLife {
+  readonly port: number
+  readonly token: string
+  rssBytes(): number
+  descriptors(): number
+  /** Stops it: what is on record, and what was counted. */
+  end(): Promise<{ readonly records: readonly Recorded[]; readonly accepted: number }>
+}
+
+async function live(t: TestContext, limits: string): Promise<Life> {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-hostile-'))
+  const upstream = await startUpstream()
+  const config = await lay(directory, upstream, limits)
+  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
+  const { token } = JSON.parse(made.out) as { token: string }
+  const life = await startLife(config)
+  const { pid = 0 } = life.process
+  t.after(async () => {
+    life.process.kill('SIGKILL')
+    await upstream.close()
+    await rm(directory, { recursive: true })
+  })
+  const admin = life.addresses.find((each) => each.startsWith('admin '))?.slice('admin '.length)
+  return {
+    ...life,
+    port: Number(new URL(life.url).port),
+    token,
+    rssBytes: () => Number(/VmRSS:\s+(\d+)/.exec(procFile(pid, 'status'))?.[1]) * 1024,
+    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    end: async () => {
+      const headers = { authorization: `Bearer ${token}` }
+      const answer = await fetch(new URL('/metrics', admin), { headers })
+      const metrics = await answer.text()
+      const series = metrics.matchAll(/^countersign_requests_accepted_total\S* (\d+)/gm)
+      const accepted = [...series].reduce((sum, [, count]) => sum + Number(count), 0)
+      assert.equal(await life.stop('SIGTERM'), 0)
+      return { records: await readExchanges(join(directory, 'data')), accepted }
+    },
+  }
+}
+
+function procFile(pid: number, name: string): string {
+  return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+}
+
+async function lay(directory: string, upstream: UpstreamProcess, limits: string): Promise<string> {
+  const config = join(directory, 'countersign.yaml')
+  await mkdir(join(directory, 'policies'))
+  await writeFile(
+    join(directory, 'policies/all.cedar'),
+    '@id("all") permit (principal, action, resource);\n',
+  )
+  await writeFile(
+    config,
+    `version: 1
+gateway: hostile
+origin: countersign.test
+data: data
+log: { level: error }
+listeners:
+  - { name: main, host: 127.0.0.1, port: 0 }
+admin: { host: 127.0.0.1, port: 0, roles: { viewer: [{ principal: ada }] } }
+identity: { keysFile: api-keys.yaml }
+policies: { directory: policies }
+limits: { refusalsPerSecondMax: 100000, refusalsWholeMax: 1000, ${limits} }
+upstreams:
+  echo: { url: "${upstream.url}" }
+routes:
+  - { name: all, path: /, upstream: echo, headers: [] }
+`,
+  )
+  return config
+}
+
+/** Accepted is intents and refusals, and every intent has its outcome. */
+async function assertIdentity(t: TestContext, life: Life): Promise<void> {
+  const { records, accepted } = await life.end()
+  const intents = records.filter(({ kind }) => kind === 'intent')
+  const outcomes = intents.filter(({ outcome }) => outcome !== undefined)
+  const refusals = records.length - intents.length
+  t.diagnostic(`accepted ${accepted} = ${intents.length} intents + ${refusals} refusals`)
+  assert.equal(accepted, intents.length + refusals)
+  assert.equal(outcomes.length, intents.length)
+}
+
+function open(port: number, nth = 0): Socket {
+  const localAddress = `127.0.${1 + Math.floor(nth / 1000)}.1`
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
+  return socket.on('error', () => undefined)
+}
+
+/** Milliseconds of requests by somebody else, one after the other: the 99th percentile. */
+async function otherP99Ms({ port, token }: Life, count: number): Promise<number> {
+  const load = new Load(port, token)
+  const times: number[] = []
+  for (let nth = 0; nth < count; nth += 1) {
+    const begun = performance.now()
+    assert.equal((await load.ask('/bytes/10')).status, 200)
+    times.push(performance.now() - begun)
+  }
+  load.close()
+  return Math.round(times.toSorted((a, b) => a - b)[Math.floor(count * 0.99)] ?? 0)
+}
+
+test('H107, H108 a thousand slow heads and slow bodies: 408, others are served', async (t) => {
+  const life = await live(t, 'headMs: 3000, bodyIdleMs: 1000, bodyBytesPerSecondMin: 100')
+  const alone = await otherP99Ms(life, 200)
+  const key = `Authorization: Bearer ${life.token}`
+  const begun = performance.now()
+  const ends = Array.from({ length: 1000 }, async (_, nth) => {
+    const socket = open(life.port, nth)
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += String(chunk)
+    })
+    const isHead = nth % 2 === 0
+    const head = 'POST /echo HTTP/1.1\r\nHost: x\r\n'
+    socket.write(isHead ? head : `${head}${key}\r\nContent-Length: 10000\r\n\r\n`)
+    const drip = setInterval(() => socket.write('a'), 500)
+    await once(socket, 'close')
+    clearInterval(drip)
+    return text.slice(0, 12)
+  })
+  const among = await otherP99Ms(life, 200)
+  const said = Map.groupBy(await Promise.all(ends), (each) => each)
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  t.diagnostic(`others' p99 ${alone} ms alone, ${among} ms among them; all let go in ${seconds} s`)
+  assert.deepEqual([...said.keys()], ['HTTP/1.1 408'])
+  await assertIdentity(t, life)
+})
+
+test('H109 idle connections cost little, and descriptors that run out are no end', async (t) => {
+  const life = await live(t, 'connectionsMax: 20000')
+  const before = life.rssBytes()
+  const count = Math.min(9000, 1000 * SCALE)
+  const sockets = Array.from({ length: count }, (_, nth) => open(life.port, nth))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  await otherP99Ms(life, 50)
+  const grown = (life.rssBytes() - before) / MIB
+  const each = Math.round((grown * 1024) / count)
+  t.diagnostic(`${count} idle: ${Math.round(life.rssBytes() / MIB)} MiB, ${each} KiB each`)
+  assert.ok(life.rssBytes() < 500 * MIB)
+  for (const socket of sockets) socket.destroy()
+  await sleep(500)
+
+  const limit = life.descriptors() + 40
+  const { pid = 0 } = life.process
+  assert.equal(spawnSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:20000`]).status, 0)
+  const many = Array.from({ length: 300 }, (_, nth) => open(life.port, nth))
+  await sleep(500)
+  for (const socket of many) socket.destroy()
+  await sleep(1000)
+  assert.equal(life.process.exitCode, null)
+  t.diagnostic(
+    `limit of ${limit} descriptors reached; p99 after it ${await otherP99Ms(life, 50)} ms`,
+  )
+  spawnSync('prlimit', ['--pid', String(pid), '--nofile=20000:20000'])
+  await assertIdentity(t, life)
+})
+
+test('H110 aborts at any moment leave nothing behind', async (t) => {
+  const life = await live(t, 'bodyIdleMs: 2000')
+  await otherP99Ms(life, 50)
+  const [descriptors, rss] = [life.descriptors(), life.rssBytes()]
+  const key = `Authorization: Bearer ${life.token}`
+  const heads = ['GET /bytes/100000', 'POST /echo', 'GET /hang', 'GET /chunks/20/1000/5', 'BAD']
+  const total = 1000 * SCALE
+  let nth = 0
+  const client = async (): Promise<void> => {
+    while (nth < total) {
+      const mine = nth
+      nth += 1
+      const socket = open(life.port)
+      socket.resume()
+      const line = `${heads[mine % heads.length]} HTTP/1.1\r\nHost: x\r\n${key}\r\n`
+      const length = mine % heads.length === 1 ? 'Content-Length: 1000\r\n' : ''
+      const bytes = `${line}${length}\r\nabc`
+      await once(socket, 'connect')
+      const isWhole = mine % 4 !== 0
+      socket.write(isWhole ? bytes : bytes.slice(0, 1 + ((mine * 7) % bytes.length)))
+      await sleep(mine % 12)
+      if (mine % 3 === 0) socket.resetAndDestroy()
+      else socket.destroy()
+    }
+  }
+  await Promise.all(Array.from({ length: 20 }, client))
+  await sleep(3000)
+  const grown = (life.rssBytes() - rss) / MIB
+  t.diagnostic(`${total} aborts: ${Math.round(grown)} MiB, descriptors ${life.descriptors()}`)
+  assert.ok(life.descriptors() <= descriptors + 70, `${life.descriptors()} descriptors`)
+  await assertIdentity(t, life)
+})
+
+function streamed(life: Life, bytes: number, way: 'up' | 'down'): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const path = way === 'down' ? `/bytes/${bytes}` : '/echo'
+  const headers = { authorization: `Bearer ${life.token}` }
+  const options = { host: '127.0.0.1', port: life.port, path, headers }
+  const sent = request({ ...options, method: way === 'down' ? 'GET' : 'POST' }, (response) => {
+    let seen = 0
+    let text = ''
+    response.on('data', (chunk: Buffer) => {
+      seen += chunk.length
+      if (way === 'up') text += String(chunk)
+    })
+    response.on('end', () => {
+      resolve(way === 'down' ? seen : (JSON.parse(text) as { bytes: number }).bytes)
+    })
+  })
+  sent.on('error', reject)
+  if (way === 'down') {
+    sent.end()
+    return promise
+  }
+  const chunk = Buffer.alloc(MIB, 'u')
+  let left = bytes
+  const write = (): void => {
+    while (left > 0) {
+      left -= chunk.length
+      if (!sent.write(chunk)) return void sent.once('drain', write)
+    }
+    sent.end()
+  }
+  write()
+  return promise
+}
+
+for (const way of ['down', 'up'] as const) {
+  const bytes = 100 * SCALE * MIB
+  test(`L5 ${bytes / MIB} MiB ${way}: memory stays within 50 MiB`, async (t) => {
+    const life = await live(t, `bodyBytesMax: ${2 ** 40}`)
+    // What it needs to stream at all is not growth.
+    await streamed(life, 60 * MIB, way)
+    const before = life.rssBytes()
+    let most = before
+    const timer = setInterval(() => {
+      most = Math.max(most, life.rssBytes())
+    }, 50)
+    const begun = performance.now()
+    assert.equal(await streamed(life, bytes, way), bytes)
+    clearInterval(timer)
+    const rate = Math.round(bytes / MIB / ((performance.now() - begun) / 1000))
+    const grown = Math.round((most - before) / MIB)
+    t.diagnostic(`${rate} MiB/s; ${Math.round(before / MIB)} MiB, at most ${grown} MiB more`)
+    assert.ok(grown <= 50, `${grown} MiB more`)
+    await assertIdentity(t, life)
+  })
+}
