@@ -27,7 +27,8 @@ export function formatTime(us: number): string {
     cachedText = formatSecond(second)
     cachedSecond = second
   }
-  return `${cachedText}.${padded(us - second * US_PER_SECOND, 6)}Z`
+  const fraction = String(US_PER_SECOND + us - second * US_PER_SECOND).slice(1)
+  return `${cachedText}.${fraction}Z`
 }
 
 /**
