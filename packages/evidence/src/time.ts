@@ -27,7 +27,7 @@ export function formatTime(us: number): string {
     cachedText = formatSecond(second)
     cachedSecond = second
   }
-  const fraction = String(US_PER_SECOND + us - second * US_PER_SECOND).slice(1)
+  const fraction = String(US_PER_SECOND + (us - second * US_PER_SECOND)).slice(1)
   return `${cachedText}.${fraction}Z`
 }
 
