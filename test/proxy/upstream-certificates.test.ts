@@ -212,6 +212,12 @@ describe('an upstream with a certificate', { skip }, () => {
         return
       }
       const { via, how } = outcome ?? {}
+      // Nothing of a refused handshake helps the next one.
+      const again = await fetch(`http://127.0.0.1:${gateway.port}/${at}`, { headers })
+      assert.deepEqual(
+        [again.status, ((await again.json()) as { reason: string }).reason],
+        [502, 'upstream-untrusted'],
+      )
       assert.deepEqual([response.status, JSON.parse(text).reason], [502, 'upstream-untrusted'])
       assert.deepEqual([via?.fault, via?.attempts], [fault, 1])
       assert.deepEqual([how?.status, how?.error], [502, 'upstream-untrusted'])

@@ -24,6 +24,8 @@ const HEAD_BYTES_MAX = 64 * 1024
 const READ_BYTES = 64 * 1024
 const IDLE_MS = 4000
 const SWEEP_EVERY_MS = 500
+/** After it a certificate is looked at again, with its time and the lists of the revoked. */
+const RESUMED_MS_MAX = 600_000
 /** An upstream that says when it closes an idle connection is not put to the test. */
 const HINT_MARGIN_MS = 1000
 
@@ -31,7 +33,8 @@ const HINT_MARGIN_MS = 1000
 export class Http1Client implements UpstreamClient, ConnectionOwner {
   readonly headBytesMax = HEAD_BYTES_MAX
   readonly readBuffer: Uint8Array = Buffer.allocUnsafeSlow(READ_BYTES)
-  session: Buffer | undefined
+  #session: Buffer | undefined
+  #verifiedMs = 0
   readonly #options: Http1ClientOptions
   readonly #idleSweeps: number
   readonly #connections = new Set<Http1Connection>()
@@ -46,6 +49,17 @@ export class Http1Client implements UpstreamClient, ConnectionOwner {
   constructor(options: Http1ClientOptions) {
     this.#options = options
     this.#idleSweeps = Math.floor((options.idleMs ?? IDLE_MS) / SWEEP_EVERY_MS)
+  }
+
+  /** A certificate is not shown again with it: what is resumed was verified a while ago at most. */
+  get session(): Buffer | undefined {
+    if (this.#options.clock.ticksMs() - this.#verifiedMs > RESUMED_MS_MAX) this.#session = undefined
+    return this.#session
+  }
+
+  set session(fresh: Buffer) {
+    if (this.#session === undefined) this.#verifiedMs = this.#options.clock.ticksMs()
+    this.#session = fresh
   }
 
   call(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {

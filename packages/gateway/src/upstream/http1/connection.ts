@@ -23,7 +23,9 @@ export interface ConnectionOwner {
   ready(connection: Http1Connection): void
   free(connection: Http1Connection, keepAlive: string): void
   closed(connection: Http1Connection, fault: UpstreamFault): void
-  session: Buffer | undefined
+  /** Of the last handshake, where it may still stand for one. */
+  get session(): Buffer | undefined
+  set session(fresh: Buffer)
 }
 
 const INTERIM_RESPONSES_MAX = 16
@@ -38,6 +40,8 @@ export class Http1Connection implements ResponseSink {
   readonly #reader: ResponseReader
   #call: Http1Call | undefined
   #isConnected = false
+  /** A session of a handshake that is not verified yet. */
+  #early: Buffer | undefined
   #isClosed = false
   #keepAlive = ''
   #isPersistent = false
@@ -194,14 +198,17 @@ export class Http1Connection implements ResponseSink {
       },
       () => this.#connected(),
     )
+    // What is resumed is not verified again: only a peer that was verified is.
     socket.on('session', (fresh) => {
-      this.#owner.session = fresh
+      if (this.#isConnected) this.#owner.session = fresh
+      else this.#early = fresh
     })
     return socket
   }
 
   #connected(): void {
     this.#isConnected = true
+    if (this.#early !== undefined) this.#owner.session = this.#early
     const { remoteAddress = '', remotePort } = this.#socket
     const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress
     this.#reached = { ...UNKNOWN, address: `${host}:${remotePort}` }
