@@ -20,7 +20,7 @@ interface Shown {
   }[]
 }
 
-test('an upstream that did not change keeps its counts through a reload; another begins anew', async () => {
+test('an upstream that did not change keeps its counts through a reload', async () => {
   const api = createServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1')
   await once(api, 'listening')
   const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`

@@ -143,7 +143,7 @@ for (const [name, behave] of Object.entries(FAULTS)) {
   })
 }
 
-test(`L4 ${SLOW} responses at a byte a second cost little, and nobody else much`, async (context) => {
+test(`L4 ${SLOW} responses at a byte a second cost nobody else much`, async (context) => {
   const crawling = new Set<NodeJS.Timeout>()
   const slow = await serve((response) => {
     response.writeHead(200, { 'content-length': '1000' })

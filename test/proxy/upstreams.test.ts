@@ -126,7 +126,7 @@ describe('an upstream', () => {
     assert.deepEqual([address, target], [`127.0.0.1:${port}`, `localhost:${port}`])
   })
 
-  test('of two targets, one of them dead: a GET is answered, with its attempts on record', async () => {
+  test('of two targets, one dead: a GET is answered, its attempts on record', async () => {
     const attempts = new Set<number>()
     for (let at = 0; at < 4; at += 1) {
       const { answer, outcome } = await ask('/two')
@@ -144,7 +144,7 @@ describe('an upstream', () => {
     )
   })
 
-  test('of two targets, one of them dead: half of the POSTs fail, and none is sent twice', async () => {
+  test('of two targets, one dead: half of the POSTs fail, none is sent twice', async () => {
     const statuses: number[] = []
     for (let at = 0; at < 4; at += 1) {
       const { answer, outcome } = await ask('/two', 'POST', '', 'x')
