@@ -86,6 +86,19 @@ describe('certificates by name', { skip }, () => {
     for (const socket of [kept, renewed, gone]) socket.destroy()
   })
 
+  test('who asks for another handshake inside the connection is let go', async () => {
+    const socket = await shake('orders.example', { maxVersion: 'TLSv1.2' })
+    const closed = once(socket, 'close')
+    socket.on('error', () => undefined)
+    assert.equal(
+      socket.renegotiate({}, () => undefined),
+      true,
+    )
+    await closed
+    const refusal = (await gateway.exchanges()).findLast(({ kind }) => kind === 'refusal')
+    assert.equal(refusal?.why.reason, 'malformed-request')
+  })
+
   test('a certificate that is of no use changes nothing', async () => {
     const [one, other] = [authority.issue(['x.example']), authority.issue(['y.example'])]
     assert.throws(() =>

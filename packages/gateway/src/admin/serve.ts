@@ -1,8 +1,9 @@
 import type { Server as HttpServer } from 'node:http'
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
+import { TLS_SUITES } from '../platform/index.ts'
 import { AdminError } from './admin-error.ts'
 import type { AdminApp } from './app.ts'
 import { isLoopback } from './config.ts'
@@ -40,6 +41,7 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
       serverOptions: contextOptions(tls),
     }),
   }) as HttpServer
+  server.on('secureConnection', (socket: TLSSocket) => socket.disableRenegotiation())
   await listen(server, address)
   const bound = server.address() as AddressInfo
   try {
@@ -69,7 +71,7 @@ export function checkCertificate(tls: PemTexts): void {
 }
 
 function contextOptions({ certificate, key }: PemTexts): SecureContextOptions {
-  return { cert: certificate, key, minVersion: 'TLSv1.2' }
+  return { cert: certificate, key, minVersion: 'TLSv1.2', ciphers: TLS_SUITES.join(':') }
 }
 
 /** An IPv4 client of a dual-stack socket is an IPv4 client. */

@@ -21,6 +21,7 @@ export { sqliteLock } from './sqlite-lock.ts'
 export { StateFile, type StateFileOptions } from './state-file.ts'
 export { systemClock } from './system-clock.ts'
 export { systemRandom } from './system-random.ts'
+export { TLS_SUITES } from './tls-suites.ts'
 export type {
   Claim,
   Clock,

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
 import type { Timer } from '../platform/index.ts'
 import { clientOf } from './client-address/client-of.ts'
@@ -189,6 +190,8 @@ export class Listener {
       this.#handshakes.set(place, this.#trust)
       socket.once('close', () => this.#handshakes.delete(place))
     })
+    // Renegotiation is work that a client can ask for without end, and nobody needs it.
+    server.on('secureConnection', (socket: TLSSocket) => socket.disableRenegotiation())
     server.on(connected, (socket: Socket) => {
       const peer = peerOf(socket, {
         externalOrigin: this.#externalOrigin,
@@ -343,6 +346,11 @@ export class Listener {
   /** Bytes that are no request: of the body that is being read, or where a request should begin. */
   #unreadable(error: Error & { readonly code?: string }, socket: Socket): void {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    if (error.code === 'ERR_TLS_RENEGOTIATION_DISABLED') {
+      // Destroyed at once: an answer would have to wait for the handshake that is not to be.
+      this.#refuseUnseen('malformed-request', socket)
+      return void socket.destroy()
+    }
     const newest = this.#connections.get(socket)?.newest
     if (newest !== undefined && !newest.inbound.isComplete()) {
       // The end of the stream inside a body is a client that left, not one that lied.

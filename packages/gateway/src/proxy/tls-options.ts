@@ -1,4 +1,5 @@
 import type { SecureContext, SecureContextOptions, TlsOptions } from 'node:tls'
+import { TLS_SUITES } from '../platform/index.ts'
 
 /** PEM texts. */
 export interface Certificate {
@@ -30,19 +31,6 @@ export function isWider(
   return isSame && former.every((each) => authorities.includes(each))
 }
 
-/** Forward secrecy and authenticated encryption, nothing else. */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
-
 /** What a renewal replaces. With it come new ticket keys: no session of the old one resumes. */
 export function contextOptions(parts: Certificate): SecureContextOptions {
   const { certificate, key, clientCertificates: clients } = parts
@@ -50,7 +38,7 @@ export function contextOptions(parts: Certificate): SecureContextOptions {
     cert: certificate,
     key,
     minVersion: 'TLSv1.2',
-    ciphers: CIPHERS,
+    ciphers: TLS_SUITES.join(':'),
     ...(clients === undefined ? {} : { ca: [...clients.authorities] }),
     ...(clients === undefined || clients.revocations.length === 0
       ? {}

@@ -1,21 +1,9 @@
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
+import { TLS_SUITES } from '../../platform/index.ts'
 import { readTargetUrl, type TargetPlace } from '../target-url.ts'
 import { targetsOf, type UpstreamConfig } from '../upstream-config.ts'
 import { UpstreamError } from '../upstream-error.ts'
 import { checkServerIdentity } from './server-identity.ts'
-
-/** Keys agreed for each connection, and encryption that authenticates: nothing else is offered. */
-const SUITES = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-]
 
 /** Said aloud, since a build of OpenSSL may have a lower one: no SHA-1, no RSA below 2048 bits. */
 const SECURITY_LEVEL = '@SECLEVEL=2'
@@ -27,7 +15,7 @@ export function targetTls(
 ): ConnectionOptions {
   const name = tls?.serverName ?? host
   const expected = { name, pins: tls?.pins ?? [] }
-  const suites = [...(tls?.suites ?? SUITES), SECURITY_LEVEL].join(':')
+  const suites = [...(tls?.suites ?? TLS_SUITES), SECURITY_LEVEL].join(':')
   const context = {
     minVersion: tls?.minVersion ?? ('TLSv1.2' as const),
     ciphers: suites,
