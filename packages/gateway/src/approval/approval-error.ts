@@ -8,6 +8,7 @@ export type ApprovalErrorCode =
   | 'APPROVAL_FULL'
   | 'APPROVAL_STILL_ACTIVE'
   | 'APPROVAL_SPENT'
+  | 'APPROVAL_UNSAVED'
 
 /** Why a step of an approval, or of breaking the glass, is not taken. */
 export class ApprovalError extends Error {

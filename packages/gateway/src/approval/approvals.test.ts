@@ -339,3 +339,53 @@ for (const path of ['/orders/*/refund', '/orders/**', '/*/7/refund']) {
     approvals.close()
   })
 }
+
+/** A disk that takes no state while `isBroken` says so. */
+function breakable(disk: Machine['disk'], isBroken: () => boolean): Machine['disk'] {
+  return new Proxy(disk, {
+    get(target, name) {
+      if (name === 'open' && isBroken()) return () => Promise.reject(new Error('no space'))
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+test('a grant that is on record counts, though the disk does not take it at first', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  let isBroken = false
+  const disk = breakable(machine.disk, () => isBroken)
+  const approvals = await open(Object.assign(Object.create(machine), { disk }), recorder)
+  const asked = await approvals.ask(ASKING)
+  isBroken = true
+  const id = asked?.id ?? ''
+  await assert.rejects(approvals.grant(id, { by: LEA, uses: 2 }), code('APPROVAL_UNSAVED'))
+  assert.deepEqual(await acts(machine), ['asked', 'granted'])
+  assert.deepEqual(approvals.inForce(USE, machine.clock.nowUs()), ['refund'])
+  await assert.rejects(approvals.redeem(USE))
+  isBroken = false
+  await machine.clock.advance(2_000)
+  approvals.close()
+  const again = await open(machine, recorder)
+  assert.deepEqual(again.inForce(USE, machine.clock.nowUs()), ['refund'])
+  again.close()
+})
+
+test('a denial that is on record counts, and is written down later', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  let isBroken = false
+  const disk = breakable(machine.disk, () => isBroken)
+  const approvals = await open(Object.assign(Object.create(machine), { disk }), recorder)
+  const asked = await approvals.ask(ASKING)
+  await approvals.grant(asked?.id ?? '', { by: LEA })
+  isBroken = true
+  await assert.rejects(approvals.deny(asked?.id ?? '', { by: LEA }), code('APPROVAL_UNSAVED'))
+  isBroken = false
+  await machine.clock.advance(2_000)
+  approvals.close()
+  const again = await open(machine, recorder)
+  assert.deepEqual(again.list(), [])
+  again.close()
+})

@@ -91,6 +91,8 @@ export class Approvals {
   readonly #takenBack = new WeakSet<Grant>()
   #timer: Timer | undefined
   #isClosed = false
+  /** What is on record is not on the disk. */
+  #isUnsaved = false
 
   private constructor(options: ApprovalsOptions) {
     this.#options = options
@@ -181,7 +183,7 @@ export class Approvals {
       const grant: Grant = { methods: [...methods], path, uses, used: 0, by, place }
       const granted = { ...approval, endsUs, grant }
       this.#adopt(granted)
-      await this.#file.save()
+      await this.#saveRecorded()
       this.#look()
       return granted
     })
@@ -205,7 +207,7 @@ export class Approvals {
         throw error
       }
       this.#forget(id)
-      await this.#file.save()
+      await this.#saveRecorded()
     })
   }
 
@@ -262,7 +264,7 @@ export class Approvals {
     const place = placeOf(await recorder.act('approval', facts, { who }))
     const asked = { ...approval, place }
     this.#adopt(asked)
-    await this.#file.save()
+    await this.#saveRecorded()
     this.#look()
     return asked
   }
@@ -364,6 +366,19 @@ export class Approvals {
     this.#approvals.delete(id)
   }
 
+  /** What is on record is so, though the disk has not taken it yet: whoever asked is told both. */
+  async #saveRecorded(): Promise<void> {
+    try {
+      await this.#file.save()
+      this.#isUnsaved = false
+    } catch (cause) {
+      this.#isUnsaved = true
+      this.#look()
+      const message = 'it is on record and counts; the disk does not take it, which is tried again'
+      throw new ApprovalError('APPROVAL_UNSAVED', message, { cause })
+    }
+  }
+
   async #exclusively<T>(id: string, run: () => Promise<T>): Promise<T> {
     if (this.#busy.has(id)) throw answered(id)
     this.#busy.add(id)
@@ -383,7 +398,7 @@ export class Approvals {
       await this.#exclusively(id, async () => {
         await recorder.act('approval', this.#facts(act, approval), { about: grant?.place ?? place })
         this.#forget(id)
-        await this.#file.save()
+        await this.#saveRecorded()
       })
     } catch (fault) {
       onFault(fault)
@@ -392,11 +407,12 @@ export class Approvals {
 
   #look(): void {
     this.#timer?.cancel()
-    if (this.#isClosed || this.#approvals.size === 0) return
+    if (this.#isClosed || (this.#approvals.size === 0 && !this.#isUnsaved)) return
     const nowUs = this.#options.clock.nowUs()
     const ends = [...this.#approvals.values()].map((each) => (isUsedUp(each) ? 0 : each.endsUs))
     const waitMs = Math.ceil((Math.min(...ends) - nowUs) / 1000)
-    const delayMs = waitMs <= 0 ? RETRY_MS : Math.min(LOOK_AGAIN_MS_MAX, waitMs)
+    const isLate = waitMs <= 0 || this.#isUnsaved
+    const delayMs = isLate ? RETRY_MS : Math.min(LOOK_AGAIN_MS_MAX, waitMs)
     this.#timer = this.#options.clock.after(delayMs, () => void this.#tidy())
   }
 
@@ -406,6 +422,7 @@ export class Approvals {
       if (isUsedUp(approval)) await this.#end(approval, 'used-up')
       else if (approval.endsUs <= nowUs) await this.#end(approval, 'expired')
     }
+    if (this.#isUnsaved) await this.#saveRecorded().catch(this.#options.onFault)
     this.#look()
   }
 

@@ -53,6 +53,8 @@ export class BreakGlass {
   readonly #busy = new Set<string>()
   #timer: Timer | undefined
   #isClosed = false
+  /** What is on record is not on the disk. */
+  #isUnsaved = false
 
   private constructor(options: BreakGlassOptions) {
     this.#options = options
@@ -184,7 +186,7 @@ export class BreakGlass {
       const facts: AlertFacts = { act: 'closed', alert: id, rule: OPERATION, facts: { note } }
       await recorder.act('alert', facts, { who: recorder.actant(by), about })
       this.#activations.delete(id)
-      await this.#file.save()
+      await this.#saveRecorded()
     })
   }
 
@@ -224,7 +226,7 @@ export class BreakGlass {
 
   async #keep(activation: Activation): Promise<void> {
     this.#adopt(activation)
-    await this.#file.save()
+    await this.#saveRecorded()
     this.#look()
   }
 
@@ -233,6 +235,19 @@ export class BreakGlass {
     const key = personKey(activation.principal)
     if (activation.state === 'active') this.#activeOf.set(key, activation)
     else if (this.#activeOf.get(key)?.id === activation.id) this.#activeOf.delete(key)
+  }
+
+  /** What is on record is so, though the disk has not taken it yet: whoever asked is told both. */
+  async #saveRecorded(): Promise<void> {
+    try {
+      await this.#file.save()
+      this.#isUnsaved = false
+    } catch (cause) {
+      this.#isUnsaved = true
+      this.#look()
+      const message = 'it is on record and counts; the disk does not take it, which is tried again'
+      throw new ApprovalError('APPROVAL_UNSAVED', message, { cause })
+    }
   }
 
   /** `id`: of an activation, or whose the next one is. */
@@ -250,9 +265,10 @@ export class BreakGlass {
     this.#timer?.cancel()
     if (this.#isClosed) return
     const due = [...this.#activations.values()].flatMap((each) => dueUs(each) ?? [])
-    if (due.length === 0) return
+    if (due.length === 0 && !this.#isUnsaved) return
     const waitMs = Math.ceil((Math.min(...due) - this.#options.clock.nowUs()) / 1000)
-    const delayMs = waitMs <= 0 ? RETRY_MS : Math.min(LOOK_AGAIN_MS_MAX, waitMs)
+    const isLate = waitMs <= 0 || this.#isUnsaved
+    const delayMs = isLate ? RETRY_MS : Math.min(LOOK_AGAIN_MS_MAX, waitMs)
     this.#timer = this.#options.clock.after(delayMs, () => void this.#tidy())
   }
 
@@ -267,6 +283,7 @@ export class BreakGlass {
         onFault(fault)
       }
     }
+    if (this.#isUnsaved) await this.#saveRecorded().catch(onFault)
     this.#look()
   }
 
@@ -282,7 +299,7 @@ export class BreakGlass {
     await recorder.act('approval', this.#facts('expired', id, principal), { about })
     if (state === 'active') return this.#keep({ ...activation, state: 'ended' })
     this.#activations.delete(id)
-    await this.#file.save()
+    await this.#saveRecorded()
   }
 
   #facts(
