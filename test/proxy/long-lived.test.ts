@@ -7,9 +7,11 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Authenticator } from '../../packages/gateway/src/identity/index.ts'
 import { type GatewayOptions, type RecordView, startGateway, type TestGateway } from './gateway.ts'
 
 const ROUTES = [{ name: 'events', path: '/', upstream: 'upstream' }]
+const ADA = { id: 'ada', groups: [], roles: [], scopes: [], claims: {} }
 const EMPTY_SHA256 = createHash('sha256').digest('hex')
 
 let server: Server
@@ -45,8 +47,12 @@ async function withGateway(
   }
 }
 
-async function open(gateway: TestGateway, path = '/events') {
-  const headers = { authorization: `Bearer ${gateway.keys.ada}` }
+async function open(
+  gateway: TestGateway,
+  path = '/events',
+  authorization = `Bearer ${gateway.keys.ada}`,
+) {
+  const headers = { authorization }
   const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers })
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   const next = async (): Promise<string> => {
@@ -147,6 +153,30 @@ describe('what is open ends, within a second or two and with the reason in its o
       })
     })
   }
+
+  test('a credential expires: credentials-expired, however long a stream may last', async () => {
+    const soon: Authenticator = {
+      name: 'soon',
+      kind: 'test',
+      carrier: 'authorization',
+      challenges: [],
+      recognises: ({ authorization: shown }) => shown.kind === 'token' && shown.form === 'opaque',
+      authenticate: ({ atUs }) => ({
+        known: true,
+        principal: { ...ADA, kind: 'user', issuer: 'keys' },
+        credential: { method: 'introspection', id: 'soon-over', expiresAtUs: atUs + 1_000_000 },
+      }),
+    }
+    const limits = { exchangeMs: 500 }
+    await withGateway({ authenticators: [soon], limits }, async (gateway) => {
+      const events = await open(gateway, '/events', 'Bearer soon-over')
+      stream?.write('data: 1\n\n')
+      await events.next()
+      await assert.rejects(events.next())
+      const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.error, 'credentials-expired')
+    })
+  })
 
   test('a policy that still lets it leaves it alone', async () => {
     await withGateway({}, async (gateway) => {
