@@ -206,7 +206,7 @@ export interface Progress {
   readonly messages?: MessageCounts
 }
 
-/** How a call of gRPC ended: the status that its client got. */
+/** How a call of gRPC ended: the upstream's status, or that of `error`. */
 export interface GrpcFacts {
   readonly status: number
   /** The deadline that the client asked for. */

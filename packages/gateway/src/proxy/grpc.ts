@@ -93,7 +93,7 @@ function readTimeoutMs([value = '', second]: readonly string[]): number {
   return Math.max(1, Math.round(Number(digits) * unitMs))
 }
 
-/** What is recorded of a call: the status that the client got, the deadline that it asked for. */
+/** What is recorded of a call: its status, and the deadline that the client asked for. */
 export function grpcFacts(exchange: Exchange, error: Reason | undefined): GrpcFacts | undefined {
   const { grpc, response, call } = exchange
   if (grpc === undefined) return undefined
