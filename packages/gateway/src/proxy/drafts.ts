@@ -59,6 +59,9 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
   }
 }
 
+/** While it is put together: a spread for each part that may be missing costs several times more. */
+type Draft<T> = { -readonly [Key in keyof T]: T[Key] }
+
 const NOTHING_UNDERSTOOD = {
   asked: undefined,
   route: undefined,
@@ -70,11 +73,12 @@ const NOTHING_UNDERSTOOD = {
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
   const isForwarded = exchange.call !== undefined
   const { messages } = exchange
-  return withGrpc(exchange, how.error, {
-    ...how,
-    ...(isForwarded ? { request: exchange.forwarded.facts() } : {}),
-    ...(messages === undefined || !isForwarded ? {} : { messages: messages() }),
-  })
+  const draft: Draft<How> = { ...how }
+  if (isForwarded) {
+    draft.request = exchange.forwarded.facts()
+    if (messages !== undefined) draft.messages = messages()
+  }
+  return withGrpc(exchange, how.error, draft)
 }
 
 function withGrpc(exchange: Exchange, error: Reason | undefined, how: How): How {
@@ -87,24 +91,25 @@ export function draftVia(exchange: Exchange): Via | undefined {
   const { upstream, response, marks, received, call } = exchange
   if (upstream === undefined || call === undefined) return undefined
   const { attempted } = call
-  return {
+  const draft: Draft<Via> = {
     upstream: upstream.name,
-    ...(attempted?.address === undefined ? {} : { address: attempted.address }),
     attempts: attempted?.attempts ?? 0,
     timings: draftTimings(marks, attempted?.connectUs),
-    ...(response === undefined ? {} : { status: response.status, response: received.facts() }),
-    ...(attempted === undefined ? {} : draftAttempts(attempted)),
   }
+  if (attempted?.address !== undefined) draft.address = attempted.address
+  if (response !== undefined) {
+    draft.status = response.status
+    draft.response = received.facts()
+  }
+  if (attempted !== undefined) addAttempts(draft, attempted)
+  return draft
 }
 
 /** What is out of the ordinary: a name, a fault, attempts that came before. */
-function draftAttempts(attempted: BalancedCall): Pick<Via, 'target' | 'fault' | 'failed'> {
-  const { address, target, fault, failed } = attempted
-  return {
-    ...(target === undefined || target === address ? {} : { target }),
-    ...(fault === undefined ? {} : { fault }),
-    ...(failed.length === 0 ? {} : { failed }),
-  }
+function addAttempts(draft: Draft<Via>, { address, target, fault, failed }: BalancedCall): void {
+  if (target !== undefined && target !== address) draft.target = target
+  if (fault !== undefined) draft.fault = fault
+  if (failed.length > 0) draft.failed = failed
 }
 
 function draftTimings(
@@ -172,15 +177,14 @@ function draftCredential(credential: Credential): NonNullable<Who['credential']>
 
 function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   const [userAgent] = valuesOf(fields, 'user-agent')
-  return {
-    address: peer.address,
-    ...(peer.port === 0 ? {} : { port: peer.port }),
-    ...(peer.proxies === undefined ? {} : { forwarded: peer.proxies }),
-    ...(peer.tls === undefined ? {} : { tls: peer.tls }),
-    ...(userAgent === undefined
-      ? {}
-      : { userAgent: redactText(userAgent).slice(0, USER_AGENT_LENGTH_MAX) }),
+  const draft: Draft<Where> = { address: peer.address }
+  if (peer.port !== 0) draft.port = peer.port
+  if (peer.proxies !== undefined) draft.forwarded = peer.proxies
+  if (peer.tls !== undefined) draft.tls = peer.tls
+  if (userAgent !== undefined) {
+    draft.userAgent = redactText(userAgent).slice(0, USER_AGENT_LENGTH_MAX)
   }
+  return draft
 }
 
 /** As much as was understood. A target that was refused is not repeated: it is not understood. */
@@ -191,25 +195,22 @@ function draftWhat({
   question,
   upstream,
 }: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question' | 'upstream'>): What {
-  const protocol = inbound.version === '' ? {} : { protocol: `HTTP/${inbound.version}` }
-  const method = inbound.method === '' ? {} : { method: inbound.method.slice(0, METHOD_LENGTH_MAX) }
-  if (asked === undefined) return { ...method, ...protocol, scheme: inbound.peer.scheme }
+  const draft: Draft<What> = { scheme: inbound.peer.scheme }
+  if (inbound.method !== '') draft.method = inbound.method.slice(0, METHOD_LENGTH_MAX)
+  if (inbound.version !== '') draft.protocol = `HTTP/${inbound.version}`
+  if (asked === undefined) return draft
   const forwarded = forwardedFacts({ route, asked, upstream })
   const headers =
     question?.context.headers ?? recordedHeaders(inbound.fields, route?.headers ?? []).values
-  return {
-    ...method,
-    scheme: inbound.peer.scheme,
-    authority: asked.authority,
-    path: question?.resource.path ?? recordedPath(asked.path).text,
-    ...(asked.query === undefined ? {} : { query: bounded(redactQuery(asked.query)).text }),
-    ...protocol,
-    ...(route === undefined ? {} : { route: route.name }),
-    ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    ...(asked.bodyBytes === undefined ? {} : { body: { bytes: asked.bodyBytes } }),
-    traceparent: asked.traceparent,
-    ...(forwarded === undefined ? {} : { forwarded }),
-  }
+  draft.authority = asked.authority
+  draft.path = question?.resource.path ?? recordedPath(asked.path).text
+  if (asked.query !== undefined) draft.query = bounded(redactQuery(asked.query)).text
+  if (route !== undefined) draft.route = route.name
+  if (Object.keys(headers).length > 0) draft.headers = headers
+  if (asked.bodyBytes !== undefined) draft.body = { bytes: asked.bodyBytes }
+  draft.traceparent = asked.traceparent
+  if (forwarded !== undefined) draft.forwarded = forwarded
+  return draft
 }
 
 function draftWhy(exchange: Exchange, reason: Reason): Why {
