@@ -317,7 +317,7 @@ test('a measure that is lifted twice at once is lifted once, on record', async (
   containment.close()
 })
 
-test('a measure that is lifted while it is told of is on record once, and then lifted', async () => {
+test('a measure that is lifted while it is told of is on record once', async () => {
   const { machine, containment } = await started()
   const containing = containment.contain(order(PRINCIPAL))
   const id = containment.list()[0]?.id ?? ''
