@@ -52,8 +52,9 @@ async function attempt(
   timeoutMs: number,
 ): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
-  const socket: Socket = tls === undefined ? connectTcp(at) : connectTls({ ...at, ...tls })
-  socket.setTimeout(timeoutMs, () => resolve('no-answer'))
+  const to = { ...at, timeout: timeoutMs }
+  const socket: Socket = tls === undefined ? connectTcp(to) : connectTls({ ...to, ...tls })
+  socket.once('timeout', () => resolve('no-answer'))
   socket.once(tls === undefined ? 'connect' : 'secureConnect', () => resolve(undefined))
   socket.on('error', (error: NodeJS.ErrnoException) => {
     resolve(tlsFault(error) ?? error.code?.toLowerCase() ?? 'unreachable')
