@@ -56,9 +56,9 @@ export function readHandshake(
 const MALFORMED: Reading = { refused: 'handshake-malformed' }
 
 /**
- * Whether a page of that origin may connect. A browser sends cookies whoever's page it is that asks:
- * so where a cookie may be what it rests on, the page must be of this origin or of one that the
- * route names. Where the route names some, others are refused whatever they come with.
+ * Whether a page of that origin may connect. A browser sends cookies whoever's page it is that
+ * asks: so where a cookie may be what it rests on, the page must be of this origin or of one that
+ * the route names. Where the route names some, others are refused whatever they come with.
  */
 export function mayConnect(
   { origin }: WebSocketAsked,

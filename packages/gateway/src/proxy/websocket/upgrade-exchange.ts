@@ -55,7 +55,8 @@ export class UpgradeExchange {
       switchTo: (head) => this.#switch(head),
     }
     this.#keep(first)
-    socket.setTimeout(0)
+    // What the engine does about silence between two requests is not for this.
+    socket.removeAllListeners('timeout')
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
