@@ -22,7 +22,7 @@ function far(bytes: number, messages: number): Progress {
   }
 }
 
-/** Exchanges that say twice how far they have come, then that they have ended with so many bytes. */
+/** Exchanges that say twice how far they have come, and then how many bytes it were. */
 async function audited(
   bytes: number,
   { isPacked, isPersonal }: { readonly isPacked: boolean; readonly isPersonal: boolean },
