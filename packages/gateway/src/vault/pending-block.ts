@@ -54,8 +54,8 @@ export class PendingBlock {
   }
 
   /**
-   * The next entry: its payload stands from `start` to `end` of `batch`, which is kept. Leaves it in
-   * `row`; false: it is opaque, and under the key for such.
+   * The next entry: its payload stands from `start` to `end` of `batch`, which is kept. It is left
+   * in `row`; false: it is opaque, and under the key for such.
    */
   add(
     batch: Uint8Array,

@@ -100,6 +100,8 @@ for (const [name, other] of Object.entries<readonly PackedRecord[]>({
 }
 
 const HEX = 'abcdef0123456789'.repeat(4)
+const UUID = '0190163d-8694-739b-aea5-966c26f8ad'
+const [TRACE, PARENT] = [HEX.slice(0, 31), HEX.slice(1, 17)]
 const manifold = rowsOf(
   Array.from({ length: 40 }, (_, nth) => ({
     ...first,
@@ -108,14 +110,8 @@ const manifold = rowsOf(
     sections: [
       open(1, `{"at":"2026-11-21T08:10:00.0${10 + nth}456Z","n":${nth * nth - 70},"f":1.5}`),
       closed(2, nth % 3),
-      open(
-        5,
-        `{"sha256":"${HEX.slice(0, 63)}${nth % 10}","u":"0190163d-8694-739b-aea5-966c26f8ad${10 + nth}"}`,
-      ),
-      open(
-        6,
-        `{"p":"00-${HEX.slice(0, 31)}${nth % 7}-${HEX.slice(1, 17)}-01","s":"${'x'.repeat(nth % 5)}"}`,
-      ),
+      open(5, `{"sha256":"${HEX.slice(0, 63)}${nth % 10}","u":"${UUID}${10 + nth}"}`),
+      open(6, `{"p":"00-${TRACE}${nth % 7}-${PARENT}-01","s":"${'x'.repeat(nth % 5)}"}`),
       open(9, `\u0001 no json ${nth}`),
     ],
   })),
