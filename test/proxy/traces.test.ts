@@ -1,7 +1,7 @@
 // Spans, as a collector gets them: of the right trace, under the right parent, naming nobody.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { systemRandom } from '../../packages/gateway/src/platform/index.ts'
@@ -39,8 +39,12 @@ async function startCollector(t: TestContext): Promise<Collector> {
     authorizations: [] as (string | undefined)[],
     text: '',
   }
-  const server = createServer(async (request, response) => {
-    const text = Buffer.concat(await request.toArray()).toString()
+  const server = createServer((request, response) => {
+    void request
+      .toArray()
+      .then((chunks) => take(Buffer.concat(chunks).toString(), request, response))
+  })
+  const take = (text: string, request: IncomingMessage, response: ServerResponse): void => {
     collector.text += text
     collector.authorizations.push(request.headers.authorization)
     const { resourceSpans } = JSON.parse(text) as {
@@ -48,7 +52,7 @@ async function startCollector(t: TestContext): Promise<Collector> {
     }
     collector.spans.push(...resourceSpans.flatMap((one) => one.scopeSpans.flatMap((s) => s.spans)))
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-  })
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())

@@ -1,7 +1,7 @@
 import type { LoadProblem } from '../admin/index.ts'
 import type { Config } from '../config/index.ts'
 
-/** Settings that what is open stands on: the ledger, the keys, the control plane's socket, the collector. */
+/** What all else stands on: the ledger, the keys, the control plane's socket, the collector. */
 const FIXED = [
   'gateway',
   'origin',
