@@ -8,7 +8,7 @@ import { readAnswer } from '../proxy/raw-client.ts'
 import { madeResponse, type NastyUpstream, startNastyUpstream, tagOf } from './desync/responses.ts'
 
 const SEED = Number(process.env.SEED ?? 20_261_121)
-const RESPONSES = Number(process.env.RESPONSES ?? 4000)
+const RESPONSES = Number(process.env.RESPONSES ?? 2500)
 const CLIENTS = 8
 const AHEAD = 4
 
