@@ -59,7 +59,7 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
   }
 }
 
-/** While it is put together: a spread for each part that may be missing costs several times more. */
+/** While it is put together: a spread for every part that may be missing costs far more. */
 type Draft<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const NOTHING_UNDERSTOOD = {
