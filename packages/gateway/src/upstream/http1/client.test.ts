@@ -106,6 +106,29 @@ const CLOSING: readonly (readonly [string, string, Partial<UpstreamRequest>?])[]
   ['comes before the body was sent, H33', OK, { method: 'POST', bodyBytes: 5 }],
   ['does not switch as was asked', OK, { upgrade: 'websocket' }],
 ]
+const HEADS = [
+  ['HEAD', '200 OK\r\nContent-Length: 43', 'HEAD'],
+  ['HEAD that says nothing of one', '200 OK', 'HEAD'],
+  ['204 with a coding', '204 No Content\r\nTransfer-Encoding: chunked', 'GET'],
+  ['204 with a length', '204 No Content\r\nContent-Length: 43', 'GET'],
+  ['304 with a length', '304 Not Modified\r\nContent-Length: 43', 'GET'],
+] as const
+for (const [name, head, method] of HEADS) {
+  test(`H36 a body that comes late for ${name} is nobody's answer`, async () => {
+    let asked = 0
+    reply = (_text, socket) => {
+      asked += 1
+      if (asked > 1) return received.length > 1 ? OK : undefined
+      setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'), 20)
+      return `HTTP/1.1 ${head}\r\n\r\n`
+    }
+    const client = open()
+    await ask(client, { method })
+    assert.equal(await ask(client), '200 ok')
+    await client.destroy()
+  })
+}
+
 for (const [name, answer, request = {}] of CLOSING) {
   test(`an answer that ${name} is the last of its connection`, async () => {
     reply = () => answer

@@ -96,7 +96,10 @@ function readMeaning(fields: UpstreamFields, known: Known): ResponseHead | Malfo
   const { status, isVersion11, isBodyless } = known
   const hasNone = isBodyless || status < 200 || status === 204 || status === 304
   const framing = hasNone ? 'none' : framingOf(length, coding)
-  const isPersistent = isVersion11 && framing !== 'close' && !isClosing(connection)
+  const mayGoOn = isVersion11 && framing !== 'close' && !isClosing(connection)
+  // A body where there is none may come late, and would be the next caller's answer.
+  const mayHaveBody = isBodyless || (hasNone && (coding ?? length ?? '0') !== '0')
+  const isPersistent = mayGoOn && !mayHaveBody
   return { status, fields, framing, bodyBytes: Number(length ?? 0), isPersistent, keepAlive }
 }
 
