@@ -18,8 +18,6 @@ export type RetryRule = 'idempotent' | 'always' | 'never'
 /** What a call needs of the upstream that it goes to. */
 export interface CallOwner {
   readonly nowMs: () => number
-  /** Whether there is anywhere else to go: only then is a body held back until it is reached. */
-  readonly canRetry: boolean
   /** `Host` is that of whichever target is asked. */
   readonly isHostOfTarget: boolean
   /** An attempt came to nothing; true: the call was placed again. */
@@ -122,6 +120,8 @@ export class BalancedCall implements UpstreamCall {
     const { authority } = endpoint.place
     const isSame = !this.#owner.isHostOfTarget || this.request.authority === authority
     const request = isSame ? this.request : { ...this.request, authority }
+    // Reached at once: what is held back must not go to the attempt before.
+    this.#inner = undefined
     this.#inner = endpoint.client.call(request, attempt)
     if (this.#isPaused) this.#inner.pause()
     if (this.#mayFlow()) this.#flush()
@@ -202,8 +202,9 @@ export class BalancedCall implements UpstreamCall {
     this.handler.fault(fault)
   }
 
+  /** A body is held back until a target is reached: it can still become another one. */
   #mayFlow(): boolean {
-    return !this.#owner.canRetry || this.#attempt?.isReached === true
+    return this.#attempt?.isReached === true
   }
 
   /** Lets go what was held back of the body. */

@@ -179,6 +179,45 @@ describe('an upstream of several targets', () => {
     assert.deepEqual([status, call.attempts], [200, 2])
   })
 
+  test('a body that comes between two attempts goes whole to the third', async () => {
+    let isCutting = false
+    const first = await target((...both) => (isCutting ? cut(...both) : ok(...both)))
+    const second = await target(ok)
+    const echo: RequestListener = (request, response) => void request.pipe(response)
+    const targets = [first, second, await target(echo)].map(({ url }) => ({ url }))
+    const { upstream } = start({ targets, retries: { attemptsMax: 3, budgetPercent: 100 } })
+    for (const _ of targets) await ask(upstream)
+    isCutting = true
+    second.server.close()
+    second.server.closeAllConnections()
+    await once(second.server, 'close')
+    const { promise, resolve } = Promise.withResolvers<string>()
+    let text = ''
+    const call = upstream.call(
+      {
+        method: 'PUT',
+        authority: upstream.authority,
+        target: '/',
+        fields: [],
+        bodyBytes: undefined,
+      },
+      {
+        head: () => undefined,
+        data: (chunk) => {
+          text += Buffer.from(chunk).toString()
+        },
+        end: () => resolve(text),
+        fault: ({ reason }) => resolve(reason),
+      },
+    )
+    await until(() => call.failed.length === 1)
+    call.write(Buffer.from('one '))
+    await until(() => call.failed.length === 2)
+    call.write(Buffer.from('two'))
+    call.end()
+    assert.equal(await promise, 'one two')
+  })
+
   test('a POST whose target cannot be reached is asked of no other', async () => {
     const good = await target(ok)
     const { upstream } = start({ targets: [{ url: await deadUrl() }, { url: good.url }] })

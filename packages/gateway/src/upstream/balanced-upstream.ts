@@ -137,13 +137,8 @@ export class BalancedUpstream implements UpstreamClient {
 
   #ownerOfCalls(): CallOwner {
     const { clock, config } = this.#parts
-    const isRetrying = config.retries.attemptsMax > 1 && config.retries.budgetPercent > 0
-    const canRetry = (): boolean => isRetrying && this.#endpoints.length > 1
     return {
       nowMs: () => clock.ticksMs(),
-      get canRetry() {
-        return canRetry()
-      },
       isHostOfTarget: config.host === 'target',
       retry: (call) => this.#retry(call),
       leave: (endpoint, fault) => this.#leave(endpoint, fault),
@@ -210,7 +205,7 @@ export class BalancedUpstream implements UpstreamClient {
 
   #retry(call: BalancedCall): boolean {
     const { attemptsMax } = this.#parts.config.retries
-    if (call.attempts >= attemptsMax || this.#isClosing || !this.#owner.canRetry) return false
+    if (call.attempts >= attemptsMax || this.#isClosing || this.#endpoints.length < 2) return false
     const endpoint = this.#next(call)
     if (endpoint === undefined || !this.#budget.take()) return false
     this.#retries += 1
