@@ -1,7 +1,8 @@
 // Clients that leave at the worst moment: the gateway goes on.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startGateway, type TestGateway } from './gateway.ts'
@@ -43,3 +44,74 @@ for (const [name, bytes] of [
     assert.deepEqual(kinds, Array(5).fill('refusal'))
   })
 }
+
+test('H110 what comes behind a request whose answer takes long', async (t) => {
+  const events = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write('data: 1\n\n')
+  })
+  events.listen(0, '127.0.0.1')
+  await once(events, 'listening')
+  const { port } = events.address() as AddressInfo
+  const streaming = await startGateway({
+    upstream: `http://127.0.0.1:${port}`,
+    limits: { refusalsWholeMax: 1 },
+    routes: [{ name: 'all', path: '/', upstream: 'upstream', upgrade: 'websocket' }],
+  })
+  const warnings: Error[] = []
+  const warned = (warning: Error): number => warnings.push(warning)
+  process.on('warning', warned)
+  after(async () => {
+    process.off('warning', warned)
+    await streaming.close()
+    events.closeAllConnections()
+    events.close()
+  })
+  const open = async (head: string) => {
+    const socket = connect(streaming.port, '127.0.0.1').setNoDelay(true)
+    const key = `Authorization: Bearer ${streaming.keys.ada}`
+    socket.write(`${head} HTTP/1.1\r\nHost: x\r\n${key}\r\n`)
+    return socket
+  }
+  const kinds = async () => (await streaming.exchanges()).map(({ kind }) => kind)
+
+  await t.test('CONNECT behind the last one, and a reset: the gateway goes on', async () => {
+    const socket = await open('POST /echo')
+    socket.write('Content-Length: 5\r\n\r\nab')
+    await once(socket, 'data')
+    socket.write('cdeCONNECT evil:443 HTTP/1.1\r\nHost: x\r\n\r\n')
+    await sleep(100)
+    socket.resetAndDestroy()
+    await sleep(300)
+    assert.deepEqual(await kinds(), ['intent', 'outcome'])
+  })
+
+  await t.test('noise, packet by packet: one refusal waits, however much of it comes', async () => {
+    const socket = await open('GET /echo')
+    socket.write('\r\n')
+    await once(socket, 'data')
+    for (let nth = 0; nth < 50; nth += 1) {
+      socket.write('\x01')
+      await sleep(2)
+    }
+    assert.deepEqual(warnings, [])
+    socket.destroy()
+    await sleep(300)
+    assert.deepEqual((await kinds()).slice(2, 4), ['intent', 'outcome'])
+  })
+
+  await t.test('an upgrade behind a refusal that a fold counts: each has its answer', async () => {
+    const get = 'GET /no HTTP/1.1\r\nHost: x\r\n'
+    const upgrade = 'Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 12\r\n'
+    for (let nth = 0; nth < 4; nth += 1) {
+      const socket = connect(streaming.port, '127.0.0.1')
+      const chunks: Buffer[] = []
+      socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+      socket.write(`${get}\r\n${get}${upgrade}\r\n`)
+      await once(socket, 'close')
+      const text = Buffer.concat(chunks).toString('latin1')
+      assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 401', 'HTTP/1.1 426'])
+    }
+    assert.deepEqual(streaming.events, [])
+  })
+})

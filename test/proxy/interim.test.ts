@@ -66,6 +66,16 @@ test('103 goes on where it does, with its links and nothing else', async () => {
   )
 })
 
+test('103 with several links in a field, and with what is no link, ends nothing', async () => {
+  before103 = HINT.replace('Link: ', 'Link: </b.js>; rel=preload, ').replace('X-Other', 'Link')
+  const text = await sendRaw(gateway.port, ask('GET /passed HTTP/1.1'), { isAll: isAnswered })
+  before103 = HINT
+  assert.match(
+    text,
+    /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/b\.js>.*\r\nLink: 1\r\n\r\nHTTP\/1\.1 200/i,
+  )
+})
+
 test('H41: more of them than an answer may have is no answer', async () => {
   before103 = HINT.repeat(10_000)
   const text = await sendRaw(gateway.port, ask('GET /passed HTTP/1.1'), {

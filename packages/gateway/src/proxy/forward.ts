@@ -53,7 +53,10 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
 function hintsOf({ route, outbound }: Exchange): ((fields: HeaderFields) => void) | undefined {
   if (route?.earlyHints !== 'passed') return undefined
   return (fields) => {
-    const links = fields.filter(([name]) => name.toLowerCase() === 'link')
+    // Who calls this reads what an upstream sends: it must not be thrown at.
+    const links = fields.filter(([name, value]) => {
+      return name.toLowerCase() === 'link' && !/[\0\r\n]/.test(value)
+    })
     if (links.length > 0) outbound.hint?.(links)
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
 import type { Timer } from '../platform/index.ts'
@@ -222,6 +223,8 @@ export class Listener {
       this.#takeUpgrade(request, socket, first)
     })
     server.on('connect', (request: IncomingMessage, socket: Socket) => {
+      // The engine has let go of it: a client that leaves now would end the process.
+      socket.on('error', () => undefined)
       const { method = '', httpVersion, rawHeaders } = request
       const known = { method, version: httpVersion, fields: pairFields(rawHeaders) }
       this.#refuseRaw(socket, 'method-not-allowed', known)
@@ -312,6 +315,8 @@ export class Listener {
       this.#track(
         exchange,
         connection.enqueue(async () => {
+          // The answer before may be sent, and the engine not yet know it.
+          await nextTurn()
           connection.current = exchange
           await serve(exchange, this.#context)
           connection.current = undefined
@@ -370,6 +375,8 @@ export class Listener {
       exchange,
       connection.enqueue(() => refuseOutright(exchange, this.#context, reason)),
     )
+    // The engine says the same of every byte that follows, for as long as an answer takes.
+    connection.takeNoMore()
   }
 
   /** A connection that is gone before there was anything to answer. */

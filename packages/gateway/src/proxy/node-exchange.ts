@@ -60,9 +60,11 @@ function readAll(request: IncomingMessage): readonly Buffer[] {
 export function nodeOutbound(response: ServerResponse): Outbound {
   return {
     hint: (fields) => {
-      if (!response.headersSent && response.socket !== null) {
-        response.writeEarlyHints({ link: fields.map(([, value]) => value) })
-      }
+      const { headersSent, socket } = response
+      if (headersSent || socket?.writable !== true) return
+      // Node's own way throws for links that it would have written otherwise.
+      const lines = fields.map(([name, value]) => `${name}: ${value}`)
+      socket.write(['HTTP/1.1 103 Early Hints', ...lines, '', ''].join('\r\n'), 'latin1')
     },
     begin: (head) => {
       response.writeHead(head.status, flatHead(head))
