@@ -47,3 +47,33 @@ test('what was acknowledged survives a power cut, whatever was not flushed', asy
   await ledger.close()
   assert.equal(ledger.published.size, 310)
 })
+
+test('a closed ledger keeps no zeros behind its last frame, and opens again all the same', async () => {
+  const machine = new Machine()
+  const before = await machine.open()
+  await appendAll(before, 0, 40)
+  const directory = `${DATA}/state/wal`
+  const bytes = async (): Promise<number> => {
+    const names = await machine.disk.list(directory)
+    const sizes = names.map(
+      async ({ name }) => (await machine.disk.read(`${directory}/${name}`)).length,
+    )
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+  }
+  const open = await bytes()
+  await before.close()
+  const closed = await bytes()
+  assert.ok(closed < open, `${closed} of ${open} bytes`)
+  const wal = await openWal({
+    disk: machine.disk,
+    directory,
+    sealer: (await machine.options()).sealer,
+  })
+  const found: number[] = []
+  for await (const { index } of wal.entries()) found.push(index)
+  assert.equal(found.length, 40)
+  const ledger = await machine.open()
+  assert.equal(ledger.recovery.size, 40)
+  assert.deepEqual(await appendAll(ledger, 40, 41), [40])
+  await ledger.close()
+})

@@ -162,6 +162,8 @@ export class Ledger {
     await Promise.allSettled([this.#publishing, this.#settling, this.#growing])
     await this.#publish()
     this.#watch.end(unavailable('closed'))
+    // For the space alone: it may fail, as a ledger that died meanwhile may.
+    if (this.state !== 'dead') await this.#wal.trim().catch(() => undefined)
     await this.#giveBack()
   }
 

@@ -130,6 +130,16 @@ export class SegmentWriter {
     await this.#disk.syncDirectory(this.#directory)
   }
 
+  /**
+   * Gives back the zeros behind the last frame, which nobody will write over: for a segment whose
+   * every frame is on the disk. A crash here leaves them, or does not.
+   */
+  async trim(): Promise<void> {
+    await this.#growing
+    await this.#file.truncate(this.#offset)
+    this.#allocated = this.#offset
+  }
+
   /** Once: a file is given up even when closing it fails. */
   async close(): Promise<void> {
     if (this.#isClosed) return

@@ -106,6 +106,11 @@ export class WalWriter {
     return first as number as LeafIndex
   }
 
+  /** Nothing is appended any more, and everything that was is on the disk. */
+  trim(): Promise<void> {
+    return this.#segment.trim()
+  }
+
   close(): Promise<void> {
     return this.#segment.close()
   }
