@@ -20,6 +20,10 @@ let stream: ServerResponse | undefined
 before(async () => {
   server = createServer((request, response) => {
     request.resume()
+    if (request.url === '/later') {
+      stream = response
+      return
+    }
     const type = request.url === '/events' ? 'text/event-stream' : 'application/octet-stream'
     response.writeHead(200, { 'content-type': type })
     response.flushHeaders()
@@ -75,6 +79,11 @@ async function found(
   throw new Error(`no ${kind}`)
 }
 
+async function reached(): Promise<ServerResponse> {
+  while (stream === undefined) await sleep(5)
+  return stream
+}
+
 describe('a stream of events', () => {
   test('its head leaves before any event, and each event when it comes', async () => {
     await withGateway({}, async (gateway) => {
@@ -128,6 +137,21 @@ describe('a stream of events', () => {
 })
 
 const FORBID = `@id("nobody") forbid (principal, action, resource);`
+
+test('what becomes a stream after other policies came into force goes by them', async () => {
+  await withGateway({}, async (gateway) => {
+    stream = undefined
+    const opening = open(gateway, '/later')
+    const asked = await reached()
+    await gateway.replacePolicies(FORBID)
+    asked.writeHead(200, { 'content-type': 'text/event-stream' })
+    asked.flushHeaders()
+    const { response } = await opening
+    assert.equal(response.status, 403)
+    const [outcome] = await found(gateway, 'outcome')
+    assert.deepEqual([outcome?.how.status, outcome?.how.error], [403, 'policy-forbids'])
+  })
+})
 
 describe('what is open ends, within a second or two and with the reason in its outcome', () => {
   for (const [act, reason, why] of [

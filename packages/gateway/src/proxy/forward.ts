@@ -20,6 +20,7 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   if (!hasBody) deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout')
   // Of a call nobody knows whether it is a stream: silence between messages is no fault.
   if (exchange.grpc !== undefined) becomeLongLived(exchange, context)
+  if (cut.reason !== undefined) return { stop: cut.reason }
   const trailers = () => passTrailers(exchange, exchange.inbound.trailers(), 'request')
   const call = UpstreamCall.send(
     upstream.client,

@@ -3,6 +3,7 @@ import { cutContained } from './contain.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import type { InForce } from './in-force.ts'
+import { askAgain } from './long-lived.ts'
 import { tellProgress } from './progress.ts'
 
 /** How long something may go on with a credential that is good no more. */
@@ -61,19 +62,4 @@ function recheck({ isCredentialGood, credentialUntilUs, cut, inbound }: Exchange
   } else if (inbound.peer.certificate?.error === 'authorities-replaced') {
     cut.make('certificate-refused')
   }
-}
-
-/** Cuts what would not be let begin now. What was granted for it stays granted. */
-function askAgain(exchange: Exchange, next: InForce, timeUs: number): void {
-  const { asked, question, use, requestSalt, cut, route } = exchange
-  if (asked === undefined || question === undefined || requestSalt === undefined) return
-  const found = next.routes.find(asked.host, asked.path)
-  if (found?.name !== route?.name || found?.upgrade !== route?.upgrade) {
-    cut.make('route-not-found')
-    return
-  }
-  const context = { ...question.context, timeUs }
-  const { allow, reason } = next.policies.decide({ ...question, context }, requestSalt)
-  const isGranted = reason === 'approval-needed' && use !== undefined
-  if (!allow && !isGranted) cut.make(reason)
 }

@@ -22,17 +22,21 @@ export async function release(exchange: Exchange, context: ProxyContext): Promis
   } catch (fault) {
     return { stop: faultReason(exchange, context, fault) }
   }
+  if (isEager(filled(exchange.response, 'response').fields)) becomeLongLived(exchange, context)
+  const { reason } = exchange.cut
+  if (reason !== undefined) return { stop: reason }
   await releaseStream(exchange, context, held)
   return 'answered'
 }
 
-/** Holding back a stream of events, or what cannot fit, would only delay it. */
+/** Holding back a stream of events, or what cannot fit, would only delay it; a head alone is whole. */
 function mayHold(exchange: Exchange): boolean {
+  if (isBodyless(exchange)) return true
   const { limits } = exchange.inForce
   const { fields } = filled(exchange.response, 'response')
   if (filled(exchange.route, 'route').release === 'stream' || isEager(fields)) return false
   const length = Number(valuesOf(fields, 'content-length')[0] ?? 0)
-  return isBodyless(exchange) || !(length > limits.releaseBufferBytesMax)
+  return !(length > limits.releaseBufferBytesMax)
 }
 
 /** Gathers the body; false when it turns out not to fit. */
@@ -163,7 +167,6 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   const isChunked =
     length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
   exchange.isStreaming = true
-  if (isEager(fields)) becomeLongLived(exchange, context)
   exchange.status = status
   exchange.outbound.begin({
     status,

@@ -2,16 +2,13 @@ import type { CloseFacts, How, Reason } from '@countersign/evidence'
 import { BodyMeter } from '../body-meter.ts'
 import type { ProxyContext } from '../context.ts'
 import { type Exchange, filled, type Step } from '../exchange.ts'
-import { endToEnd } from '../header-fields.ts'
 import { becomeLongLived } from '../long-lived.ts'
 import { endedBy, recordOutcome } from '../outcome.ts'
-import { ownFields } from '../response-fields.ts'
+import { ownFields, passFields } from '../response-fields.ts'
 import { readAnswer } from './handshake.ts'
 import { Tunnel, type TunnelEnd } from './tunnel.ts'
 
 const MASK_BYTES = 4
-/** What only we may say. */
-const OURS = /^(content-length|x-request-id|countersign-|ratelimit)/i
 
 /** How the connection ended, and what ends it for whoever is still there. */
 interface Ending {
@@ -34,16 +31,16 @@ export async function tunnel(exchange: Exchange, context: ProxyContext): Promise
     context.report({ event: 'upstream-failed', exchange: exchange.id, cause })
     return { stop: 'upstream-protocol' }
   }
+  becomeLongLived(exchange, context)
   if (exchange.cut.reason !== undefined) {
     stream.destroy()
     return { stop: exchange.cut.reason }
   }
   exchange.status = status
-  becomeLongLived(exchange, context)
   const client = outbound.switchTo({
     status,
     fields: [
-      ...endToEnd(fields).filter(([name]) => !OURS.test(name)),
+      ...passFields(exchange, fields),
       ['connection', 'Upgrade'],
       ['upgrade', 'websocket'],
       ...ownFields(exchange, exchange.intent),
