@@ -48,7 +48,7 @@ test('what was acknowledged survives a power cut, whatever was not flushed', asy
   assert.equal(ledger.published.size, 310)
 })
 
-test('a closed ledger keeps no zeros behind its last frame, and opens again all the same', async () => {
+test('a closed ledger keeps no zeros behind its last frame, and opens again', async () => {
   const machine = new Machine()
   const before = await machine.open()
   await appendAll(before, 0, 40)

@@ -156,13 +156,13 @@ export class UpstreamCall implements UpstreamHandler {
   }
 
   /** Sends the body on, as fast as the upstream takes it, until nobody wants the rest. */
-  async #send({ chunks, trailers }: RequestBody): Promise<void> {
+  async #send(body: RequestBody): Promise<void> {
     try {
-      for await (const chunk of chunks) {
+      for await (const chunk of body.chunks) {
         if (this.#isOver()) return
         if (this.#call?.write(chunk) === false) await this.#whenDrained()
       }
-      this.#call?.end(trailers())
+      this.#call?.end(body.trailers())
     } catch (cause) {
       this.#call?.abort()
       this.fault(new UpstreamFault('internal-error', cause))
