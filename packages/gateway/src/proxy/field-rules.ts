@@ -29,7 +29,7 @@ const FIXED = new Set([
   'ratelimit',
   'ratelimit-policy',
 ])
-const FIXED_PREFIXES = ['countersign-', 'x-countersign-', 'x-forwarded-']
+const FIXED_PREFIXES = ['countersign-', 'x-countersign-', 'x-forwarded-', 'sec-websocket-']
 
 const fieldName = z
   .string()

@@ -61,6 +61,7 @@ describe('header fields', () => {
     'Forwarded',
     'X-Request-Id',
     'traceparent',
+    'Sec-WebSocket-Accept',
     'a_b',
     'a b',
     '',

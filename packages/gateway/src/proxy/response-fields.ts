@@ -1,22 +1,30 @@
+import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
 import { rateLimitFields } from '../limits/index.ts'
 import type { Exchange } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 
 /** Fields of an upstream's response that are ours to say. */
-const OURS = new Set([
-  'content-length',
-  'x-request-id',
-  'countersign-receipt',
-  'ratelimit',
-  'ratelimit-policy',
-])
+const OURS = new Set(['content-length', 'x-request-id', 'ratelimit', 'ratelimit-policy'])
+const OUR_PREFIX = 'countersign-'
 
 /** The upstream's fields, without those of its connection and without what only we may say. */
 export function passFields({ inForce, route }: Exchange, fields: HeaderFields): HeaderFields {
-  const passed = endToEnd(fields, (lowerCaseName) => OURS.has(lowerCaseName))
+  const kept = endToEnd(fields, isOurs)
+  const passed = kept.filter((field) => !isLogin(field))
   const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
   return rules === undefined ? passed : rules.apply(passed)
+}
+
+function isOurs(lowerCaseName: string): boolean {
+  return OURS.has(lowerCaseName) || lowerCaseName.startsWith(OUR_PREFIX)
+}
+
+/** Who is signed in is between the browser and the gateway: no upstream says it. */
+function isLogin([name, value]: HeaderFields[number]): boolean {
+  if (name.length !== 10 || name.toLowerCase() !== 'set-cookie') return false
+  // Browsers have taken `=a=b` for `a=b`.
+  return value.replace(/^[\s=]+/, '').startsWith(LOGIN_COOKIE_PREFIX)
 }
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
