@@ -372,6 +372,24 @@ describe('checks', () => {
     assert.equal(upstream.view().state, 'ready')
     assert.equal((await ask(upstream)).status, 200)
   })
+
+  test('are not held up by requests that have every connection', async () => {
+    let checks = 0
+    const { url } = await target((request, response) => {
+      if (request.url !== '/healthz') return
+      checks += 1
+      response.end()
+    })
+    const health = { path: '/healthz', everyMs: 1000, unhealthyAfter: 1 }
+    const { upstream, clock } = start({ url, health, connectionsMax: 1 })
+    await until(() => checks === 1)
+    const { call } = ask(upstream)
+    for (let at = 0; at < 50; at += 1) await turn()
+    await clock.advance(1000)
+    await until(() => checks === 2)
+    assert.deepEqual([upstream.view().state, upstream.view().active], ['ready', 1])
+    call.abort()
+  })
 })
 
 describe('a name', () => {

@@ -112,7 +112,7 @@ export class BalancedUpstream implements UpstreamClient {
   }
 
   async close(): Promise<void> {
-    this.#stop()
+    await this.#stop()
     if (this.#active + this.#waiting.size > 0) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve
@@ -122,17 +122,18 @@ export class BalancedUpstream implements UpstreamClient {
   }
 
   async destroy(): Promise<void> {
-    this.#stop()
+    const stopped = this.#stop()
     for (const call of this.#waiting) call.reject(downFault(this.name))
     this.#waiting.clear()
+    await stopped
     await Promise.all([...this.#opened].map(({ client }) => client.destroy()))
   }
 
-  #stop(): void {
+  async #stop(): Promise<void> {
     this.#isClosing = true
     for (const watch of this.#watches) watch.close()
-    for (const check of this.#checks.values()) check.close()
     this.#outliers.close()
+    await Promise.all([...this.#checks.values()].map((check) => check.close()))
   }
 
   #ownerOfCalls(): CallOwner {
@@ -283,30 +284,33 @@ export class BalancedUpstream implements UpstreamClient {
   #open(target: TargetConfig, host: string): Endpoint {
     const { config, clock, makeClient, connectMs } = this.#parts
     const place = placeOf(target)
-    const client = makeClient({
+    const options = {
       host,
       port: place.port,
       tls: this.#tlsOf(place),
       connectionsMax: config.connectionsMax,
       connectMs: config.timeouts.connectMs ?? connectMs,
       idleMs: config.timeouts.idleMs,
-    })
+    }
+    const client = makeClient(options)
     const { weight } = target
     const endpoint = new Endpoint({ place, host, weight, client, readySinceMs: clock.ticksMs() })
     this.#opened.add(endpoint)
     if (config.health !== undefined) {
       const onChange = (): void => this.#settleAvailable()
-      const check = new HealthCheck(endpoint, { health: config.health, clock, onChange })
-      this.#checks.set(endpoint, check)
+      const own = makeClient({ ...options, connectionsMax: 1 })
+      const parts = { health: config.health, client: own, clock, onChange }
+      this.#checks.set(endpoint, new HealthCheck(endpoint, parts))
     }
     return endpoint
   }
 
   #letGo(endpoint: Endpoint): void {
-    this.#checks.get(endpoint)?.close()
+    const { report } = this.#parts
+    this.#checks.get(endpoint)?.close().catch(report)
     this.#checks.delete(endpoint)
     this.#opened.delete(endpoint)
-    endpoint.client.close().catch(this.#parts.report)
+    endpoint.client.close().catch(report)
   }
 
   #tlsOf(place: TargetPlace): ConnectionOptions | undefined {

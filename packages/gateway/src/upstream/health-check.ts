@@ -1,16 +1,26 @@
 import type { Clock, Timer } from '../platform/index.ts'
 import type { Endpoint } from './endpoint.ts'
 import { faultWord } from './fault-words.ts'
-import type { UpstreamCall, UpstreamHandler, UpstreamRequest } from './types.ts'
+import type { UpstreamCall, UpstreamClient, UpstreamHandler, UpstreamRequest } from './types.ts'
 import type { UpstreamConfig } from './upstream-config.ts'
 
 type Health = NonNullable<UpstreamConfig['health']>
 
 const ANSWER_BYTES_MAX = 65_536
 
+/** What a check needs beside its endpoint. */
+interface CheckParts {
+  readonly health: Health
+  /** Its own: an endpoint that is busy is not unhealthy. */
+  readonly client: UpstreamClient
+  readonly clock: Clock
+  readonly onChange: () => void
+}
+
 /** Asks one endpoint how it is, again and again, and says when that has changed. */
 export class HealthCheck {
   readonly #endpoint: Endpoint
+  readonly #client: UpstreamClient
   readonly #health: Health
   readonly #clock: Clock
   readonly #onChange: () => void
@@ -20,26 +30,25 @@ export class HealthCheck {
   #badInRow = 0
   #isClosed = false
 
-  constructor(
-    endpoint: Endpoint,
-    parts: { readonly health: Health; readonly clock: Clock; readonly onChange: () => void },
-  ) {
+  constructor(endpoint: Endpoint, parts: CheckParts) {
     this.#endpoint = endpoint
+    this.#client = parts.client
     this.#health = parts.health
     this.#clock = parts.clock
     this.#onChange = parts.onChange
     this.#ask()
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#asking?.abort()
+    return this.#client.destroy()
   }
 
   #ask(): void {
     const { path: target, host, timeoutMs, statuses } = this.#health
-    const { client, place } = this.#endpoint
+    const { place } = this.#endpoint
     const request: UpstreamRequest = {
       method: 'GET',
       authority: host ?? place.authority,
@@ -48,7 +57,7 @@ export class HealthCheck {
       bodyBytes: 0,
     }
     const answer = new Answer(statuses, (fault) => this.#told(fault))
-    const call = client.call(request, answer)
+    const call = this.#client.call(request, answer)
     this.#asking = call
     this.#timer = this.#clock.after(timeoutMs, () => {
       call.abort()
