@@ -32,7 +32,7 @@ after(async () => {
   upstream.close()
 })
 
-/** Two requests on one connection: what the first is answered with, and that the second is served. */
+/** Two requests on one connection: what the first is answered with; the second is served. */
 async function ask(line: string, fields: readonly string[] = []) {
   const head = ['Host: a.example', `Authorization: Bearer ${gateway.keys.ada}`, ...fields]
   const first = [`${line} HTTP/1.1`, ...head, '', ''].join('\r\n')

@@ -29,7 +29,7 @@ export async function release(exchange: Exchange, context: ProxyContext): Promis
   return 'answered'
 }
 
-/** Holding back a stream of events, or what cannot fit, would only delay it; a head alone is whole. */
+/** A head alone is whole. To hold back a stream of events, or what cannot fit, only delays it. */
 function mayHold(exchange: Exchange): boolean {
   if (isBodyless(exchange)) return true
   const { limits } = exchange.inForce
