@@ -216,6 +216,31 @@ test('a server that is gone, or does not answer: said in time, and over when it 
   assert.equal((await store.take(asks, MINUTE_US)).isAdmitted, true)
 })
 
+test('what goes on counts as long as it is renewed, and no longer', { skip }, async (t) => {
+  const own = await startRedis()
+  t.after(() => own.stop())
+  const store = openStore({ url: own.url })
+  t.after(() => store.close())
+  await connected(store)
+  const asks = [{ quota: quotaOf({ concurrency: 1 }), key: 'k', cost: 1 }]
+  const leaseUs = 400_000
+  const first = await store.take(asks, leaseUs)
+  assert.equal(first.isAdmitted, true)
+  for (let at = 0; at < 4; at += 1) {
+    await sleep(200)
+    first.renew()
+    await sleep(20)
+    assert.equal((await store.take(asks, leaseUs)).isAdmitted, false, `renewal ${at}`)
+  }
+  await sleep(500)
+  const second = await store.take(asks, leaseUs)
+  assert.equal(second.isAdmitted, true, 'a gateway that died holds nothing')
+  second.release()
+  second.renew()
+  await sleep(50)
+  assert.equal((await store.take(asks, leaseUs)).isAdmitted, true, 'what was released is over')
+})
+
 test('without the server: 503 limits-unavailable, and no call', { skip }, async (t) => {
   const store = openStore({ url: 'redis://127.0.0.1:1' })
   const gateway = await openGateway(store, { each: { key: 'route', limit: 5, window: '1m' } })

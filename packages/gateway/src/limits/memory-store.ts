@@ -94,7 +94,7 @@ export class MemoryStore implements QuotaStore {
         if (account !== undefined && quota.concurrency !== undefined) account.concurrent -= 1
       }
     }
-    return { isAdmitted: true, standings, release }
+    return { isAdmitted: true, standings, release, renew: () => undefined }
   }
 
   /** Asks the disk first. What is admitted meanwhile to others is seen when it is asked again. */
@@ -221,7 +221,7 @@ function isFull({ concurrency }: Quota, { concurrent }: Account): boolean {
 
 function refused(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
   const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
-  return { isAdmitted: false, standings, release: () => undefined }
+  return { isAdmitted: false, standings, release: () => undefined, renew: () => undefined }
 }
 
 function isReserved({ quota, cost }: Ask, account: Account | undefined, nowUs: number): boolean {

@@ -22,6 +22,8 @@ export interface QuotaVerdict {
   readonly standings: readonly Standing[]
   /** Ends what counts as going on; more than one call is one. */
   readonly release: () => void
+  /** For what goes on longer than exchanges do: to be called more often than once a minute. */
+  readonly renew: () => void
   /** Why nothing could be counted. */
   readonly fault?: LimitsError
 }
@@ -83,6 +85,7 @@ export class Quotas {
       quotas,
       standings: [],
       release: () => undefined,
+      renew: () => undefined,
       fault: error,
     }
   }
@@ -101,9 +104,9 @@ export function limitFacts({ quotas, standings }: QuotaVerdict): readonly LimitF
 }
 
 function verdictOf(quotas: readonly Quota[], answer: StoreAnswer): QuotaVerdict {
-  const { isAdmitted, standings, release } = answer
+  const { isAdmitted, standings, release, renew } = answer
   if (isAdmitted) {
-    return { refusal: undefined, retryAfterSeconds: 0, quotas, standings, release }
+    return { refusal: undefined, retryAfterSeconds: 0, quotas, standings, release, renew }
   }
   let longest: { readonly at: number; readonly waitUs: number } | undefined
   for (const [at, { waitUs }] of standings.entries()) {
@@ -111,7 +114,7 @@ function verdictOf(quotas: readonly Quota[], answer: StoreAnswer): QuotaVerdict 
   }
   const retryAfterSeconds = Math.max(1, Math.ceil((longest?.waitUs ?? 0) / SECOND_US))
   const refusal = refusalOf(longest && quotas[longest.at])
-  return { refusal, retryAfterSeconds, quotas, standings, release }
+  return { refusal, retryAfterSeconds, quotas, standings, release, renew }
 }
 
 /** By the quota that takes longest: its end is what the caller has to wait for. */

@@ -3,7 +3,7 @@ import { nodeSha256 } from '../platform/index.ts'
 import { Meter } from './gcra.ts'
 import { LimitsError } from './limits-error.ts'
 import type { Ask, QuotaStore, Standing, StoreAnswer } from './store.ts'
-import { TAKE_SCRIPT } from './take-script.ts'
+import { RENEW_SCRIPT, TAKE_SCRIPT } from './take-script.ts'
 
 /** What the store needs of a Redis or Valkey client; composed elsewhere. */
 export interface ScriptRunner {
@@ -40,7 +40,7 @@ export class RedisStore implements QuotaStore {
     const lease = Buffer.from(this.#random.bytes(LEASE_BYTES)).toString('hex')
     const keys = asks.flatMap((ask) => [this.#key('r', ask), this.#key('c', ask)])
     const values = [lease, String(leaseUs), ...asks.flatMap(valuesOf)]
-    const release = this.#releaseOnce(asks, lease)
+    const { release, renew } = this.#holding(asks, lease, leaseUs)
     const reply = await this.#run(keys, values).catch((error: unknown) => {
       // The script may run all the same, only later: nobody will release what it counts.
       release()
@@ -51,8 +51,8 @@ export class RedisStore implements QuotaStore {
     const standings = asks.map((ask, at) => {
       return standingOf(ask, states.slice(at * NUMBERS_EACH, (at + 1) * NUMBERS_EACH), nowUs)
     })
-    if (isAdmitted !== 1) return { isAdmitted: false, standings, release: () => undefined }
-    return { isAdmitted: true, standings, release }
+    if (isAdmitted === 1) return { isAdmitted: true, standings, release, renew }
+    return { isAdmitted: false, standings, release: () => undefined, renew: () => undefined }
   }
 
   close(): Promise<void> {
@@ -70,15 +70,26 @@ export class RedisStore implements QuotaStore {
   }
 
   /** Where the store does not hear of it, the lease ends by itself. */
-  #releaseOnce(asks: readonly Ask[], lease: string): () => void {
-    let isHeld = asks.some(({ quota }) => quota.concurrency !== undefined)
-    return () => {
-      if (!isHeld) return
-      isHeld = false
-      for (const ask of asks) {
-        if (ask.quota.concurrency === undefined) continue
-        this.#runner.remove(this.#key('c', ask), lease).catch(() => undefined)
-      }
+  #holding(
+    asks: readonly Ask[],
+    lease: string,
+    leaseUs: number,
+  ): Pick<StoreAnswer, 'release' | 'renew'> {
+    const counted = asks.filter(({ quota }) => quota.concurrency !== undefined)
+    let isHeld = counted.length > 0
+    return {
+      release: () => {
+        if (!isHeld) return
+        isHeld = false
+        for (const ask of counted) {
+          this.#runner.remove(this.#key('c', ask), lease).catch(() => undefined)
+        }
+      },
+      renew: () => {
+        if (!isHeld) return
+        const keys = counted.map((ask) => this.#key('c', ask))
+        this.#runner.run(RENEW_SCRIPT, keys, [lease, String(leaseUs)]).catch(() => undefined)
+      },
     }
   }
 

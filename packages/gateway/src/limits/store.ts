@@ -28,6 +28,8 @@ export interface StoreAnswer {
   readonly standings: readonly Standing[]
   /** Ends what counts as going on. To be called once, where admitted. */
   readonly release: () => void
+  /** Says that it still goes on: from now it counts for another lease. */
+  readonly renew: () => void
 }
 
 /**

@@ -77,3 +77,17 @@ for i = 1, count do
 end
 return answer
 `
+
+/**
+ * What still goes on counts for another lease, also where it had lapsed. KEYS: concurrencies. ARGV:
+ * lease, its length in microseconds.
+ */
+export const RENEW_SCRIPT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+for i = 1, #KEYS do
+  redis.call('ZADD', KEYS[i], string.format('%.0f', now + tonumber(ARGV[2])), ARGV[1])
+  redis.call('PEXPIRE', KEYS[i], math.ceil(tonumber(ARGV[2]) / 1000) + 1000)
+end
+return #KEYS
+`

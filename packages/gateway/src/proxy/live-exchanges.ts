@@ -8,6 +8,8 @@ import { tellProgress } from './progress.ts'
 
 /** How long something may go on with a credential that is good no more. */
 const RECHECK_EVERY_MS = 1000
+/** What counts as going on in a shared store counts for a minute and more from the last renewal. */
+const RENEW_EVERY_TICKS = 20
 
 /**
  * Every exchange that is going on: what is put under quarantine is cut where it stands, and so is
@@ -16,6 +18,7 @@ const RECHECK_EVERY_MS = 1000
 export class LiveExchanges {
   readonly #exchanges = new Set<Exchange>()
   #isRechecking = false
+  #ticks = 0
 
   constructor(containment: Containment) {
     containment.onMore(() => {
@@ -45,9 +48,12 @@ export class LiveExchanges {
     this.#isRechecking = true
     context.clock.after(RECHECK_EVERY_MS, () => {
       const atUs = context.clock.nowUs()
+      this.#ticks += 1
+      const isRenewing = this.#ticks % RENEW_EVERY_TICKS === 0
       for (const exchange of this.#exchanges) {
         recheck(exchange, atUs)
         tellProgress(exchange, context)
+        if (isRenewing && exchange.isLongLived) exchange.quotas?.renew()
       }
       this.#isRechecking = false
       if (this.#exchanges.size > 0) this.#recheckLater(context)
