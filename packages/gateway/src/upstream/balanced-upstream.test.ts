@@ -315,6 +315,25 @@ describe('a target that fails', () => {
     assert.equal(upstream.view().endpoints[0]?.state, 'ready')
   })
 
+  test('that was good again for as long is left out no longer than the first time', async () => {
+    let isBad = true
+    const failing = await target((...both) => (isBad ? bad(...both) : ok(...both)))
+    const targets = [{ url: failing.url }, { url: (await target(ok)).url }]
+    const { upstream, clock } = start({ targets, outliers: { faultsMax: 1, ejectMs: 1000 } })
+    const states: (string | undefined)[] = []
+    for (let round = 0; round < 2; round += 1) {
+      isBad = true
+      for (let at = 0; at < 2; at += 1) await ask(upstream)
+      states.push(upstream.view().endpoints[0]?.state)
+      await clock.advance(1000)
+      states.push(upstream.view().endpoints[0]?.state)
+      isBad = false
+      await clock.advance(1000)
+      for (let at = 0; at < 2; at += 1) await ask(upstream)
+    }
+    assert.deepEqual(states, ['ejected', 'ready', 'ejected', 'ready'])
+  })
+
   test('is not left out where it is the last, or too many are', async () => {
     const one = await target(bad)
     const { upstream } = start({ url: one.url, outliers: { faultsMax: 1 } })

@@ -30,6 +30,7 @@ export class Outliers {
   count(endpoint: Endpoint, fault: string | undefined, among: readonly Endpoint[]): void {
     if (fault === undefined) {
       endpoint.faultsInRow = 0
+      if (endpoint.ejectionsInRow > 0 && this.#isGoodAgain(endpoint)) endpoint.ejectionsInRow = 0
       return
     }
     endpoint.faults += 1
@@ -37,6 +38,15 @@ export class Outliers {
     endpoint.lastFault = fault
     if (endpoint.faultsInRow < this.#config.faultsMax || endpoint.isEjected) return
     if (this.#mayEject(among)) this.#eject(endpoint)
+  }
+
+  /** It answers, and has been back for as long as it was left out. */
+  #isGoodAgain({ isEjected, ejectionsInRow, readySinceMs }: Endpoint): boolean {
+    return !isEjected && this.#clock.ticksMs() - readySinceMs >= this.#ejectMs(ejectionsInRow)
+  }
+
+  #ejectMs(inRow: number): number {
+    return this.#config.ejectMs * Math.min(inRow, EJECTIONS_COUNTED_MAX)
   }
 
   /** So many at most; one of several may always be, and the last one never. */
@@ -50,8 +60,8 @@ export class Outliers {
     endpoint.isEjected = true
     endpoint.ejections += 1
     endpoint.ejectionsInRow += 1
-    const times = Math.min(endpoint.ejectionsInRow, EJECTIONS_COUNTED_MAX)
-    const timer = this.#clock.after(this.#config.ejectMs * times, () => this.#takeBack(endpoint))
+    const ejectMs = this.#ejectMs(endpoint.ejectionsInRow)
+    const timer = this.#clock.after(ejectMs, () => this.#takeBack(endpoint))
     this.#timers.set(endpoint, timer)
     this.#onChange()
   }
