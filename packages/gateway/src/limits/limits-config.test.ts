@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, LIMITS, limitsConfigSchema } from './limits-config.ts'
 
 for (const [name, limit] of Object.entries(LIMITS)) {
   test(`${name} has a unit, a default inside its bounds and a reason that exists`, () => {
-    assert.match(name, /(Max|Ms)$/)
+    assert.match(name, /(Max|Min|Ms|Bytes)$/)
     assert.ok(limit.min <= limit.of && limit.of <= limit.max)
     assert.ok(isReason(limit.reason) || limit.reason.startsWith('none: '), limit.reason)
   })
