@@ -111,7 +111,12 @@ test('without a route that covers it there is none', () => {
 for (const [name, fields, want] of [
   ['nothing is no body', [], { bytes: 0 }],
   ['a length', [['Content-Length', '12']], { bytes: 12 }],
-  ['chunked, however spelled', [['TRANSFER-encoding', ' ChunKed ']], { bytes: undefined }],
+  ['chunked, however spelled', [['TRANSFER-encoding', 'ChunKed']], { bytes: undefined }],
+  [
+    'chunked and a byte that only JavaScript takes for a space',
+    [['transfer-encoding', 'chunked\xa0']],
+    { refused: 'coding-refused' },
+  ],
   ['a hexadecimal length', [['content-length', '0x4']], { refused: 'malformed-framing' }],
   [
     'a length in two lines',
