@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { need } from '../needs.ts'
 import { type Authority, makeAuthority } from './certificates.ts'
@@ -196,6 +197,15 @@ describe('PROXY protocol before TLS', {
       })
     }
   }
+
+  test('a handshake that is none is refused to whom the header names', async () => {
+    const plain = connect(gateway.tlsPort, '127.0.0.1')
+    plain.end(`${V1}GET / HTTP/1.1\r\n\r\n`)
+    plain.resume()
+    await once(plain, 'close')
+    await sleep(100)
+    assert.equal(await where(gateway), '192.0.2.7 < 127.0.0.1 port 50000')
+  })
 })
 
 const CHAIN = ['X-Forwarded-For: 127.0.0.1, 192.0.2.7, 10.0.0.2']

@@ -86,11 +86,24 @@ interface ListenerFacts {
   readonly source?: ProxiedSource | undefined
 }
 
+/** What is known of a connection, also of one that was not kept. */
+export interface Gone {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+/** Where a connection came from: as a proxy says that is believed, or by itself. */
+export function originOf(
+  { remoteAddress, remotePort }: Gone,
+  source: ProxiedSource | undefined,
+): Pick<Peer, 'address' | 'port' | 'proxies'> {
+  const own = { address: plainAddress(remoteAddress), port: remotePort ?? 0 }
+  return source === undefined ? own : { ...source, proxies: [own.address] }
+}
+
 export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
   const { externalOrigin, clientCertificates, trust, source } = listener
-  const own = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 }
-  const origin = source === undefined ? own : { ...source, proxies: [own.address] }
-  const known = { ...origin, externalOrigin }
+  const known = { ...originOf(socket, source), externalOrigin }
   if (!(socket instanceof TLSSocket)) return { ...known, scheme: 'http', tls: undefined }
   const certificate =
     clientCertificates === undefined
@@ -151,7 +164,7 @@ function tlsFacts(socket: TLSSocket): TlsFacts {
 const UNKNOWN_ADDRESS = '0.0.0.0'
 
 /** An IPv4 client of a dual-stack socket is an IPv4 client; a zone is local and says nothing. */
-export function plainAddress(address: string | undefined): string {
+function plainAddress(address: string | undefined): string {
   return (address ?? UNKNOWN_ADDRESS)
     .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
     .replace(/%.*$/, '')

@@ -9,7 +9,7 @@ import { clientOf } from './client-address/client-of.ts'
 import { ForwardedTrust } from './client-address/forwarded.ts'
 import { ProxiedSockets } from './client-address/proxied-sockets.ts'
 import type { ProxiedSource } from './client-address/proxy-header.ts'
-import { Connection, peerOf, plainAddress, type Trust } from './connection.ts'
+import { Connection, type Gone, originOf, peerOf, type Trust } from './connection.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
@@ -32,12 +32,6 @@ import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 const TICKET_KEYS_MS = 12 * 3_600_000
 const TICKET_KEYS_BYTES = 48
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
-
-/** What is known of a connection that was not kept. */
-interface Gone {
-  readonly remoteAddress?: string | undefined
-  readonly remotePort?: number | undefined
-}
 
 /** One address that is listened on, and the connections that came to it. */
 export class Listener {
@@ -380,14 +374,9 @@ export class Listener {
   }
 
   /** A connection that is gone before there was anything to answer. */
-  #refuseUnseen(reason: Reason, gone: Gone | undefined): void {
-    const peer = {
-      address: plainAddress(gone?.remoteAddress),
-      port: gone?.remotePort ?? 0,
-      scheme: this.#scheme,
-      tls: undefined,
-    }
-    this.#refuseNowhere(reason, rawInbound(peer))
+  #refuseUnseen(reason: Reason, gone: Gone = {}): void {
+    const origin = originOf(gone, this.#sources.get(placeOf(gone)))
+    this.#refuseNowhere(reason, rawInbound({ ...origin, scheme: this.#scheme, tls: undefined }))
   }
 
   /** A refusal that nobody can be told of any more. */
@@ -427,7 +416,7 @@ export class Listener {
   }
 }
 
-function placeOf({ remoteAddress, remotePort }: Socket): string {
+function placeOf({ remoteAddress, remotePort }: Gone): string {
   return `${remoteAddress} ${remotePort}`
 }
 
