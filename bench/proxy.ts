@@ -12,7 +12,7 @@ import type { BenchResult } from './run.ts'
 
 const MODES: readonly Mode[] = ['bare', 'off', 'strict']
 const CONNECTIONS = 64
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 8
 const GATEWAY_CORE = '0'
 const OTHER_CORE = '1'
 
