@@ -187,6 +187,18 @@ test('a connection that breaks under a call is a fault, and nothing is asked twi
   await client.destroy()
 })
 
+test('H39 a head of a thousand lines is one, and with one more it is none', async () => {
+  const client = open()
+  for (const [lines, want] of [
+    [999, '200 ok'],
+    [1000, 'upstream-protocol'],
+  ] as const) {
+    reply = () => OK.replace('\r\n\r\n', `\r\n${'a:\r\n'.repeat(lines)}\r\n`)
+    assert.equal(await ask(client), want)
+  }
+  await client.destroy()
+})
+
 test('nobody there: certainly unsent', async () => {
   const client = new Http1Client({
     clock: systemClock(),

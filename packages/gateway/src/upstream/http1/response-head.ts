@@ -27,6 +27,8 @@ const TAB = 0x09
 const TOKEN = tableOf(/[A-Za-z0-9!#$%&'*+.^`|~_-]/)
 const VALUE = tableOf(/[\t\x20-\x7e\x80-\xff]/)
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?$/
+/** As of HTTP/2: lines cost more than their bytes. */
+const FIELDS_MAX = 1000
 const LENGTH_FORM = /^(?:0|[1-9][0-9]{0,14})$/
 
 /**
@@ -59,7 +61,7 @@ export function parseFields(text: string, from: number): [string, string][] | un
     if (text.charCodeAt(at) !== CR || text.charCodeAt(at + 1) !== LF) return undefined
     let valueEnd = at
     while (valueEnd > valueAt && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd -= 1
-    fields.push([name, text.slice(valueAt, valueEnd)])
+    if (fields.push([name, text.slice(valueAt, valueEnd)]) > FIELDS_MAX) return undefined
     at += 2
   }
   return fields
