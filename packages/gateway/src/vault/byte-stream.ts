@@ -67,9 +67,9 @@ export class ByteWriter {
   }
 
   /** Forgets what was written; memory that one large pack took is given back. */
-  reset(): void {
+  reset(keptBytesMax: number = KEPT_BYTES_MAX): void {
     this.length = 0
-    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = Buffer.allocUnsafe(256)
+    if (this.#bytes.length > keptBytesMax) this.#bytes = Buffer.allocUnsafe(256)
   }
 
   writeAll(source: Uint8Array): void {

@@ -1,6 +1,6 @@
 const NUMBERS = 32
-/** What a list that is used again keeps. */
-const KEPT_NUMBERS_MAX = 131_072
+/** What a list that is used again keeps: each of many shapes has lists of its own. */
+const KEPT_NUMBERS_MAX = 4_096
 
 /** Numbers that grow, in memory that is used again: an array's would be given back and grown. */
 export class NumberList {

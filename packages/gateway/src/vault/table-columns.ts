@@ -24,6 +24,8 @@ export interface Pools {
 
 const HEX8_BYTES = 8
 const ROWS = 32
+/** What a column that is used again keeps: each of many shapes has columns of its own. */
+const [KEPT_ROWS_MAX, KEPT_BYTES_MAX] = [2_048, 65_536]
 
 /**
  * One varying value of every section of one shape. One class for all marks: a call for each value
@@ -94,7 +96,10 @@ export class Column {
     this.#rows = 0
     this.#values.reset()
     this.#texts?.reset()
-    this.#raw?.reset()
+    this.#raw?.reset(KEPT_BYTES_MAX)
+    if (this.#starts.length <= KEPT_ROWS_MAX) return
+    this.#starts = new Int32Array(ROWS)
+    this.#ends = new Int32Array(ROWS)
   }
 
   #grow(): void {

@@ -2,6 +2,8 @@ import { ByteWriter } from './byte-stream.ts'
 
 /** At first: most columns hold few texts. */
 const SLOTS = 16
+/** What a pool that is used again keeps: each of many shapes has pools of its own. */
+const [KEPT_BYTES_MAX, KEPT_SLOTS_MAX] = [65_536, 4_096]
 /** Places tried before a text is stored again: what an adversary may cost by choosing texts. */
 const PROBES_MAX = 16
 
@@ -25,8 +27,11 @@ export class TextPool {
   }
 
   reset(): void {
-    this.#bytes.reset()
-    if (this.size > 0) this.#slots.fill(0)
+    this.#bytes.reset(KEPT_BYTES_MAX)
+    if (this.#slots.length > KEPT_SLOTS_MAX) {
+      this.#starts = new Int32Array(SLOTS)
+      this.#slots = new Int32Array(SLOTS)
+    } else if (this.size > 0) this.#slots.fill(0)
     this.size = 0
   }
 

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { PackedRow, type RowSource } from './packed-row.ts'
+import { TableEncoder } from './table-encoder.ts'
+
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
+const ROWS = 20_000
+/** Of what such a shape takes while it is encoded, a fifth. */
+const SHAPE_BYTES_MAX = 1_000_000
+
+/** Many sections of one shape that no other pack has. */
+function rowsOfShape(shape: number, count: number): RowSource {
+  const texts = Array.from({ length: count }, (_, nth) =>
+    Buffer.from(`{"n${shape}":${nth * nth},"a":"${nth}","b":"b${nth}","c":"c${nth}","d":${nth}}`),
+  )
+  return {
+    count,
+    read(nth, row) {
+      const bytes = texts[nth] ?? Buffer.alloc(0)
+      Object.assign(row, { offset: nth, kind: 0, isOpaque: false, count: 1 })
+      row.put(0, 2, bytes, 0, bytes.length)
+    },
+  }
+}
+
+const row = new PackedRow()
+
+function pack(encoder: TableEncoder, rows: RowSource): void {
+  encoder.begin({ hasRecordIds: false, isWhole: false })
+  for (let nth = 0; nth < rows.count; nth++) {
+    rows.read(nth, row)
+    encoder.add(row)
+  }
+  encoder.finish()
+}
+
+test('an encoder that knows many shapes keeps no memory of the packs that had many rows', () => {
+  const encoder = new TableEncoder()
+  const bytesAfter = (shapes: readonly number[]): number => {
+    for (const shape of shapes) pack(encoder, rowsOfShape(shape, ROWS))
+    pack(encoder, rowsOfShape(0, 1))
+    collect()
+    return process.memoryUsage().arrayBuffers
+  }
+  const before = bytesAfter([0, 1])
+  const after = bytesAfter([2, 3, 4, 5])
+  assert.ok(after - before < 4 * SHAPE_BYTES_MAX, `${after - before} bytes more`)
+})
