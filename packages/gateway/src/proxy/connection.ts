@@ -36,6 +36,21 @@ export class Connection {
     this.#isOver = true
   }
 
+  /** Its turn has come; whoever is gone by now wants no answer. */
+  begin(exchange: Exchange): void {
+    this.current = exchange
+    if (this.#socket.destroyed) this.lost()
+  }
+
+  /**
+   * The client is gone. The engine does not say so of an answer that it has not given the
+   * connection yet; what may change protocols listens for itself.
+   */
+  lost(): void {
+    const { current } = this
+    if (current?.outbound.switchTo === undefined) current?.cut.make('client-aborted')
+  }
+
   /** A request has said that it is the last: what comes behind it is none. */
   get takesMore(): boolean {
     return this.#takesMore && !this.#isOver

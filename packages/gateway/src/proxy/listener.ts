@@ -204,8 +204,12 @@ export class Listener {
           return void socket.destroy()
         }
         const { pipelinedMax } = this.#context.inForce().limits
-        this.#connections.set(socket, new Connection(socket, peer, pipelinedMax))
-        socket.once('close', () => this.#connections.delete(socket))
+        const connection = new Connection(socket, peer, pipelinedMax)
+        this.#connections.set(socket, connection)
+        socket.once('close', () => {
+          this.#connections.delete(socket)
+          connection.lost()
+        })
         serveHttp1?.call(server, socket)
       }
       whenProtocolIsKnown(socket, { protocols: this.#protocols, clock, withinMs }, serve)
@@ -282,7 +286,7 @@ export class Listener {
     this.#track(
       exchange,
       connection.enqueue(async () => {
-        connection.current = exchange
+        connection.begin(exchange)
         await run(exchange, this.#context)
         connection.current = undefined
       }),

@@ -110,14 +110,18 @@ function flatHead({ fields, isLast }: ResponseHead): string[] {
 }
 
 function settled(response: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
-  if (response.destroyed || response.closed) return Promise.resolve()
+  // One that was pipelined has no connection yet, and is not told when there will be none.
+  const { socket } = response.req
+  if (response.destroyed || response.closed || socket.destroyed) return Promise.resolve()
   return new Promise((resolve) => {
     const done = (): void => {
       response.off(event, done)
       response.off('close', done)
+      socket.off('close', done)
       resolve()
     }
     response.once(event, done)
     response.once('close', done)
+    socket.once('close', done)
   })
 }
