@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import {
+  constants,
+  createZstdCompress,
+  type ZstdOptions,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from 'node:zlib'
 import { FrameWriter } from './frame-writer.ts'
 
 const dictionary = Buffer.from(
@@ -26,4 +32,29 @@ for (const [name, options] of Object.entries<ZstdOptions>({
     }
     assert.equal(writer.isQuick, true)
   })
+}
+
+test('a context that fails makes no frame, least of all the one before', async () => {
+  const writer = new FrameWriter({ params })
+  writer.frame(Buffer.alloc(500, 'one person'))
+  const { _handle: handle } = createZstdCompress() as unknown as { readonly _handle: object }
+  failOnce(Object.getPrototypeOf(handle))
+  const other = Buffer.alloc(500, 'somebody else')
+  assert.ok(zstdDecompressSync(writer.frame(other)).equals(other))
+  assert.equal(writer.isQuick, false)
+  await new Promise((done) => setImmediate(done)) // An error event would have come by now.
+})
+
+interface Handle {
+  writeSync: (...all: readonly unknown[]) => void
+  onerror(message: string, errno: number, code: string): void
+}
+
+/** As the runtime's own does when there is no memory: it tells, and writes nothing. */
+function failOnce(prototype: Handle): void {
+  const { writeSync } = prototype
+  prototype.writeSync = function failing(this: Handle) {
+    prototype.writeSync = writeSync
+    this.onerror('no memory', -64, 'ZSTD_error_memory_allocation')
+  }
 }

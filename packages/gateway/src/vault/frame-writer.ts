@@ -28,6 +28,8 @@ export class FrameWriter {
     if (this.#into.length < bound) this.#into = Buffer.allocUnsafeSlow(2 * bound)
     const { _handle: handle, _writeState: state } = this.#stream
     const room = this.#into.length
+    // A context that fails writes neither bytes nor this: what it says of the frame before stays.
+    state.set([room, bytes.length + 1])
     handle.writeSync(constants.ZSTD_e_end, bytes, 0, bytes.length, this.#into, 0, room)
     const [left = room, unread = 1] = state
     if (unread === 0 && left > 0 && left < room) return this.#into.subarray(0, room - left)
@@ -62,7 +64,10 @@ interface Stream {
 }
 
 function streamOf(options: ZstdOptions): Stream | undefined {
-  const stream: object = createZstdCompress(options)
+  const made = createZstdCompress(options)
+  // Whoever waits for a frame sees at once that there is none; nobody listens to this.
+  made.on('error', () => undefined)
+  const stream: object = made
   const isIt =
     '_handle' in stream &&
     typeof stream._handle === 'object' &&
