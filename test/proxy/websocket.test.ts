@@ -260,6 +260,22 @@ describe('a WebSocket is closed', () => {
     })
   })
 
+  test('by a client whom the upstream does not answer: it is let go all the same', async () => {
+    await withGateway({ limits: { closeMs: 200 } }, async ({ open, ended, gateway }) => {
+      const socket = open()
+      await once(socket, 'open')
+      // What the upstream got is not read any more.
+      for (const client of server.clients) client.pause()
+      const closed = once(socket, 'close')
+      socket.close(1000)
+      const { how } = await ended()
+      assert.deepEqual([how.ended, how.close], ['released', { code: 1000, by: 'client' }])
+      await closed
+      await sleep(300)
+      assert.match(await gateway.metrics(), /active_requests 0/)
+    })
+  })
+
   test('when the gateway stops: going away', async () => {
     await withGateway({ limits: { stopMs: 100 } }, async ({ gateway, open }) => {
       const socket = open()

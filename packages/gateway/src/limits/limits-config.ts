@@ -154,7 +154,7 @@ export const LIMITS = {
     min: 10,
     max: MINUTE_MS,
     reason: 'none: the connection is cut',
-    meaning: 'the rest of the closing handshake of a WebSocket whose end is on record',
+    meaning: 'silence in the closing handshake of a WebSocket, and what of it follows its record',
   },
   keepAliveMs: {
     of: MINUTE_MS,

@@ -1,4 +1,5 @@
 import type { CloseFacts, How, Reason } from '@countersign/evidence'
+import type { Timer } from '../../platform/index.ts'
 import { BodyMeter } from '../body-meter.ts'
 import type { ProxyContext } from '../context.ts'
 import { type Exchange, filled, type Step } from '../exchange.ts'
@@ -67,7 +68,15 @@ async function run(
   const { promise, resolve } = Promise.withResolvers<Ending>()
   const released = new BodyMeter()
   exchange.released = released
-  const heard = (): void => deadlines.set('idle', limits.streamIdleMs, 'idle-timeout')
+  let answer: Timer | undefined
+  const awaitAnswer = (): void => {
+    answer?.cancel()
+    answer = context.clock.after(limits.closeMs, () => between.giveUp())
+  }
+  const heard = (): void => {
+    deadlines.set('idle', limits.streamIdleMs, 'idle-timeout')
+    if (answer !== undefined) awaitAnswer()
+  }
   const between = new Tunnel({
     ...parts,
     messageBytesMax: limits.messageBytesMax,
@@ -78,6 +87,7 @@ async function run(
       if (isStalled) deadlines.set(`${who} takes`, limits.releaseIdleMs, reason)
       else deadlines.meet(`${who} takes`)
     },
+    onClosing: awaitAnswer,
     onEnd: (end) => resolve(endingOf(end)),
   })
   exchange.messages = () => between.messages
@@ -89,6 +99,7 @@ async function run(
   between.start(parts.early)
   const ending = await promise
   deadlines.meet('idle')
+  answer?.cancel()
   const outcome = await recordOutcome(exchange, context, {
     ...ending.how,
     status: filled(exchange.status, 'status'),

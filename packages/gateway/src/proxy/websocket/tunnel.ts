@@ -20,6 +20,8 @@ interface TunnelParts {
   /** Something has passed, or somebody takes nothing. */
   readonly onPass: () => void
   readonly onStall: (who: 'client' | 'upstream', isStalled: boolean) => void
+  /** The client has said that it closes: what the upstream answers is not here yet. */
+  readonly onClosing: () => void
   readonly onEnd: (end: TunnelEnd) => void
 }
 
@@ -124,6 +126,11 @@ export class Tunnel {
     afterBoth(client, upstream, done)
   }
 
+  /** The client has closed, and nobody answers it. */
+  giveUp(): void {
+    if (this.#first !== undefined) this.#closed()
+  }
+
   destroy(): void {
     this.stop()
     this.#parts.client.destroy()
@@ -145,6 +152,7 @@ export class Tunnel {
     } else if (closeBytes > 0) {
       this.#first ??= side
       if (side === 'upstream') this.#closed()
+      else this.#parts.onClosing()
     }
   }
 
