@@ -20,6 +20,14 @@ const TIERS: Readonly<Record<string, readonly string[]>> = {
 /** How long one file may take; a tier other than `unit` is allowed to be slow. */
 const UNIT_FILE_MS_MAX = 180_000
 const FILE_MS_MAX = 1_800_000
+/** What says how soon or how fast something is: nothing else runs beside it. */
+const ALONE = [
+  'e2e/containment.test.ts',
+  'e2e/reload.test.ts',
+  'e2e/hostile-clients.test.ts',
+  'e2e/upstream-faults.test.ts',
+  'e2e/refusal-flood.test.ts',
+]
 
 const root = join(import.meta.dirname, '..')
 const [tier = 'unit', ...chosen] = process.argv.slice(2)
@@ -37,23 +45,12 @@ if (files.length === 0) {
 }
 
 const count = { passed: 0, failed: 0, skipped: 0 }
-const stream = run({
-  files: files.map((file) => join(root, file)),
-  // What is end to end measures how soon things happen: nothing else runs beside it.
-  concurrency: tier === 'e2e' ? 1 : 2,
-  timeout: Number(process.env.FILE_MS_MAX ?? (tier === 'unit' ? UNIT_FILE_MS_MAX : FILE_MS_MAX)),
-})
-stream.on('test:pass', ({ skip, details, name }) => {
-  if (details.type === 'suite' || isFile(name)) return
-  if (skip === undefined || skip === false) count.passed += 1
-  else count.skipped += 1
-})
-stream.on('test:fail', ({ details }) => {
-  if (details.type !== 'suite') count.failed += 1
-})
-const output = stream.compose(spec)
-output.pipe(process.stdout, { end: false })
-await finished(output, { writable: false })
+const alone = files.filter((file) => ALONE.some((name) => file.endsWith(name)))
+await runFiles(
+  files.filter((file) => !alone.includes(file)),
+  2,
+)
+await runFiles(alone, 1)
 const skips = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
 process.stdout.write(`${count.passed} passed, ${count.failed} failed${skips}\n`)
 process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1
@@ -61,4 +58,24 @@ process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1
 /** The runner reports a file as a test of its own; it is none. */
 function isFile(name: string): boolean {
   return name.endsWith('.test.ts')
+}
+
+async function runFiles(chosen: readonly string[], concurrency: number): Promise<void> {
+  if (chosen.length === 0) return
+  const stream = run({
+    files: chosen.map((file) => join(root, file)),
+    concurrency,
+    timeout: Number(process.env.FILE_MS_MAX ?? (tier === 'unit' ? UNIT_FILE_MS_MAX : FILE_MS_MAX)),
+  })
+  stream.on('test:pass', ({ skip, details, name }) => {
+    if (details.type === 'suite' || isFile(name)) return
+    if (skip === undefined || skip === false) count.passed += 1
+    else count.skipped += 1
+  })
+  stream.on('test:fail', ({ details }) => {
+    if (details.type !== 'suite') count.failed += 1
+  })
+  const output = stream.compose(spec)
+  output.pipe(process.stdout, { end: false })
+  await finished(output, { writable: false })
 }
