@@ -1,6 +1,9 @@
 /** RFC 3339 in the one form that the recorder writes, as microseconds and back. */
 export const TIME_BYTES = 27
 
+/** Beyond it, in the year 2112, a column of integers does not hold them. */
+const TIME_US_MAX = 2 ** 52 - 1
+
 const ZERO = 0x30
 const DAY_US = 86_400_000_000
 const FORM = 'dddd-dd-ddTdd:dd:dd.ddddddZ'
@@ -8,7 +11,10 @@ const DIGIT = 'd'.charCodeAt(0)
 const form = Uint8Array.from(FORM, (character) => character.charCodeAt(0))
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
-/** Microseconds since 1970; −1 for anything that `writeTime` would not write just so. */
+/**
+ * Microseconds since 1970; −1 for anything that `writeTime` would not write just so, and for what
+ * no column holds: callers choose some of these texts.
+ */
 export function parseTimeUs(bytes: Uint8Array, start: number): number {
   for (let at = 0; at < TIME_BYTES; at++) {
     const byte = bytes[start + at] ?? 0
@@ -24,7 +30,8 @@ export function parseTimeUs(bytes: Uint8Array, start: number): number {
   if (year < 1970 || hour > 23 || minute > 59 || second > 59) return -1
   if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return -1
   const seconds = (daysFromCivil(year, month, day) * 24 + hour) * 3600 + minute * 60 + second
-  return seconds * 1_000_000 + number(bytes, start + 20, 6)
+  const timeUs = seconds * 1_000_000 + number(bytes, start + 20, 6)
+  return timeUs <= TIME_US_MAX ? timeUs : -1
 }
 
 /** Writes TIME_BYTES at `at`. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { SampleExchanges } from '../../../../bench/exchanges.sample.ts'
-import { decodePersons, decodeRecords } from './columns.ts'
+import { decodePersons, decodeRecords, readRecords } from './columns.ts'
 import { VaultError } from './errors.ts'
 import { NO_RECORD_ID, type PackedRecord, type PackedSection } from './packed-record.ts'
 import { packPersons, packRecords } from './testing.ts'
@@ -56,6 +56,9 @@ const LIKE_BUT_NOT = [
   ],
   ['a leap second', '{"t":"2026-12-31T23:59:60.000000Z"}'],
   ['29 February of a leap year', '{"t":"2028-02-29T23:59:59.999999Z"}'],
+  ['the last microsecond of a column', '{"t":"2112-09-17T23:53:47.370495Z"}'],
+  ['one microsecond more', '{"t":"2112-09-17T23:53:47.370496Z"}'],
+  ['the end of years of four digits', '{"t":"9999-12-31T23:59:59.999999Z"}'],
   ['before 1970', '{"t":"1969-12-31T23:59:59.999999Z"}'],
   ['an escaped quote', String.raw`{"s":"a\"b","t":"\\"}`, String.raw`{"s":"a\\","t":"b"}`],
   ['an escaped name', String.raw`{"a\"":1}`],
@@ -82,6 +85,20 @@ for (const [name, ...sections] of LIKE_BUT_NOT) {
     assertReadsBack(...sections, ...sections)
   })
 }
+
+test('no text that looks like a time keeps a pack from being cut', () => {
+  for (const at of [
+    '2112-09-17T23:53:47.370495Z',
+    '2112-09-17T23:53:47.370496Z',
+    '9999-12-31T23:59:59.999999Z',
+  ]) {
+    for (const others of [[], ['1970-01-01T00:00:00.000000Z', '2026-11-21T08:10:00.000001Z']]) {
+      const sections = [at, ...others].map((each) => ({ id: 1, bytes: text(`{"t":"${each}"}`) }))
+      const records = sections.map((section, offset) => record(offset, [section]))
+      assert.equal(readRecords(packRecords(records)).shapes.length > 0, true, at)
+    }
+  }
+})
 
 test('any JSON whatever comes back, whole packs of it', () => {
   const value = fc.jsonValue({ maxDepth: 3 })
