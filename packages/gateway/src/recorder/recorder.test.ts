@@ -49,7 +49,9 @@ test('an exchange becomes two records that hold together, between a start and a 
   assert.deepEqual(records[2]?.sections.who, ADA.who)
   assert.deepEqual(records[3]?.sections.how, DONE.how)
   assert.deepEqual(records[3]?.when.about, { epoch: 1, index: intent.index })
+  assert.equal(records[2]?.when.id, intent.exchange)
   assert.equal(records[3]?.when.exchange, intent.exchange)
+  assert.notEqual(records[3]?.when.id, intent.exchange)
   assert.deepEqual(records[outcome.index]?.leaf, outcome.leaf)
   assert.deepEqual(machine.faults, [])
 })
@@ -312,6 +314,29 @@ test('a section too large or not strict is refused, and the exchange still ends'
   await assert.rejects(unwritable, { code: 'RECORDER_TOO_LARGE' })
   await machine.stop(recorder)
   assert.deepEqual(pairViolations(await machine.records()), [])
+})
+
+test('a record that was refused leaves nothing open: the stop after it is clean', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  const what = { ...ADA.what, path: `/${'a'.repeat(65_536)}` }
+  await assert.rejects(recorder.intent({ ...ADA, what }), { code: 'RECORDER_TOO_LARGE' })
+  await machine.stop(recorder)
+  assert.equal(kinds(await machine.records()).at(-1), 'system stop')
+})
+
+test('what tells of nobody is under the key of its month, and of no month before', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  for (const days of [0, 0, 40]) {
+    machine.clock.jump(days * 86_400_000_000)
+    await recorder.refusal(NOBODY)
+  }
+  const [first, second, later] = (await machine.records())
+    .filter(({ kind }) => kind === 'refusal')
+    .map(({ keyIds }) => keyIds.when)
+  assert.equal(first, second)
+  assert.notEqual(second, later)
 })
 
 test('text that has no utf-8 is recorded without it', async () => {

@@ -19,6 +19,7 @@ test('what stands beside a known principal is looked at each time', () => {
   const salt = '0a'.repeat(16)
   for (const who of [
     { principal, credential, facts },
+    { principal, credential, facts: { groups: ['others'] } },
     { principal, credential: { method: 'api-key' }, facts },
     { principal, credential, facts: { groups: [] } },
     { principal },
