@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { encodePersons, readPersons } from './columns.ts'
 import { PackedRow, type RowSource } from './packed-row.ts'
 import { TableEncoder } from './table-encoder.ts'
 
@@ -49,4 +50,15 @@ test('an encoder that knows many shapes keeps no memory of the packs that had ma
   const before = bytesAfter([0, 1])
   const after = bytesAfter([2, 3, 4, 5])
   assert.ok(after - before < 4 * SHAPE_BYTES_MAX, `${after - before} bytes more`)
+})
+
+test('packs of one encoder are cut, each of them, whatever the one before had', () => {
+  const encoder = new TableEncoder()
+  for (const count of [5, 40, 3, 40]) {
+    const plain = encodePersons(rowsOfShape(0, count), encoder)
+    assert.deepEqual(
+      readPersons(plain).shapes.map(({ rows }) => rows),
+      [count],
+    )
+  }
 })
