@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
-import { type AddressInfo, createServer as createRaw } from 'node:net'
+import { type AddressInfo, createServer as createRaw, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { systemClock } from '../../platform/index.ts'
 import {
@@ -212,6 +212,35 @@ describe('HTTP/2 to an upstream', () => {
       new Promise((resolve) => setTimeout(resolve, 20)).then(() => ask({})),
     ])
     assert.deepEqual([first.body, second.body, sessions.length], ['ab', 'ab', 2])
+  })
+
+  test('after GOAWAY a peer that never closes has no place', async () => {
+    const goaway = frameOf(7, 0, Buffer.of(0, 0, 0, 1, 0, 0, 0, NO_ERROR), 0)
+    const halfOpen: Socket[] = []
+    const raw = createRaw({ allowHalfOpen: true }, (socket) => {
+      halfOpen.push(socket)
+      socket.on('error', () => undefined)
+      socket.write(frameOf(4, 0, Buffer.alloc(0), 0))
+      socket.once('data', () => {
+        setTimeout(() => {
+          socket.write(Buffer.concat([frameOf(1, 5, Buffer.of(0x88)), goaway]))
+        }, 20)
+      })
+    })
+    raw.listen(0, '127.0.0.1')
+    await once(raw, 'listening')
+    await client.destroy()
+    const { port } = raw.address() as AddressInfo
+    const at = { host: '127.0.0.1', port, clock: systemClock() }
+    client = new Http2Client({ ...at, connectionsMax: 1, connectMs: 1000 })
+    for (let times = 0; times < 3; times += 1) {
+      const { status, fault } = await ask({})
+      assert.deepEqual([status, fault], [200, undefined])
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await client.close()
+    for (const socket of halfOpen) socket.destroy()
+    raw.close()
   })
 
   test('a reader that pauses stops the upstream, and loses nothing', async () => {

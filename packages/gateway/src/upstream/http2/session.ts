@@ -35,6 +35,7 @@ const HEAD_BYTES_MAX = 64 * 1024
 const HEAD_PAIRS_MAX = 1000
 const WINDOW_BYTES = 256 * 1024
 const SESSION_WINDOW_BYTES = 4 * 1024 * 1024
+const LEFT = new UpstreamFault('upstream-aborted', 'let go', UNSENT)
 
 /** One HTTP/2 connection to an upstream. */
 export class UpstreamSession implements CallSession {
@@ -121,8 +122,8 @@ export class UpstreamSession implements CallSession {
   /** Takes no more calls; ends with the last one. */
   leave(): void {
     this.#isLeaving = true
-    if (this.#session === undefined) this.#socket.destroy()
-    else if (!this.#session.destroyed) this.#session.close()
+    if (this.#calls === 0) this.#close(LEFT)
+    else if (this.#session?.destroyed === false) this.#session.close()
   }
 
   destroy(fault: UpstreamFault): void {
@@ -159,6 +160,8 @@ export class UpstreamSession implements CallSession {
     this.#calls -= 1
     this.heardMs = this.#target.clock.ticksMs()
     if (this.hasRoom) this.#owner.free()
+    // The engine would wait for the peer to close, and have its place for as long as that takes.
+    else if (this.#isLeaving && this.#calls === 0) this.#close(LEFT)
   }
 
   #roomMax(): number {
@@ -202,7 +205,7 @@ export class UpstreamSession implements CallSession {
     })
     session.on('goaway', () => {
       // Streams that it did not look at end with REFUSED_STREAM; the others go on.
-      this.#isLeaving = true
+      this.leave()
     })
     session.on('close', () => {
       const isUnsent = !this.#isSettled
