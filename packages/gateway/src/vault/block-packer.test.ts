@@ -4,7 +4,14 @@ import { encodeLeaf } from '@countersign/evidence'
 import { type DiskFault, nodeSha256, SeededRandom, SimulatedDisk } from '../platform/index.ts'
 import { VaultError } from './errors.ts'
 import type { OpenedRecord } from './opened-record.ts'
-import { batchOf, EPOCH_DIRECTORY, KEYS_DIRECTORY, Rig, type SampleEntry } from './testing.ts'
+import {
+  batchOf,
+  EPOCH_DIRECTORY,
+  KEYS_DIRECTORY,
+  NOW_US,
+  Rig,
+  type SampleEntry,
+} from './testing.ts'
 
 const ADA = { issuer: 'https://login.example.org', id: 'ada@example.org' }
 const BEN = { issuer: 'https://login.example.org', id: 'ben@example.org' }
@@ -62,6 +69,25 @@ test('every record reads back, and its leaf follows from what was read', async (
   const { rig, entries } = await packed(700)
   const reader = rig.reader()
   for (const [index, entry] of entries.entries()) assertOpens(await reader.record(index), entry)
+})
+
+test('a block in which the month turns, and turns back, has each record under its own key', async () => {
+  const rig = await Rig.open(new SimulatedDisk())
+  const entries = Array.from({ length: 256 }, (_, at) => {
+    const atUs = NOW_US + (at % 100 < 50 ? 0 : 40 * 86_400_000_000)
+    const sections = [{ name: 'when', value: { v: 1, at } }] as const
+    return rig.entry('intent', sections, atUs)
+  })
+  rig.packer.add(batchOf(0, entries))
+  await rig.packer.closeSegment({ first: 0, end: 256 })
+  const { records, faults } = await rig.reader().block(0)
+  assert.deepEqual(faults, [])
+  for (const record of records) {
+    assertOpens(record, entries[record.index])
+    const { keyId } = record.sections[0] ?? assert.fail('no section')
+    assert.deepEqual(Buffer.from(keyId), Buffer.from(entries[record.index]?.keys[0]?.id ?? []))
+  }
+  assert.equal(records.length, 256)
 })
 
 test('what is not packed yet is read from the write-ahead log', async () => {

@@ -82,13 +82,13 @@ export class Rig {
   }
 
   /** One record; sections in ascending order of id. */
-  entry(kind: Kind, sections: readonly SampleSection[]): SampleEntry {
+  entry(kind: Kind, sections: readonly SampleSection[], atUs: number = NOW_US): SampleEntry {
     const recordId = this.random.bytes(16)
-    const ledgerKey = this.vault.ledgerKey(NOW_US)
+    const ledgerKey = this.vault.ledgerKey(atUs)
     const planned = sections.map(({ name, value, subject }) => ({
       id: SECTIONS[name],
       bytes: Buffer.from(JSON.stringify(value)),
-      key: subject === undefined ? ledgerKey : this.vault.subjectKey(subject, NOW_US),
+      key: subject === undefined ? ledgerKey : this.vault.subjectKey(subject, atUs),
     }))
     const made = planned.map(({ id, bytes, key }, place) => {
       const same = planned.filter((each) => each.key === key)
