@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect as connectHttp2 } from 'node:http2'
+import { type AddressInfo, connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Authenticator } from '../../packages/gateway/src/identity/index.ts'
@@ -110,6 +111,26 @@ describe('a stream of events', () => {
       await events.cancel()
       await closed
       const [outcome] = await found(gateway, 'outcome')
+      assert.equal(outcome?.how.ended, 'client-aborted')
+    })
+  })
+
+  test('over HTTP/2 a client that closes its connection lets go of the upstream too', async () => {
+    await withGateway({ protocols: ['h2'] }, async (gateway) => {
+      const socket = connect(gateway.port, '127.0.0.1')
+      const url = `http://127.0.0.1:${gateway.port}`
+      const session = connectHttp2(url, { createConnection: () => socket })
+      session.on('error', () => undefined)
+      const request = session.request({
+        ':path': '/events',
+        authorization: `Bearer ${gateway.keys.ada}`,
+      })
+      request.on('error', () => undefined)
+      await once(request, 'response')
+      // Not a word of HTTP/2: the process is gone.
+      socket.destroy()
+      const [outcome] = await found(gateway, 'outcome')
+      session.destroy()
       assert.equal(outcome?.how.ended, 'client-aborted')
     })
   })

@@ -40,6 +40,8 @@ export class ClientSession {
   #lastStreamId = -1
   #idleSinceMs: number
   #closingSinceMs: number | undefined
+  /** Since when the client can say nothing more; what is answered by then it may still take. */
+  #halfSinceMs: number | undefined
   /** Bytes of requests and answers, by which what came beside them is judged. */
   #usefulBytes = 0
   #judgedBytes = 0
@@ -82,6 +84,10 @@ export class ClientSession {
     this.#countUnseen()
     const limits = this.#host.limits()
     const nowMs = this.#host.clock.ticksMs()
+    if (this.#halfSinceMs !== undefined && nowMs - this.#halfSinceMs > SECOND_MS) {
+      this.destroy()
+      return
+    }
     if (!this.#isWithinBytes(limits, nowMs)) {
       this.#endCalmly()
       return
@@ -123,6 +129,10 @@ export class ClientSession {
       if (reason !== undefined) this.#host.refused(this.#peer, reason)
     })
     session.once('close', () => this.#socket.destroy())
+    // Node's HTTP/1.1 server keeps half of a connection, and nobody is heard of it any more.
+    this.#socket.once('end', () => {
+      this.#halfSinceMs = this.#host.clock.ticksMs()
+    })
   }
 
   /**
