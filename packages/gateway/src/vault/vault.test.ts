@@ -53,6 +53,21 @@ async function openRow(disk: SimulatedDisk, subject: Subject): Promise<Uint8Arra
   return row
 }
 
+test('whoever is named alike, by another issuer or as an address, has a key of its own', async () => {
+  const vault = await open(new SimulatedDisk())
+  const name = '192.0.2.7'
+  const alike: readonly Subject[] = [
+    { issuer: 'https://a.example', id: name },
+    { issuer: 'https://b.example', id: name },
+    { anonymous: name },
+  ]
+  const ids = [...alike, ...alike].map((subject) => {
+    return Buffer.from(vault.subjectKey(subject, NOW_US).id).toString('hex')
+  })
+  assert.equal(new Set(ids).size, 3)
+  assert.deepEqual(ids.slice(3), ids.slice(0, 3))
+})
+
 test('a principal has one key a month, and another the next', async () => {
   const vault = await open(new SimulatedDisk())
   const key = vault.subjectKey(ADA, NOW_US)
