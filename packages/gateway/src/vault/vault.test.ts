@@ -53,7 +53,7 @@ async function openRow(disk: SimulatedDisk, subject: Subject): Promise<Uint8Arra
   return row
 }
 
-test('whoever is named alike, by another issuer or as an address, has a key of its own', async () => {
+test('who is named alike, by another issuer or as an address, has another key', async () => {
   const vault = await open(new SimulatedDisk())
   const name = '192.0.2.7'
   const alike: readonly Subject[] = [
