@@ -166,3 +166,17 @@ for (const [protocol, isTls, spoken] of [
     })
   })
 }
+
+for (const name of [
+  'http2-settings',
+  'Host',
+  'content-length',
+  'x-forwarded-for',
+  'countersign-x',
+]) {
+  test(`no route lets ${name} through as a trailer`, () => {
+    const route = { name: 'all', path: '/', upstream: 'u', trailers: [name] }
+    assert.equal(routeSchema.safeParse(route).success, false)
+    assert.equal(routeSchema.safeParse({ ...route, trailers: ['x-sum'] }).success, true)
+  })
+}

@@ -192,7 +192,7 @@ const NEVER_TRAILERS = new Set(
   (
     'host te trailer transfer-encoding connection keep-alive upgrade expect range authorization ' +
     'cookie set-cookie dpop age date expires location retry-after vary via forwarded ' +
-    'cache-control x-request-id'
+    'cache-control x-request-id http2-settings'
   ).split(' '),
 )
 const NEVER_TRAILERS_FORM = /^(content|proxy|www|if|x-forwarded|x-auth|countersign|x-countersign)-/

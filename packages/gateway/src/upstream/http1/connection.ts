@@ -126,7 +126,8 @@ export class Http1Connection implements ResponseSink {
   }
 
   head(head: ResponseHead): void {
-    this.#isPersistent = head.isPersistent
+    // What it has not read of the request when it answers, it may take for another one.
+    this.#isPersistent = head.isPersistent && this.#socket.writableLength === 0
     this.#keepAlive = head.keepAlive
     this.#call?.head(head.status, head.fields)
   }
