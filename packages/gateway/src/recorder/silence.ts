@@ -53,9 +53,10 @@ export class Silence {
 
   /**
    * Writes the `gap` record that `isDue` asks for: of requests that could not be recorded, or of a
-   * process that did not run.
+   * process that did not run. What comes of it counts at once, before anything that was refused
+   * with it is tried again: that must not come after a silence unexplained.
    */
-  async explain(writer: RecordWriter, now: Moment): Promise<void> {
+  explain(writer: Pick<RecordWriter, 'begin'>, now: Moment): Promise<void> {
     const from = this.#last ?? now
     const counted = this.#unrecorded - this.#beingTold
     const value: GapFacts = {
@@ -69,15 +70,30 @@ export class Silence {
     this.#inFlight += 1
     this.#beingTold += counted
     this.#explainedMs = now.ticksMs
-    try {
-      await writer.write({ kind: 'gap', sections: [{ name: 'what', value }], isUrgent })
-      this.#unrecorded -= counted
-      this.#owed = this.#unrecorded > 0
-      this.broken(now)
-    } finally {
-      this.#beingTold -= counted
-      this.#inFlight -= 1
-      if (this.#inFlight === 0) this.#explainedMs = Number.NEGATIVE_INFINITY
-    }
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown): void => {
+        this.#settled(counted)
+        reject(error)
+      }
+      const written = (): void => {
+        this.#unrecorded -= counted
+        this.#owed = this.#unrecorded > 0
+        this.broken(now)
+        this.#settled(counted)
+        resolve()
+      }
+      try {
+        const sections = [{ name: 'what', value }] as const
+        writer.begin({ kind: 'gap', sections, isUrgent }, { written, failed })
+      } catch (error) {
+        failed(error)
+      }
+    })
+  }
+
+  #settled(counted: number): void {
+    this.#beingTold -= counted
+    this.#inFlight -= 1
+    if (this.#inFlight === 0) this.#explainedMs = Number.NEGATIVE_INFINITY
   }
 }
