@@ -11,6 +11,7 @@ import type { World } from '../../sim/assembly.ts'
 
 /** Entries that the writer appends; segments are closed twice meanwhile. */
 export const ENTRIES = 22
+export const PUBLISH_EVERY_MS = 1_000
 const SEGMENT_ENTRIES_MAX = 8
 
 /** Below the directory of one run. The lock lies apart, as on a volume of its own. */
@@ -31,7 +32,7 @@ export async function openWorld(home: string): Promise<{ world: World; clock: Si
     lock: sqliteLock(`${home}/${LOCK_NAME}/lock.db`),
     claim: claimDirectory,
     data,
-    publishEveryMs: 1_000,
+    publishEveryMs: PUBLISH_EVERY_MS,
     limits: {
       segmentEntriesMax: SEGMENT_ENTRIES_MAX,
       segmentBytesMax: 1_048_576,

@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs'
 import { Ledger } from '../../../packages/gateway/src/ledger/index.ts'
 import { settled } from '../../../packages/gateway/src/platform/index.ts'
 import { assembleLedger, openVault } from '../../sim/assembly.ts'
-import { ENTRIES, entryAt, openWorld } from './small-ledger.ts'
+import { ENTRIES, entryAt, openWorld, PUBLISH_EVERY_MS } from './small-ledger.ts'
 
 const PUBLISH_EVERY_ENTRIES = 5
 
@@ -28,10 +28,14 @@ for (let number = 0; number < ENTRIES; number++) {
 }
 await ledger.close()
 
+/** Runs what is due in virtual time, up to the publication, which is a second after the last. */
 async function publish(): Promise<void> {
   const published = ledger.waitPublished(ledger.size)
+  const untilMs = clock.ticksMs() + PUBLISH_EVERY_MS / 2
   // The last publication may still be tidying up; it sets the next timer when it has.
-  while (!clock.runNext()) await settled()
+  while (clock.ticksMs() < untilMs) {
+    if (!clock.runNext()) await settled()
+  }
   await published
 }
 
