@@ -24,6 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   upstream: ['platform', 'evidence'],
   proxy: [
     'upstream',
+    'telemetry',
     'identity',
     'policy',
     'limits',

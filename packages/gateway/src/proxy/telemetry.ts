@@ -1,41 +1,17 @@
-import type { Ended, Reason } from '@countersign/evidence'
 import type { Clock } from '../platform/index.ts'
+import type { Metrics, TracedExchange, Traces } from '../telemetry/index.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { valuesOf } from './header-fields.ts'
 
-/** What is counted of requests; names of the configuration and closed lists only, nobody's data. */
-export interface Telemetry {
-  /** A request, or what came where one should have been. */
-  accepted(): void
-  /** Its intent is on record. */
-  intended(): void
-  /** Its outcome is, or could not be. */
-  concluded(ended: Ended | 'unrecorded'): void
-  /** It goes no further; folded refusals are counted in a record that others share. */
-  refused(reason: Reason, recorded: 'whole' | 'folded' | 'no'): void
-  /** It asked for something of the gateway itself, which has no record. */
-  answeredOwn(): void
-  ended(end: {
-    readonly route: string | undefined
-    readonly method: string | undefined
-    readonly status: number | undefined
-    readonly durationMs: number
-  }): void
-  upstreamEnded(end: {
-    readonly upstream: string
-    readonly status: number | undefined
-    readonly durationMs: number
-  }): void
-}
+/** What the data plane tells of requests, to be counted. */
+export type Telemetry = Pick<
+  Metrics,
+  'accepted' | 'intended' | 'concluded' | 'refused' | 'answeredOwn' | 'ended' | 'upstreamEnded'
+>
 
 /** Where spans go. */
-export interface Tracing {
-  /** Whether a trace that begins here is to be sampled. */
-  samplesNew(): boolean
-  /** A sampled exchange is over. */
-  ended(exchange: TracedExchange): void
-}
+export type Tracing = Pick<Traces, 'samplesNew' | 'ended'>
 
 export const NO_TELEMETRY: Telemetry = {
   accepted: () => undefined,
@@ -45,29 +21,6 @@ export const NO_TELEMETRY: Telemetry = {
   answeredOwn: () => undefined,
   ended: () => undefined,
   upstreamEnded: () => undefined,
-}
-
-/** What a trace shows of an exchange: no path, no query, and nobody's name. */
-export interface TracedExchange {
-  /** `traceparent` as the caller sent it; undefined where the trace begins here. */
-  readonly received: string | undefined
-  /** `traceparent` as it went on. */
-  readonly sent: string
-  readonly id: string
-  readonly method: string | undefined
-  readonly route: string | undefined
-  readonly status: number | undefined
-  readonly recorded: { readonly epoch: number; readonly index: number } | undefined
-  readonly startUs: number
-  readonly endUs: number
-  readonly upstream:
-    | {
-        readonly name: string
-        readonly status: number | undefined
-        readonly startUs: number
-        readonly endUs: number
-      }
-    | undefined
 }
 
 /** Tells what an exchange came to, once nothing more happens in it. */

@@ -1,3 +1,3 @@
 export { Metrics, type MetricsParts } from './metrics.ts'
 export { telemetryConfigSchema } from './telemetry-config.ts'
-export type { Traces } from './traces.ts'
+export type { TracedExchange, Traces } from './traces.ts'

@@ -104,6 +104,7 @@ export class Metrics {
     addStanding(parts, registers)
   }
 
+  /** A request, or what came where one should have been. */
   accepted(): void {
     this.#accepted.inc()
     this.#active.inc()
@@ -125,18 +126,22 @@ export class Metrics {
     child.observe(durationMs / 1000)
   }
 
+  /** Its intent is on record. */
   intended(): void {
     this.#intents.inc()
   }
 
+  /** Its outcome is on record, by what ended it; or `unrecorded`: it could not be written. */
   concluded(ended: string): void {
     this.#outcomes.inc({ ended })
   }
 
+  /** It goes no further; what is folded is counted in a record that others share. */
   refused(reason: string, recorded: 'whole' | 'folded' | 'no'): void {
     this.#refusals.inc({ reason, recorded })
   }
 
+  /** It asked for something of the gateway itself, which has no record. */
   answeredOwn(): void {
     this.#own.inc()
   }
