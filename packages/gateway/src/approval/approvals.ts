@@ -1,11 +1,12 @@
 import { type ApprovalFacts, formatTime } from '@countersign/evidence'
 import { z } from 'zod'
-import { type Clock, type Disk, type Random, StateFile, type Timer } from '../platform/index.ts'
+import type { Clock, Disk, Random, Timer } from '../platform/index.ts'
 import { type Approval, approvalSchema, type Grant } from './approval.ts'
 import type { ApprovalsConfig, ApprovalTemplate } from './approval-config.ts'
 import { ApprovalError } from './approval-error.ts'
 import { coversPattern, hasWildcard, isPattern, matchesPath } from './path-pattern.ts'
 import { isAmong, type Person, personKey } from './person.ts'
+import { RecordedFile } from './recorded-file.ts'
 import type { ApprovalRecorder } from './recording.ts'
 
 /** Askings that may wait, of one person and of all. */
@@ -81,7 +82,7 @@ const stateSchema = z.strictObject({ version: z.literal(1), approvals: z.array(a
  */
 export class Approvals {
   readonly #options: ApprovalsOptions
-  readonly #file: StateFile
+  readonly #file: RecordedFile
   readonly #approvals = new Map<string, Approval>()
   readonly #grantsOf = new Map<string, Set<string>>()
   readonly #asking = new Map<string, Promise<Approval>>()
@@ -91,8 +92,6 @@ export class Approvals {
   readonly #takenBack = new WeakSet<Grant>()
   #timer: Timer | undefined
   #isClosed = false
-  /** What is on record is not on the disk. */
-  #isUnsaved = false
 
   private constructor(options: ApprovalsOptions) {
     this.#options = options
@@ -100,7 +99,8 @@ export class Approvals {
     const current = (): string => {
       return `${JSON.stringify({ version: 1, approvals: [...this.#approvals.values()] })}\n`
     }
-    this.#file = new StateFile({ disk, path, bytesMax: STATE_BYTES_MAX, current })
+    const onUnsaved = (): void => this.#look()
+    this.#file = new RecordedFile({ disk, path, bytesMax: STATE_BYTES_MAX, current, onUnsaved })
   }
 
   /** Throws ApprovalError APPROVAL_STATE_INVALID where what was granted cannot be read. */
@@ -183,7 +183,7 @@ export class Approvals {
       const grant: Grant = { methods: [...methods], path, uses, used: 0, by, place }
       const granted = { ...approval, endsUs, grant }
       this.#adopt(granted)
-      await this.#saveRecorded()
+      await this.#file.saveRecorded()
       this.#look()
       return granted
     })
@@ -207,7 +207,7 @@ export class Approvals {
         throw error
       }
       this.#forget(id)
-      await this.#saveRecorded()
+      await this.#file.saveRecorded()
     })
   }
 
@@ -264,7 +264,7 @@ export class Approvals {
     const place = placeOf(await recorder.act('approval', facts, { who }))
     const asked = { ...approval, place }
     this.#adopt(asked)
-    await this.#saveRecorded()
+    await this.#file.saveRecorded()
     this.#look()
     return asked
   }
@@ -366,19 +366,6 @@ export class Approvals {
     this.#approvals.delete(id)
   }
 
-  /** What is on record is so, though the disk has not taken it yet: whoever asked is told both. */
-  async #saveRecorded(): Promise<void> {
-    try {
-      await this.#file.save()
-      this.#isUnsaved = false
-    } catch (cause) {
-      this.#isUnsaved = true
-      this.#look()
-      const message = 'it is on record and counts; the disk does not take it, which is tried again'
-      throw new ApprovalError('APPROVAL_UNSAVED', message, { cause })
-    }
-  }
-
   async #exclusively<T>(id: string, run: () => Promise<T>): Promise<T> {
     if (this.#busy.has(id)) throw answered(id)
     this.#busy.add(id)
@@ -398,7 +385,7 @@ export class Approvals {
       await this.#exclusively(id, async () => {
         await recorder.act('approval', this.#facts(act, approval), { about: grant?.place ?? place })
         this.#forget(id)
-        await this.#saveRecorded()
+        await this.#file.saveRecorded()
       })
     } catch (fault) {
       onFault(fault)
@@ -407,11 +394,11 @@ export class Approvals {
 
   #look(): void {
     this.#timer?.cancel()
-    if (this.#isClosed || (this.#approvals.size === 0 && !this.#isUnsaved)) return
+    if (this.#isClosed || (this.#approvals.size === 0 && !this.#file.isUnsaved)) return
     const nowUs = this.#options.clock.nowUs()
     const ends = [...this.#approvals.values()].map((each) => (isUsedUp(each) ? 0 : each.endsUs))
     const waitMs = Math.ceil((Math.min(...ends) - nowUs) / 1000)
-    const isLate = waitMs <= 0 || this.#isUnsaved
+    const isLate = waitMs <= 0 || this.#file.isUnsaved
     const delayMs = isLate ? RETRY_MS : Math.min(LOOK_AGAIN_MS_MAX, waitMs)
     this.#timer = this.#options.clock.after(delayMs, () => void this.#tidy())
   }
@@ -422,7 +409,7 @@ export class Approvals {
       if (isUsedUp(approval)) await this.#end(approval, 'used-up')
       else if (approval.endsUs <= nowUs) await this.#end(approval, 'expired')
     }
-    if (this.#isUnsaved) await this.#saveRecorded().catch(this.#options.onFault)
+    if (this.#file.isUnsaved) await this.#file.saveRecorded().catch(this.#options.onFault)
     this.#look()
   }
 

@@ -1,10 +1,11 @@
 import { type AlertFacts, type ApprovalFacts, formatTime } from '@countersign/evidence'
 import { z } from 'zod'
-import { type Clock, type Disk, type Random, StateFile, type Timer } from '../platform/index.ts'
+import type { Clock, Disk, Random, Timer } from '../platform/index.ts'
 import { type Activation, activationSchema } from './activation.ts'
 import type { BreakGlassConfig } from './approval-config.ts'
 import { ApprovalError } from './approval-error.ts'
 import { isAmong, type Person, personKey } from './person.ts'
+import { RecordedFile } from './recorded-file.ts'
 import type { ApprovalRecorder } from './recording.ts'
 
 /** Activations that wait, are in force or wait to be looked at; beyond it somebody has to look. */
@@ -47,14 +48,12 @@ const stateSchema = z.strictObject({
  */
 export class BreakGlass {
   readonly #options: BreakGlassOptions
-  readonly #file: StateFile
+  readonly #file: RecordedFile
   readonly #activations = new Map<string, Activation>()
   readonly #activeOf = new Map<string, Activation>()
   readonly #busy = new Set<string>()
   #timer: Timer | undefined
   #isClosed = false
-  /** What is on record is not on the disk. */
-  #isUnsaved = false
 
   private constructor(options: BreakGlassOptions) {
     this.#options = options
@@ -62,7 +61,8 @@ export class BreakGlass {
     const current = (): string => {
       return `${JSON.stringify({ version: 1, activations: [...this.#activations.values()] })}\n`
     }
-    this.#file = new StateFile({ disk, path, bytesMax: STATE_BYTES_MAX, current })
+    const onUnsaved = (): void => this.#look()
+    this.#file = new RecordedFile({ disk, path, bytesMax: STATE_BYTES_MAX, current, onUnsaved })
   }
 
   /** Throws ApprovalError APPROVAL_STATE_INVALID: what waits to be looked at is not forgotten. */
@@ -186,7 +186,7 @@ export class BreakGlass {
       const facts: AlertFacts = { act: 'closed', alert: id, rule: OPERATION, facts: { note } }
       await recorder.act('alert', facts, { who: recorder.actant(by), about })
       this.#activations.delete(id)
-      await this.#saveRecorded()
+      await this.#file.saveRecorded()
     })
   }
 
@@ -226,7 +226,7 @@ export class BreakGlass {
 
   async #keep(activation: Activation): Promise<void> {
     this.#adopt(activation)
-    await this.#saveRecorded()
+    await this.#file.saveRecorded()
     this.#look()
   }
 
@@ -235,19 +235,6 @@ export class BreakGlass {
     const key = personKey(activation.principal)
     if (activation.state === 'active') this.#activeOf.set(key, activation)
     else if (this.#activeOf.get(key)?.id === activation.id) this.#activeOf.delete(key)
-  }
-
-  /** What is on record is so, though the disk has not taken it yet: whoever asked is told both. */
-  async #saveRecorded(): Promise<void> {
-    try {
-      await this.#file.save()
-      this.#isUnsaved = false
-    } catch (cause) {
-      this.#isUnsaved = true
-      this.#look()
-      const message = 'it is on record and counts; the disk does not take it, which is tried again'
-      throw new ApprovalError('APPROVAL_UNSAVED', message, { cause })
-    }
   }
 
   /** `id`: of an activation, or whose the next one is. */
@@ -265,9 +252,9 @@ export class BreakGlass {
     this.#timer?.cancel()
     if (this.#isClosed) return
     const due = [...this.#activations.values()].flatMap((each) => dueUs(each) ?? [])
-    if (due.length === 0 && !this.#isUnsaved) return
+    if (due.length === 0 && !this.#file.isUnsaved) return
     const waitMs = Math.ceil((Math.min(...due) - this.#options.clock.nowUs()) / 1000)
-    const isLate = waitMs <= 0 || this.#isUnsaved
+    const isLate = waitMs <= 0 || this.#file.isUnsaved
     const delayMs = isLate ? RETRY_MS : Math.min(LOOK_AGAIN_MS_MAX, waitMs)
     this.#timer = this.#options.clock.after(delayMs, () => void this.#tidy())
   }
@@ -283,7 +270,7 @@ export class BreakGlass {
         onFault(fault)
       }
     }
-    if (this.#isUnsaved) await this.#saveRecorded().catch(onFault)
+    if (this.#file.isUnsaved) await this.#file.saveRecorded().catch(onFault)
     this.#look()
   }
 
@@ -299,7 +286,7 @@ export class BreakGlass {
     await recorder.act('approval', this.#facts('expired', id, principal), { about })
     if (state === 'active') return this.#keep({ ...activation, state: 'ended' })
     this.#activations.delete(id)
-    await this.#saveRecorded()
+    await this.#file.saveRecorded()
   }
 
   #facts(
