@@ -49,10 +49,10 @@ export function forwardedFacts({
 }: Pick<Exchange, 'route' | 'asked' | 'upstream'>): Forwarded | undefined {
   if (route === undefined || asked === undefined) return undefined
   const path = rewritten(route, asked.path)
-  const isNamed = upstream !== undefined && typeof upstream.host === 'object'
-  if (path === asked.path && !isNamed) return undefined
+  const named = typeof upstream?.host === 'object' ? upstream.host.name : undefined
+  if (path === asked.path && named === undefined) return undefined
   return {
-    ...(isNamed && typeof upstream.host === 'object' ? { authority: upstream.host.name } : {}),
+    ...(named === undefined ? {} : { authority: named }),
     ...(path === asked.path ? {} : { path: recordedPath(path).text }),
   }
 }

@@ -22,17 +22,23 @@ export function valuesOf(fields: HeaderFields, lowerCaseName: string): readonly 
 /** Space and tab, and nothing else that JavaScript would trim: 0xA0 is a part of a name. */
 const SPACE_AROUND = /^[ \t]+|[ \t]+$/g
 
-/** The members of comma-separated lists, lower case, without surrounding space. */
-export function listMembers(values: readonly string[]): readonly string[] {
-  if (values.length === 0) return NO_MEMBERS
-  const members: string[] = []
+/** The items of comma-separated lists, as they are spelled, empty ones too. */
+export function listItems(values: readonly string[]): readonly string[] {
+  const items: string[] = []
   for (const value of values) {
     for (const part of value.includes(',') ? value.split(',') : [value]) {
-      const member = part.replace(SPACE_AROUND, '').toLowerCase()
-      if (member !== '') members.push(member)
+      items.push(part.replace(SPACE_AROUND, ''))
     }
   }
-  return members
+  return items
+}
+
+/** The members of comma-separated lists, lower case, without empty ones. */
+export function listMembers(values: readonly string[]): readonly string[] {
+  if (values.length === 0) return NO_MEMBERS
+  return listItems(values)
+    .filter((item) => item !== '')
+    .map((item) => item.toLowerCase())
 }
 
 const NO_MEMBERS: readonly string[] = []

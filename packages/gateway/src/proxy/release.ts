@@ -4,7 +4,7 @@ import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { faultReason } from './forward.ts'
 import { isGrpc } from './grpc.ts'
-import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
+import { type HeaderFields, valuesOf } from './header-fields.ts'
 import { becomeLongLived } from './long-lived.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import type { Recorded } from './recording.ts'
@@ -55,13 +55,7 @@ async function hold(
   }
 }
 
-async function readChunk(
-  exchange: Exchange,
-  context: ProxyContext,
-): Promise<Uint8Array | undefined> {
-  return takeChunk(exchange, context)
-}
-
+/** A promise only where it is not there yet. Throws UpstreamFault. */
 function takeChunk(
   exchange: Exchange,
   { clock }: ProxyContext,
@@ -149,7 +143,7 @@ async function releaseStream(
     let last = await releaseAllButLast(exchange, held, released)
     for (;;) {
       if (mustNotWait) last = await writeOut(exchange, last, released)
-      const chunk = await readChunk(exchange, context)
+      const chunk = await takeChunk(exchange, context)
       if (chunk === undefined) break
       await writeOut(exchange, last, released)
       last = chunk
@@ -264,13 +258,10 @@ function isEager(fields: HeaderFields): boolean {
 }
 
 function isEventStream(fields: HeaderFields): boolean {
-  const types = valuesOf(fields, 'content-type')
-  if (!types.some((each) => EVENT_STREAM.test(each))) return false
-  const [type] = listMembers(types)
-  return type?.split(';')[0]?.trim() === 'text/event-stream'
+  return EVENT_STREAM.test(valuesOf(fields, 'content-type')[0] ?? '')
 }
 
-const EVENT_STREAM = /event-stream/i
+const EVENT_STREAM = /^text\/event-stream[ \t]*(?:[;,]|$)/i
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [first = NOTHING, second] = chunks

@@ -12,7 +12,7 @@ export function forwardedFields(
   const chain = [address, ...proxies]
   // A proxy that ends TLS before us is known by the origin that is configured.
   const proto =
-    externalOrigin === undefined ? scheme : new URL(externalOrigin).protocol.slice(0, -1)
+    externalOrigin === undefined ? scheme : externalOrigin.slice(0, externalOrigin.indexOf(':'))
   const fields: [string, string][] = []
   if (choice === 'x-forwarded' || choice === 'both') {
     fields.push(

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { type HeaderFields, valuesOf } from '../header-fields.ts'
+import { type HeaderFields, listItems, valuesOf } from '../header-fields.ts'
 import { canonicalAddress, networks } from './address.ts'
 
 /** Whose word is taken for where a request came from: by their addresses, or by how many. */
@@ -41,7 +41,7 @@ export class ForwardedTrust {
     if (hops === undefined && !this.#isTrusted(peerAddress)) return undefined
     const values = valuesOf(fields, header)
     if (values.length === 0) return undefined
-    const entries = header === 'forwarded' ? forwardedEntries(values) : listEntries(values)
+    const entries = header === 'forwarded' ? forwardedEntries(values) : [...listItems(values)]
     if (entries === undefined || entries.length > ENTRIES_MAX) return 'malformed'
     // Fewer than there are proxies: it did not come through all of them, so none of it counts.
     if (hops !== undefined && entries.length < hops) return undefined
@@ -66,10 +66,6 @@ export class ForwardedTrust {
     const { hops } = this.#config
     return hops === undefined ? this.#isTrusted(address) : depth < hops
   }
-}
-
-function listEntries(values: readonly string[]): string[] {
-  return values.flatMap((value) => value.split(',')).map((entry) => entry.trim())
 }
 
 /** The `for` of each element; an element without one hides it. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Reason } from '@countersign/evidence'
 import type { Inbound } from '../exchange.ts'
-import { type HeaderFields, listMembers, valuesOf } from '../header-fields.ts'
+import { type HeaderFields, listItems, listMembers, valuesOf } from '../header-fields.ts'
 import type { RouteConfig } from '../proxy-config.ts'
 
 /** A WebSocket that is asked for, as RFC 6455 says how to. */
@@ -26,7 +26,7 @@ const DEFLATE = 'permessage-deflate'
 /** Whether it is a WebSocket that `Upgrade` asks for, and nothing else. */
 export function asksForWebSocket(fields: HeaderFields): boolean {
   const [upgrade, second] = valuesOf(fields, 'upgrade')
-  return second === undefined && upgrade?.trim().toLowerCase() === 'websocket'
+  return second === undefined && upgrade?.toLowerCase() === 'websocket'
 }
 
 /** Reads the opening handshake strictly (RFC 6455, section 4.2.1). */
@@ -39,18 +39,16 @@ export function readHandshake(
   if (method !== 'GET' || version !== '1.1' || bodyBytes !== 0 || !isUpgrade) return MALFORMED
   const [wanted, otherVersion] = valuesOf(fields, 'sec-websocket-version')
   if (otherVersion !== undefined) return MALFORMED
-  if (wanted !== undefined && wanted.trim() !== VERSION) return { refused: 'websocket-version' }
+  if (wanted !== undefined && wanted !== VERSION) return { refused: 'websocket-version' }
   const [key, otherKey] = valuesOf(fields, 'sec-websocket-key')
   if (wanted === undefined || key === undefined || otherKey !== undefined) return MALFORMED
-  if (!KEY_FORM.test(key.trim())) return MALFORMED
-  const protocols = valuesOf(fields, 'sec-websocket-protocol')
-    .flatMap((value) => value.split(','))
-    .map((protocol) => protocol.trim())
+  if (!KEY_FORM.test(key)) return MALFORMED
+  const protocols = listItems(valuesOf(fields, 'sec-websocket-protocol'))
   const isList = protocols.every((each) => TOKEN_FORM.test(each))
   if (!isList || new Set(protocols).size !== protocols.length) return MALFORMED
   const [origin, otherOrigin] = valuesOf(fields, 'origin')
   if (protocols.length > PROTOCOLS_MAX || otherOrigin !== undefined) return MALFORMED
-  return { asked: { key: key.trim(), protocols, origin } }
+  return { asked: { key, protocols, origin } }
 }
 
 const MALFORMED: Reading = { refused: 'handshake-malformed' }
@@ -100,9 +98,7 @@ export function handshakeFields(
 }
 
 function deflateOffers(fields: HeaderFields): string {
-  return valuesOf(fields, 'sec-websocket-extensions')
-    .flatMap((value) => value.split(','))
-    .map((offer) => offer.trim())
+  return listItems(valuesOf(fields, 'sec-websocket-extensions'))
     .filter((offer) => offer.split(';')[0]?.trim() === DEFLATE)
     .join(', ')
 }
@@ -115,11 +111,11 @@ export function readAnswer(
 ): { readonly mayCompress: boolean } | { readonly fault: string } {
   if (!asksForWebSocket(fields)) return { fault: 'it changes to another protocol' }
   const [accept, second] = valuesOf(fields, 'sec-websocket-accept')
-  if (second !== undefined || accept?.trim() !== acceptOf(asked.key)) {
+  if (second !== undefined || accept !== acceptOf(asked.key)) {
     return { fault: 'Sec-WebSocket-Accept is not the answer to the key' }
   }
   const [protocol, otherProtocol] = valuesOf(fields, 'sec-websocket-protocol')
-  const isOffered = protocol === undefined || asked.protocols.includes(protocol.trim())
+  const isOffered = protocol === undefined || asked.protocols.includes(protocol)
   if (otherProtocol !== undefined || !isOffered) return { fault: 'a subprotocol nobody offered' }
   const extensions = listMembers(valuesOf(fields, 'sec-websocket-extensions'))
   if (extensions.length === 0) return { mayCompress: false }

@@ -106,7 +106,6 @@ async function run(
     source: 'upstream',
     response: released.facts(),
     messages: between.messages,
-    ...(ending.how.close === undefined ? {} : { close: ending.how.close }),
   })
   if (outcome === undefined) between.destroy()
   else await say(between, ending, context, limits.closeMs)
