@@ -307,7 +307,7 @@ routes:
     assert.equal((await ask({ shown: machine })).reason, 'hello machine%3Amachine')
   })
 
-  test('a signed request, by a key of the configuration', async () => {
+  function signedFields(): Record<string, string> {
     const covered = '("@method" "@target-uri")'
     const parameters = `${covered};created=${nowS()};keyid="robot";nonce="${randomUUID()}"`
     const base = [
@@ -316,8 +316,16 @@ routes:
       `"@signature-params": ${parameters}`,
     ].join('\n')
     const signature = sign(null, Buffer.from(base), robot.privateKey).toString('base64')
-    const headers = { 'signature-input': `s=${parameters}`, signature: `s=:${signature}:` }
-    assert.equal((await ask({ headers })).reason, 'hello robot')
+    return { 'signature-input': `s=${parameters}`, signature: `s=:${signature}:` }
+  }
+
+  test('a signed request, by a key of the configuration', async () => {
+    // What was signed in the second of the start may have been used before it: sign once more.
+    let headers: Record<string, string> = {}
+    await until(async () => {
+      headers = signedFields()
+      return (await ask({ headers })).reason === 'hello robot'
+    })
     assert.equal((await ask({ headers })).reason, 'proof-replayed')
     const both = { ...headers, authorization: `Bearer ${await boundToken()}` }
     assert.equal((await ask({ headers: both })).reason, 'credentials-ambiguous')
