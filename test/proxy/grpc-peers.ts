@@ -63,6 +63,7 @@ export async function startGrpcServer(): Promise<GrpcServer> {
       call.end()
     },
     Both: (call: ServerDuplexStream<Text, Text>) => {
+      metadata.push(call.metadata)
       call.on('data', ({ text }: Text) => call.write({ text: `both ${text}` }))
       call.on('end', () => call.end())
     },

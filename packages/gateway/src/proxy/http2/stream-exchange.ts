@@ -64,7 +64,8 @@ export class StreamExchange {
       write: (chunk) => this.#write(chunk),
       end: (last, trailers) => this.#end(last, trailers),
       destroy: () => {
-        if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
+        // With CANCEL a client of gRPC would believe that it had let go of the call itself.
+        if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
       },
     }
     // What nobody has read from, Node resets when it is answered, before the end is on its way.

@@ -1,0 +1,92 @@
+// A volume that fills while WebSockets, events, downloads, HTTP/2 and gRPC are open: none ends as
+// if it were whole, nothing new reaches an upstream, and service resumes when there is room.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
+import { need } from '../needs.ts'
+import { run } from '../run-cli.ts'
+import { Callers, type StreamStage, streamStage } from './open-streams.ts'
+import { allRecords } from './scratch-gateway.ts'
+
+const VOLUME_MIB = 24
+
+const skip = need('a small volume', {
+  met: () => process.getuid?.() === 0 && process.platform === 'linux',
+  install: 'run as root on Linux, to mount a tmpfs',
+})
+
+let directory: string
+let volume: string
+let stage: StreamStage
+before(async () => {
+  if (skip !== false) return
+  directory = await mkdtemp(join(tmpdir(), 'countersign-full-streams-'))
+  volume = join(directory, 'volume')
+  await mkdir(volume)
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_MIB}m`, 'tmpfs', volume])
+  assert.equal(mounted.status, 0, String(mounted.stderr))
+  stage = await streamStage(directory, join(volume, 'data'))
+})
+after(async () => {
+  if (skip !== false) return
+  stage.close()
+  spawnSync('umount', ['-l', volume])
+  await rm(directory, { recursive: true })
+})
+
+/** Takes what is left, to the last block. */
+async function fill(): Promise<void> {
+  for (let nth = 0, size = 1 << 20; size >= 4096; nth += 1) {
+    try {
+      await writeFile(join(volume, `ballast-${nth}`), Buffer.alloc(size))
+    } catch {
+      size /= 2 // There is no room for as much: for less, perhaps.
+    }
+  }
+}
+
+async function empty(): Promise<void> {
+  const names = spawnSync('sh', ['-c', `ls ${volume} | grep ballast`]).stdout.toString()
+  for (const name of names.trim().split('\n')) await rm(join(volume, name))
+}
+
+test('a volume fills under open streams', { skip, timeout: 300_000 }, async (context) => {
+  const life = await stage.start()
+  const callers = new Callers(life, stage.token)
+  callers.begin()
+  await waitFor(() => callers.told.opened >= 15)
+  await sleep(500)
+  await fill()
+  // What the write-ahead log had taken beforehand is used up by what the streams tell.
+  const probe = new Callers(life, stage.token)
+  await waitFor(async () => (await probe.get('/short')) === 503, 120_000)
+  await sleep(3_000)
+  const reached = stage.received().length
+  for (let nth = 0; nth < 20; nth += 1) assert.equal(await probe.get('/short'), 503)
+  assert.equal(stage.received().length, reached, 'no upstream was called')
+  const { whole, reasons } = callers.told
+  const closes = ['close 1011', 'grpc 13'].map((reason) => reasons.get(reason) ?? 0)
+  assert.equal(whole, closes[0], 'what is broken off by us says so, or does not look whole')
+  assert.equal(reasons.size, closes.filter((times) => times > 0).length)
+  context.diagnostic(`while it was full: ${closes[0]} closed with 1011, ${closes[1]} with grpc 13`)
+
+  await empty()
+  await waitFor(async () => (await probe.get('/short')) === 200, 60_000)
+  callers.stop()
+  assert.equal(await life.stop('SIGTERM'), 0)
+  const data = join(volume, 'data')
+  const verified = await run(['verify', data, '--no-memory', '--json'])
+  assert.equal(verified.exit, 0, verified.out + verified.err)
+  const { size } = JSON.parse(verified.out) as { size: number }
+  const records = await allRecords(data, life.origin, size)
+  const of = (kind: string) => records.filter((record) => record.kind === kind)
+  const intents = new Set(of('intent').map(({ exchange }) => exchange))
+  for (const id of stage.received()) assert.ok(intents.has(id), `${id} has no intent`)
+  assert.equal(of('outcome').length, intents.size, 'every intent has one end')
+  assert.ok(of('gap').length > 0, 'what went unrecorded is counted in a gap')
+})

@@ -1,0 +1,67 @@
+// kill -9 while WebSockets, events, downloads, HTTP/2 and gRPC are open and tell of their progress:
+// what reached an upstream has its intent, every intent its one end, no end is made up.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
+import { run } from '../run-cli.ts'
+import { Callers, type StreamStage, streamStage } from './open-streams.ts'
+import { allRecords } from './scratch-gateway.ts'
+
+const KILLS = Number(process.env.KILLS ?? 6)
+/** Past the first look at how far each has come, and before the second. */
+const OPEN_MS = 1_100
+const AFTER_MS_MAX = 900
+
+let directory: string
+let stage: StreamStage
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'countersign-streams-'))
+  stage = await streamStage(directory, join(directory, 'data'))
+})
+after(async () => {
+  stage.close()
+  await rm(directory, { recursive: true })
+})
+
+test(`${KILLS} kills under open streams`, { timeout: 600_000 }, async (context) => {
+  let seed = 7
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const life = await stage.start()
+    const callers = new Callers(life, stage.token)
+    callers.begin()
+    await waitFor(() => callers.told.opened >= 15)
+    seed = (seed * 48_271) % 2_147_483_647
+    await sleep(OPEN_MS + (seed % AFTER_MS_MAX))
+    assert.equal(await life.stop('SIGKILL'), 'SIGKILL')
+    callers.stop()
+    assert.deepEqual(
+      [...callers.told.reasons.keys()].filter((each) => each !== 'grpc 14'),
+      [],
+    )
+  }
+  const last = await stage.start()
+  const { origin } = last
+  assert.equal(await last.stop('SIGTERM'), 0)
+  const verified = await run(['verify', join(directory, 'data'), '--no-memory', '--json'])
+  assert.equal(verified.exit, 0, verified.out + verified.err)
+  const { size } = JSON.parse(verified.out) as { size: number }
+  const records = await allRecords(join(directory, 'data'), origin, size)
+  const of = (kind: string) => records.filter((record) => record.kind === kind)
+  const intents = new Set(of('intent').map(({ exchange }) => exchange))
+  for (const id of stage.received()) assert.ok(intents.has(id), `${id} has no intent`)
+  const ends = of('outcome')
+  assert.equal(ends.length, intents.size, 'every intent has one end')
+  assert.equal(new Set(ends.map(({ about }) => about)).size, ends.length)
+  const interrupted = ends.filter(({ ended }) => ended === 'interrupted').length
+  assert.equal(interrupted, ends.length, 'none of them had ended')
+  assert.ok(interrupted >= KILLS * 15)
+  assert.ok(of('progress').length >= KILLS, `${of('progress').length} records of progress`)
+  context.diagnostic(
+    `${stage.received().length} reached an upstream, ${interrupted} interrupted, \
+${of('progress').length} told of their progress, ${size} entries`,
+  )
+})
