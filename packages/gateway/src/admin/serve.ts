@@ -28,6 +28,8 @@ export interface AdminAddress {
   readonly port: number
   /** PEM texts, not paths. */
   readonly tls?: PemTexts | undefined
+  /** A socket that listens already, opened by another process; the address is only expected. */
+  readonly descriptor?: number | undefined
 }
 
 export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<AdminServer> {
@@ -45,6 +47,10 @@ export async function serveAdmin(app: AdminApp, address: AdminAddress): Promise<
   await listen(server, address)
   const bound = server.address() as AddressInfo
   try {
+    if (address.port !== 0 && address.port !== bound.port) {
+      const found = `the socket handed over for admin is at port ${bound.port}`
+      throw new AdminError('ADMIN_LISTEN', `${found}; the configuration says ${address.port}`)
+    }
     // `localhost` is what the machine's name service says it is: look at what was really bound.
     if (tls === undefined) refuseUnlessLoopback(bound.address, address.host)
   } catch (error) {
@@ -85,13 +91,15 @@ function refuseUnlessLoopback(address: string, host: string): void {
   throw new AdminError('ADMIN_NOT_LOOPBACK', message)
 }
 
-function listen(server: HttpServer, { host, port }: AdminAddress): Promise<void> {
+function listen(server: HttpServer, { host, port, descriptor }: AdminAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      const message = `cannot listen on ${host}:${port}: ${cause.message}`
+      const place =
+        descriptor === undefined ? `${host}:${port}` : 'the socket handed over for admin'
+      const message = `cannot listen on ${place}: ${cause.message}`
       reject(new AdminError('ADMIN_LISTEN', message, { cause }))
     })
-    server.listen(port, host, () => {
+    server.listen(descriptor === undefined ? { port, host } : { fd: descriptor }, () => {
       server.removeAllListeners('error')
       resolve()
     })

@@ -33,11 +33,12 @@ export interface AdminNeeds {
   readonly configuring: Configuring
   readonly metrics: AdminParts['metrics']
   readonly upstreams: AdminParts['upstreams']
+  readonly volume: AdminParts['volume']
 }
 
 /** The control plane: console, public log, receipts, health. */
 export async function openAdmin(
-  { config, adminTls: tls }: Prepared,
+  { config, adminTls: tls, adminDescriptor: descriptor }: Prepared,
   { disk, clock }: Machine,
   { ledger, log, ...needs }: AdminNeeds,
 ): Promise<AdminServer> {
@@ -55,5 +56,5 @@ export async function openAdmin(
     (error) => log.error({ err: error }, 'admin'),
   )
   const { host, port } = admin
-  return serveAdmin(app, { host, port, tls })
+  return serveAdmin(app, { host, port, tls, descriptor })
 }

@@ -27,6 +27,8 @@ export interface Prepared {
   readonly listeners: readonly ListenerSettings[]
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly adminTls: { readonly certificate: string; readonly key: string } | undefined
+  /** The control plane's socket, where another process has opened it. */
+  readonly adminDescriptor?: number | undefined
 }
 
 /** Reads and checks; changes nothing. Throws UnusableError with everything that is wrong. */

@@ -3,11 +3,12 @@ import { claimData } from './claim.ts'
 import { type Gateway, openGateway } from './gateway.ts'
 import { realMachine } from './machine.ts'
 import { prepare } from './prepare.ts'
+import { readDescriptors, withDescriptors } from './process/descriptors.ts'
 import { stopSignal } from './stop-signal.ts'
 
 /** Runs the gateway of a configuration file until it is told to stop. */
 export async function start({ configPath, terminal, json }: StartOptions): Promise<void> {
-  const first = await prepare(configPath)
+  const first = withDescriptors(await prepare(configPath), readDescriptors(process.env, process))
   const machine = realMachine()
   // A service has no terminal that could hang up: the signal means to read the files again.
   const stop = stopSignal(machine.clock, process, ['SIGINT', 'SIGTERM'])

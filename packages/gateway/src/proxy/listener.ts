@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
@@ -17,11 +17,11 @@ import { pairFields } from './header-fields.ts'
 import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
 import { ClientSessions } from './http2/sessions.ts'
 import type { StreamExchange } from './http2/stream-exchange.ts'
+import { type ListenPlace, listenAt } from './listen.ts'
 import { NamedContexts } from './named-contexts.ts'
 import { nodeInbound, nodeOutbound } from './node-exchange.ts'
 import { makeServer, parseFault, protocolsOf, setLimits } from './node-server.ts'
 import type { ListenerConfig, Protocol } from './proxy-config.ts'
-import { ProxyError } from './proxy-error.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuseOutright, serve } from './serve.ts'
 import { type Certificate, contextOptions, isWider } from './tls-options.ts'
@@ -90,22 +90,10 @@ export class Listener {
   }
 
   /** Resolves with the address that is listened on; throws ProxyError PROXY_LISTEN_FAILED. */
-  async listen({
-    host,
-    port,
-  }: Pick<ListenerConfig, 'host' | 'port'>): Promise<{ host: string; port: number }> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#server.once('error', reject)
-    this.#server.listen(port, host, resolve)
-    try {
-      await promise
-    } catch (cause) {
-      throw new ProxyError('PROXY_LISTEN_FAILED', `cannot listen on ${host}:${port}`, { cause })
-    }
-    this.#server.off('error', reject)
+  async listen(place: ListenPlace): Promise<{ host: string; port: number }> {
+    const at = await listenAt(this.#server, place)
     this.#server.on('error', (error) => this.#report('listener-error', error))
-    const { address, port: actual } = this.#server.address() as AddressInfo
-    return { host: address, port: actual }
+    return at
   }
 
   /**

@@ -10,6 +10,8 @@ import { type Certificate, contextOptions } from './tls-options.ts'
 /** PEM texts stand here, not paths: whoever composes has read the files. */
 export type ListenerSettings = Omit<ListenerConfig, 'tls'> & {
   readonly tls?: Certificate | undefined
+  /** A socket that listens already, opened by another process; the address is only expected. */
+  readonly descriptor?: number | undefined
 }
 
 /** Where a listener can be reached. */
