@@ -1,6 +1,7 @@
 // Tokens that only their issuer can read: what it says counts for a while, and silence is no.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Asking, openAsking } from './asking.ts'
 import { startIssuer, type TestIssuer } from './issuer.ts'
 
@@ -99,6 +100,66 @@ test('a token that expires sooner is asked about sooner', async () => {
   says({ active: false })
   asking.clock.moveMs(6000)
   assert.equal(await asking.outcome(TOKEN), 'inactive')
+})
+
+/** Whether something that is open with the token may go on, so much later. */
+function goesOn(found: Awaited<ReturnType<Asking['ask']>>, afterMs = 0): boolean | undefined {
+  asking.clock.moveMs(afterMs)
+  assert.ok(found.known)
+  return found.isStillGood?.(asking.clock.nowUs())
+}
+
+async function eventually(check: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500 && !check(); tries += 1) await sleep(10)
+  assert.ok(check())
+}
+
+test('what is open with a token goes on as long as it is active', async () => {
+  says(active())
+  const found = await asking.ask(TOKEN)
+  assert.equal(goesOn(found, 30_000), true)
+  assert.equal(heard.length, 1, 'nothing is asked while the answer counts')
+  assert.equal(goesOn(found, 31_000), true)
+  await eventually(() => heard.length === 2)
+  says({ active: false })
+  assert.equal(goesOn(found, 30_000), true)
+  asking.clock.moveMs(31_000)
+  await eventually(() => goesOn(found) === false)
+  says(active())
+  assert.equal(goesOn(found, 61_000), false, 'gone is gone')
+})
+
+test("what is open ends where the token has become somebody else's", async () => {
+  says(active())
+  const found = await asking.ask(TOKEN)
+  says(active({ sub: 'ben' }))
+  asking.clock.moveMs(61_000)
+  await eventually(() => goesOn(found) === false)
+})
+
+test('what is open goes on for a while without an answer, and then does not', async () => {
+  says(active())
+  const found = await asking.ask(TOKEN)
+  says('no', 500)
+  assert.equal(goesOn(found, 61_000), true)
+  await eventually(() => heard.length === 2)
+  assert.equal(goesOn(found, 50_000), true)
+  assert.equal(goesOn(found, 10_000), false)
+  says(active())
+  asking.clock.moveMs(5000)
+  await eventually(() => goesOn(found) === true)
+})
+
+test('an answer that counts for no time at all is asked for now and then only', async () => {
+  await asking.close()
+  asking = await open({ cacheMs: 0 })
+  says(active())
+  const found = await asking.ask(TOKEN)
+  for (let second = 0; second < 10; second += 1) {
+    assert.equal(goesOn(found, 1000), true)
+    await eventually(() => heard.length > second / 5)
+  }
+  assert.ok(heard.length <= 4, `${heard.length} questions`)
 })
 
 test('requests that come at once with one token are one question', async () => {

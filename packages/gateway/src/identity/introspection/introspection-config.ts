@@ -4,6 +4,7 @@ import { NAMING, nameSchema, secretSchema, urlSchema } from '../token/token-conf
 const HOUR_MS = 3_600_000
 export const CACHE_MS = 60_000
 export const INACTIVE_MS = 10_000
+export const UNANSWERED_MS = 60_000
 export const ANSWER_MS_MAX = 5000
 export const IN_FLIGHT_MAX = 64
 
@@ -29,6 +30,12 @@ export const introspectionSchema = z
       .max(HOUR_MS)
       .default(CACHE_MS)
       .describe('how long "active" is believed; a token that is taken back lives on so long'),
+    unansweredMs: z
+      .int()
+      .min(0)
+      .max(HOUR_MS)
+      .default(UNANSWERED_MS)
+      .describe('how long what is open goes on while nobody answers whether its token is active'),
     inactiveMs: z.int().min(0).max(HOUR_MS).default(INACTIVE_MS).describe('the same, "inactive"'),
     answerMs: z.int().min(100).max(60_000).default(ANSWER_MS_MAX),
     inFlightMax: z.int().min(1).max(10_000).default(IN_FLIGHT_MAX).describe('questions at once'),

@@ -14,6 +14,7 @@ import { admit, type TokenCheck } from '../token/token-check.ts'
 import { credentialOf, type Naming, principalOf } from '../token/token-identity.ts'
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
 import type { IntrospectionConfig } from './introspection-config.ts'
+import { OpenToken } from './open-token.ts'
 import { type IntrospectionRules, readAnswer } from './read-answer.ts'
 
 const ANSWER_BYTES_MAX = 65_536
@@ -66,10 +67,10 @@ export class Introspection implements Authenticator {
   }
 
   authenticate(presented: Presented): Identification | Promise<Identification> {
-    const { tokens, check, clock, config } = this.#options
+    const { tokens, clock, config } = this.#options
     const { tokenSha256, atUs } = presented
     const known = tokens.get(tokenSha256, atUs)
-    if (known?.authenticator === this.name) return admit(known, presented, check)
+    if (known?.authenticator === this.name) return this.#admit(known, presented)
     const untilMs = this.#inactive.get(tokenSha256)
     if (untilMs !== undefined && clock.ticksMs() < untilMs) return refusedToken('inactive')
     const asking = this.#asking.get(tokenSha256)
@@ -77,21 +78,53 @@ export class Introspection implements Authenticator {
     if (this.#asking.size >= config.inFlightMax || clock.ticksMs() < this.#pausedUntilMs) {
       return refused('credentials-unverifiable')
     }
-    return this.#begin(presented).then((found) => this.#settle(found, presented))
+    return this.#begin(presented, atUs).then((found) => this.#settle(found, presented))
   }
 
   #settle(found: VerifiedToken | Refused, presented: Presented): Identification {
-    return 'known' in found ? found : admit(found, presented, this.#options.check)
+    return 'known' in found ? found : this.#admit(found, presented)
   }
 
-  #begin(presented: Presented): Promise<VerifiedToken | Refused> {
+  /** What stays open with the token asks about it again when the last answer counts no more. */
+  #admit(token: VerifiedToken, presented: Presented): Identification {
+    const { check, clock, config } = this.#options
+    const admitted = admit(token, presented, check)
+    if (!admitted.known) return admitted
+    const open = new OpenToken(token, { clock, unansweredMs: config.unansweredMs }, (atUs) =>
+      this.#askAgain(presented, atUs),
+    )
+    const { isStillGood } = admitted
+    return {
+      ...admitted,
+      isStillGood: (atUs) => isStillGood?.(atUs) !== false && open.isStillGood(atUs),
+    }
+  }
+
+  /** What is known now; undefined where nothing is, and nothing can be asked. */
+  async #askAgain(
+    presented: Presented,
+    atUs: number,
+  ): Promise<VerifiedToken | Refused | undefined> {
+    const { tokens, clock, config } = this.#options
     const { tokenSha256 } = presented
-    const asking = this.#ask(presented).finally(() => this.#asking.delete(tokenSha256))
+    const known = tokens.get(tokenSha256, atUs)
+    if (known?.authenticator === this.name) return known
+    const asking = this.#asking.get(tokenSha256)
+    if (asking !== undefined) return asking
+    if (this.#asking.size >= config.inFlightMax || clock.ticksMs() < this.#pausedUntilMs) {
+      return undefined
+    }
+    return this.#begin(presented, atUs)
+  }
+
+  #begin(presented: Presented, atUs: number): Promise<VerifiedToken | Refused> {
+    const { tokenSha256 } = presented
+    const asking = this.#ask(presented, atUs).finally(() => this.#asking.delete(tokenSha256))
     this.#asking.set(tokenSha256, asking)
     return asking
   }
 
-  async #ask(presented: Presented): Promise<VerifiedToken | Refused> {
+  async #ask(presented: Presented, atUs: number): Promise<VerifiedToken | Refused> {
     const { clock, onFailure, config } = this.#options
     const shown = presented.authorization
     if (shown.kind !== 'token') return refused('credentials-malformed')
@@ -107,7 +140,7 @@ export class Introspection implements Authenticator {
       const active = answer === undefined ? undefined : member(answer, 'active')
       // A text that says "true" is no answer to whether: nothing that is not a boolean counts.
       if (answer === undefined || typeof active !== 'boolean') throw unusable(config.name)
-      if (active) return this.#adopt(answer, bytes, presented)
+      if (active) return this.#adopt(answer, bytes, presented.tokenSha256, atUs)
       this.#remember(presented.tokenSha256, clock.ticksMs() + config.inactiveMs)
       return refusedToken('inactive')
     } catch (cause) {
@@ -136,15 +169,20 @@ export class Introspection implements Authenticator {
     })
   }
 
-  #adopt(members: Members, bytes: Uint8Array, presented: Presented): VerifiedToken | Refused {
+  #adopt(
+    members: Members,
+    bytes: Uint8Array,
+    tokenSha256: string,
+    atUs: number,
+  ): VerifiedToken | Refused {
     const { config, tokens, clockSkewMs } = this.#options
-    const reading = readAnswer(members, this.#rules, presented.atUs)
+    const reading = readAnswer(members, this.#rules, atUs)
     if (!reading.ok) return refusedToken(reading.fault)
     const { facts } = reading
     const principal = principalOf(members, facts, this.#naming)
     if (principal === undefined) return refusedToken('claims')
     const { mfaAcr } = this.#naming
-    const believedUntilUs = presented.atUs + config.cacheMs * 1000
+    const believedUntilUs = atUs + config.cacheMs * 1000
     const expiresAtUs = facts.expiresAtUs ?? Number.POSITIVE_INFINITY
     const token: VerifiedToken = {
       authenticator: this.name,
@@ -157,7 +195,7 @@ export class Introspection implements Authenticator {
       knownUntilUs: Math.min(expiresAtUs, believedUntilUs),
       isStillGood: () => true,
     }
-    tokens.put(presented.tokenSha256, token)
+    tokens.put(tokenSha256, token)
     return token
   }
 
