@@ -34,6 +34,7 @@ await DataPlane.open(first, machine, {
   statementKeys,
   log,
   tracing: undefined,
+  isSpaceScarce: () => false,
   telemetry: new Metrics({
     version: 'bench',
     ledger: () => ({ state: 'open', publishedSize: 0, lagEntries: 0 }),

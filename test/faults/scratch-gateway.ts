@@ -38,11 +38,15 @@ export interface ScratchGateway {
 }
 
 /** Lays out configuration, keys and policies; the ledger's data may lie elsewhere. */
-export async function scratchGateway(directory: string, data: string): Promise<ScratchGateway> {
+export async function scratchGateway(
+  directory: string,
+  data: string,
+  disk = NO_RESERVE,
+): Promise<ScratchGateway> {
   await mkdir(join(directory, 'policies'), { recursive: true })
   const api = await startApi(join(SOURCE, 'demo/api.ts'), 0)
   const config = join(directory, 'countersign.yaml')
-  await writeFile(config, configuration(data, api))
+  await writeFile(config, configuration(data, disk, api))
   await writeFile(
     join(directory, 'policies/orders.cedar'),
     '@id("ada") permit (principal == User::"ada", action, resource == Route::"orders");\n',
@@ -62,11 +66,15 @@ export async function scratchGateway(directory: string, data: string): Promise<S
   }
 }
 
-function configuration(data: string, api: DemoApi): string {
+/** Nothing is kept, nothing is told: a disk is full when it is full. */
+const NO_RESERVE = '{ reserveBytes: 0, warnFreeBytes: 0, warnFreePercent: 0, refuseFreeBytes: 0 }'
+
+function configuration(data: string, disk: string, api: DemoApi): string {
   return `version: 1
 gateway: scratch
 origin: countersign.test
 data: ${data}
+disk: ${disk}
 log: { level: error }
 listeners:
   - { name: main, host: 127.0.0.1, port: 0 }

@@ -56,6 +56,7 @@ export const COVERED = [
   'record: gap, unavailable',
   'record: gap, not running',
   'record: heartbeat',
+  'record: space',
   'record: block',
   'record: stop',
   'record: clock behind',

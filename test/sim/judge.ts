@@ -25,6 +25,7 @@ const ACTS: Readonly<Record<SystemFacts['act'], Covered>> = {
   recovery: 'record: recovery',
   heartbeat: 'record: heartbeat',
   stop: 'record: stop',
+  space: 'record: space',
 }
 
 const CLOCKS: Readonly<Record<NonNullable<When['clock']>, Covered>> = {

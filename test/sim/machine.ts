@@ -110,6 +110,7 @@ export function watchedDisk(disk: Disk, watch: Watch): Disk {
     makeDirectory: (path) => tell('make-directory', path, disk.makeDirectory(path)),
     removeDirectory: (path) => tell('remove', path, disk.removeDirectory(path)),
     syncDirectory: (path) => tell('sync-directory', path, disk.syncDirectory(path)),
+    space: (path) => tell('stat', path, disk.space(path)),
   }
 
   function watchedFile(file: DiskFile, path: string): DiskFile {

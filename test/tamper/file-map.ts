@@ -59,6 +59,7 @@ function readOnly({ files, other }: FileMap): Disk {
     makeDirectory: async (path) => refuse(path),
     removeDirectory: async (path) => refuse(path),
     syncDirectory: async (path) => refuse(path),
+    space: async (path) => refuse(path),
     async read(path, bytesMax = Number.POSITIVE_INFINITY) {
       const bytes = files.get(path)
       if (bytes === undefined) {

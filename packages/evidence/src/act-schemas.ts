@@ -18,6 +18,7 @@ import type {
   ReferencedFile,
   RetentionFacts,
   StartFacts,
+  SpaceFacts,
   StopFacts,
   TextPiece,
 } from './act-types.ts'
@@ -59,6 +60,17 @@ const HEARTBEAT = strictObject<HeartbeatFacts>(
 )
 
 const FILE = strictObject<BlockFile>({ path: PATH, sha256: term.SHA256, bytes: term.COUNT }, {})
+
+const SPACE = strictObject<SpaceFacts>(
+  {
+    act: { const: 'space' },
+    level: term.oneWordOf(['ample', 'low', 'scarce']),
+    freeBytes: term.COUNT,
+    totalBytes: term.COUNT,
+    reserveBytes: term.COUNT,
+  },
+  {},
+)
 
 const PIECE = strictObject<TextPiece>({ name: term.TEXT, text: term.TEXT }, {})
 
@@ -139,7 +151,7 @@ export const ACT_SCHEMAS = {
     },
     { subject: term.KEY_ID, expires: term.TIME },
   ),
-  system: { oneOf: [START, STOP, RECOVERY, HEARTBEAT] },
+  system: { oneOf: [START, STOP, RECOVERY, HEARTBEAT, SPACE] },
   block: strictObject<BlockFacts>({ files: term.list(FILE, BLOCK_FILES_MAX) }, {}),
   epoch: strictObject<EpochFacts>(
     { epoch: term.COUNT, origin: term.TEXT, vkeys: term.list(term.TEXT, 8) },

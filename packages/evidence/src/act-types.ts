@@ -167,7 +167,7 @@ export interface HeartbeatFacts {
 }
 
 /** The process's own life. */
-export type SystemFacts = StartFacts | StopFacts | RecoveryFacts | HeartbeatFacts
+export type SystemFacts = StartFacts | StopFacts | RecoveryFacts | HeartbeatFacts | SpaceFacts
 
 /** One finished file of sealed sections. */
 export interface BlockFile {
@@ -181,6 +181,17 @@ export interface BlockFile {
 export interface BlockFacts {
   readonly files: readonly BlockFile[]
 }
+/** The room on the volume of the ledger came to another level. */
+export interface SpaceFacts {
+  readonly act: 'space'
+  /** `scarce`: nothing is forwarded from here on; `low`: a warning; `ample`: neither. */
+  readonly level: 'ample' | 'low' | 'scarce'
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** What is left of the reserve. */
+  readonly reserveBytes: number
+}
+
 
 /** The very first record of an epoch. */
 export interface EpochFacts {

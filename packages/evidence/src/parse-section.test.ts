@@ -68,6 +68,11 @@ const GOOD: readonly (readonly [SectionName, Kind, unknown])[] = [
   ['what', 'gap', { reason: 'not-running', from: TIME, until: TIME, unrecorded: 0 }],
   ['what', 'system', { act: 'recovery', interrupted: 0, cutBytes: 7 }],
   ['what', 'system', { act: 'heartbeat' }],
+  [
+    'what',
+    'system',
+    { act: 'space', level: 'scarce', freeBytes: 0, totalBytes: 12, reserveBytes: 3 },
+  ],
   ['what', 'block', { files: [{ path: 'records/x001/234', sha256: HASH, bytes: 1 }] }],
   ['what', 'epoch', { epoch: 1, origin: 'o', vkeys: ['a', 'b'] }],
   ['what', 'key', { act: 'created', use: 'api', key: 'cs_1', expires: TIME }],

@@ -345,6 +345,11 @@ export const REASONS = {
     meaning: 'The request cannot be recorded, so it was not forwarded.',
     advice: 'Try again later; the operator should look at the disk of the ledger.',
   },
+  'disk-reserve': {
+    status: 503,
+    meaning: 'The disk of the ledger is nearly full: what is left is not for traffic.',
+    advice: 'Try again later; the operator should make room on the disk of the ledger.',
+  },
   'outcome-unrecorded': {
     status: 502,
     meaning:

@@ -71,6 +71,12 @@ export interface PublishedCheckpoint {
   readonly note: string
 }
 
+/** `scarce`: nothing is forwarded; `low`: make room. */
+export interface VolumeView {
+  readonly level: 'ample' | 'low' | 'scarce'
+  readonly freeBytes: number
+}
+
 /** What the routes stand on. */
 export interface AdminParts {
   readonly disk: Disk
@@ -88,8 +94,10 @@ export interface AdminParts {
   readonly approvals: Approvals
   readonly breakGlass: BreakGlass
   readonly configuring: Configuring
-  /** In Prometheus' text format. */
+  /** The room on the disk of the ledger. */
+  readonly volume: () => VolumeView
   /** Those in force; none before anything is served. */
   readonly upstreams: () => readonly UpstreamView[]
+  /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
 }

@@ -30,6 +30,7 @@ export interface DataPlaneNeeds {
   readonly log: Logger
   readonly telemetry: Metrics
   readonly tracing: Traces | undefined
+  readonly isSpaceScarce: () => boolean
 }
 
 /** What one configuration has opened beside the sockets. */
@@ -88,6 +89,7 @@ export class DataPlane {
       breakGlass,
       telemetry: needs.telemetry,
       tracing: needs.tracing,
+      isSpaceScarce: needs.isSpaceScarce,
       // Where people sign in comes first; what is left is everybody's.
       answerOwn: async (request) =>
         (await now.opened.identity.answer(request)) ?? answerOwn(request),

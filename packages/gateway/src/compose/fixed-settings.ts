@@ -8,6 +8,7 @@ const FIXED = [
   'data',
   'lock',
   'ledger',
+  'disk',
   'vault',
   'quotaStore',
   'telemetry',

@@ -9,6 +9,7 @@ import {
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
+import { roomyDisk } from '../platform/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
 import { Recorder } from '../recorder/index.ts'
 import type { Metrics, MetricsParts } from '../telemetry/index.ts'
@@ -21,6 +22,7 @@ import { openApprovals } from './open-approvals.ts'
 import { openContainment } from './open-containment.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
+import { type OpenSpace, openSpace } from './open-space.ts'
 import { openTelemetry } from './open-telemetry.ts'
 import { operationalLog } from './operational-log.ts'
 import { type Prepared, prepare } from './prepare.ts'
@@ -45,17 +47,12 @@ export interface Gateway {
 }
 
 /** Opens everything from the ledger up; what was opened is closed again when the rest fails. */
-export async function openGateway(first: Prepared, machine: Machine): Promise<Gateway> {
+export async function openGateway(first: Prepared, bare: Machine): Promise<Gateway> {
   const { config } = first
   const log = operationalLog(config.log.level)
   await using parts = new AsyncDisposableStack()
 
-  const ledger = await openLedger(config, machine)
-  parts.defer(() => ledger.close())
-  ledger.keeper.onTrouble((reason, state) => {
-    // `refused` is for ever: a person has to look before this ledger is written again.
-    log[state === 'refused' ? 'fatal' : 'error']({ err: reason, state }, 'ledger')
-  })
+  const { ledger, space, machine } = await openKept(config, bare, { log, parts })
   const isNew = ledger.keeper.published?.size === 0
   const recorder = makeRecorder(config, machine, { ledger, log })
   const { answerOwn, statementKeys } = await openAnswers(config, machine, { ledger, recorder })
@@ -90,24 +87,27 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
   const standing = { containment, approvals, breakGlass, ledger, recorder, log }
   const { telemetry, tracing, ...spans } = await openTelemetry(config, machine, {
     ledger: () => ledgerFacts(ledger, state()),
+    volume: space.facts,
     overdueReviews: () => breakGlass.overdue(machine.clock.nowUs()),
     log,
   })
   parts.defer(() => spans.close())
   const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
   const upstreams = () => dataPlane?.upstreams ?? []
-  const seen = { state, guard, configuring: reloader, metrics, upstreams }
+  const seen = { state, guard, configuring: reloader, metrics, upstreams, volume: space.facts }
   admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
   const { port: adminPort } = admin
 
   await recorder.start()
   parts.defer(() => recorder.stop('asked to stop'))
+  space.recordIn(recorder)
   await records.loaded(first, undefined, { by: 'start' })
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
   const { origin, vkeys } = ledger.signer
-  const planeNeeds = { ...standing, answerOwn, origin, statementKeys, telemetry, tracing }
+  const given = { answerOwn, origin, statementKeys, telemetry, tracing }
+  const planeNeeds = { ...standing, ...given, isSpaceScarce: space.isScarce }
   dataPlane = await DataPlane.open(first, machine, planeNeeds)
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())
@@ -128,6 +128,25 @@ export async function openGateway(first: Prepared, machine: Machine): Promise<Ga
       return open.disposeAsync()
     },
   }
+}
+
+/** The ledger, and the room that it needs. */
+async function openKept(
+  config: Config,
+  bare: Machine,
+  { log, parts }: { readonly log: Logger; readonly parts: AsyncDisposableStack },
+): Promise<{ readonly ledger: OpenLedger; readonly space: OpenSpace; readonly machine: Machine }> {
+  const space = await openSpace(config, bare, log)
+  parts.defer(() => space.close())
+  // Whatever is written where the disk is full asks the reserve for room first.
+  const machine = { ...bare, disk: roomyDisk(bare.disk, space.makeRoom) }
+  const ledger = await openLedger(config, machine)
+  parts.defer(() => ledger.close())
+  ledger.keeper.onTrouble((reason, state) => {
+    // `refused` is for ever: a person has to look before this ledger is written again.
+    log[state === 'refused' ? 'fatal' : 'error']({ err: reason, state }, 'ledger')
+  })
+  return { ledger, space, machine }
 }
 
 /** Both planes: the data plane's part is what can fail last, so that nothing is left behind. */

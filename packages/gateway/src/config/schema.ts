@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { adminConfigSchema } from '../admin/index.ts'
 import { approvalsConfigSchema, breakGlassConfigSchema } from '../approval/index.ts'
 import { authenticatorNames, identityConfigSchema } from '../identity/index.ts'
-import { ledgerConfigSchema } from '../ledger/index.ts'
+import { diskConfigSchema, ledgerConfigSchema } from '../ledger/index.ts'
 import { limitsConfigSchema, quotaStoreSchema, quotasSchema } from '../limits/index.ts'
 import { policyConfigSchema } from '../policy/index.ts'
 import { listenerSchema, routeSchema } from '../proxy/index.ts'
@@ -33,6 +33,7 @@ export const configSchema = z
       .describe('operational log on standard error; never holds a credential'),
     telemetry: telemetryConfigSchema.prefault({}),
     ledger: ledgerConfigSchema.prefault({}),
+    disk: diskConfigSchema.prefault({}),
     vault: vaultConfigSchema.prefault({}),
     identity: identityConfigSchema,
     policies: policyConfigSchema,

@@ -52,6 +52,18 @@ for (const { name, make, root } of disks) {
     await file.close()
   })
 
+  check('what is written takes room, and what is cut gives it back', async (disk, home) => {
+    const { freeBytes, totalBytes } = await disk.space(home)
+    assert.ok(freeBytes > 0 && freeBytes <= totalBytes)
+    const file = await disk.open(`${home}/f`, { for: 'write', create: 'new', durable: true })
+    await file.write(0, bytes('x'.repeat(100_000)))
+    const { allocatedBytes = 0 } = (await disk.stat(`${home}/f`)) ?? {}
+    assert.ok(allocatedBytes >= 100_000)
+    await file.truncate(4096)
+    assert.ok(((await disk.stat(`${home}/f`))?.allocatedBytes ?? 0) < allocatedBytes)
+    await file.close()
+  })
+
   check('truncation cuts, and what grows again is zeros', async (disk, home) => {
     const file = await disk.open(`${home}/f`, { for: 'write', create: 'new', durable: true })
     await file.write(0, bytes('abcdef'))

@@ -10,6 +10,7 @@ export {
   type HttpResponse,
 } from './http-client.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
+export { roomyDisk } from './roomy-disk.ts'
 export { openSeenFile, type SeenFile } from './seen-file.ts'
 export type { DiskFault, DiskOperation } from './simulated/fault-plan.ts'
 export { MemoryClaims } from './simulated/memory-claims.ts'
@@ -28,6 +29,7 @@ export type {
   DirectoryEntry,
   Disk,
   DiskFile,
+  DiskSpace,
   FileFacts,
   FileKind,
   Lock,

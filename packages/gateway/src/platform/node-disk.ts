@@ -5,7 +5,15 @@ import { DiskError, diskErrorCode } from './disk-error.ts'
 import { makeDirectoryDurably } from './make-directory.ts'
 import { call } from './node-call.ts'
 import { NodeFile } from './node-file.ts'
-import type { DirectoryEntry, Disk, DiskFile, FileFacts, FileKind, OpenMode } from './types.ts'
+import type {
+  DirectoryEntry,
+  Disk,
+  DiskFile,
+  DiskSpace,
+  FileFacts,
+  FileKind,
+  OpenMode,
+} from './types.ts'
 
 /** What `read` of a whole file takes when the caller names no limit. */
 export const READ_BYTES_MAX = 64 * 1024 * 1024
@@ -45,6 +53,7 @@ export function nodeDisk(options: NodeDiskOptions = {}): Disk {
       makeDirectoryDurably(resolve(path), { stat, make, sync: syncDirectory }),
     removeDirectory: (path) => call('remove directory', path, (done) => fs.rmdir(path, done)),
     syncDirectory,
+    space,
   }
 }
 
@@ -140,4 +149,9 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await call('close', path, (done) => fs.close(handle, done))
   }
+}
+
+async function space(path: string): Promise<DiskSpace> {
+  const facts = await call<fs.StatsFs>('statfs', path, (done) => fs.statfs(path, done))
+  return { freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize }
 }

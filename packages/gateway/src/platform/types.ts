@@ -71,6 +71,15 @@ export interface Disk {
   removeDirectory(path: string): Promise<void>
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>
+  /** The room there is on the volume of a directory. */
+  space(path: string): Promise<DiskSpace>
+}
+
+/** Room on one volume. */
+export interface DiskSpace {
+  /** What this process may still write. */
+  readonly freeBytes: number
+  readonly totalBytes: number
 }
 
 export interface FileFacts {

@@ -2,7 +2,13 @@ import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { UpstreamView } from '../upstream/index.ts'
 import { type Approving, type GlassBreaking, NO_APPROVALS, NO_GLASS } from './approve.ts'
-import type { OwnHandler, ProxyContext, ProxyEvent } from './context.ts'
+import {
+  type Challenges,
+  NO_CHALLENGES,
+  type OwnHandler,
+  type ProxyContext,
+  type ProxyEvent,
+} from './context.ts'
 import { Generations } from './generations.ts'
 import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
 import {
@@ -31,9 +37,13 @@ export interface AccessProxyOptions extends DataPlaneSettings {
   readonly approvals?: Approving
   readonly breakGlass?: GlassBreaking
   readonly answerOwn: OwnHandler
+  /** Without them no name is validated here. */
+  readonly challenges?: Challenges
   readonly report?: (event: ProxyEvent) => void
   readonly telemetry?: Telemetry
   readonly tracing?: Tracing | undefined
+  /** Without it there is always room. */
+  readonly isSpaceScarce?: () => boolean
 }
 
 /** The data plane: its listeners, and the connections to the upstreams. */
@@ -123,6 +133,7 @@ export class AccessProxy {
     this.#stop()
     const { clock, inForce, refusals } = this.#context
     const deadline = clock.after(inForce().limits.stopMs, () => this.#listeners.cutAll())
+    await this.#listeners.lastCall()
     await this.#listeners.drain()
     deadline.cancel()
     await refusals.close()
@@ -143,10 +154,15 @@ function makeContext(
   isStopping: () => boolean,
 ): ProxyContext {
   const { clock, random, recorder, containment, answerOwn, report = () => undefined } = options
-  const refusals = new Refusals({ clock, recorder, limits: () => inForce().limits, report })
+  const { isSpaceScarce = () => false } = options
+  const limits = (): InForce['limits'] => inForce().limits
+  const refusals = new Refusals({ clock, recorder, limits, isSpaceScarce, report })
   const { approvals = NO_APPROVALS, breakGlass = NO_GLASS, telemetry = NO_TELEMETRY } = options
+  const { challenges = NO_CHALLENGES } = options
   const live = new LiveExchanges(containment)
-  const standing = { clock, random, recorder, containment, live, answerOwn, refusals }
+  const own = { answerOwn, challenges }
+  const standing = { clock, random, recorder, containment, live, refusals, ...own }
   const seen = { report, telemetry, tracing: options.tracing }
-  return { ...standing, ...seen, approvals, breakGlass, inForce, isStopping }
+  const states = { inForce, isStopping, isSpaceScarce }
+  return { ...standing, ...seen, ...states, approvals, breakGlass }
 }

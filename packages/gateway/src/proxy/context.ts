@@ -23,6 +23,19 @@ export interface ProxyEvent {
 /** Answers what is asked of the gateway itself, below `/.well-known/countersign/`. */
 export type OwnHandler = (request: Request) => Promise<Response>
 
+/** What certificate authorities look for here while they validate names (RFC 8555, RFC 8737). */
+export interface Challenges {
+  httpAnswer(host: string, token: string): string | undefined
+  tlsPair(
+    serverName: string,
+  ): { readonly certificate: string; readonly key: string } | undefined
+}
+
+export const NO_CHALLENGES: Challenges = {
+  httpAnswer: () => undefined,
+  tlsPair: () => undefined,
+}
+
 /** What every stage may use, for as long as the process lives. */
 export interface ProxyContext {
   readonly clock: Clock
@@ -31,6 +44,7 @@ export interface ProxyContext {
   /** For whoever accepts an exchange; stages read `exchange.inForce`. */
   readonly inForce: () => InForce
   readonly answerOwn: OwnHandler
+  readonly challenges: Challenges
   readonly refusals: Refusals
   readonly containment: Containment
   readonly live: LiveExchanges
@@ -41,4 +55,6 @@ export interface ProxyContext {
   /** Undefined where no spans are wanted. */
   readonly tracing: Tracing | undefined
   readonly isStopping: () => boolean
+  /** What room is left on the disk of the ledger is not for traffic. */
+  readonly isSpaceScarce: () => boolean
 }

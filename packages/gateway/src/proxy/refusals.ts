@@ -23,6 +23,7 @@ const ALWAYS_FOLDABLE: ReadonlySet<Reason> = new Set([
   'overloaded',
   'connection-flooded',
   'shutting-down',
+  'disk-reserve',
 ])
 
 const TICK_MS = 1000
@@ -62,6 +63,7 @@ export class Refusals {
   readonly #clock: Clock
   readonly #recorder: ExchangeRecorder
   readonly #limits: () => Limits
+  readonly #isSpaceScarce: () => boolean
   readonly #report: ProxyContext['report']
   readonly #places = new Map<string, Place>()
   readonly #counts = { caller: 0, network: 0, all: 0 }
@@ -76,11 +78,14 @@ export class Refusals {
     readonly recorder: ExchangeRecorder
     /** Those in force now. */
     readonly limits: () => Limits
+    /** Then whatever may be counted is counted together: one record a second of each reason. */
+    readonly isSpaceScarce: () => boolean
     readonly report: ProxyContext['report']
   }) {
     this.#clock = parts.clock
     this.#recorder = parts.recorder
     this.#limits = parts.limits
+    this.#isSpaceScarce = parts.isSpaceScarce
     this.#report = parts.report
   }
 
@@ -93,7 +98,8 @@ export class Refusals {
     if (refused.principal !== undefined && !ALWAYS_FOLDABLE.has(reason)) {
       return this.#recorder.refusal(draft())
     }
-    const place = this.#placeOf(reason, refused)
+    const isScarce = reason === 'disk-reserve' || this.#isSpaceScarce()
+    const place = isScarce ? this.#commonPlace(reason) : this.#placeOf(reason, refused)
     if (place.fold === undefined && this.#mayBeWhole(place)) {
       const recorded = await this.#recorder.refusal(draft())
       place.about = { epoch: recorded.epoch, index: recorded.index }
@@ -133,6 +139,10 @@ export class Refusals {
       if (known !== undefined) return known
       if (this.#counts.network < PLACES_MAX) return this.#add(reason, 'network', network)
     }
+    return this.#commonPlace(reason)
+  }
+
+  #commonPlace(reason: Reason): Place {
     return this.#find(reason, 'all', undefined) ?? this.#add(reason, 'all', undefined)
   }
 
@@ -152,7 +162,7 @@ export class Refusals {
       wider.meter.take(this.#ratesNow().each, this.#clock.nowUs(), 1)
     }
     if (wider.scope === 'all' || mayOpen(wider)) return wider
-    return this.#find(place.reason, 'all', undefined) ?? this.#add(place.reason, 'all', undefined)
+    return this.#commonPlace(place.reason)
   }
 
   #find(reason: Reason, scope: Place['scope'], subject: Place['subject']): Place | undefined {

@@ -11,6 +11,7 @@ import { limit } from './limit.ts'
 import { answerOwn } from './own.ts'
 import { record } from './record.ts'
 import { release } from './release.ts'
+import { requireSpace } from './require-space.ts'
 import { route } from './route.ts'
 import { checkOrigin } from './websocket/origin-stage.ts'
 import { tunnel } from './websocket/tunnel-stage.ts'
@@ -22,6 +23,7 @@ export const STAGES: readonly Stage[] = [
   accept,
   answerOwn,
   route,
+  requireSpace,
   containRequest,
   identify,
   checkOrigin,

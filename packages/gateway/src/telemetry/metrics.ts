@@ -28,9 +28,19 @@ export interface LedgerFacts {
   readonly lagEntries: number
 }
 
+/** The room on the volume of the ledger. */
+export interface VolumeFacts {
+  readonly level: string
+  readonly freeBytes: number
+  readonly totalBytes: number
+  readonly reserveBytes: number
+}
+
 export interface MetricsParts {
   readonly version: string
   readonly ledger: () => LedgerFacts
+  /** Undefined where no volume is watched. */
+  readonly volume?: () => VolumeFacts
   readonly overdueReviews: () => number
 }
 
@@ -159,7 +169,7 @@ export class Metrics {
 
 /** What is so now, rather than what has happened. */
 function addStanding(
-  { version, ledger, overdueReviews }: MetricsParts,
+  { version, ledger, volume, overdueReviews }: MetricsParts,
   registers: Registry[],
 ): void {
   new Gauge({
@@ -195,6 +205,7 @@ function addStanding(
       this.set(ledger().lagEntries)
     },
   })
+  if (volume !== undefined) addVolume(volume, registers)
   new Gauge({
     name: 'countersign_break_glass_reviews_overdue',
     help: 'activations that nobody has reviewed in time',
@@ -203,4 +214,32 @@ function addStanding(
       this.set(overdueReviews())
     },
   })
+}
+
+const LEVELS = ['ample', 'low', 'scarce']
+
+function addVolume(volume: () => VolumeFacts, registers: Registry[]): void {
+  new Gauge({
+    name: 'countersign_disk_level',
+    help: '1 for how much room there is: in `scarce` nothing is forwarded',
+    labelNames: ['level'],
+    registers,
+    collect() {
+      for (const level of LEVELS) this.set({ level }, level === volume().level ? 1 : 0)
+    },
+  })
+  for (const [name, help, read] of [
+    ['free', 'room that is left on the volume of the ledger', () => volume().freeBytes],
+    ['size', 'all of that volume', () => volume().totalBytes],
+    ['reserve', 'what is left of the reserve', () => volume().reserveBytes],
+  ] as const) {
+    new Gauge({
+      name: `countersign_disk_${name}_bytes`,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  }
 }

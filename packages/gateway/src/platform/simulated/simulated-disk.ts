@@ -1,7 +1,15 @@
 import { posix } from 'node:path'
 import { DiskError } from '../disk-error.ts'
 import { makeDirectoryDurably } from '../make-directory.ts'
-import type { DirectoryEntry, Disk, DiskFile, FileFacts, FileKind, OpenMode } from '../types.ts'
+import type {
+  DirectoryEntry,
+  Disk,
+  DiskFile,
+  DiskSpace,
+  FileFacts,
+  FileKind,
+  OpenMode,
+} from '../types.ts'
 import { type DiskFault, type DiskOperation, FaultPlan } from './fault-plan.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedDirectory, type SimulatedNode, Special } from './simulated-directory.ts'
@@ -151,6 +159,14 @@ export class SimulatedDisk implements Disk {
       },
       () => endFlush(() => true),
     )
+  }
+
+  space(path: string): Promise<DiskSpace> {
+    return this.#act('stat', path, () => {
+      const { capacityBytes: totalBytes, usage } = this.#machine
+      const freeBytes = Math.max(0, totalBytes - usage.pages * PAGE_BYTES)
+      return { freeBytes, totalBytes }
+    })
   }
 
   /** What struck so far: kind of fault to times. */
