@@ -1,11 +1,12 @@
 import type { Reason } from '@countersign/evidence'
 import type { Clock } from '../platform/index.ts'
-import { DeadlineWheel } from './deadline-wheel.ts'
+import { DeadlineWheel, type Due } from './deadline-wheel.ts'
+import { NO_SEAT } from './roster.ts'
 
 /** Ends an exchange from outside: the client leaves, a limit is reached. The first cause counts. */
 export class Cut {
   #reason: Reason | undefined
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners: (() => void)[] = []
 
   /** Undefined while nothing has cut the exchange short. */
   get reason(): Reason | undefined {
@@ -15,19 +16,18 @@ export class Cut {
   make(reason: Reason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
-    for (const listener of this.#listeners) listener()
-    this.#listeners.clear()
+    for (const listener of this.#listeners.splice(0)) listener()
   }
 
   /** The exchange has ended: what happens from now on cuts nothing. */
   close(): void {
-    this.#listeners.clear()
+    this.#listeners.length = 0
     this.#reason ??= 'client-aborted'
   }
 
   /** Calls `listener` once: at the cut, or at once when that has been. */
   onMade(listener: () => void): void {
-    if (this.#reason === undefined) this.#listeners.add(listener)
+    if (this.#reason === undefined) this.#listeners.push(listener)
     else listener()
   }
 }
@@ -36,7 +36,7 @@ export class Cut {
  * Deadlines of one exchange, each known by its name. Most are met long before: setting one costs
  * no timer, and one that is not met is noticed at the next turn of the wheel.
  */
-export class Deadlines {
+export class Deadlines implements Due {
   readonly #clock: Clock
   readonly #cut: Cut
   readonly #wheel: DeadlineWheel
@@ -44,6 +44,8 @@ export class Deadlines {
   readonly #names: string[] = []
   readonly #dueMs: number[] = []
   readonly #reasons: Reason[] = []
+  /** Of the wheel. */
+  seat: number = NO_SEAT
 
   constructor(clock: Clock, cut: Cut) {
     this.#clock = clock

@@ -1,7 +1,8 @@
 import type { Clock } from '../platform/index.ts'
+import { Roster, type Rostered } from './roster.ts'
 
 /** Something that has deadlines, and wants to know how late it is. */
-export interface Due {
+export interface Due extends Rostered {
   check(nowMs: number): void
 }
 
@@ -15,7 +16,7 @@ const TICK_MS = 50
 export class DeadlineWheel {
   static readonly #ofClock = new WeakMap<Clock, DeadlineWheel>()
   readonly #clock: Clock
-  readonly #live = new Set<Due>()
+  readonly #live = new Roster<Due>()
   #isTicking = false
 
   private constructor(clock: Clock) {
@@ -45,7 +46,7 @@ export class DeadlineWheel {
     this.#clock.after(TICK_MS, () => {
       this.#isTicking = false
       const nowMs = this.#clock.ticksMs()
-      for (const due of this.#live) due.check(nowMs)
+      for (const due of this.#live.members()) due.check(nowMs)
       if (this.#live.size > 0 && !this.#isTicking) this.#tickLater()
     })
   }

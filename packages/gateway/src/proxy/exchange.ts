@@ -11,6 +11,7 @@ import type { InForce } from './in-force.ts'
 import type { Told } from './progress.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
+import { NO_SEAT, type Rostered } from './roster.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
 import type { WebSocketAsked } from './websocket/handshake.ts'
@@ -120,7 +121,7 @@ export type Step = 'next' | 'answered' | { readonly stop: Reason }
  * One request and everything that is learnt of it. Stages fill it in the order of the list in
  * `stages.ts`; what a later stage reads of an earlier one is there or is a bug.
  */
-export class Exchange {
+export class Exchange implements Rostered {
   /** UUIDv7: in every record of the exchange, and `x-request-id` on both sides. */
   readonly id: string
   /** Taken once, when the exchange is accepted; nothing else of the configuration is looked at. */
@@ -146,6 +147,8 @@ export class Exchange {
   isLongLived = false
   /** Monotonic milliseconds of what happened between the gateway and the upstream. */
   readonly marks: { startMs?: number; sentMs?: number; headMs?: number; endMs?: number } = {}
+  /** Among those that are going on. */
+  seat: number = NO_SEAT
   asked: Asked | undefined
   route: RouteConfig | undefined
   upstream: Upstream | undefined

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts'
 import type { InForce } from './in-force.ts'
 import { askAgain } from './long-lived.ts'
 import { tellProgress } from './progress.ts'
+import { Roster } from './roster.ts'
 
 /** How long something may go on with a credential that is good no more. */
 const RECHECK_EVERY_MS = 1000
@@ -16,13 +17,13 @@ const RENEW_EVERY_TICKS = 20
  * what goes on with a credential that was revoked. What takes long tells how far it has come.
  */
 export class LiveExchanges {
-  readonly #exchanges = new Set<Exchange>()
+  readonly #exchanges = new Roster<Exchange>()
   #isRechecking = false
   #ticks = 0
 
   constructor(containment: Containment) {
     containment.onMore(() => {
-      for (const exchange of this.#exchanges) cutContained(exchange, containment)
+      for (const exchange of this.#exchanges.members()) cutContained(exchange, containment)
     })
   }
 
@@ -38,9 +39,20 @@ export class LiveExchanges {
   /** What is open for long is asked about again, of the policies that are in force now. */
   askAgain(next: InForce, { clock }: ProxyContext): void {
     const timeUs = clock.nowUs()
-    for (const exchange of this.#exchanges) {
+    for (const exchange of this.#exchanges.members()) {
       if (exchange.isLongLived) askAgain(exchange, next, timeUs)
     }
+  }
+
+  /** Whether anything is open that does not end by itself soon. */
+  get isAnyLong(): boolean {
+    for (const { isLongLived } of this.#exchanges.members()) if (isLongLived) return true
+    return false
+  }
+
+  cutLong(): void {
+    for (const { isLongLived, cut } of this.#exchanges.members()) {
+      if (isLongLived) cut.make('shutting-down')
   }
 
   /** One timer for all of them, and none while nothing goes on. */
@@ -50,7 +62,7 @@ export class LiveExchanges {
       const atUs = context.clock.nowUs()
       this.#ticks += 1
       const isRenewing = this.#ticks % RENEW_EVERY_TICKS === 0
-      for (const exchange of this.#exchanges) {
+      for (const exchange of this.#exchanges.members()) {
         recheck(exchange, atUs)
         tellProgress(exchange, context)
         if (isRenewing && exchange.isLongLived) exchange.quotas?.renew()
