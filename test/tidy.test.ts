@@ -21,8 +21,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   policy: ['evidence'],
   containment: ['platform', 'evidence'],
   approval: ['platform', 'evidence'],
-  upstream: ['platform', 'evidence'],
+  http1: [],
+  upstream: ['http1', 'platform', 'evidence'],
   proxy: [
+    'http1',
     'upstream',
     'telemetry',
     'identity',

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { formatFields } from '../../http1/index.ts'
 import {
   type UpstreamCall,
   UpstreamFault,
@@ -8,7 +9,6 @@ import {
   type UpstreamRequest,
 } from '../types.ts'
 import type { Http1Connection } from './connection.ts'
-import { formatFields } from './request-head.ts'
 
 /** One call: waits for a connection, then has it for itself until the response has ended. */
 export class Http1Call implements UpstreamCall {

@@ -1,3 +1,4 @@
+import { parseFields } from '../../http1/index.ts'
 import type { UpstreamFields } from '../types.ts'
 
 /** How the end of a response body is found. */
@@ -18,14 +19,6 @@ export interface ResponseHead {
 /** What is against it, in words for the operator's log. */
 export type Malformed = { readonly malformed: string }
 
-const COLON = 0x3a
-const CR = 0x0d
-const LF = 0x0a
-const SPACE = 0x20
-const TAB = 0x09
-
-const TOKEN = tableOf(/[A-Za-z0-9!#$%&'*+.^`|~_-]/)
-const VALUE = tableOf(/[\t\x20-\x7e\x80-\xff]/)
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?$/
 /** As of HTTP/2: lines cost more than their bytes. */
 const FIELDS_MAX = 1000
@@ -41,30 +34,9 @@ export function parseHead(text: string, isBodyless: boolean): ResponseHead | Mal
   if (minor === undefined) return { malformed: 'status line' }
   const fields = parseFields(text, lineEnd + 2)
   if (fields === undefined) return { malformed: 'header line' }
+  if (fields.length > FIELDS_MAX) return { malformed: 'too many header lines' }
   const status = Number(digits)
   return readMeaning(fields, { status, isVersion11: minor === '1', isBodyless })
-}
-
-/** Lines of name and value, to the end of `text`; undefined where one is no such line. */
-export function parseFields(text: string, from: number): [string, string][] | undefined {
-  const fields: [string, string][] = []
-  let at = from
-  while (at < text.length) {
-    const nameAt = at
-    while (TOKEN[text.charCodeAt(at)] === 1) at += 1
-    if (at === nameAt || text.charCodeAt(at) !== COLON) return undefined
-    const name = text.slice(nameAt, at)
-    at += 1
-    while (isBlank(text.charCodeAt(at))) at += 1
-    const valueAt = at
-    while (VALUE[text.charCodeAt(at)] === 1) at += 1
-    if (text.charCodeAt(at) !== CR || text.charCodeAt(at + 1) !== LF) return undefined
-    let valueEnd = at
-    while (valueEnd > valueAt && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd -= 1
-    if (fields.push([name, text.slice(valueAt, valueEnd)]) > FIELDS_MAX) return undefined
-    at += 2
-  }
-  return fields
 }
 
 interface Known {
@@ -126,15 +98,4 @@ function framingOf(length: string | undefined, coding: string | undefined): Body
 function isClosing(connection: string): boolean {
   if (connection === '') return false
   return connection.split(',').some((member) => member.trim() === 'close')
-}
-
-function isBlank(code: number): boolean {
-  return code === SPACE || code === TAB
-}
-
-/** One for each byte that the form takes. */
-function tableOf(form: RegExp): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, code) =>
-    form.test(String.fromCharCode(code)) ? 1 : 0,
-  )
 }

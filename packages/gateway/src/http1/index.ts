@@ -1,0 +1,9 @@
+export { BodyReader } from './body-reader.ts'
+export {
+  type Fields,
+  formatFields,
+  hasBareLineEnd,
+  isFieldValue,
+  isToken,
+  parseFields,
+} from './fields.ts'
