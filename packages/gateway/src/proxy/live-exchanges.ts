@@ -53,6 +53,7 @@ export class LiveExchanges {
   cutLong(): void {
     for (const { isLongLived, cut } of this.#exchanges.members()) {
       if (isLongLived) cut.make('shutting-down')
+    }
   }
 
   /** One timer for all of them, and none while nothing goes on. */
