@@ -3,6 +3,8 @@ import type { ObjectSchema, Schema } from './schema.ts'
 import { strictObject } from './schema.ts'
 import type {
   BodyFacts,
+  CapturableBody,
+  CapturedFacts,
   CloseFacts,
   Credential,
   FailedAttemptFacts,
@@ -17,6 +19,8 @@ import type {
   Principal,
   Progress,
   RecordPlace,
+  RedactionFacts,
+  SampleFacts,
   Seal,
   TlsFacts,
   Via,
@@ -43,6 +47,7 @@ export const WHEN = strictObject<When>(
     exchange: term.UUID,
     about: PLACE,
     clock: term.oneWordOf(['behind', 'ahead', 'unknown']),
+    recording: term.oneWordOf(['relaxed']),
   },
 )
 
@@ -85,6 +90,39 @@ export const WHERE = strictObject<Where>(
 
 const BODY = strictObject<BodyFacts>({ bytes: term.COUNT }, { sha256: term.SHA256 })
 
+const CAPTURED = strictObject<CapturedFacts>(
+  {
+    sha256: term.SHA256,
+    bytes: term.COUNT,
+    algorithm: term.TEXT,
+    key: term.KEY_ID,
+    contentBytes: term.COUNT,
+    contentSha256: term.SHA256,
+  },
+  {
+    type: term.TEXT,
+    coding: term.TEXT,
+    decoded: term.TEXT,
+    truncated: term.TRUE,
+    redactions: term.list(
+      strictObject<RedactionFacts>({ rule: term.TEXT, count: term.COUNT }, {}),
+      128,
+    ),
+  },
+)
+
+const CAPTURE = { captured: CAPTURED, uncaptured: term.REASON }
+
+const CAPTURABLE = strictObject<CapturableBody>(
+  { bytes: term.COUNT },
+  { sha256: term.SHA256, ...CAPTURE },
+)
+
+const SAMPLE = strictObject<SampleFacts>(
+  { perMillion: term.integer(1_000_000), drawn: term.integer(999_999) },
+  {},
+)
+
 const WHAT_MEMBERS = {
   method: term.TEXT,
   scheme: term.oneWordOf(['http', 'https']),
@@ -98,7 +136,11 @@ const WHAT_OPTIONS = {
   route: term.TEXT,
   operation: term.TEXT,
   headers: term.map(term.list(term.TEXT, 1024), 256),
-  body: strictObject<NonNullable<What['body']>>({}, { bytes: term.COUNT, sha256: term.SHA256 }),
+  body: strictObject<NonNullable<What['body']>>(
+    {},
+    { bytes: term.COUNT, sha256: term.SHA256, ...CAPTURE },
+  ),
+  sample: SAMPLE,
   traceparent: term.form('^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
   forwarded: strictObject<Forwarded>({}, { authority: term.TEXT, path: term.TEXT }),
 }
@@ -170,8 +212,8 @@ export const HOW = strictObject<How>(
     status: term.STATUS,
     source: term.oneWordOf(['upstream', 'gateway']),
     error: term.REASON,
-    request: BODY,
-    response: BODY,
+    request: CAPTURABLE,
+    response: CAPTURABLE,
     messages: MESSAGES,
     close: CLOSE,
     grpc: strictObject<GrpcFacts>({ status: term.COUNT }, { timeoutMs: term.COUNT }),

@@ -32,6 +32,8 @@ export interface When {
   /** The record that this one closes or concerns. */
   readonly about?: RecordPlace
   readonly clock?: ClockState
+  /** It may have been acted on before it was durable, under a window that was. */
+  readonly recording?: 'relaxed'
 }
 
 /** Somebody, as the identity provider names them. */
@@ -93,6 +95,53 @@ export interface BodyFacts {
   readonly sha256?: string
 }
 
+/** How many places of a captured body one rule of the route took out. */
+export interface RedactionFacts {
+  readonly rule: string
+  readonly count: number
+}
+
+/** A body that is kept: sealed, in a file of its own. docs/format.md, "Bodies". */
+export interface CapturedFacts {
+  /** Of the file as it stands on the disk; its name. */
+  readonly sha256: string
+  /** Length of the file. */
+  readonly bytes: number
+  /** How it is sealed. */
+  readonly algorithm: string
+  /** Id of the key that seals it. */
+  readonly key: string
+  /** Length of what is inside. */
+  readonly contentBytes: number
+  /** Of a salt, which is inside the file, and the content: mute once the key is destroyed. */
+  readonly contentSha256: string
+  /** As the message said it. */
+  readonly type?: string
+  /** The content coding in which it is kept. */
+  readonly coding?: string
+  /** The content coding that was undone, so that it could be redacted. */
+  readonly decoded?: string
+  /** The body went on after what is kept of it. */
+  readonly truncated?: true
+  readonly redactions?: readonly RedactionFacts[]
+}
+
+/** What the route's capture made of a body. */
+export interface CaptureFacts {
+  readonly captured?: CapturedFacts
+  /** Why it is not kept, in a word. */
+  readonly uncaptured?: string
+}
+
+/** A body and what is kept of it. */
+export interface CapturableBody extends BodyFacts, CaptureFacts {}
+
+/** What chance said: it is captured where `drawn` is less than `perMillion`. */
+export interface SampleFacts {
+  readonly perMillion: number
+  readonly drawn: number
+}
+
 /** Section 5 of exchanges: what was asked. All but `protocol` may be unknown in a refusal. */
 export interface What {
   readonly method?: string
@@ -107,7 +156,9 @@ export interface What {
   readonly operation?: string
   /** Only headers that the route lists; each value as received, in order. */
   readonly headers?: { readonly [name: string]: readonly string[] }
-  readonly body?: { readonly bytes?: number; readonly sha256?: string }
+  readonly body?: CaptureFacts & { readonly bytes?: number; readonly sha256?: string }
+  /** Of a route that captures only some. */
+  readonly sample?: SampleFacts
   /** W3C traceparent as forwarded. */
   readonly traceparent?: string
   /** What the upstream was asked for, where that is not what was decided on. */
@@ -220,9 +271,9 @@ export interface How {
   readonly source?: 'upstream' | 'gateway'
   readonly error?: Reason
   /** The request body as forwarded. */
-  readonly request?: BodyFacts
+  readonly request?: CapturableBody
   /** The response body as released. */
-  readonly response?: BodyFacts
+  readonly response?: CapturableBody
   readonly messages?: MessageCounts
   readonly close?: CloseFacts
   readonly grpc?: GrpcFacts

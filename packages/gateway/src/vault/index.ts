@@ -18,6 +18,11 @@ export {
   type OpenedBlock,
   type SealedBlock,
 } from './block-reader.ts'
+export { BODY_ALGORITHM } from './bodies/body-format.ts'
+export { BODIES_FOLDER, bodyPath, isBodyFolder, parseBodyPath } from './bodies/body-path.ts'
+export { BodyReader, type OpenedBody } from './bodies/body-reader.ts'
+export { BodyStore, type LeftBody } from './bodies/body-store.ts'
+export type { BodyWriter, SealedBody } from './bodies/body-writer.ts'
 export { type VaultConfig, vaultConfigSchema } from './config.ts'
 export { VaultError, type VaultErrorCode, type VaultPlace } from './errors.ts'
 export { MARKS } from './json-scan.ts'

@@ -13,6 +13,8 @@ export interface DataKey {
   readonly id: Uint8Array
   readonly packKey: KeyObject
   readonly saltKey: Uint8Array
+  /** As `SealKey.derive`. */
+  derive(info: Uint8Array): Uint8Array
 }
 
 /** Who packs needs no salts, and who makes a receipt no packs: each is derived when asked for. */
@@ -37,6 +39,10 @@ class DerivedKey implements DataKey {
   get saltKey(): Uint8Array {
     this.#saltKey ??= deriveKey(this.#key, SALT_INFO)
     return this.#saltKey
+  }
+
+  derive(info: Uint8Array): Uint8Array {
+    return deriveKey(this.#key, info)
   }
 }
 

@@ -11,6 +11,7 @@ export class SealKey {
   readonly fromUs: number
   readonly toUs: number
   readonly #saltKey: Uint8Array
+  readonly #derive: (info: Uint8Array) => Uint8Array
   #row: Uint8Array | undefined
 
   constructor(key: {
@@ -18,6 +19,7 @@ export class SealKey {
     readonly fromUs: number
     readonly toUs: number
     readonly saltKey: Uint8Array
+    readonly derive: (info: Uint8Array) => Uint8Array
     readonly expiresOnly: boolean
     readonly row: Uint8Array | undefined
   }) {
@@ -26,6 +28,7 @@ export class SealKey {
     this.toUs = key.toUs
     this.expiresOnly = key.expiresOnly
     this.#saltKey = key.saltKey
+    this.#derive = key.derive
     this.#row = key.row
   }
 
@@ -37,6 +40,11 @@ export class SealKey {
   /** An entry that carried `row` is durable. */
   markDurable(): void {
     this.#row = undefined
+  }
+
+  /** Another key that follows from this one: what is sealed outside of records. */
+  derive(info: Uint8Array): Uint8Array {
+    return this.#derive(info)
   }
 
   /** Salts for the record's sections under this key, in ascending order of section id. */

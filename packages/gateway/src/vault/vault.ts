@@ -188,6 +188,7 @@ export class Vault {
       fromUs: facts.fromUs,
       toUs: facts.toUs,
       saltKey: deriveKey(this.#ring.unwrap(row), SALT_INFO),
+      derive: (info) => deriveKey(this.#ring.unwrap(row), info),
       expiresOnly: facts.class === 'shared',
       row: unwritten ? row : undefined,
     })
