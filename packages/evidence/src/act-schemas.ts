@@ -21,6 +21,7 @@ import type {
   SpaceFacts,
   StopFacts,
   TextPiece,
+  WindowFacts,
 } from './act-types.ts'
 import type { ActKind } from './kinds.ts'
 import type { Schema } from './schema.ts'
@@ -109,12 +110,21 @@ export const ACT_SCHEMAS = {
   ),
   gap: strictObject<GapFacts>(
     {
-      reason: term.oneWordOf(['ledger-unavailable', 'not-running', 'fold-interrupted']),
+      reason: term.oneWordOf([
+        'ledger-unavailable',
+        'not-running',
+        'fold-interrupted',
+        'window-interrupted',
+      ]),
       from: term.TIME,
       until: term.TIME,
       unrecorded: term.COUNT,
     },
     { unrecordedMax: term.COUNT },
+  ),
+  window: strictObject<WindowFacts>(
+    { act: term.oneWordOf(['open', 'renew', 'close']) },
+    { recordsMax: term.COUNT, windowMs: term.COUNT, records: term.COUNT },
   ),
   config: strictObject<ConfigFacts>(CHANGE, {
     ...CHANGE_OPTIONS,

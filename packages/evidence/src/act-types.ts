@@ -31,13 +31,28 @@ export interface FoldFacts {
 }
 
 /**
+ * The time in which records of relaxed routes may be acted on before they are durable. An opening
+ * is durable before the first of them, and none is later than `windowMs` after it. A renewal ends
+ * one window and begins the next; a close only ends one. Both are about the record that began it.
+ */
+export interface WindowFacts {
+  readonly act: 'open' | 'renew' | 'close'
+  /** On an opening or renewal: how many relaxed records may follow it. */
+  readonly recordsMax?: number
+  readonly windowMs?: number
+  /** On a renewal or close: how many relaxed records there were since the one that it is about. */
+  readonly records?: number
+}
+
+/**
  * A span in which this incarnation wrote nothing, and why: the ledger could not (`unrecorded`
  * requests were answered with ledger-unavailable), or the process did not run. Or the end of a fold
  * that an earlier incarnation could not close: it is about the opening, and up to `unrecordedMax`
- * refusals were answered after its last tally.
+ * refusals were answered after its last tally. Or that of a window: up to `unrecordedMax` records
+ * that were acted on are missing.
  */
 export interface GapFacts {
-  readonly reason: 'ledger-unavailable' | 'not-running' | 'fold-interrupted'
+  readonly reason: 'ledger-unavailable' | 'not-running' | 'fold-interrupted' | 'window-interrupted'
   readonly from: string
   readonly until: string
   readonly unrecorded: number
@@ -252,6 +267,7 @@ export interface ActFacts {
   readonly erasure: ErasureFacts
   readonly retention: RetentionFacts
   readonly hold: HoldFacts
+  readonly window: WindowFacts
 }
 
 /** The facts of an act of any kind. */

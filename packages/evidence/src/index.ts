@@ -25,6 +25,7 @@ export type {
   StopFacts,
   SystemFacts,
   TextPiece,
+  WindowFacts,
 } from './act-types.ts'
 export { cutTexts, joinTexts } from './change-texts.ts'
 export {

@@ -44,6 +44,7 @@ export const KINDS = {
   erasure: { code: 17, ...ACT },
   retention: { code: 18, ...ACT },
   hold: { code: 19, ...ACT },
+  window: { code: 21, blocks: 'records', required: ['when', 'what'], allowed: [] },
 } as const satisfies { readonly [kind: string]: KindRule }
 
 /** The name of a kind of record. */

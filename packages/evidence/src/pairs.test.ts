@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AnyActFacts, FoldFacts, GapFacts } from './act-types.ts'
+import type { AnyActFacts, FoldFacts, GapFacts, WindowFacts } from './act-types.ts'
 import { isExchangeKind, type Kind } from './kinds.ts'
 import { type CheckedRecord, PairChecker, SILENCE_GRACE_MS } from './pairs.ts'
 import type { ClockState, How, Progress, When } from './section-types.ts'
@@ -96,6 +96,29 @@ class Story {
     return this.record('gap', { act: act as GapFacts, when })
   }
 
+  window(act: WindowFacts['act'], more: WindowFacts | object = {}, about?: number): this {
+    const bounds = act === 'close' ? {} : { recordsMax: 2, windowMs: 60_000 }
+    return this.record('window', {
+      act: { act, ...bounds, ...more },
+      ...(about === undefined ? {} : { when: { about: { epoch: 1, index: about } } }),
+    })
+  }
+
+  windowGap(about: number, unrecordedMax: number): this {
+    const at = formatTime(this.#atUs)
+    const act = { reason: 'window-interrupted', from: at, until: at, unrecorded: 0, unrecordedMax }
+    const when = { about: { epoch: 1, index: about } }
+    return this.record('gap', { act: act as GapFacts, when })
+  }
+
+  relaxed(): this {
+    return this.intent({ recording: 'relaxed' })
+  }
+
+  relaxedEnd(about: number): this {
+    return this.end(about, 'released', { recording: 'relaxed' })
+  }
+
   skip(): this {
     this.lines.push('skipped')
     return this.wait(1_000)
@@ -156,6 +179,79 @@ for (const [story, want, why] of [
   [FOLDING().skip().stop(), [], 'the close could not be read'],
 ] as const) {
   test(`folds: ${why}`, () => assert.deepEqual(broken(story), want))
+}
+
+const OPEN = (): Story => begun().window('open')
+const USED = (): Story => OPEN().relaxed().relaxedEnd(3)
+const KILLED = (): Story => USED().crash().start()
+
+for (const [story, want, why] of [
+  [USED(), [], 'it is open while its incarnation lives'],
+  [USED().window('close', { records: 2 }, 2).stop(), [], 'it is closed before the stop'],
+  [
+    USED().window('renew', { records: 2 }, 2).relaxed().window('close', { records: 1 }, 5),
+    [],
+    'it is renewed, and has room again',
+  ],
+  [OPEN().window('close', { records: 0 }, 2).window('open'), [], 'nothing came, and another opens'],
+  [OPEN().intent().end(3), [], 'what is strict stands in it uncounted'],
+  [KILLED().windowGap(2, 2).recovery(), [], 'a crash is told of by a gap that names its bound'],
+  [begun().relaxed(), ['window at 2'], 'none is open'],
+  [begun().intent().relaxedEnd(2), ['window at 3'], 'none is open, and an outcome is relaxed'],
+  [USED().window('close', { records: 2 }, 2).relaxed(), ['window at 6'], 'it was closed'],
+  [USED().relaxed(), ['window at 5'], 'it has no room for a third'],
+  [OPEN().wait(66_000).relaxed(), ['window at 3'], 'it was over'],
+  [USED().window('close', { records: 1 }, 2), ['window at 5'], 'a record was slipped in'],
+  [USED().window('close', { records: 3 }, 2), ['window at 5'], 'a record was taken out'],
+  [USED().window('renew', { records: 2, recordsMax: 9 }, 2), ['window at 5'], 'it grows'],
+  [USED().window('renew', { records: 2 }, 1), ['window at 5'], 'a start is renewed'],
+  [USED().window('renew', { records: 2 }), ['about at 5'], 'nothing is renewed'],
+  [begun().window('close', { records: 0 }, 1), ['window at 2'], 'its opening was taken out'],
+  [
+    USED().window('renew', { records: 2 }, 2).window('close', { records: 0 }, 2),
+    ['window at 6'],
+    'what was renewed is closed once more',
+  ],
+  [OPEN().window('open'), ['window at 3'], 'two are open'],
+  [OPEN().window('renew', { records: 0, recordsMax: undefined }, 2), ['window at 3'], 'no bound'],
+  [USED().stop(), ['window at 2'], 'the stop waits for it'],
+  [KILLED().recovery(), ['window at 2'], 'nothing tells of a crash'],
+  [KILLED().windowGap(2, 3).recovery(), ['window at 6'], 'a gap claims more than its bound'],
+  [KILLED().windowGap(2, 1).recovery(), ['window at 6'], 'a gap claims less than its bound'],
+  [KILLED().windowGap(1, 2).recovery(), ['window at 6', 'window at 2'], 'a gap of something else'],
+  [KILLED().windowGap(2, 2).windowGap(2, 2).recovery(), ['window at 7'], 'a crash is told twice'],
+  [USED().windowGap(2, 2), ['window at 5'], 'it lives, and is called interrupted'],
+  [
+    USED().window('close', { records: 2 }, 2).crash().start().windowGap(2, 2).recovery(),
+    ['window at 7'],
+    'a gap of what was closed',
+  ],
+  [
+    KILLED().windowGap(2, 2).recovery().relaxed(),
+    ['window at 8'],
+    'the next life goes on as if it were open',
+  ],
+  [
+    KILLED().window('close', { records: 2 }, 2).recovery(),
+    ['window at 6'],
+    'the next life closes it, as if nothing were missing',
+  ],
+] as const) {
+  test(`windows: ${why}`, () => assert.deepEqual(broken(story), want))
+}
+
+for (const [story, why] of [
+  [begun().skip().relaxed(), 'the opening could not be read'],
+  [OPEN().skip().relaxed().window('close', { records: 2 }, 2), 'one of them could not be read'],
+  [USED().skip().relaxed(), 'the renewal could not be read'],
+  [OPEN().skip().window('close', { records: 0 }, 3).stop(), 'it ends what could not be read'],
+  [KILLED().skip().recovery(), 'the gap could not be read'],
+  [
+    OPEN().wait(66_000).record('refusal', { when: { clock: 'ahead' } }).relaxed(),
+    'the clock leapt: nobody knows how long it was open',
+  ],
+] as const) {
+  test(`windows: ${why}`, () => assert.deepEqual(broken(story), []))
 }
 
 const SILENT_MS = 2 * HEARTBEAT_MS + SILENCE_GRACE_MS

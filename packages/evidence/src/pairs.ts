@@ -1,10 +1,11 @@
-import type { AnyActFacts, FoldFacts, GapFacts, SystemFacts } from './act-types.ts'
+import type { AnyActFacts, FoldFacts, GapFacts, SystemFacts, WindowFacts } from './act-types.ts'
 import { FoldPairs } from './fold-pairs.ts'
 import type { ExchangeKind, Kind } from './kinds.ts'
 import { ProgressPairs } from './progress-pairs.ts'
 import type { ClockState, Ended, How, Progress, RecordPlace, When } from './section-types.ts'
 import { formatTime, parseTime } from './time.ts'
 import { parseUuid } from './uuid.ts'
+import { WindowPairs } from './window-pairs.ts'
 
 /** The rules that hold between records, by name. */
 export type PairRule =
@@ -15,6 +16,7 @@ export type PairRule =
   | 'time'
   | 'fold'
   | 'progress'
+  | 'window'
 
 /** One broken rule: at which record, and how. */
 export interface PairViolation {
@@ -43,6 +45,8 @@ export interface ExchangeFacts {
   readonly incarnation: number
   readonly about: RecordPlace | undefined
   readonly ended: Ended | undefined
+  /** It may have been acted on before it was durable. */
+  readonly isRelaxed: boolean
 }
 
 interface Facts {
@@ -53,6 +57,7 @@ interface Facts {
   readonly incarnation: number
   readonly about: RecordPlace | undefined
   readonly ended: Ended | undefined
+  readonly isRelaxed: boolean
   readonly clock?: ClockState | undefined
   readonly act?: AnyActFacts | undefined
   readonly how?: How | Progress | undefined
@@ -79,6 +84,7 @@ export class PairChecker {
   readonly #open = new Map<number, OpenIntent>()
   readonly #exchanges = new Map<string, number>()
   readonly #folds = new FoldPairs()
+  readonly #windows = new WindowPairs()
   readonly #progress = new ProgressPairs()
   readonly #skipped: { from: number; to: number }[] = []
   #incarnation: number | undefined
@@ -116,6 +122,7 @@ export class PairChecker {
       incarnation,
       about,
       ended: how !== undefined && 'ended' in how ? how.ended : undefined,
+      isRelaxed: when.recording === 'relaxed',
       clock,
       act,
       how,
@@ -134,6 +141,7 @@ export class PairChecker {
     this.#checkPair(facts)
     if (facts.kind === 'fold') this.#checkFold(facts, facts.act as FoldFacts | undefined)
     else if (facts.kind === 'gap') this.#checkGap(facts, facts.act as GapFacts | undefined)
+    else if (facts.kind === 'window') this.#checkWindow(facts, facts.act as WindowFacts | undefined)
     else if (facts.kind === 'system') this.#checkSystem(facts, facts.act as SystemFacts)
     this.#lastUs = facts.atUs
     return this.#violations
@@ -141,6 +149,7 @@ export class PairChecker {
 
   /** Notes a record that cannot be read or understood: nothing is concluded from or about it. */
   skip(index: number): void {
+    this.#windows.skip()
     const last = this.#skipped.at(-1)
     if (last !== undefined && last.to === index) last.to = index + 1
     else this.#skipped.push({ from: index, to: index + 1 })
@@ -174,6 +183,7 @@ export class PairChecker {
   #checkTime(facts: Facts): void {
     const { index, kind, atUs, clock, act } = facts
     const flagged = clock !== undefined && (clock !== 'unknown' || isStart(facts))
+    if (clock !== undefined) this.#windows.leap()
     if (atUs < this.#highestUs && !flagged) {
       this.#break(index, 'time', `at ${formatTime(atUs)} is before an earlier record`)
     }
@@ -188,7 +198,7 @@ export class PairChecker {
 
   #explains(gap: GapFacts | undefined, atUs: number, allowedUs: number): boolean {
     if (gap === undefined || this.#lastUs === undefined) return false
-    if (gap.reason === 'fold-interrupted') return false
+    if (gap.reason === 'fold-interrupted' || gap.reason === 'window-interrupted') return false
     const before = parseTime(gap.from) - this.#lastUs
     return before <= allowedUs && atUs - parseTime(gap.until) <= allowedUs
   }
@@ -198,6 +208,10 @@ export class PairChecker {
     if (kind === 'intent') this.#openIntent(facts)
     else if (kind === 'outcome' || kind === 'progress') this.#concernsOpen(facts)
     else if (kind === 'delivery') this.#concernsEarlier(facts)
+    if (facts.isRelaxed) {
+      const why = this.#windows.relaxed(facts.incarnation, facts.atUs)
+      if (why !== undefined) this.#break(index, 'window', why)
+    }
     const traffic = kind === 'intent' || kind === 'refusal'
     if (!traffic || !this.#owesRecovery) return
     this.#owesRecovery = false
@@ -271,11 +285,21 @@ export class PairChecker {
   }
 
   #checkGap(facts: Facts, gap: GapFacts | undefined): void {
-    if (gap?.reason !== 'fold-interrupted') return
+    const isFold = gap?.reason === 'fold-interrupted'
+    if (gap === undefined || (!isFold && gap.reason !== 'window-interrupted')) return
     const about = this.#concernsEarlier(facts)
     if (about === undefined || this.#wasSkipped(about)) return
-    const why = this.#folds.interrupt(about, facts.incarnation, gap)
-    if (why !== undefined) this.#break(facts.index, 'fold', why)
+    const pairs = isFold ? this.#folds : this.#windows
+    const why = pairs.interrupt(about, facts.incarnation, gap)
+    if (why !== undefined) this.#break(facts.index, isFold ? 'fold' : 'window', why)
+  }
+
+  #checkWindow(facts: Facts, window: WindowFacts | undefined): void {
+    if (window === undefined) return
+    const about = window.act === 'open' ? undefined : this.#concernsEarlier(facts)
+    if (window.act !== 'open' && about === undefined) return
+    const why = this.#windows.add(facts, window, about)
+    if (why !== undefined) this.#break(facts.index, 'window', why)
   }
 
   #checkSystem({ incarnation: own }: Facts, facts: SystemFacts | undefined): void {
@@ -299,9 +323,12 @@ export class PairChecker {
       const lastSkipped = this.#skipped.at(-1)?.to ?? 0
       if (lastSkipped <= index) this.#break(index, 'terminal', `no end by ${what}`)
     }
+    const lastSkipped = this.#skipped.at(-1)?.to ?? 0
     for (const index of this.#folds.takeDead(isDead)) {
-      const lastSkipped = this.#skipped.at(-1)?.to ?? 0
       if (lastSkipped <= index) this.#break(index, 'fold', `no end by ${what}`)
+    }
+    for (const index of this.#windows.takeDead(isDead)) {
+      if (lastSkipped <= index) this.#break(index, 'window', `no end by ${what}`)
     }
   }
 

@@ -48,6 +48,7 @@ export const WHEN = strictObject<When>(
     about: PLACE,
     clock: term.oneWordOf(['behind', 'ahead', 'unknown']),
     recording: term.oneWordOf(['relaxed']),
+    recording: term.oneWordOf(['relaxed']),
   },
 )
 

@@ -29,6 +29,8 @@ export interface WriteDraft {
   readonly closes?: LeafIndex
   /** The ledger takes it on a full disk too, while allocated room lasts. */
   readonly isUrgent?: boolean
+  /** Nobody waits for it, under the window that is open. */
+  readonly recording?: 'relaxed' | undefined
 }
 
 /** A section and the subject whose key it goes under; without one, the ledger's. */
@@ -93,14 +95,15 @@ export class RecordWriter {
   begin(draft: WriteDraft, waiter: RecordWaiter, watcher?: WriteWatcher): void {
     const { identifiers, gateway } = this.#options
     const { incarnation } = this.ledger
-    const { kind, exchange, about, opens, closes, isUrgent } = draft
+    const { kind, exchange, about, opens, closes, isUrgent, recording } = draft
     const stamp = this.#options.clock.next()
     const { atUs, at, clock } = stamp
     const ledgerKey = this.#ledgerKeyAt(atUs)
     const recordId = draft.recordId ?? identifiers.next(atUs)
     const id =
       draft.recordId !== undefined && exchange !== undefined ? exchange : formatUuid(recordId)
-    const when = whenText({ kind, id, exchange, at, gateway, incarnation, about, clock })
+    const stood = { kind, id, exchange, at, gateway, incarnation, about, clock, recording }
+    const when = whenText(stood)
     const sections: SectionDraft[] = [{ name: 'when', text: when, key: ledgerKey }]
     let last: Subject | undefined
     let key = ledgerKey

@@ -47,12 +47,13 @@ export type WhenFacts = { readonly [name in Exclude<keyof When, 'v'>]: When[name
 
 /** The JSON of `when`, of which all but the gateway's name is of our own making. */
 export function whenText(when: WhenFacts): string {
-  const { kind, id, exchange, at, gateway = '', incarnation, about, clock } = when
+  const { kind, id, exchange, at, gateway = '', incarnation, about, clock, recording } = when
   let text = `{"v":1,"kind":"${kind}","id":"${id}"`
   if (exchange !== undefined) text += `,"exchange":"${exchange}"`
   text += `,"at":"${at}","gateway":${quoted(gateway)},"incarnation":${incarnation}`
   if (about !== undefined) text += `,"about":{"epoch":${about.epoch},"index":${about.index}}`
   if (clock !== undefined) text += `,"clock":"${clock}"`
+  if (recording !== undefined) text += `,"recording":"${recording}"`
   return `${text}}`
 }
 

@@ -56,6 +56,7 @@ interface WhenColumns {
   readonly incarnation: readonly number[]
   readonly aboutEpoch: readonly number[] | undefined
   readonly aboutIndex: readonly number[] | undefined
+  readonly isRelaxed: boolean
 }
 
 /** A text for each row. */
@@ -186,7 +187,9 @@ function whenColumns(shape: Shape): WhenColumns | undefined {
   if (kind?.texts === undefined || id === undefined || exchange === undefined) return undefined
   if (at === undefined || incarnation === undefined) return undefined
   const kinds = { texts: textsOf(kind.texts), rows: kind.values }
-  return { kind: kinds, id, exchange, at, incarnation, aboutEpoch, aboutIndex }
+  // Where it is said at all, the schema lets it say one thing.
+  const isRelaxed = skeleton.includes('"recording":"')
+  return { kind: kinds, id, exchange, at, incarnation, aboutEpoch, aboutIndex, isRelaxed }
 }
 
 function textsOf(texts: Texts): readonly string[] {
@@ -268,6 +271,7 @@ function factsOf(
     incarnation: when.incarnation[at] ?? 0,
     about: epoch === undefined || about === undefined ? undefined : { epoch, index: about },
     ended: ended?.texts[ended.rows[table.place(row, howNth)] ?? -1],
+    isRelaxed: when.isRelaxed,
   }
 }
 

@@ -5,6 +5,7 @@ import {
   encodeLeaf,
   formatUuid,
   type How,
+  isExchangeKind,
   KINDS,
   type Kind,
   LEAF_BYTES,
@@ -198,7 +199,7 @@ function parsedSection(id: SectionId, kind: Kind, bytes: Uint8Array): unknown {
 }
 
 function isAct(kind: Kind): boolean {
-  return KINDS[kind].blocks === 'acts' || kind === 'fold'
+  return !isExchangeKind(kind)
 }
 
 function bytesOf(sections: readonly OpenedSection[], id: SectionId): Uint8Array {
