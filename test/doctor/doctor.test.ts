@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
@@ -195,6 +196,31 @@ test('a secret that others can read is named, with the command that mends it', a
   assert.ok(advice.includes(`chmod 600 ${join(directory, 'keys.yaml')}`))
   assert.ok(advice.includes(`chmod 700 ${join(directory, 'data', 'keys')}`))
   assert.ok(advice.includes(`chmod go-w ${join(directory, 'policies')}`))
+})
+
+test('what cannot be looked at is a finding, and nothing is called sound for it', async () => {
+  const directory = place('unseen', {})
+  for (const name of ['keys', 'log']) {
+    const path = name === 'keys' ? join(directory, 'data/keys') : join(directory, 'data/1')
+    rmSync(path, { recursive: true, force: true })
+    // A link to itself: not nothing, and nothing that could be opened.
+    symlinkSync(path, path)
+  }
+  const { exit, findings } = await examine(directory)
+  assert.equal(exit, 1)
+  const unseen = findings.filter(({ says }) => says.startsWith('cannot be looked at: ELOOP'))
+  assert.deepEqual(unseen.map(({ topic }) => topic).sort(), ['clock', 'permissions'])
+  assert.ok(findings.every(({ says }) => !says.startsWith('secrets are')))
+})
+
+test('a reserve that is in use is named', async () => {
+  const directory = place('reserve', { more: 'disk: { reserveBytes: 1048576 }' })
+  mkdirSync(join(directory, 'data/state'), { mode: 0o700 })
+  writeFileSync(join(directory, 'data/state/reserve'), Buffer.alloc(500_000, 1), { mode: 0o600 })
+  const { findings } = await examine(directory)
+  const found = findings.find(({ subject }) => subject.endsWith('state/reserve'))
+  assert.equal(found?.state, 'failure')
+  assert.match(found?.says ?? '', /0 of 1 MiB are kept/)
 })
 
 test('a file that is not there is a finding, not a crash', async () => {

@@ -76,7 +76,9 @@ export class DataPlane {
     const withTrust = { ...needs, proofMemory, onTrustChange: () => later.renew() }
     const identity = await openIdentity(first.config, machine, withTrust)
     parts.defer(() => identity.close())
-    const quotaStore = await openQuotas(first.config, machine)
+    const quotaStore = await openQuotas(first.config, machine, (fault) => {
+      log.warn({ err: fault }, 'a lease of the shared quota store')
+    })
     parts.defer(() => quotaStore.close())
     const statements = statementsOf(first, needs)
     const now = { opened: { prepared: first, identity, statements } }

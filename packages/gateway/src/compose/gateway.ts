@@ -97,7 +97,6 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   const seen = { state, guard, configuring: reloader, metrics, upstreams, volume: space.facts }
   admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
-  const { port: adminPort } = admin
 
   await recorder.start()
   parts.defer(() => recorder.stop('asked to stop'))
@@ -120,7 +119,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
     origin,
     vkeys,
     isNew,
-    addresses: addressesOf(config, dataPlane.addresses, adminPort),
+    addresses: addressesOf(config, dataPlane.addresses, admin.port),
     rollbackProtection: ledger.rollbackProtection,
     reload: (cause) => reloader.reload(cause),
     close: () => {

@@ -10,15 +10,18 @@ import {
   RedisStore,
   type ScriptRunner,
 } from '../limits/index.ts'
+import type { Clock } from '../platform/index.ts'
 import type { Machine } from './machine.ts'
 
 const RETRY_MS_MAX = 2000
+const FAULT_EVERY_MS = 10_000
 const PASSWORD_BYTES_MAX = 4096
 
 /** Opens what counts the quotas; it outlives configurations. */
 export async function openQuotas(
   config: Pick<Config, 'quotaStore' | 'data'>,
   machine: Machine,
+  onFault: (fault: unknown) => void = () => undefined,
 ): Promise<QuotaStore> {
   const { quotaStore, data } = config
   const { clock, disk, random } = machine
@@ -28,7 +31,23 @@ export async function openQuotas(
     return new MemoryStore({ nowUs, file: await QuotaFile.open({ disk, path, random, nowUs }) })
   }
   const runner = redisRunner(await redisOptions(quotaStore, machine))
-  return new RedisStore({ runner, random, prefix: quotaStore.prefix })
+  return new RedisStore({
+    runner,
+    random,
+    prefix: quotaStore.prefix,
+    onFault: seldom(clock, onFault),
+  })
+}
+
+/** A store that is away fails every lease there is: once in a while says as much. */
+function seldom(clock: Clock, tell: (fault: unknown) => void): (fault: unknown) => void {
+  let untilMs = Number.NEGATIVE_INFINITY
+  return (fault) => {
+    const nowMs = clock.ticksMs()
+    if (nowMs < untilMs) return
+    untilMs = nowMs + FAULT_EVERY_MS
+    tell(fault)
+  }
 }
 
 type RedisConfig = Extract<Config['quotaStore'], { kind: 'redis' }>

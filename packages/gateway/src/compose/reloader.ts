@@ -46,6 +46,7 @@ export class Reloader implements Configuring {
   /** Never rejects for what the files hold. */
   reload(cause: ReloadCause): Promise<ReloadResult> {
     const run = this.#queue.then(() => this.#run(cause))
+    // The caller has `run`, and is told; the next in the queue only waits for it.
     this.#queue = run.catch(() => undefined)
     return run
   }

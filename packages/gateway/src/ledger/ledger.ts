@@ -162,7 +162,8 @@ export class Ledger {
     await Promise.allSettled([this.#publishing, this.#settling, this.#growing])
     await this.#publish()
     this.#watch.end(unavailable('closed'))
-    // For the space alone: it may fail, as a ledger that died meanwhile may.
+    // For the space alone. Zeros that stay mean nothing: a crash leaves the same, and the next
+    // start reads over them. Whatever is wrong with the disk, that start meets and tells.
     if (this.state !== 'dead') await this.#wal.trim().catch(() => undefined)
     await this.#giveBack()
   }

@@ -163,7 +163,7 @@ export class LocalIntegration implements Integration {
   async #inOrder<Result>(operation: () => Promise<Result>): Promise<Result> {
     const before = this.#operation
     const run = (async () => {
-      await before.catch(() => undefined)
+      await before.catch(() => undefined) // Its own caller was told.
       return operation()
     })()
     this.#operation = run

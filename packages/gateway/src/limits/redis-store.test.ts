@@ -25,3 +25,28 @@ test('what a store counts that answered too late is given back', async () => {
   assert.equal(removed.length, 2)
   assert.deepEqual(removed, sent)
 })
+
+test('a lease that cannot be given back or kept is told, though nobody waits for it', async () => {
+  const told: unknown[] = []
+  const away = new Error('gone')
+  let isAway = false
+  const runner = {
+    run: async () => {
+      if (isAway) throw away
+      return [1, 0, 0, 0, 1, 0]
+    },
+    remove: async () => {
+      throw away
+    },
+    close: async () => undefined,
+  }
+  const onFault = (fault: unknown): void => void told.push(fault)
+  const store = new RedisStore({ runner, random: new SeededRandom(1), prefix: 'p', onFault })
+  const answer = await store.take([ask(makeQuota({ concurrency: 2 }))], MINUTE_US)
+  isAway = true
+  answer.renew()
+  answer.release()
+  await Promise.resolve()
+  await Promise.resolve()
+  assert.deepEqual(told, [away, away])
+})

@@ -25,15 +25,19 @@ export class RedisStore implements QuotaStore {
   readonly #runner: ScriptRunner
   readonly #random: Random
   readonly #prefix: string
+  readonly #onFault: (fault: unknown) => void
 
   constructor(parts: {
     readonly runner: ScriptRunner
     readonly random: Random
     readonly prefix: string
+    /** Told of a lease that could not be given back or kept: nobody waits for either. */
+    readonly onFault?: (fault: unknown) => void
   }) {
     this.#runner = parts.runner
     this.#random = parts.random
     this.#prefix = parts.prefix
+    this.#onFault = parts.onFault ?? (() => undefined)
   }
 
   async take(asks: readonly Ask[], leaseUs: number): Promise<StoreAnswer> {
@@ -82,13 +86,13 @@ export class RedisStore implements QuotaStore {
         if (!isHeld) return
         isHeld = false
         for (const ask of counted) {
-          this.#runner.remove(this.#key('c', ask), lease).catch(() => undefined)
+          this.#runner.remove(this.#key('c', ask), lease).catch(this.#onFault)
         }
       },
       renew: () => {
         if (!isHeld) return
         const keys = counted.map((ask) => this.#key('c', ask))
-        this.#runner.run(RENEW_SCRIPT, keys, [lease, String(leaseUs)]).catch(() => undefined)
+        this.#runner.run(RENEW_SCRIPT, keys, [lease, String(leaseUs)]).catch(this.#onFault)
       },
     }
   }

@@ -73,7 +73,7 @@ export class Folded {
   }
 
   async #close(): Promise<void> {
-    await this.#telling?.catch(() => undefined)
+    await this.#telling?.catch(() => undefined) // What follows tells all of it again, or fails.
     // What was never opened has answered nobody.
     if (this.#opened !== undefined || this.#count > 0) await this.#tell('close')
   }

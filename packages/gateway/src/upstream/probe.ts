@@ -43,7 +43,7 @@ async function addressesOf(
   resolve: Resolve,
 ): Promise<readonly string[]> {
   if (isAddress) return [host]
-  return resolve(host).catch(() => [])
+  return resolve(host).catch(() => []) // `name-unresolved`, whatever the resolver calls it.
 }
 
 async function attempt(

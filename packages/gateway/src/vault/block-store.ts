@@ -159,6 +159,7 @@ export class BlockStore {
     if (this.#listed.size >= LISTED_MAX && oldest !== undefined) this.#listed.delete(oldest)
     const names = this.#names(directory).then((found) => new Set(found))
     this.#listed.set(directory, names)
+    // Whoever asked has `names`, and is told; nobody after them gets the failure.
     names.catch(() => this.#listed.delete(directory))
     return names
   }

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Finding } from '../../cli/index.ts'
@@ -7,6 +6,7 @@ import type { Config } from '../../config/index.ts'
 import { layoutOf } from '../../ledger/index.ts'
 import type { Machine } from '../machine.ts'
 import { EPOCH } from '../open-secrets.ts'
+import { see } from './seen.ts'
 
 const ASK_MS_MAX = 2000
 /** What was published cannot be newer than now; this much a file system may be off. */
@@ -17,8 +17,9 @@ export async function* examineClock({ data }: Config, { clock }: Machine): Async
   const topic = 'clock'
   const nowMs = clock.nowUs() / 1000
   const checkpoint = join(layoutOf(data, EPOCH).log, 'checkpoint')
-  const published = await stat(checkpoint).catch(() => undefined)
-  const aheadMs = (published?.mtimeMs ?? 0) - nowMs
+  const published = await see(topic, checkpoint)
+  if (published.kind === 'unseen') yield published.finding
+  const aheadMs = (published.kind === 'there' ? published.facts.mtimeMs : 0) - nowMs
   if (aheadMs > AHEAD_MS_MAX) {
     const says = `the newest checkpoint is ${Math.round(aheadMs / 1000)} s in the future`
     const advice = 'set the clock; records made until then carry a flag that it ran backwards'

@@ -1,10 +1,11 @@
-import { open, rm, stat, statfs } from 'node:fs/promises'
+import { open, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Finding } from '../../cli/index.ts'
+import type { Config } from '../../config/index.ts'
+import { marksOf, RESERVE_PATH } from '../../ledger/index.ts'
+import { see, unseen } from './seen.ts'
 
 const MIB = 1_048_576
-/** Below it a start may not find the space for its write-ahead log. */
-const FREE_BYTES_MIN = 512 * MIB
 /** Ten million exchanges, at what one takes. */
 const FREE_BYTES_GOOD = 5 * 1024 * MIB
 const FLUSHES = 64
@@ -20,25 +21,31 @@ const KINDS: Readonly<Record<number, { readonly name: string; readonly fault: st
 }
 
 /** Room, the kind of file system, and what a flush takes, measured with a scratch file. */
-export async function* examineDisk(data: string): AsyncGenerator<Finding> {
+export async function* examineDisk({ data, disk }: Config): AsyncGenerator<Finding> {
   const topic = 'disk'
-  const directory = await existing(data)
-  const { type, bavail, bsize, ffree, files } = await statfs(directory)
+  const found = await existing(data)
+  if ('finding' in found) return yield found.finding
+  const { directory } = found
+  const { type, bavail, blocks, bsize, ffree, files } = await statfs(directory)
   const kind = KINDS[type >>> 0]
   if (kind !== undefined) {
     const advice = 'put `data` on a disk of its own: a volume, ext4 or xfs'
     yield { topic, subject: data, state: 'warning', says: `${kind.name} ${kind.fault}`, advice }
   }
   const free = bavail * bsize
+  const { warnBytes, refuseBytes } = marksOf(disk, blocks * bsize)
+  const goodBytes = Math.max(warnBytes, FREE_BYTES_GOOD)
+  const marks = `low below ${gib(warnBytes)}, nothing is forwarded below ${gib(refuseBytes)}`
   yield {
     topic,
     subject: data,
-    state: free < FREE_BYTES_MIN ? 'failure' : free < FREE_BYTES_GOOD ? 'warning' : 'ok',
-    says: `${(free / 1024 / MIB).toFixed(1)} GiB free`,
-    ...(free < FREE_BYTES_GOOD
+    state: free < refuseBytes ? 'failure' : free < goodBytes ? 'warning' : 'ok',
+    says: `${gib(free)} GiB free (${marks})`,
+    ...(free < goodBytes
       ? { advice: 'make room: without it no request is served; an exchange takes some 500 bytes' }
       : {}),
   }
+  yield* examineReserve(data, disk.reserveBytes)
   if (files > 0 && ffree / files < 0.05) {
     const says = `${ffree} inodes left of ${files}`
     yield { topic, subject: data, state: 'warning', says, advice: 'make room for more files' }
@@ -52,10 +59,41 @@ export async function* examineDisk(data: string): AsyncGenerator<Finding> {
   }
 }
 
+/** Whether what is kept for refusals and administration is there. */
+async function* examineReserve(data: string, wantedBytes: number): AsyncGenerator<Finding> {
+  const common = { topic: 'disk', subject: join(data, RESERVE_PATH) }
+  if (wantedBytes === 0) {
+    const advice = 'disk.reserveBytes: without it a full disk can record no quarantine either'
+    yield { ...common, state: 'warning', says: 'no room is kept', advice }
+    return
+  }
+  const found = await see('disk', common.subject)
+  if (found.kind === 'unseen') return yield found.finding
+  const wanted = `${Math.round(wantedBytes / MIB)} MiB`
+  if (found.kind === 'nothing') {
+    yield { ...common, state: 'ok', says: `${wanted} will be kept from the first start on` }
+    return
+  }
+  const keptBytes = Math.min(found.facts.size, found.facts.blocks * 512)
+  const says = `${Math.round(keptBytes / MIB)} of ${wanted} are kept`
+  if (keptBytes >= wantedBytes) return yield { ...common, state: 'ok', says }
+  const advice = 'make room: what is kept is in use, and nothing is forwarded until it is whole'
+  yield { ...common, state: 'failure', says, advice }
+}
+
+function gib(bytes: number): string {
+  return (bytes / 1024 / MIB).toFixed(1)
+}
+
 /** What is not there yet will be on the disk of what is. */
-async function existing(path: string): Promise<string> {
-  const found = await stat(path).catch(() => undefined)
-  return found?.isDirectory() === true || path === dirname(path) ? path : existing(dirname(path))
+async function existing(
+  path: string,
+): Promise<{ readonly directory: string } | { readonly finding: Finding }> {
+  const found = await see('disk', path)
+  if (found.kind === 'unseen') return found
+  if (found.kind === 'nothing') return existing(dirname(path))
+  if (found.facts.isDirectory()) return { directory: path }
+  return { finding: unseen('disk', path, 'it is no directory') }
 }
 
 async function measureFlush(data: string): Promise<number> {

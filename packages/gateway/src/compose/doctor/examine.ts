@@ -24,7 +24,7 @@ export async function* examine(path: string, machine: Machine): AsyncGenerator<F
   yield { topic: 'configuration', subject: path, state: 'ok', says }
   yield* examineCertificates(prepared, machine.clock.nowUs() / 1000)
   yield* examineClock(config, machine)
-  yield* examineDisk(config.data)
+  yield* examineDisk(config)
   yield* examinePermissions(config)
   yield* examineProcess(config)
   yield* examineUpstreams(prepared)

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Finding } from '../../cli/index.ts'
 import type { Config } from '../../config/index.ts'
 import { referencedFiles } from '../referenced-files.ts'
+import { see } from './seen.ts'
 
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
@@ -25,9 +25,11 @@ export async function* examinePermissions(config: Config): AsyncGenerator<Findin
     wrong += finding === undefined ? 0 : 1
   }
   for (const path of new Set([policies.directory])) {
-    const found = await stat(path).catch(() => undefined)
-    if (found === undefined || (found.mode & OTHERS_WRITE) === 0) continue
+    const found = await see('permissions', path)
+    if (found.kind === 'unseen') yield found.finding
+    else if (found.kind === 'nothing' || (found.facts.mode & OTHERS_WRITE) === 0) continue
     wrong += 1
+    if (found.kind === 'unseen') continue
     const advice = `chmod go-w ${path}`
     const says = 'others than its owner may change what is allowed'
     yield { topic: 'permissions', subject: path, state: 'failure', says, advice }
@@ -44,14 +46,16 @@ export async function* examinePermissions(config: Config): AsyncGenerator<Findin
 }
 
 async function readableByOthers(path: string): Promise<Finding | undefined> {
-  const found = await stat(path).catch(() => undefined)
-  if (found === undefined || (found.mode & OTHERS) === 0) return undefined
-  const mode = (found.mode & 0o777).toString(8)
+  const found = await see('permissions', path)
+  if (found.kind === 'unseen') return found.finding
+  if (found.kind === 'nothing' || (found.facts.mode & OTHERS) === 0) return undefined
+  const { facts } = found
+  const mode = (facts.mode & 0o777).toString(8)
   return {
     topic: 'permissions',
     subject: path,
     state: 'failure',
     says: `mode ${mode}: others than its owner may look into a secret`,
-    advice: `chmod ${found.isDirectory() ? '700' : '600'} ${path}`,
+    advice: `chmod ${facts.isDirectory() ? '700' : '600'} ${path}`,
   }
 }

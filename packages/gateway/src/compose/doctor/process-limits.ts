@@ -7,6 +7,7 @@ const FILES_OF_OUR_OWN = 256
 
 /** Whether there are descriptors for the connections that the limits allow. */
 export async function* examineProcess({ limits, listeners }: Config): AsyncGenerator<Finding> {
+  // Only Linux has the file; elsewhere there is nothing to say.
   const text = await readFile('/proc/self/limits', 'utf8').catch(() => '')
   const soft = Number(/^Max open files\s+(\d+)/m.exec(text)?.[1] ?? Number.NaN)
   if (Number.isNaN(soft)) return
