@@ -26,6 +26,8 @@ export interface RecordDraft {
   readonly ledgerKey: SealKey
   /** In ascending order of id, without `seal`, which follows from the keys. */
   readonly sections: readonly SectionDraft[]
+  /** Of what the record names beside its sections: their rows travel with it. */
+  readonly keys?: readonly SealKey[] | undefined
 }
 
 /** A record as the ledger takes it. */
@@ -61,8 +63,9 @@ const payload = new PayloadWriter()
  * twice for every exchange: each section is encoded behind its head, hashed where it stands, and
  * copied into the payload.
  */
-export function composeRecord({ kind, recordId, ledgerKey, sections }: RecordDraft): Composed {
-  const newKeys = keysWithRow(sections, ledgerKey)
+export function composeRecord(draft: RecordDraft): Composed {
+  const { kind, recordId, ledgerKey, sections } = draft
+  const newKeys = keysWithRow(sections, ledgerKey, draft.keys)
   leaf.reset() // a record that was given up half way left its digests
   payload.begin(KINDS[kind].code, recordId, ledgerKey.id)
   if (newKeys.length > 0) payload.rows(newKeys.flatMap(({ row }) => row ?? []))
@@ -187,8 +190,17 @@ function saltAt(key: SealKey): Uint8Array {
 
 const NONE: readonly SealKey[] = []
 
-function keysWithRow(sections: readonly SectionDraft[], ledgerKey: SealKey): readonly SealKey[] {
+function keysWithRow(
+  sections: readonly SectionDraft[],
+  ledgerKey: SealKey,
+  others: readonly SealKey[] = NONE,
+): readonly SealKey[] {
   let keys: SealKey[] | undefined
+  for (const key of others) {
+    if (key.row === undefined || keys?.includes(key)) continue
+    keys ??= []
+    keys.push(key)
+  }
   for (const { key } of sections) {
     if (key.row === undefined || keys?.includes(key)) continue
     keys ??= []

@@ -1,4 +1,5 @@
 import type { Actor, How, Via, What, Where, Who, Why } from '@countersign/evidence'
+import type { SealedBody } from '../vault/index.ts'
 
 /** Sections that a route may put under the person's key; the others' keys are fixed. */
 export type PersonalChoice = 'what' | 'how'
@@ -14,12 +15,15 @@ export interface IntentDraft {
   readonly what: What
   readonly why: Why
   readonly personal?: readonly PersonalChoice[] | undefined
+  /** Captured bodies that it names: on the disk already. */
+  readonly bodies?: readonly SealedBody[] | undefined
 }
 
 /** What is recorded before a response is released. */
 export interface OutcomeDraft {
   readonly via?: Via | undefined
   readonly how: How
+  readonly bodies?: readonly SealedBody[] | undefined
 }
 
 /** A request that is not forwarded, whole in one record. */
@@ -32,4 +36,6 @@ export interface RefusalDraft {
   readonly why: Why
   readonly how: How
   readonly personal?: readonly PersonalChoice[] | undefined
+  /** Captured bodies that it names: on the disk already. */
+  readonly bodies?: readonly SealedBody[] | undefined
 }

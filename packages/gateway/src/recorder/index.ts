@@ -1,3 +1,4 @@
+export type { Bodies } from './bodies.ts'
 export type { RecordKeeper } from './diary.ts'
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 export { RecorderError, type RecorderErrorCode } from './error.ts'

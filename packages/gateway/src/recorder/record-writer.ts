@@ -25,6 +25,8 @@ export interface WriteDraft {
   readonly about?: RecordPlace
   /** Of the sections after `when`, in ascending order of id; undefined values are left out. */
   readonly sections: readonly PlannedSection[]
+  /** Of captured bodies that the record names. */
+  readonly keys?: readonly SealKey[] | undefined
   readonly opens?: Uint8Array
   readonly closes?: LeafIndex
   /** The ledger takes it on a full disk too, while allocated room lasts. */
@@ -115,7 +117,9 @@ export class RecordWriter {
       }
       sections.push({ name, text: sectionText(name, value), key })
     }
-    const { leaf, payload, newKeys } = composeRecord({ kind, recordId, ledgerKey, sections })
+    const { keys } = draft
+    const composed = composeRecord({ kind, recordId, ledgerKey, sections, keys })
+    const { leaf, payload, newKeys } = composed
     const refused = (cause: unknown): unknown => {
       const error = unwritten(cause)
       watcher?.failed(error)

@@ -13,7 +13,8 @@ import {
 import type { LeafIndex } from '@countersign/tlog'
 import { LedgerError } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
-import type { Subject, Vault } from '../vault/index.ts'
+import type { BodyStore, Subject, Vault } from '../vault/index.ts'
+import { Bodies } from './bodies.ts'
 import { Diary, type RecordKeeper } from './diary.ts'
 import type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 import { Ends } from './ends.ts'
@@ -42,6 +43,8 @@ export interface RecorderOptions {
   readonly version: string
   readonly runtime: string
   readonly heartbeatMs?: number | undefined
+  /** Without it no body can be captured. */
+  readonly bodies?: BodyStore | undefined
   readonly onFault: (fault: unknown) => void
 }
 
@@ -62,6 +65,8 @@ export class Recorder {
   readonly #receipts: ReceiptMaker
   /** Refusals that are counted instead of recorded one by one. */
   readonly folds: FoldRecords
+  /** Bodies that are captured, from their first byte to their record. */
+  readonly bodies: Bodies
   #openIntents = 0
 
   constructor(options: RecorderOptions) {
@@ -75,6 +80,12 @@ export class Recorder {
     })
     this.#clock = new RecordClock({ clock })
     this.#identifiers = new Identifiers({ random })
+    this.bodies = new Bodies({
+      store: options.bodies,
+      vault,
+      nowUs: () => clock.nowUs(),
+      incarnation: () => this.#diary.incarnation,
+    })
     this.folds = new FoldRecords({
       epoch: options.epoch,
       write: (draft) => this.#diary.write(draft),
@@ -121,13 +132,18 @@ export class Recorder {
       this.#openIntents += 1
       const failed = (error: unknown): void => {
         this.#openIntents -= 1
+        this.bodies.unnamed(bodies, error)
         reject(error)
       }
+      const { bodies } = draft
+      const keys = this.bodies.keysOf(bodies)
       this.#begin(
-        { kind: 'intent', recordId, exchange, opens: recordId, sections },
+        { kind: 'intent', recordId, exchange, opens: recordId, sections, keys },
         {
-          written: (index, leaf, incarnation) =>
-            resolve(this.#recorded(exchange, { index, leaf, incarnation }, howSubject)),
+          written: (index, leaf, incarnation) => {
+            this.bodies.named(bodies)
+            resolve(this.#recorded(exchange, { index, leaf, incarnation }, howSubject))
+          },
           failed,
         },
       )
@@ -164,9 +180,12 @@ export class Recorder {
     return new Promise((resolve, reject) => {
       // A later incarnation has closed it, or will: two ends must not meet.
       if (about.incarnation !== this.#diary.incarnation) {
-        throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
+        const error = new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
+        this.bodies.unnamed(draft.bodies, error)
+        throw error
       }
       const failed = (error: unknown): void => {
+        this.bodies.unnamed(draft.bodies, error)
         if (!isClosed(error)) {
           this.#diary.owe(about.index, () => this.#lateOutcome(about, draft.via))
         }
@@ -188,8 +207,17 @@ export class Recorder {
     const { sections, howSubject } = this.#asked(draft)
     const how = { name: 'how', value: draft.how, subject: howSubject } as const
     const all = [...sections, how]
-    const written = await this.#diary.write({ kind: 'refusal', recordId, exchange, sections: all })
-    return this.#recorded(exchange, written, undefined)
+    const { bodies } = draft
+    const keys = this.bodies.keysOf(bodies)
+    const refusal = { kind: 'refusal', recordId, exchange, sections: all, keys } as const
+    try {
+      const written = await this.#diary.write(refusal)
+      this.bodies.named(bodies)
+      return this.#recorded(exchange, written, undefined)
+    } catch (error) {
+      this.bodies.unnamed(bodies, error)
+      throw error
+    }
   }
 
   /** Something that was done to the gateway, or that it did itself. */
@@ -225,7 +253,7 @@ export class Recorder {
 
   #end(
     about: Recorded,
-    { via, how }: OutcomeDraft,
+    { via, how, bodies }: OutcomeDraft,
     ended: (outcome: Recorded) => void,
     failed: (error: unknown) => void,
   ): void {
@@ -235,6 +263,7 @@ export class Recorder {
       exchange,
       about: { epoch: about.epoch, index: about.index },
       closes: about.index,
+      keys: this.bodies.keysOf(bodies),
       sections: [
         { name: 'via', value: via },
         { name: 'how', value: how, subject: about.howSubject },
@@ -243,6 +272,7 @@ export class Recorder {
     const written = (index: LeafIndex, leaf: Uint8Array, incarnation: number): void => {
       this.#openIntents -= 1
       this.#ends.remember(about.index, index)
+      this.bodies.named(bodies)
       ended(this.#recorded(exchange, { index, leaf, incarnation }, undefined))
     }
     this.#begin(draft, { written, failed })
