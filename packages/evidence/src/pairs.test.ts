@@ -247,7 +247,10 @@ for (const [story, why] of [
   [OPEN().skip().window('close', { records: 0 }, 3).stop(), 'it ends what could not be read'],
   [KILLED().skip().recovery(), 'the gap could not be read'],
   [
-    OPEN().wait(66_000).record('refusal', { when: { clock: 'ahead' } }).relaxed(),
+    OPEN()
+      .wait(66_000)
+      .record('refusal', { when: { clock: 'ahead' } })
+      .relaxed(),
     'the clock leapt: nobody knows how long it was open',
   ],
 ] as const) {

@@ -9,6 +9,9 @@ export const BATCH_BYTES_MAX = 8_388_608
 
 const FIRST_BYTES = 65_536
 
+/** What a frame takes beyond its plain text, at most. */
+export const FRAME_BYTES_MAX = 64
+
 /** Who waits for an entry. It is told between two others, and must not throw. */
 export interface EntryWaiter {
   /** The entry is on the disk, at `index`. */
@@ -40,6 +43,8 @@ export class Batch {
   #view: DataView
   #length = 0
   #needed = 0
+  #promised = 0
+  #isCertain = false
 
   /** `expectedBytes` spares it growing; `memory` is that of a batch that needs it no more. */
   constructor(expectedBytes = 0, memory?: Uint8Array<ArrayBuffer>) {
@@ -64,6 +69,25 @@ export class Batch {
   /** Whether every entry ends what an earlier one opened, or is urgent: a full disk takes it. */
   get isNeeded(): boolean {
     return this.#needed === this.count
+  }
+
+  /** Nothing is in it that somebody waits for. */
+  get isPatient(): boolean {
+    return this.#promised === this.count
+  }
+
+  /** What comes behind it was promised a place: it is written, or the instance ends. */
+  get isCertain(): boolean {
+    return this.#isCertain
+  }
+
+  makeCertain(): void {
+    this.#isCertain = true
+  }
+
+  /** The last entry was promised its place. */
+  promise(): void {
+    this.#promised += 1
   }
 
   /** Whether `entry` fits; the first one always does. */

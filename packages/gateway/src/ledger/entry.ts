@@ -22,6 +22,11 @@ export interface Entry {
   readonly closes?: LeafIndex | undefined
   /** Taken on a full disk too, as closing entries are, while allocated room lasts. Not stored. */
   readonly isUrgent?: boolean | undefined
+  /**
+   * Nobody waits for it, if its place can be promised: then it waits a little for others, and only
+   * the end of the instance keeps it from the disk. Not stored.
+   */
+  readonly isRelaxed?: boolean | undefined
 }
 
 /** An entry read back. Its bytes are views of what was read. */

@@ -1,4 +1,4 @@
-import { Batch, type EntryWaiter } from './batch.ts'
+import { Batch, type EntryWaiter, FRAME_BYTES_MAX } from './batch.ts'
 import { assertEntry, type Entry, entryBytes } from './entry.ts'
 import { LedgerError } from './error.ts'
 import type { OpenIntents } from './open-intents.ts'
@@ -36,15 +36,47 @@ export class Intake {
     return this.#bytes >= LARGE_BYTES
   }
 
-  /** Encodes the entry into the last batch; throws what makes it impossible. */
-  add(entry: Entry, waiter: EntryWaiter): void {
+  get entries(): number {
+    return this.#entries
+  }
+
+  /** What the batches take when they are written, at most. */
+  get frameBytes(): number {
+    return this.#bytes + this.#batches.length * FRAME_BYTES_MAX
+  }
+
+  /** Nobody waits for any of it. */
+  get isPatient(): boolean {
+    return this.#batches.every(({ isPatient }) => isPatient)
+  }
+
+  /** Bytes that were promised a place, and what they stand behind. */
+  get certainBytes(): number {
+    return this.#batches.reduce(
+      (sum, batch) => (batch.isCertain ? sum + batch.byteLength + FRAME_BYTES_MAX : sum),
+      0,
+    )
+  }
+
+  /** As `add`, of an entry that has its place: so has all that is before it. */
+  addPromised(entry: Entry, waiter: EntryWaiter): void {
+    this.add(entry, waiter)
+    this.#batches.at(-1)?.promise()
+    for (const batch of this.#batches) batch.makeCertain()
+  }
+
+  /**
+   * Encodes the entry into the last batch; throws what makes it impossible. Into one that is
+   * certain nothing comes that is beyond `roomBytes`.
+   */
+  add(entry: Entry, waiter: EntryWaiter, roomBytes: number = Number.POSITIVE_INFINITY): void {
     assertEntry(entry)
     const bytes = entryBytes(entry)
     if (this.#entries >= QUEUE_ENTRIES_MAX || this.#bytes + bytes > QUEUE_BYTES_MAX) {
       const message = `${this.#entries} entries, ${this.#bytes} bytes wait for the disk`
       throw new LedgerError('LEDGER_QUEUE_FULL', message)
     }
-    this.#batchFor(entry).add(entry, this.#intents, waiter)
+    this.#batchFor(entry, bytes > roomBytes).add(entry, this.#intents, waiter)
     this.#entries += 1
     this.#bytes += bytes
   }
@@ -72,9 +104,9 @@ export class Intake {
     }
   }
 
-  #batchFor(entry: Entry): Batch {
+  #batchFor(entry: Entry, isBeyond: boolean): Batch {
     const last = this.#batches.at(-1)
-    if (last?.accepts(entry)) return last
+    if (last?.accepts(entry) && !(isBeyond && last.isCertain)) return last
     const batch = new Batch(Math.ceil(this.#expectedBytes), this.#spare)
     this.#spare = undefined
     this.#batches.push(batch)

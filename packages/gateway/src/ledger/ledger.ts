@@ -16,9 +16,9 @@
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
 import { diskErrorCode, type Timer } from '../platform/index.ts'
 import { Backlog } from './backlog.ts'
-import { type Batch, type EntryWaiter, isNeeded } from './batch.ts'
+import { type Batch, type EntryWaiter, FRAME_BYTES_MAX, isNeeded } from './batch.ts'
 import type { ClosedSegments } from './closed-segments.ts'
-import type { Entry } from './entry.ts'
+import { type Entry, entryBytes } from './entry.ts'
 import { LedgerError } from './error.ts'
 import { HandOver } from './hand-over.ts'
 import { Intake } from './intake.ts'
@@ -37,6 +37,9 @@ export type PackedListener = (reports: readonly PackReport[]) => Promise<void> |
 
 /** How often a full disk is asked again. */
 const PROBE_EVERY_MS = 1_000
+
+/** How long what nobody waits for waits for others. */
+const LINGER_MS = 10
 
 /**
  * One instance of the ledger: one incarnation, from a recovery to its death or its close. Any
@@ -69,6 +72,9 @@ export class Ledger {
   #closing: Promise<void> | undefined
   #timer: Timer | undefined
   #probe: Timer | undefined
+  #linger: Timer | undefined
+  /** The batch that was taken out of the queue, and whether it is written if anything is. */
+  #inHand: { readonly end: number; readonly frameBytes: number; isCertain: boolean } | undefined
   /** What a full disk had no room for. */
   #neededBytes = 0
 
@@ -122,11 +128,54 @@ export class Ledger {
     })
   }
 
-  /** As `append`, where promises cost. Throws what refuses the entry at once. */
-  appendFor(entry: Entry, waiter: EntryWaiter): void {
+  /**
+   * As `append`, where promises cost. Throws what refuses the entry at once. Of a relaxed entry it
+   * returns the index, where that is certain: nothing but the end of the instance, or of the
+   * process, keeps it from the disk then.
+   */
+  appendFor(entry: Entry, waiter: EntryWaiter): LeafIndex | undefined {
     this.#refuseUnlessOpen(entry)
-    this.#intake.add(entry, waiter)
-    this.#draining ??= this.#drain()
+    const index = entry.isRelaxed === true ? this.#placeOf(entry) : undefined
+    if (index === undefined) {
+      const isMoving = this.#inHand?.isCertain === false
+      this.#intake.add(entry, waiter, isMoving ? 0 : this.#roomBytes)
+    } else {
+      this.#intake.addPromised(entry, waiter)
+      if (entry.opens !== undefined) this.#intents.promise(index)
+    }
+    this.#begin()
+    return index
+  }
+
+  /** Where the entry will stand, if there is room for it and all that is before it. */
+  #placeOf(entry: Entry): LeafIndex | undefined {
+    const inHand = this.#inHand
+    const end = inHand?.end ?? this.#wal.end
+    if (this.#state !== 'open' || inHand?.isCertain === false) return undefined
+    if (this.#backlog.isTooLong(end as TreeSize)) return undefined
+    if (entryBytes(entry) + FRAME_BYTES_MAX > this.#roomBytes) return undefined
+    return (end + this.#intake.entries) as LeafIndex
+  }
+
+  /** What is allocated and not spoken for. */
+  get #roomBytes(): number {
+    return this.#wal.roomBytes - (this.#inHand?.frameBytes ?? 0) - this.#intake.frameBytes
+  }
+
+  /** What nobody waits for waits a little for others. */
+  get #lingers(): boolean {
+    return this.#state === 'open' && this.#intake.isPatient && !this.#intake.isLarge
+  }
+
+  #begin(): void {
+    if (this.#draining !== undefined) return
+    if (!this.#lingers) this.#draining = this.#drain()
+    else this.#linger ??= this.#options.clock.after(LINGER_MS, () => this.#lingered())
+  }
+
+  #lingered(): void {
+    this.#linger = undefined
+    if (!this.#intake.isEmpty) this.#draining ??= this.#drain()
   }
 
   onPublished(listener: PublishedListener): void {
@@ -157,6 +206,7 @@ export class Ledger {
     this.#state = 'closed'
     this.#timer?.cancel()
     this.#probe?.cancel()
+    this.#lingered()
     while (this.#draining !== undefined) await this.#draining
     // A settle that is under way may have begun before the last batch.
     await Promise.allSettled([this.#publishing, this.#settling, this.#growing])
@@ -180,7 +230,7 @@ export class Ledger {
       do {
         // Whatever comes in this turn rides along, unless a disk would wait for it.
         if (!this.#intake.isLarge) await this.#turnEnd()
-      } while (this.#state !== 'dead' && (await this.#next()))
+      } while (this.#state !== 'dead' && (await this.#next()) && !this.#waits)
     } catch (cause) {
       this.#die(cause)
     } finally {
@@ -194,7 +244,12 @@ export class Ledger {
 
   /** Something may have been appended since the queue was seen to be empty. */
   #drained(): void {
-    this.#draining = this.#intake.isEmpty ? undefined : this.#drain()
+    this.#draining = undefined
+    if (!this.#intake.isEmpty) this.#begin()
+  }
+
+  get #waits(): boolean {
+    return !this.#intake.isEmpty && this.#lingers
   }
 
   /** False: there is nothing to do. */
@@ -205,12 +260,22 @@ export class Ledger {
       // Closing on a full disk, a segment stays due for ever: asked once is enough.
       return this.#makeRoom(0, 0)
     }
-    const refusal = await this.#refusalOf(batch)
-    if (refusal === undefined) {
-      await this.#commit(batch)
-    } else {
-      batch.refuse(refusal, this.#intents)
-      this.#intake.refuseAll(refusal)
+    this.#inHand = {
+      end: this.#wal.end + batch.count,
+      frameBytes: batch.byteLength + FRAME_BYTES_MAX,
+      isCertain: false,
+    }
+    try {
+      const refusal = await this.#refusalOf(batch)
+      if (refusal === undefined) {
+        this.#inHand.isCertain = true
+        await this.#commit(batch)
+      } else {
+        batch.refuse(refusal, this.#intents)
+        this.#intake.refuseAll(refusal)
+      }
+    } finally {
+      this.#inHand = undefined
     }
     return true
   }
@@ -218,9 +283,13 @@ export class Ledger {
   /** Why the batch cannot be written now; undefined when there is room for it. */
   async #refusalOf(batch: Batch): Promise<LedgerError | undefined> {
     try {
-      if (this.#backlog.isTooLong(this.#wal.end) && !(await this.#catchUp())) return backlog()
+      const isCaughtUp = !this.#backlog.isTooLong(this.#wal.end) || (await this.#catchUp())
+      if (!isCaughtUp && !batch.isCertain) return backlog()
       if (await this.#makeRoom(batch.count, batch.byteLength)) return undefined
-      return batch.isNeeded && this.#wal.hasRoom(batch.byteLength) ? undefined : full()
+      const isTaken = batch.isNeeded || batch.isCertain
+      if (isTaken && this.#wal.hasRoom(batch.byteLength)) return undefined
+      if (batch.isCertain) throw new LedgerError('LEDGER_DEAD', 'what was promised has no room')
+      return full()
     } catch (cause) {
       batch.refuse(unavailable('dead', cause), this.#intents)
       throw cause
@@ -249,7 +318,9 @@ export class Ledger {
     const { preallocateBytes } = this.#options.limits
     try {
       if (this.#wal.isDue(count, bytes)) {
-        this.#segments.add(await this.#wal.rotate(this.#intents.list()))
+        // What was promised its place has it in the next segment too.
+        const roomBytes = bytes + FRAME_BYTES_MAX + this.#intake.certainBytes
+        this.#segments.add(await this.#wal.rotate(this.#intents.list(), roomBytes))
       }
       // Half a step stays; the other half is for the time that the next one takes to be written.
       const isFull = this.#state === 'full'
@@ -382,6 +453,7 @@ export class Ledger {
     this.#state = 'dead'
     this.#timer?.cancel()
     this.#probe?.cancel()
+    this.#linger?.cancel()
     const reason = asLedgerError(cause)
     this.#intake.refuseAll(unavailable('dead', cause))
     this.#watch.end(unavailable('dead', cause))

@@ -6,6 +6,9 @@ import type { OpenIntent } from './segment-header.ts'
 /** How many entries may be open at a time: a segment's header lists them all. */
 export const OPEN_INTENTS_MAX = 65_536
 
+/** More than can wait for the disk at a time. */
+const PROMISED_PLACES = 131_072
+
 /** The entries that a later one must close. */
 export class OpenIntents {
   readonly #open: Map<LeafIndex, Uint8Array>
@@ -13,6 +16,8 @@ export class OpenIntents {
   readonly #closing = new Set<LeafIndex>()
   /** Opened by an entry that is not durable yet. */
   #opening = 0
+  /** One more than the indices of entries that will open something, each at its place. */
+  #promised = new Float64Array(0)
 
   constructor(open: readonly OpenIntent[] = []) {
     this.#open = new Map(open.map(({ index, tag }) => [index, tag]))
@@ -25,12 +30,22 @@ export class OpenIntents {
       throw new LedgerError('LEDGER_INTENTS_FULL', message)
     }
     if (closes !== undefined) {
-      if (!this.#open.has(closes) || this.#closing.has(closes)) {
+      if (!this.#isOpen(closes) || this.#closing.has(closes)) {
         throw new LedgerError('LEDGER_INTENT_CLOSED', `entry ${closes} is not open`)
       }
       this.#closing.add(closes)
     }
     if (opens !== undefined) this.#opening += 1
+  }
+
+  /** The entry that opens it will stand at `index`: it may be closed before it is durable. */
+  promise(index: LeafIndex): void {
+    if (this.#promised.length === 0) this.#promised = new Float64Array(PROMISED_PLACES)
+    this.#promised[index % PROMISED_PLACES] = index + 1
+  }
+
+  #isOpen(index: LeafIndex): boolean {
+    return this.#open.has(index) || this.#promised[index % PROMISED_PLACES] === index + 1
   }
 
   /** The entry was not written. */
@@ -48,7 +63,9 @@ export class OpenIntents {
   /** Follows an entry that was read back. */
   apply(index: LeafIndex, { opens, closes }: Pick<Entry, 'opens' | 'closes'>): void {
     if (closes !== undefined) this.#open.delete(closes)
-    if (opens !== undefined) this.#open.set(index, new Uint8Array(opens))
+    if (opens === undefined) return
+    this.#open.set(index, new Uint8Array(opens))
+    if (this.#promised.length > 0) this.#promised[index % PROMISED_PLACES] = 0
   }
 
   /** In rising index. */

@@ -80,6 +80,11 @@ export class SegmentWriter {
     return this.#offset
   }
 
+  /** What is allocated and not written yet. */
+  get roomBytes(): number {
+    return this.#allocated - this.#offset
+  }
+
   /** Whether a frame of `plainBytes` fits into what is allocated. */
   fits(plainBytes: number): boolean {
     return frameEnd(this.#offset, plainBytes + SEAL_BYTES) <= this.#allocated

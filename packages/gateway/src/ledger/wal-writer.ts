@@ -50,7 +50,7 @@ export class WalWriter {
     first: TreeSize,
     intents: readonly OpenIntent[],
   ): Promise<WalWriter> {
-    return new WalWriter(options, await newSegment(options, first, intents))
+    return new WalWriter(options, await newSegment(options, first, intents, 0))
   }
 
   get end(): TreeSize {
@@ -72,11 +72,12 @@ export class WalWriter {
   }
 
   /**
-   * Closes the segment and begins the next, whose header carries the open intents forward. Fails
-   * with DISK_FULL and may be called again. A crash here leaves the closed segment alone, or both.
+   * Closes the segment and begins the next, whose header carries the open intents forward, and
+   * which has room for `roomBytes` of frames. Fails with DISK_FULL and may be called again. A crash
+   * here leaves the closed segment alone, or both.
    */
-  async rotate(intents: readonly OpenIntent[]): Promise<Span> {
-    const next = await newSegment(this.#options, this.end, intents)
+  async rotate(intents: readonly OpenIntent[], roomBytes: number): Promise<Span> {
+    const next = await newSegment(this.#options, this.end, intents, roomBytes)
     const { span } = this
     const before = this.#segment
     this.#segment = next
@@ -93,6 +94,11 @@ export class WalWriter {
   /** As `makeRoom`, while frames are appended; undefined when there is room already. */
   growAhead(plainBytes: number): Promise<void> | undefined {
     return this.#segment.fits(plainBytes) ? undefined : this.#segment.grow(plainBytes)
+  }
+
+  /** For frames, in what is allocated. */
+  get roomBytes(): number {
+    return this.#segment.roomBytes
   }
 
   hasRoom(plainBytes: number): boolean {
@@ -120,12 +126,14 @@ async function newSegment(
   options: WalWriterOptions,
   first: TreeSize,
   intents: readonly OpenIntent[],
+  roomBytes: number,
 ): Promise<SegmentWriter> {
   const { disk, directory, sealer, epoch, incarnation, originHash, limits } = options
   const header = { epoch, first: first as number as LeafIndex, incarnation, originHash, intents }
   const stepBytes = limits.preallocateBytes
   const segment = await SegmentWriter.create({ disk, directory, sealer, header, stepBytes })
   try {
+    await segment.grow(roomBytes)
     await segment.publish()
     return segment
   } catch (cause) {
