@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Durations } from './durations.ts'
 
 /** Seconds; a request that is answered from here is below the first, a slow upstream above. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -42,64 +43,44 @@ export interface MetricsParts {
   /** Undefined where no volume is watched. */
   readonly volume?: () => VolumeFacts
   readonly overdueReviews: () => number
+  /** When each listener's certificate ends, in milliseconds since 1970. */
+  readonly certificates?: () => readonly { readonly listener: string; readonly endsMs: number }[]
 }
 
 const KINDS = ['open', 'opening', 'full', 'dead', 'closed', 'refused', 'starting', 'stopping']
 
 /**
  * What Prometheus reads. Names are OpenTelemetry's where it has one, in Prometheus' spelling.
- * Observing costs under a microsecond, and nothing is labelled by what a caller chooses.
+ * What every request tells is kept as numbers, which are told on when somebody looks; nothing is
+ * labelled by what a caller chooses.
  */
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #accepted: Counter
-  readonly #active: Gauge
-  readonly #requests: Histogram<'http_route' | 'http_request_method' | 'http_response_status_code'>
-  readonly #upstreams: Histogram<'upstream' | 'http_response_status_code'>
-  readonly #intents: Counter
-  readonly #outcomes: Counter<'ended'>
+  #accepted = 0
+  #ended = 0
+  #intents = 0
+  readonly #outcomes = new Map<string, number>()
+  readonly #requests = new Durations({
+    name: 'http_server_request_duration_seconds',
+    help: 'from the head of a request to the end of its answer',
+    bounds: DURATION_BUCKETS,
+    labels: (route, method, status) =>
+      `http_route="${route}",http_request_method="${method}",http_response_status_code="${status}"`,
+  })
+  readonly #upstreams = new Durations({
+    name: 'http_client_request_duration_seconds',
+    help: 'from the first byte to an upstream to the last one from it',
+    bounds: DURATION_BUCKETS,
+    labels: (upstream, _, status) => `upstream="${upstream}",http_response_status_code="${status}"`,
+  })
   readonly #refusals: Counter<'reason' | 'recorded'>
   readonly #own: Counter
-  readonly #children = new Map<string, { observe(seconds: number): void }>()
+  readonly #orders: Counter<'listener' | 'result'>
 
   constructor(parts: MetricsParts) {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
-    this.#accepted = new Counter({
-      name: 'countersign_requests_accepted_total',
-      help: 'requests, and what came instead of one: equals intents, refusals and own answers',
-      registers,
-    })
-    this.#active = new Gauge({
-      name: 'http_server_active_requests',
-      help: 'requests that are being served',
-      registers,
-    })
-    this.#requests = new Histogram({
-      name: 'http_server_request_duration_seconds',
-      help: 'from the head of a request to the end of its answer',
-      labelNames: ['http_route', 'http_request_method', 'http_response_status_code'],
-      buckets: DURATION_BUCKETS,
-      registers,
-    })
-    this.#upstreams = new Histogram({
-      name: 'http_client_request_duration_seconds',
-      help: 'from the first byte to an upstream to the last one from it',
-      labelNames: ['upstream', 'http_response_status_code'],
-      buckets: DURATION_BUCKETS,
-      registers,
-    })
-    this.#intents = new Counter({
-      name: 'countersign_intents_total',
-      help: 'intents on record',
-      registers,
-    })
-    this.#outcomes = new Counter({
-      name: 'countersign_outcomes_total',
-      help: 'outcomes on record, by what ended them; `unrecorded` is one that could not be written',
-      labelNames: ['ended'],
-      registers,
-    })
+    this.#addCounts(registers)
     this.#refusals = new Counter({
       name: 'countersign_refusals_total',
       help: 'requests refused, by reason, and whether each has a record, is folded, or has none',
@@ -111,39 +92,38 @@ export class Metrics {
       help: 'requests for receipts, proofs, key sets and sign-in pages, which have no record',
       registers,
     })
+    this.#orders = new Counter({
+      name: 'countersign_certificate_orders_total',
+      help: 'certificates that an authority was asked for (ACME), by what came of it',
+      labelNames: ['listener', 'result'],
+      registers,
+    })
     addStanding(parts, registers)
+    addCertificates(parts, registers)
   }
 
   /** A request, or what came where one should have been. */
   accepted(): void {
-    this.#accepted.inc()
-    this.#active.inc()
+    this.#accepted += 1
   }
 
   ended({ route = '', method = '_OTHER', status, durationMs }: RequestEnd): void {
-    this.#active.dec()
-    const code = status ?? 0
-    const key = `s ${code} ${method} ${route}`
-    const child =
-      this.#children.get(key) ?? this.#keep(key, this.#requests.labels(route, method, String(code)))
-    child.observe(durationMs / 1000)
+    this.#ended += 1
+    this.#requests.observe(route, method, status ?? 0, durationMs / 1000)
   }
 
   upstreamEnded({ upstream, status = 0, durationMs }: UpstreamEnd): void {
-    const key = `c ${status} ${upstream}`
-    const child =
-      this.#children.get(key) ?? this.#keep(key, this.#upstreams.labels(upstream, String(status)))
-    child.observe(durationMs / 1000)
+    this.#upstreams.observe(upstream, '', status, durationMs / 1000)
   }
 
   /** Its intent is on record. */
   intended(): void {
-    this.#intents.inc()
+    this.#intents += 1
   }
 
   /** Its outcome is on record, by what ended it; or `unrecorded`: it could not be written. */
   concluded(ended: string): void {
-    this.#outcomes.inc({ ended })
+    this.#outcomes.set(ended, (this.#outcomes.get(ended) ?? 0) + 1)
   }
 
   /** It goes no further; what is folded is counted in a record that others share. */
@@ -156,15 +136,66 @@ export class Metrics {
     this.#own.inc()
   }
 
-  /** Prometheus' text format. */
-  async render(): Promise<{ readonly contentType: string; readonly text: string }> {
-    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
+  /** A certificate authority was asked for a certificate. */
+  certificateOrdered(listener: string, result: 'obtained' | 'renewed' | 'failed'): void {
+    this.#orders.inc({ listener, result })
   }
 
-  #keep<T extends { observe(seconds: number): void }>(key: string, child: T): T {
-    this.#children.set(key, child)
-    return child
+  /** Prometheus' text format. */
+  async render(): Promise<{ readonly contentType: string; readonly text: string }> {
+    const text = await this.#registry.metrics()
+    const { contentType } = this.#registry
+    return { contentType, text: `${text}\n${this.#requests.text()}\n${this.#upstreams.text()}` }
   }
+
+  /** What every request adds to. */
+  #addCounts(registers: Registry[]): void {
+    addCount(registers, {
+      name: 'countersign_requests_accepted_total',
+      help: 'requests, and what came instead of one: equals intents, refusals and own answers',
+      count: () => this.#accepted,
+    })
+    const active = (): number => this.#accepted - this.#ended
+    new Gauge({
+      name: 'http_server_active_requests',
+      help: 'requests that are being served',
+      registers,
+      collect() {
+        this.set(active())
+      },
+    })
+    addCount(registers, {
+      name: 'countersign_intents_total',
+      help: 'intents on record',
+      count: () => this.#intents,
+    })
+    const outcomes = this.#outcomes
+    new Counter({
+      name: 'countersign_outcomes_total',
+      help: 'outcomes on record, by what ended them; `unrecorded` is one that could not be written',
+      labelNames: ['ended'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [ended, count] of outcomes) this.inc({ ended }, count)
+      },
+    })
+  }
+}
+
+/** A number that is kept elsewhere, told when somebody looks. */
+function addCount(
+  registers: Registry[],
+  { count, ...about }: { readonly name: string; readonly help: string; count(): number },
+): void {
+  new Counter({
+    ...about,
+    registers,
+    collect() {
+      this.reset()
+      this.inc(count())
+    },
+  })
 }
 
 /** What is so now, rather than what has happened. */
@@ -242,4 +273,19 @@ function addVolume(volume: () => VolumeFacts, registers: Registry[]): void {
       },
     })
   }
+}
+
+function addCertificates({ certificates }: MetricsParts, registers: Registry[]): void {
+  new Gauge({
+    name: 'countersign_certificate_expiry_timestamp_seconds',
+    help: 'when the certificate of a listener ends; a listener without one is missing',
+    labelNames: ['listener'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { listener, endsMs } of certificates?.() ?? []) {
+        this.set({ listener }, endsMs / 1000)
+      }
+    },
+  })
 }

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Durations } from './durations.ts'
+
+test('counts are of all that took no longer, a row for each set of labels', () => {
+  const durations = new Durations({
+    name: 'took_seconds',
+    help: 'how long',
+    bounds: [0.1, 1],
+    labels: (route, method, status) => `route="${route}",method="${method}",status="${status}"`,
+  })
+  for (const seconds of [0.05, 0.1, 0.5, 3]) durations.observe('all', 'GET', 200, seconds)
+  durations.observe('all', 'GET', 404, 1)
+  assert.equal(
+    durations.text(),
+    `# HELP took_seconds how long
+# TYPE took_seconds histogram
+took_seconds_bucket{le="0.1",route="all",method="GET",status="200"} 2
+took_seconds_bucket{le="1",route="all",method="GET",status="200"} 3
+took_seconds_bucket{le="+Inf",route="all",method="GET",status="200"} 4
+took_seconds_sum{route="all",method="GET",status="200"} 3.65
+took_seconds_count{route="all",method="GET",status="200"} 4
+took_seconds_bucket{le="0.1",route="all",method="GET",status="404"} 0
+took_seconds_bucket{le="1",route="all",method="GET",status="404"} 1
+took_seconds_bucket{le="+Inf",route="all",method="GET",status="404"} 1
+took_seconds_sum{route="all",method="GET",status="404"} 1
+took_seconds_count{route="all",method="GET",status="404"} 1
+`,
+  )
+})
