@@ -186,7 +186,10 @@ export class Metrics {
 /** A number that is kept elsewhere, told when somebody looks. */
 function addCount(
   registers: Registry[],
-  { count, ...about }: { readonly name: string; readonly help: string; count(): number },
+  {
+    count,
+    ...about
+  }: { readonly name: string; readonly help: string; readonly count: () => number },
 ): void {
   new Counter({
     ...about,
