@@ -5,6 +5,9 @@ import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 export type Framing = { readonly bytes: number | undefined } | { readonly refused: Reason }
 
 const LENGTH_FORM = /^(0|[1-9][0-9]{0,15})$/
+/** A number that somebody's reader may hold; what is beyond it is no length at all. */
+const NUMBER_FORM = /^0*[0-9]{1,20}$/
+const NUMBER_MAX = 2n ** 64n - 1n
 const NAME_FORM = /^[A-Za-z0-9!#$%&'*+.^`|~-]+$/
 
 /** Fields that a client must not have removed: the message or the decision hangs on them. */
@@ -19,23 +22,34 @@ const NOT_HOP_BY_HOP = new Set([
 
 /**
  * Reads where the body ends, from the fields as received; `hasBody` where the engine's framing has
- * an end of its own. The engine has its own checks; these hold for any engine, and go on to refuse
- * what it takes.
+ * an end of its own. What says it twice, or in no form at all, is no request.
  */
 export function readFraming(fields: HeaderFields, hasBody?: boolean): Framing {
   const lengths = valuesOf(fields, 'content-length')
   const codings = valuesOf(fields, 'transfer-encoding')
-  if (codings.length > 0) {
-    if (lengths.length > 0 || codings.length > 1) return { refused: 'malformed-framing' }
-    const chunked = codings[0]?.toLowerCase() === 'chunked'
-    return chunked ? { bytes: undefined } : { refused: 'coding-refused' }
-  }
+  if (codings.length > 0) return lengths.length > 0 ? MALFORMED : readCoding(codings)
   const [length, second] = lengths
-  if (length === undefined) return { bytes: hasBody === true ? undefined : 0 }
-  if (second !== undefined || !LENGTH_FORM.test(length)) return { refused: 'malformed-framing' }
-  const bytes = Number(length)
-  return Number.isSafeInteger(bytes) ? { bytes } : { refused: 'malformed-framing' }
+  if (length === undefined) return hasBody === true ? CHUNKED : NO_BODY
+  if (second !== undefined) return MALFORMED
+  const bytes = LENGTH_FORM.test(length) ? Number(length) : Number.NaN
+  if (Number.isSafeInteger(bytes)) return { bytes }
+  const isNumber = NUMBER_FORM.test(length) && BigInt(length) <= NUMBER_MAX
+  return isNumber ? { refused: 'malformed-framing' } : MALFORMED
 }
+
+function readCoding([coding = '', second]: readonly string[]): Framing {
+  if (second !== undefined) return MALFORMED
+  const members = coding.toLowerCase().split(',')
+  const chunkedAt = members.findIndex((member) => /^[ \t]*chunked[ \t]*$/.test(member))
+  if (chunkedAt === -1) return { refused: 'coding-refused' }
+  // Where it is not the last, nobody knows where the body ends.
+  if (chunkedAt < members.length - 1) return MALFORMED
+  return members.length === 1 ? CHUNKED : { refused: 'coding-refused' }
+}
+
+const MALFORMED: Framing = { refused: 'malformed-request' }
+const CHUNKED: Framing = { bytes: undefined }
+const NO_BODY: Framing = { bytes: 0 }
 
 /**
  * Refuses names that another reader could take for another name (`X_Auth_User`), and a `Connection`

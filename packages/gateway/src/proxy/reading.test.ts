@@ -117,28 +117,35 @@ for (const [name, fields, want] of [
     [['transfer-encoding', 'chunked\xa0']],
     { refused: 'coding-refused' },
   ],
-  ['a hexadecimal length', [['content-length', '0x4']], { refused: 'malformed-framing' }],
+  ['a hexadecimal length', [['content-length', '0x4']], { refused: 'malformed-request' }],
   [
     'a length in two lines',
     [
       ['content-length', '4'],
       ['content-length', '4'],
     ],
-    { refused: 'malformed-framing' },
+    { refused: 'malformed-request' },
   ],
-  ['a length in one list', [['content-length', '4, 4']], { refused: 'malformed-framing' }],
+  ['a length in one list', [['content-length', '4, 4']], { refused: 'malformed-request' }],
   [
     'a length that is no safe number',
     [['content-length', '9999999999999999']],
     { refused: 'malformed-framing' },
   ],
+  ['a length with a zero before it', [['content-length', '04']], { refused: 'malformed-framing' }],
+  [
+    'a length that no number holds',
+    [['content-length', '18446744073709551616']],
+    { refused: 'malformed-request' },
+  ],
+  ['chunked twice', [['transfer-encoding', 'chunked, chunked']], { refused: 'malformed-request' }],
   [
     'both',
     [
       ['content-length', '4'],
       ['transfer-encoding', 'chunked'],
     ],
-    { refused: 'malformed-framing' },
+    { refused: 'malformed-request' },
   ],
   ['identity', [['transfer-encoding', 'identity']], { refused: 'coding-refused' }],
 ] as const) {
