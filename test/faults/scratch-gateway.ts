@@ -78,7 +78,7 @@ disk: ${disk}
 log: { level: error }
 listeners:
   - { name: main, host: 127.0.0.1, port: 0 }
-admin: { host: 127.0.0.1, port: 0 }
+admin: { host: 127.0.0.1, port: 0, roles: { operator: [{ principal: ada }] } }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
 upstreams:
@@ -145,6 +145,12 @@ export interface FoundRecord {
   readonly about: number | undefined
   readonly ended: string | undefined
   readonly incarnation: number
+  /** Of an act: what was done, and what it told. */
+  readonly act: string | undefined
+  readonly level: string | undefined
+  readonly reason: string | undefined
+  readonly count: number | undefined
+  readonly unrecordedMax: number | undefined
 }
 
 /** Opens every record below `size` with the keys in the directory. */
@@ -180,7 +186,9 @@ function foundRecord({ index, sections }: OpenedRecord): FoundRecord {
   }
   const { kind, incarnation, exchange, about } = read(1) as WhenFacts
   const { ended } = read(8) as { readonly ended?: string }
-  return { index, kind, exchange, about: about?.index, ended, incarnation }
+  const { act, level, reason, count, unrecordedMax } = read(5) as Partial<FoundRecord>
+  const found = { index, kind, exchange, about: about?.index, ended, incarnation }
+  return { ...found, act, level, reason, count, unrecordedMax }
 }
 
 /** Every leaf that a caller was told stands in the log at the index that it was told. */

@@ -57,6 +57,8 @@ export const COVERED = [
   'record: gap, not running',
   'record: heartbeat',
   'record: space',
+  'reserve: given back',
+  'reserve: taken again',
   'record: block',
   'record: stop',
   'record: clock behind',

@@ -1,10 +1,13 @@
 import {
+  diskConfigSchema,
   type Ledger,
   LedgerKeeper,
   type LedgerOptions,
+  type SpaceFacts,
+  SpaceWatch,
   type TroubleListener,
 } from '../../packages/gateway/src/ledger/index.ts'
-import type { Disk } from '../../packages/gateway/src/platform/index.ts'
+import { type Disk, roomyDisk } from '../../packages/gateway/src/platform/index.ts'
 import { Recorder, RecorderError } from '../../packages/gateway/src/recorder/index.ts'
 import type { Vault } from '../../packages/gateway/src/vault/index.ts'
 import { assembleLedger, EPOCH, ORIGIN, openVault, type World } from './assembly.ts'
@@ -39,26 +42,37 @@ export class Gateway {
   readonly #parts: LedgerOptions
   readonly #options: GatewayOptions
   readonly #writes: Writes
+  readonly #room: Room
 
   private constructor(options: GatewayOptions, made: Made) {
     this.#options = options
     this.keeper = made.keeper
     this.#parts = made.parts
     this.#writes = made.writes
+    this.#room = made.room
     this.recorder = this.#makeRecorder(made.vault)
   }
 
   /** Resolves when it would serve: the first records of the first incarnation are durable. */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const writes = new Writes()
-    const world = worldOf(options, watchedDisk(options.machine.disk, writes))
-    const vault = await openVault(world)
-    const parts = assembleLedger(world, vault)
-    const keeper = await LedgerKeeper.start(parts)
-    const gateway = new Gateway(options, { keeper, vault, parts, writes })
-    gateway.#listen()
-    await gateway.recorder.start()
-    return gateway
+    const watched = watchedDisk(options.machine.disk, writes)
+    const room = new Room(options)
+    await room.open(watched)
+    try {
+      const world = worldOf(options, room.roomy(watched))
+      const vault = await openVault(world)
+      const parts = assembleLedger(world, vault)
+      const keeper = await LedgerKeeper.start(parts)
+      const gateway = new Gateway(options, { keeper, vault, parts, writes, room })
+      gateway.#listen()
+      await gateway.recorder.start()
+      room.tell = (facts) => gateway.#recordSpace(facts)
+      return gateway
+    } catch (cause) {
+      await room.close()
+      throw cause
+    }
   }
 
   get isWriting(): boolean {
@@ -89,6 +103,17 @@ export class Gateway {
       if (!(error instanceof RecorderError)) throw error
     }
     await this.keeper.close()
+    await this.#room.close()
+  }
+
+  /** As the program does: what cannot be recorded now is offered again when it is looked at. */
+  async #recordSpace({ level, freeBytes, totalBytes, reserveBytes }: SpaceFacts): Promise<void> {
+    try {
+      const facts = { act: 'space', level, freeBytes, totalBytes, reserveBytes } as const
+      await this.recorder.act('system', facts)
+    } catch (error) {
+      if (!(error instanceof RecorderError)) throw error
+    }
   }
 
   #listen(): void {
@@ -141,6 +166,56 @@ interface Made {
   readonly vault: Vault
   readonly parts: LedgerOptions
   readonly writes: Writes
+  readonly room: Room
+}
+
+/** The reserve of a run that keeps one. */
+class Room {
+  tell: (facts: SpaceFacts) => Promise<void> = async () => undefined
+  readonly #options: GatewayOptions
+  #watch: SpaceWatch | undefined
+  #last: SpaceFacts | undefined
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+  }
+
+  async open(disk: Disk): Promise<void> {
+    const { machine, swarm } = this.#options
+    const { reserveBytes } = swarm
+    if (reserveBytes === 0) return
+    const sizes = { warnFreeBytes: 0, warnFreePercent: 0, refuseFreeBytes: 0 }
+    this.#watch = await SpaceWatch.open({
+      disk,
+      clock: machine.clock,
+      random: machine.random.fork(),
+      data: DATA,
+      config: diskConfigSchema.parse({ reserveBytes, ...sizes }),
+      onLook: (facts) => this.#look(facts),
+      // The disk fails as it is told to: the reserve is for the next look then.
+      onFault: () => undefined,
+    })
+  }
+
+  roomy(disk: Disk): Disk {
+    const watch = this.#watch
+    return watch === undefined ? disk : roomyDisk(disk, () => watch.makeRoom())
+  }
+
+  async close(): Promise<void> {
+    await this.#watch?.close()
+  }
+
+  #look(facts: SpaceFacts): void {
+    const last = this.#last
+    this.#last = facts
+    if (last === undefined) return
+    const { hits, fail } = this.#options
+    if (facts.reserveBytes < last.reserveBytes) hits.add('reserve: given back')
+    if (facts.reserveBytes > last.reserveBytes) hits.add('reserve: taken again')
+    if (facts.level === last.level) return
+    this.tell(facts).catch(fail)
+  }
 }
 
 /** What the watched disk tells of the write-ahead log. */

@@ -69,6 +69,8 @@ export interface Swarm {
   readonly publishEveryMs: number
   readonly heartbeatMs: number
   readonly backlogEntriesMax: number
+  /** 0: none is kept. */
+  readonly reserveBytes: number
 }
 
 export const OPERATIONS_MIN = 50
@@ -91,6 +93,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     // None is a multiple of how often is published: a heartbeat would always come just after.
     heartbeatMs: random.pick([7_000, 23_000, 61_000]),
     backlogEntriesMax: random.pick([8, 64, 98_304]),
+    reserveBytes: random.pick([0, 0, 131_072]),
   }
 }
 
