@@ -277,7 +277,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const onFault = (fault: unknown): void => console.error(fault)
   const containment = await Containment.open({ clock, random, store: measures, recorder, onFault })
   const settings = {
-    limits: { ...DEFAULT_LIMITS, ...WHOLE, stopMs: 2000, ...options.limits },
+    limits: { ...DEFAULT_LIMITS, ...WHOLE, stopMs: 2000, lastCallMs: 0, ...options.limits },
     listeners: certificate
       ? [
           plain,

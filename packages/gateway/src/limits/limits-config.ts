@@ -289,6 +289,20 @@ export const LIMITS = {
     reason: 'shutting-down',
     meaning: 'how long exchanges may take to end when the gateway stops',
   },
+  streamStopMs: {
+    of: 10_000,
+    min: 0,
+    max: 60 * MINUTE_MS,
+    reason: 'shutting-down',
+    meaning: 'of that, what stays open for long; others are still let in meanwhile',
+  },
+  lastCallMs: {
+    of: 500,
+    min: 0,
+    max: MINUTE_MS,
+    reason: 'none: the connection is closed',
+    meaning: 'how long a gateway that stops lets others in, and kept connections ask once more',
+  },
 } as const satisfies { readonly [name: string]: Limit }
 
 /** The limits in force, each in the unit that its name ends with. */

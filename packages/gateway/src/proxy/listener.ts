@@ -31,6 +31,8 @@ import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 /** Half a day, and 48 bytes as Node wants them. */
 const TICKET_KEYS_MS = 12 * 3_600_000
 const TICKET_KEYS_BYTES = 48
+/** How late it may be noticed that nobody is left. */
+export const LAST_CALL_TICK_MS = 20
 const EARLY_END = 'HPE_INVALID_EOF_STATE'
 
 /** One address that is listened on, and the connections that came to it. */
@@ -139,13 +141,24 @@ export class Listener {
     for (const take of held) take()
   }
 
+  /** Connections that are open, handshakes among them. */
+  get connections(): number {
+    return this.#handshakes.size
+  }
+
+  /** Still takes connections; each answer from now on is the last of its own. */
+  sayLastCall(): void {
+    this.#sessions.sayLastCall()
+  }
+
   /** Takes no more connections and lets idle ones go; resolves when every exchange has ended. */
   async drain(): Promise<void> {
     this.#server.close()
     this.#ticketTimer?.cancel()
     this.#server.closeIdleConnections()
-    this.#proxied?.close()
     this.#sessions.drain()
+    await this.#firstRequests()
+    this.#proxied?.close()
     while (this.#active.size > 0) await Promise.allSettled(this.#active)
     this.#server.closeAllConnections()
     await this.#sessions.close()
@@ -158,6 +171,20 @@ export class Listener {
       else current.cut.make('shutting-down')
     }
     for (const { cut } of this.#streams) cut.make('shutting-down')
+  }
+
+  /** Who was let in a moment ago has its request on the way: closing now would lose it. */
+  async #firstRequests(): Promise<void> {
+    const { clock, inForce } = this.#context
+    const untilMs = clock.ticksMs() + inForce().limits.lastCallMs
+    while (this.#isExpectingFirst() && clock.ticksMs() < untilMs) {
+      await new Promise<void>((resolve) => void clock.after(LAST_CALL_TICK_MS, resolve))
+    }
+  }
+
+  #isExpectingFirst(): boolean {
+    if (this.#handshakes.size > this.#connections.size + this.#sessions.size) return true
+    return [...this.#connections.values()].some(({ newest }) => newest === undefined)
   }
 
   #wire(connected: 'connection' | 'secureConnection'): void {

@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls'
 import type { ProxyContext } from './context.ts'
-import { Listener } from './listener.ts'
+import { LAST_CALL_TICK_MS, Listener } from './listener.ts'
 import { NamedContexts } from './named-contexts.ts'
 import { protocolsOf } from './node-server.ts'
 import type { ListenerConfig } from './proxy-config.ts'
@@ -79,6 +79,27 @@ export class Listeners {
 
   cutAll(): void {
     for (const listener of this.#all()) listener.cutAll()
+  }
+
+  /**
+   * Lets others in, and answers each of them for the last time: kept connections end so with an
+   * answer instead of a question that is lost. As long as it takes what is open for long to end,
+   * for meanwhile nobody else may serve them.
+   */
+  async lastCall(): Promise<void> {
+    const { clock, inForce, live } = this.#context
+    const { lastCallMs, streamStopMs, stopMs } = inForce().limits
+    for (const listener of this.#all()) listener.sayLastCall()
+    const fromMs = clock.ticksMs()
+    const isOver = (): boolean => {
+      const sinceMs = clock.ticksMs() - fromMs
+      if (sinceMs >= Math.min(stopMs, live.isAnyLong ? streamStopMs : lastCallMs)) return true
+      return this.#all().every((listener) => listener.connections === 0)
+    }
+    while (!isOver()) {
+      await new Promise<void>((resolve) => void clock.after(LAST_CALL_TICK_MS, resolve))
+    }
+    live.cutLong()
   }
 
   /** Takes no more connections; resolves when every exchange has ended. */

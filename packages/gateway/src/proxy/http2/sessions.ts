@@ -19,6 +19,10 @@ export class ClientSessions {
     this.#host = host
   }
 
+  get size(): number {
+    return this.#sessions.size
+  }
+
   open(socket: Socket, peer: Peer): void {
     const session = new ClientSession(socket, peer, this.#host)
     this.#sessions.add(session)
@@ -28,6 +32,11 @@ export class ClientSessions {
     })
     if (this.#isDraining) session.drain()
     if (!this.#isChecking) this.#checkLater(this.#host.clock)
+  }
+
+  /** GOAWAY on every connection that is open now; one that comes may ask first. */
+  sayLastCall(): void {
+    for (const session of this.#sessions) session.drain()
   }
 
   /** GOAWAY on every connection; those without a stream end at once. */
