@@ -76,25 +76,22 @@ export class MemoryStore implements QuotaStore {
   }
 
   #admit(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
-    for (const [at, { quota, cost, key }] of asks.entries()) {
-      const account = accounts[at]
-      if (account === undefined) continue
+    let hasConcurrent = false
+    for (let at = 0; at < asks.length; at += 1) {
+      const [ask, account] = [asks[at], accounts[at]]
+      if (ask === undefined || account === undefined) continue
+      const { quota, cost, key } = ask
       const rate = rateOf(quota, account)
       if (rate !== undefined) account.meter.take(rate, nowUs, cost)
-      if (quota.concurrency !== undefined) account.concurrent += 1
-      this.#reserveAhead(quota, key, account)
+      if (quota.concurrency !== undefined) {
+        account.concurrent += 1
+        hasConcurrent = true
+      }
+      if (quota.isDurable) this.#reserveAhead(quota, key, account)
     }
     const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
-    let isHeld = true
-    const release = (): void => {
-      if (!isHeld) return
-      isHeld = false
-      for (const [at, { quota }] of asks.entries()) {
-        const account = accounts[at]
-        if (account !== undefined && quota.concurrency !== undefined) account.concurrent -= 1
-      }
-    }
-    return { isAdmitted: true, standings, release, renew: () => undefined }
+    const release = hasConcurrent ? releaseOnce(asks, accounts) : NOTHING
+    return { isAdmitted: true, standings, release, renew: NOTHING }
   }
 
   /** Asks the disk first. What is admitted meanwhile to others is seen when it is asked again. */
@@ -123,7 +120,7 @@ export class MemoryStore implements QuotaStore {
   /** Before a chunk is used up the next one is asked for, so that requests need not wait. */
   #reserveAhead(quota: Quota, key: string, account: Account): void {
     const rate = rateOf(quota, account)
-    if (this.#file === undefined || !quota.isDurable || rate === undefined) return
+    if (this.#file === undefined || rate === undefined) return
     if (account.reservedUs - account.meter.us > rate.spanOf(chunkOf(rate)).us / 2) return
     if (account.reservedUs >= this.#nowUs() + rate.tolerance.us) return
     // Where it fails, the request that needs it will be told.
@@ -201,6 +198,20 @@ function sweep(table: Table, nowUs: number, keysMax: number): boolean {
   return table.accounts.size < keysMax
 }
 
+const NOTHING = (): void => undefined
+
+function releaseOnce(asks: readonly Ask[], accounts: readonly Account[]): () => void {
+  let isHeld = true
+  return () => {
+    if (!isHeld) return
+    isHeld = false
+    for (const [at, { quota }] of asks.entries()) {
+      const account = accounts[at]
+      if (account !== undefined && quota.concurrency !== undefined) account.concurrent -= 1
+    }
+  }
+}
+
 function mayAll(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): boolean {
   return asks.every(({ quota, cost }, at) => {
     const account = accounts[at]
@@ -221,7 +232,7 @@ function isFull({ concurrency }: Quota, { concurrent }: Account): boolean {
 
 function refused(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
   const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
-  return { isAdmitted: false, standings, release: () => undefined, renew: () => undefined }
+  return { isAdmitted: false, standings, release: NOTHING, renew: NOTHING }
 }
 
 function isReserved({ quota, cost }: Ask, account: Account | undefined, nowUs: number): boolean {

@@ -25,7 +25,11 @@ export class Quota {
   readonly isDurable: boolean
   /** All callers count together, whoever they are. */
   readonly isShared: boolean
+  /** Its item in `RateLimit-Policy`, of the rate and of what goes on at a time. */
+  readonly policies: readonly string[]
   readonly #config: QuotaConfig
+  /** Every request costs 1. */
+  readonly #isFlat: boolean
 
   constructor(name: string, config: QuotaConfig) {
     const { limit, window, burst, concurrency } = config
@@ -38,10 +42,13 @@ export class Quota {
       limit === undefined || window === undefined
         ? undefined
         : new Rate({ limit, windowUs: windowUsOf(window), burst: burst ?? limit })
+    this.#isFlat = Object.keys(config.cost).length === 0
+    this.policies = policiesOf(this)
   }
 
   /** The most specific row of the table: method on a route, route, method, the rest. */
   costOf({ method, route }: Caller): number {
+    if (this.#isFlat) return 1
     const { cost } = this.#config
     return cost[`${method} ${route}`] ?? cost[route] ?? cost[method] ?? cost.default ?? 1
   }
@@ -66,11 +73,30 @@ export class Quota {
 
   #who({ principal, address }: Caller): string {
     if (principal.kind === 'anonymous') return `a:${this.#prefix(address)}`
-    return `p:${JSON.stringify([principal.issuer, principal.id])}`
+    let name = principalNames.get(principal)
+    if (name === undefined) {
+      name = `p:${JSON.stringify([principal.issuer, principal.id])}`
+      principalNames.set(principal, name)
+    }
+    return name
   }
 
   #prefix(address: string): string {
     const { ipv4Bits, ipv6Bits } = this.#config
     return addressPrefix(address, { ipv4Bits, ipv6Bits })
   }
+}
+
+/** Who shows the same credential again is the same object. */
+const principalNames = new WeakMap<Caller['principal'], string>()
+
+const SECOND_US = 1_000_000
+
+/** A name is a plain word of the configuration: nothing to escape. */
+function policiesOf({ name, rate, concurrency }: Quota): readonly string[] {
+  const policies: string[] = []
+  if (rate !== undefined) policies.push(`"${name}";q=${rate.limit};w=${rate.windowUs / SECOND_US}`)
+  if (concurrency === undefined) return policies
+  const concurrent = rate === undefined ? name : `${name}.concurrent`
+  return [...policies, `"${concurrent}";q=${concurrency};qu="concurrent-requests"`]
 }

@@ -93,14 +93,17 @@ export class Quotas {
 
 /** What the record says of them: names and numbers, nobody. */
 export function limitFacts({ quotas, standings }: QuotaVerdict): readonly LimitFacts[] {
-  return standings.flatMap(({ used, concurrent }, at): LimitFacts[] => {
-    const { name, rate, concurrency } = quotas[at] ?? {}
-    if (name === undefined) return []
-    const rated = rate === undefined ? [] : [{ name, limit: rate.burst, used }]
-    if (concurrency === undefined) return rated
+  const facts: LimitFacts[] = []
+  for (let at = 0; at < standings.length; at += 1) {
+    const [quota, standing] = [quotas[at], standings[at]]
+    if (quota === undefined || standing === undefined) continue
+    const { name, rate, concurrency } = quota
+    if (rate !== undefined) facts.push({ name, limit: rate.burst, used: standing.used })
+    if (concurrency === undefined) continue
     const both = rate === undefined ? name : `${name}.concurrent`
-    return [...rated, { name: both, limit: concurrency, used: concurrent }]
-  })
+    facts.push({ name: both, limit: concurrency, used: standing.concurrent })
+  }
+  return facts
 }
 
 function verdictOf(quotas: readonly Quota[], answer: StoreAnswer): QuotaVerdict {

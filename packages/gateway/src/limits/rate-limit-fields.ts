@@ -12,28 +12,25 @@ export function rateLimitFields({
   refusal,
   retryAfterSeconds,
 }: QuotaVerdict): readonly (readonly [string, string])[] {
-  const policies: string[] = []
-  const limits: string[] = []
-  for (const [at, { used, resetUs, concurrent }] of standings.entries()) {
-    const { name, rate, concurrency } = quotas[at] ?? {}
+  let policies = ''
+  let limits = ''
+  for (let at = 0; at < standings.length; at += 1) {
+    const [quota, standing] = [quotas[at], standings[at]]
+    if (quota === undefined || standing === undefined) continue
+    const { name, rate, concurrency } = quota
+    const { used, resetUs, concurrent } = standing
+    for (const policy of quota.policies) policies += policies === '' ? policy : `, ${policy}`
     if (rate !== undefined) {
-      policies.push(`"${name}";q=${rate.limit};w=${rate.windowUs / SECOND_US}`)
       const left = Math.max(0, rate.burst - used)
-      limits.push(`"${name}";r=${left};t=${Math.ceil(resetUs / SECOND_US)}`)
+      limits += `${limits === '' ? '' : ', '}"${name}";r=${left};t=${Math.ceil(resetUs / SECOND_US)}`
     }
     if (concurrency !== undefined) {
-      const both = rate === undefined ? `"${name}"` : `"${name}.concurrent"`
-      policies.push(`${both};q=${concurrency};qu="concurrent-requests"`)
-      limits.push(`${both};r=${Math.max(0, concurrency - concurrent)}`)
+      const both = rate === undefined ? name : `${name}.concurrent`
+      limits += `${limits === '' ? '' : ', '}"${both}";r=${Math.max(0, concurrency - concurrent)}`
     }
   }
-  return [
-    ...(policies.length === 0
-      ? []
-      : ([
-          ['ratelimit-policy', policies.join(', ')],
-          ['ratelimit', limits.join(', ')],
-        ] as const)),
-    ...(refusal === undefined ? [] : ([['retry-after', String(retryAfterSeconds)]] as const)),
-  ]
+  const fields: (readonly [string, string])[] = []
+  if (policies !== '') fields.push(['ratelimit-policy', policies], ['ratelimit', limits])
+  if (refusal !== undefined) fields.push(['retry-after', String(retryAfterSeconds)])
+  return fields
 }
