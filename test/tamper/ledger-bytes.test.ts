@@ -2,6 +2,7 @@
 // all; without it one in 97, another one in each file.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RESERVE_PATH } from '../../packages/gateway/src/ledger/index.ts'
 import { type Report, verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
 import type { FileMap } from './file-map.ts'
 import { DATA, MadeLedger, someTraffic } from './made-ledger.ts'
@@ -22,8 +23,15 @@ async function makeLedger(rounds: number, segmentEntriesMax: number): Promise<Fi
     if (round % 10 === 0 || rounds < 10) await ledger.publish()
   }
   await ledger.stop(recorder)
-  return ledger.files()
+  // As the program keeps it: room that is nobody's, and nothing that anybody reads.
+  return (await ledger.files()).with(`${DATA}/${RESERVE_PATH}`, new Uint8Array(4096).fill(0xa5))
 }
+
+test('the reserve may be gone, or be as long as it likes', async () => {
+  const path = `${DATA}/${RESERVE_PATH}`
+  assert.deepEqual(await audit(honest.without(path)), honestReport)
+  assert.deepEqual(await audit(honest.with(path, new Uint8Array(0))), honestReport)
+})
 
 function audit(files: FileMap): Promise<Report> {
   const require = ['log', 'records', 'persons'] as const

@@ -95,7 +95,11 @@ origin: countersign.demo
 data: .
 log: { level: warn }
 # Small, as a demo is: room that is kept, and with how little left nothing is forwarded.
-disk: { reserveBytes: 4194304, warnFreePercent: 0, warnFreeBytes: 33554432, refuseFreeBytes: 8388608 }
+disk:
+  reserveBytes: 4194304
+  warnFreePercent: 0
+  warnFreeBytes: 33554432
+  refuseFreeBytes: 8388608
 listeners:
   - { name: main, host: 127.0.0.1, port: ${port} }
 admin: { host: 127.0.0.1, port: ${adminPort}, roles: { operator: [{ principal: ops }] } }
