@@ -188,7 +188,7 @@ reserve left, ${records.length} records, resumed ${resumedMs} ms after there was
   )
 })
 
-/** What folds say that was refused for lack of room, and what a killed process may have left out. */
+/** What folds say that was refused for lack of room, and what a kill may have left out. */
 function countFolded(records: readonly FoundRecord[]) {
   const counts = new Map<number, number>()
   let mayBeMissing = 0

@@ -89,7 +89,7 @@ test('a disk that fills is told of twice, and is not told of while it wavers', a
   await watch.close()
 })
 
-test('a full disk gets the reserve in steps, and it is whole before traffic is served', async () => {
+test('a full disk gets the reserve in steps; it is whole before traffic is served', async () => {
   const volume = new Volume()
   const watch = await volume.open()
   const roomy = roomyDisk(volume.disk, () => watch.makeRoom())
@@ -159,7 +159,7 @@ test('a volume that cannot be asked is told of, and changes nothing', async () =
 })
 
 for (const power of ['kept', 'lost'] as const) {
-  test(`a reserve is true after a crash while it is taken or given back (power ${power})`, async () => {
+  test(`a reserve is true after a crash while taken or given back (power ${power})`, async () => {
     for (let seed = 1; seed <= 60; seed += 1) {
       const volume = new Volume()
       const random = new SeededRandom(seed)
