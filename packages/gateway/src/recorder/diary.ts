@@ -92,7 +92,8 @@ export class Diary {
   #watcherOf(requests: 0 | 1): WriteWatcher {
     return {
       wrote: () => this.#wrote(),
-      failed: (error) => this.#failed(error, requests),
+      // What was acted on was not turned away: the gap of its window tells of it.
+      failed: (error, isPromised) => this.#failed(error, isPromised ? 0 : requests),
     }
   }
 

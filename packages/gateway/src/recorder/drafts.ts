@@ -6,6 +6,8 @@ export type PersonalChoice = 'what' | 'how'
 
 /** What is recorded before a request is forwarded. */
 export interface IntentDraft {
+  /** Its records may be acted on before they are durable, under a window that is. */
+  readonly isRelaxed?: boolean | undefined
   /** From `newExchange`; without it one is made. */
   readonly exchange?: string | undefined
   /** Somebody whose identity was verified; an unverified claim is anonymous. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatTime, makeUuid } from '@countersign/evidence'
-import { decodeFoldTag, encodeFoldTag } from './fold-tag.ts'
+import { decodeOpenTag, encodeOpenTag } from './open-tag.ts'
 import { Machine, pairViolations } from './testing.ts'
 
 const FROM_US = 1_795_000_000_123_000
@@ -15,16 +15,16 @@ const DRAFT = {
 } as const
 
 test('the tag of a fold says since when and the bound', () => {
-  const tag = { fromMs: 1_795_000_000_123, untalliedMax: 4_000_000_000 }
-  const bytes = encodeFoldTag(tag)
+  const tag = { of: 'fold', fromMs: 1_795_000_000_123, untalliedMax: 4_000_000_000 } as const
+  const bytes = encodeOpenTag(tag)
   assert.equal(Buffer.from(bytes).toString('hex'), '01a1ee565e7b800080ee6b2800000000')
-  assert.deepEqual(decodeFoldTag(bytes), tag)
+  assert.deepEqual(decodeOpenTag(bytes), tag)
 })
 
 test('the tag of an intent is none of a fold', () => {
   for (const fill of [0, 0x88, 0xff]) {
     const random = new Uint8Array(8).fill(fill)
-    assert.equal(decodeFoldTag(makeUuid(FROM_US, random)), undefined)
+    assert.equal(decodeOpenTag(makeUuid(FROM_US, random)), undefined)
   }
 })
 

@@ -1,7 +1,7 @@
 import { type FoldFacts, parseTime, type RecordPlace } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import { RecorderError } from './error.ts'
-import { encodeFoldTag } from './fold-tag.ts'
+import { encodeOpenTag } from './open-tag.ts'
 import type { WriteDraft, Written } from './record-writer.ts'
 
 /** What a fold counts, from its opening on. */
@@ -51,7 +51,8 @@ export class FoldRecords {
   /** Before the first refusal that it counts is answered. */
   async open(draft: FoldDraft, about: RecordPlace | undefined): Promise<OpenFold> {
     const { untalliedMax } = draft
-    const opens = encodeFoldTag({ fromMs: Math.floor(parseTime(draft.from) / 1000), untalliedMax })
+    const fromMs = Math.floor(parseTime(draft.from) / 1000)
+    const opens = encodeOpenTag({ of: 'fold', fromMs, untalliedMax })
     this.#open.add(draft)
     try {
       const { index, incarnation } = await this.#write({

@@ -1,4 +1,5 @@
-export type { Bodies } from './bodies.ts'
+export type { BodyWriter, SealedBody } from '../vault/index.ts'
+export { type Bodies, sealedFacts } from './bodies.ts'
 export type { RecordKeeper } from './diary.ts'
 export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 export { RecorderError, type RecorderErrorCode } from './error.ts'
@@ -14,3 +15,4 @@ export {
 export type { RecordedLedger } from './record-writer.ts'
 export { Recorded, type RecordedFacts } from './recorded.ts'
 export { type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'
+export type { WindowBounds, Windows } from './windows.ts'

@@ -1,7 +1,7 @@
 import { formatTime, formatUuid, type GapFacts } from '@countersign/evidence'
 import type { Clock } from '../platform/index.ts'
 import { RecorderError } from './error.ts'
-import { decodeFoldTag, type FoldTag } from './fold-tag.ts'
+import { decodeOpenTag, type FoldTag, type WindowTag } from './open-tag.ts'
 import type { RecordWriter } from './record-writer.ts'
 
 /** Interrupted intents that are closed at once; the next wait for these to be durable. */
@@ -82,7 +82,7 @@ function* stepsOf(writer: RecordWriter, facts: OpeningFacts, nowUs: () => number
   }
   if (recovery.size === 0) return
   const cutBytes = cut && { cutBytes: cut.bytes }
-  const intents = interrupted.filter(({ tag }) => decodeFoldTag(tag) === undefined)
+  const intents = interrupted.filter(({ tag }) => decodeOpenTag(tag) === undefined)
   yield () => writer.act('system', { act: 'recovery', interrupted: intents.length, ...cutBytes })
 }
 
@@ -94,14 +94,15 @@ async function interrupt(
 ): Promise<void> {
   const results = await Promise.allSettled(
     open.map(({ index, tag }) => {
-      const fold = decodeFoldTag(tag)
+      const counted = decodeOpenTag(tag)
       const about = { epoch: at.epoch, index }
-      if (fold === undefined) {
+      if (counted === undefined) {
         const sections = [{ name: 'how', value: { ended: 'interrupted' } }] as const
         const exchange = formatUuid(tag)
         return writer.write({ kind: 'outcome', exchange, about, closes: index, sections })
       }
-      const sections = [{ name: 'what', value: interruptedFold(fold, at.nowUs()) }] as const
+      const value = interruptedCount(counted, at.nowUs())
+      const sections = [{ name: 'what', value }] as const
       return writer.write({ kind: 'gap', about, closes: index, sections })
     }),
   )
@@ -117,9 +118,23 @@ async function interrupt(
   }
 }
 
-/** Refusals that were counted when the life before ended: what at most no tally tells of. */
-function interruptedFold({ fromMs, untalliedMax }: FoldTag, nowUs: number): GapFacts {
-  const from = formatTime(Math.min(fromMs * 1000, nowUs))
+/**
+ * Refusals that were counted when the life before ended: what at most no tally tells of. Or what
+ * was acted on under a window, which is over by then: what at most is missing of it.
+ */
+function interruptedCount(open: FoldTag | WindowTag, nowUs: number): GapFacts {
+  const from = formatTime(Math.min(open.fromMs * 1000, nowUs))
   const until = formatTime(nowUs)
-  return { reason: 'fold-interrupted', from, until, unrecorded: 0, unrecordedMax: untalliedMax }
+  if (open.of === 'fold') {
+    const unrecordedMax = open.untalliedMax
+    return { reason: 'fold-interrupted', from, until, unrecorded: 0, unrecordedMax }
+  }
+  const overUs = Math.min((open.fromMs + open.windowMs) * 1000, nowUs)
+  return {
+    reason: 'window-interrupted',
+    from,
+    until: formatTime(overUs),
+    unrecorded: 0,
+    unrecordedMax: open.recordsMax,
+  }
 }

@@ -57,6 +57,11 @@ export interface WriterOptions {
 
 /** Who waits for a record: an object, since promises cost more, twice for each exchange. */
 export interface RecordWaiter {
+  /**
+   * Of a relaxed record, at once: it will be durable at this place, or be lost with this life of
+   * the ledger. One of the other two follows.
+   */
+  promised?(index: LeafIndex, leaf: Uint8Array, incarnation: number): void
   /** The record is durable. Must not throw: others wait too. */
   written(index: LeafIndex, leaf: Uint8Array, incarnation: number): void
   failed(error: unknown): void
@@ -65,7 +70,8 @@ export interface RecordWaiter {
 /** Is told before the caller is. */
 export interface WriteWatcher {
   wrote(): void
-  failed(error: unknown): void
+  /** `isPromised`: what it tells of was acted on. */
+  failed(error: unknown, isPromised: boolean): void
 }
 
 /** What records need of an instance of the ledger. */
@@ -120,9 +126,10 @@ export class RecordWriter {
     const { keys } = draft
     const composed = composeRecord({ kind, recordId, ledgerKey, sections, keys })
     const { leaf, payload, newKeys } = composed
+    let isPromised = false
     const refused = (cause: unknown): unknown => {
       const error = unwritten(cause)
-      watcher?.failed(error)
+      watcher?.failed(error, isPromised)
       return error
     }
     const pending: EntryWaiter = {
@@ -134,11 +141,17 @@ export class RecordWriter {
       },
       refused: (cause) => waiter.failed(refused(cause)),
     }
+    const isRelaxed = recording === 'relaxed'
+    let place: LeafIndex | undefined
     try {
-      this.ledger.appendFor({ leaf, payload, opens, closes, isUrgent }, pending)
+      const entry = { leaf, payload, opens, closes, isUrgent, isRelaxed }
+      place = this.ledger.appendFor(entry, pending)
     } catch (cause) {
       throw refused(cause)
     }
+    if (place === undefined) return
+    isPromised = true
+    waiter.promised?.(place, leaf, incarnation)
   }
 
   #ledgerKeyAt(atUs: number): SealKey {

@@ -15,16 +15,21 @@ export interface RecordedFacts {
   readonly incarnation: number
   /** Under whose key the route puts `how`; undefined: the ledger's. */
   readonly howSubject: Subject | undefined
+  /** Records of its exchange need not be durable before they are acted on. */
+  readonly isRelaxed: boolean
 }
 
-/** A durable record of an exchange. */
+/** A record of an exchange: durable, or relaxed and promised its place. */
 export class Recorded implements RecordedFacts {
+  /** Until then nobody outside may learn its place: a crash may give it to another record. */
+  isDurable = true
   readonly epoch: number
   readonly index: LeafIndex
   readonly leaf: Uint8Array
   readonly exchange: string
   readonly incarnation: number
   readonly howSubject: Subject | undefined
+  readonly isRelaxed: boolean
   readonly #receipts: ReceiptMaker
 
   constructor(facts: RecordedFacts, receipts: ReceiptMaker) {
@@ -34,6 +39,7 @@ export class Recorded implements RecordedFacts {
     this.exchange = facts.exchange
     this.incarnation = facts.incarnation
     this.howSubject = facts.howSubject
+    this.isRelaxed = facts.isRelaxed
     this.#receipts = receipts
   }
 

@@ -26,6 +26,7 @@ import { RecordClock } from './record-clock.ts'
 import type { PlannedSection, RecordWaiter, WriteDraft, Written } from './record-writer.ts'
 import { Recorded } from './recorded.ts'
 import { subjectOf } from './subject.ts'
+import { Windows } from './windows.ts'
 
 /** How long a ledger may be idle before a heartbeat says that it still lives. */
 export const HEARTBEAT_MS = 60_000
@@ -65,6 +66,8 @@ export class Recorder {
   readonly #receipts: ReceiptMaker
   /** Refusals that are counted instead of recorded one by one. */
   readonly folds: FoldRecords
+  /** What of relaxed routes may be acted on before it is durable. */
+  readonly windows: Windows
   /** Bodies that are captured, from their first byte to their record. */
   readonly bodies: Bodies
   #openIntents = 0
@@ -91,6 +94,11 @@ export class Recorder {
       write: (draft) => this.#diary.write(draft),
       incarnation: () => this.#diary.incarnation,
     })
+    this.windows = new Windows({
+      clock,
+      epoch,
+      write: (draft, waiter) => this.#diary.begin(draft, waiter),
+    })
     this.#diary = new Diary({
       ...options,
       clock: this.#clock,
@@ -100,6 +108,7 @@ export class Recorder {
       onIncarnation: () => {
         this.#openIntents = 0
         this.folds.forget()
+        this.windows.forget()
       },
     })
   }
@@ -113,8 +122,10 @@ export class Recorder {
    * Writes what is owed and the stop, and refuses all that comes after. Where an exchange is still
    * without its end no stop is written: the next start will tell of an interruption.
    */
-  stop(cause: string): Promise<void> {
-    return this.#diary.stop(cause, () => this.#openIntents + this.folds.openFolds === 0)
+  async stop(cause: string): Promise<void> {
+    await this.windows.end()
+    const isClean = (): boolean => this.#openIntents + this.folds.openFolds === 0
+    await this.#diary.stop(cause, () => isClean() && !this.windows.isOpen)
   }
 
   /** An id for an exchange whose request is still being read. */
@@ -122,7 +133,7 @@ export class Recorder {
     return formatUuid(this.#identifiers.next(this.#clock.nowUs()))
   }
 
-  /** Before one byte of the request is forwarded. */
+  /** Before one byte of the request is forwarded: durable, or relaxed under a window. */
   intent(draft: IntentDraft): Promise<Recorded> {
     return new Promise((resolve, reject) => {
       const recordId = this.#exchangeOf(draft)
@@ -137,25 +148,48 @@ export class Recorder {
       }
       const { bodies } = draft
       const keys = this.bodies.keysOf(bodies)
+      const isRelaxed = draft.isRelaxed === true
+      const recording = this.#recordingOf(isRelaxed)
+      const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded =>
+        this.#recorded(exchange, { index, leaf, incarnation }, howSubject, isRelaxed)
       this.#begin(
-        { kind: 'intent', recordId, exchange, opens: recordId, sections, keys },
+        { kind: 'intent', recordId, exchange, opens: recordId, sections, keys, recording },
         {
-          written: (index, leaf, incarnation) => {
-            this.bodies.named(bodies)
-            resolve(this.#recorded(exchange, { index, leaf, incarnation }, howSubject))
-          },
+          ...pendingUntilDurable(told, resolve, () => this.bodies.named(bodies)),
           failed,
         },
       )
     })
   }
 
+  /** What is relaxed is marked, where the window that is open has room for it. */
+  #recordingOf(isRelaxed: boolean): 'relaxed' | undefined {
+    return isRelaxed && this.windows.admits() ? 'relaxed' : undefined
+  }
+
   /** The waiter is told whatever refuses the record. */
   #begin(draft: WriteDraft, waiter: RecordWaiter): void {
     try {
-      this.#diary.begin(draft, waiter)
+      this.#diary.begin(draft, draft.recording === undefined ? waiter : this.#counted(waiter))
+      if (draft.recording !== undefined) this.windows.count()
     } catch (error) {
       waiter.failed(error)
+    }
+  }
+
+  /** What is refused stands in no window; what was promised is lost only with its life. */
+  #counted(waiter: RecordWaiter): RecordWaiter {
+    let isPromised = false
+    return {
+      promised: (index, leaf, incarnation) => {
+        isPromised = true
+        waiter.promised?.(index, leaf, incarnation)
+      },
+      written: (index, leaf, incarnation) => waiter.written(index, leaf, incarnation),
+      failed: (error) => {
+        if (!isPromised) this.windows.discount()
+        waiter.failed(error)
+      },
     }
   }
 
@@ -176,7 +210,8 @@ export class Recorder {
   }
 
   /** Before the last byte of the response is released. */
-  outcome(about: Recorded, draft: OutcomeDraft): Promise<Recorded> {
+  outcome(about: Recorded, asked: OutcomeDraft): Promise<Recorded> {
+    const draft = about.isRelaxed ? { ...asked, isRelaxed: true } : asked
     return new Promise((resolve, reject) => {
       // A later incarnation has closed it, or will: two ends must not meet.
       if (about.incarnation !== this.#diary.incarnation) {
@@ -253,7 +288,7 @@ export class Recorder {
 
   #end(
     about: Recorded,
-    { via, how, bodies }: OutcomeDraft,
+    { via, how, bodies, isRelaxed = false }: OutcomeDraft & { readonly isRelaxed?: boolean },
     ended: (outcome: Recorded) => void,
     failed: (error: unknown) => void,
   ): void {
@@ -264,18 +299,21 @@ export class Recorder {
       about: { epoch: about.epoch, index: about.index },
       closes: about.index,
       keys: this.bodies.keysOf(bodies),
+      recording: this.#recordingOf(isRelaxed),
       sections: [
         { name: 'via', value: via },
         { name: 'how', value: how, subject: about.howSubject },
       ],
     }
-    const written = (index: LeafIndex, leaf: Uint8Array, incarnation: number): void => {
+    const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded => {
       this.#openIntents -= 1
+      return this.#recorded(exchange, { index, leaf, incarnation }, undefined, isRelaxed)
+    }
+    const durable = (index: LeafIndex): void => {
       this.#ends.remember(about.index, index)
       this.bodies.named(bodies)
-      ended(this.#recorded(exchange, { index, leaf, incarnation }, undefined))
     }
-    this.#begin(draft, { written, failed })
+    this.#begin(draft, { ...pendingUntilDurable(told, ended, durable), failed })
   }
 
   /** The end of an exchange whose caller was told that its outcome is not on record. */
@@ -317,10 +355,32 @@ export class Recorder {
     exchange: string,
     { index, leaf, incarnation }: Written,
     howSubject: Subject | undefined,
+    isRelaxed: boolean = false,
   ): Recorded {
     const { epoch } = this.#options
-    const facts = { epoch, index, leaf, exchange, incarnation, howSubject }
+    const facts = { epoch, index, leaf, exchange, incarnation, howSubject, isRelaxed }
     return new Recorded(facts, this.#receipts)
+  }
+}
+
+/** Tells at once of what is promised, and when it is durable. */
+function pendingUntilDurable(
+  told: (...record: Parameters<RecordWaiter['written']>) => Recorded,
+  resolve: (recorded: Recorded) => void,
+  durable: (...record: Parameters<RecordWaiter['written']>) => void,
+): Pick<RecordWaiter, 'promised' | 'written'> {
+  let pending: Recorded | undefined
+  return {
+    promised: (...record) => {
+      pending = told(...record)
+      pending.isDurable = false
+      resolve(pending)
+    },
+    written: (...record) => {
+      durable(...record)
+      if (pending === undefined) resolve(told(...record))
+      else pending.isDurable = true
+    },
   }
 }
 
