@@ -48,7 +48,6 @@ export const WHEN = strictObject<When>(
     about: PLACE,
     clock: term.oneWordOf(['behind', 'ahead', 'unknown']),
     recording: term.oneWordOf(['relaxed']),
-    recording: term.oneWordOf(['relaxed']),
   },
 )
 
