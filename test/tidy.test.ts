@@ -23,7 +23,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   approval: ['platform', 'evidence'],
   http1: [],
   upstream: ['http1', 'platform', 'evidence'],
+  acme: ['platform'],
   proxy: [
+    'acme',
     'http1',
     'upstream',
     'telemetry',

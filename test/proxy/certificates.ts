@@ -3,12 +3,17 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Certificate } from '../../packages/gateway/src/proxy/index.ts'
+
+/** PEM texts. */
+export interface Issued {
+  readonly certificate: string
+  readonly key: string
+}
 
 export interface Authority {
   readonly pem: string
   /** `names` are DNS names and IPv4 addresses; with `days` of -1 it ended yesterday. */
-  issue(names: readonly string[], days?: number): Certificate
+  issue(names: readonly string[], days?: number): Issued
   remove(): void
 }
 

@@ -5,6 +5,7 @@ import type {
   ApprovalFacts,
   BlockFacts,
   BlockFile,
+  CertificateFacts,
   ConfigFacts,
   EpochFacts,
   ErasureFacts,
@@ -17,8 +18,8 @@ import type {
   RecoveryFacts,
   ReferencedFile,
   RetentionFacts,
-  StartFacts,
   SpaceFacts,
+  StartFacts,
   StopFacts,
   TextPiece,
   WindowFacts,
@@ -60,8 +61,6 @@ const HEARTBEAT = strictObject<HeartbeatFacts>(
   { size: term.COUNT, root: term.SHA256 },
 )
 
-const FILE = strictObject<BlockFile>({ path: PATH, sha256: term.SHA256, bytes: term.COUNT }, {})
-
 const SPACE = strictObject<SpaceFacts>(
   {
     act: { const: 'space' },
@@ -72,6 +71,8 @@ const SPACE = strictObject<SpaceFacts>(
   },
   {},
 )
+
+const FILE = strictObject<BlockFile>({ path: PATH, sha256: term.SHA256, bytes: term.COUNT }, {})
 
 const PIECE = strictObject<TextPiece>({ name: term.TEXT, text: term.TEXT }, {})
 
@@ -186,5 +187,21 @@ export const ACT_SCHEMAS = {
   hold: strictObject<HoldFacts>(
     { act: term.oneWordOf(['placed', 'lifted']), hold: term.TEXT },
     { subject: term.KEY_ID, from: term.TIME, until: term.TIME },
+  ),
+  certificate: strictObject<CertificateFacts>(
+    {
+      act: term.oneWordOf(['loaded', 'obtained', 'renewed', 'failed']),
+      listener: term.TEXT,
+      directory: term.TEXT,
+      names: term.list(term.TEXT, 1024),
+    },
+    {
+      sha256: term.SHA256,
+      previous: term.SHA256,
+      from: term.TIME,
+      until: term.TIME,
+      problem: term.TEXT,
+      retry: term.TIME,
+    },
   ),
 } as const satisfies { readonly [kind in ActKind]: Schema }

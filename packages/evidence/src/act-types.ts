@@ -181,6 +181,17 @@ export interface HeartbeatFacts {
   readonly root?: string
 }
 
+/** The room on the volume of the ledger came to another level. */
+export interface SpaceFacts {
+  readonly act: 'space'
+  /** `scarce`: nothing is forwarded from here on; `low`: a warning; `ample`: neither. */
+  readonly level: 'ample' | 'low' | 'scarce'
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** What is left of the reserve. */
+  readonly reserveBytes: number
+}
+
 /** The process's own life. */
 export type SystemFacts = StartFacts | StopFacts | RecoveryFacts | HeartbeatFacts | SpaceFacts
 
@@ -196,17 +207,6 @@ export interface BlockFile {
 export interface BlockFacts {
   readonly files: readonly BlockFile[]
 }
-/** The room on the volume of the ledger came to another level. */
-export interface SpaceFacts {
-  readonly act: 'space'
-  /** `scarce`: nothing is forwarded from here on; `low`: a warning; `ample`: neither. */
-  readonly level: 'ample' | 'low' | 'scarce'
-  readonly freeBytes: number
-  readonly totalBytes: number
-  /** What is left of the reserve. */
-  readonly reserveBytes: number
-}
-
 
 /** The very first record of an epoch. */
 export interface EpochFacts {
@@ -251,6 +251,30 @@ export interface HoldFacts {
   readonly until?: string
 }
 
+/**
+ * A listener's certificate that the gateway obtains itself (RFC 8555): taken from its file at a
+ * start, obtained for the first time, renewed, or not to be had. What it tells of is durable before
+ * the certificate is used; where it failed, what was used before stays in use.
+ */
+export interface CertificateFacts {
+  readonly act: 'loaded' | 'obtained' | 'renewed' | 'failed'
+  readonly listener: string
+  /** Of the certificate authority. */
+  readonly directory: string
+  /** What it is asked for, or good for. */
+  readonly names: readonly string[]
+  /** Of the certificate, as DER; where it failed, of the one that stays in use. */
+  readonly sha256?: string
+  /** Of the one before. */
+  readonly previous?: string
+  /** Its validity. */
+  readonly from?: string
+  readonly until?: string
+  readonly problem?: string
+  /** When it is tried again. */
+  readonly retry?: string
+}
+
 /** The facts of every act, by kind; they are its `what`. */
 export interface ActFacts {
   readonly fold: FoldFacts
@@ -268,6 +292,7 @@ export interface ActFacts {
   readonly retention: RetentionFacts
   readonly hold: HoldFacts
   readonly window: WindowFacts
+  readonly certificate: CertificateFacts
 }
 
 /** The facts of an act of any kind. */

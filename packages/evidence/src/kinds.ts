@@ -45,6 +45,7 @@ export const KINDS = {
   retention: { code: 18, ...ACT },
   hold: { code: 19, ...ACT },
   window: { code: 21, blocks: 'records', required: ['when', 'what'], allowed: [] },
+  certificate: { code: 20, ...SILENT_ACT },
 } as const satisfies { readonly [kind: string]: KindRule }
 
 /** The name of a kind of record. */

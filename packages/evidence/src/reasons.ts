@@ -356,6 +356,16 @@ export const REASONS = {
       'The request was forwarded, but its outcome cannot be recorded, so it is not released.',
     advice: 'Do not repeat it blindly: it may have taken effect.',
   },
+  'capture-unavailable': {
+    status: 503,
+    meaning: 'The request body cannot be kept as the route demands, so it is not forwarded.',
+    advice: RETRY,
+  },
+  'capture-failed': {
+    status: 502,
+    meaning: 'The request was forwarded, but a body that must be kept cannot be.',
+    advice: 'Do not repeat it blindly: it may have taken effect.',
+  },
   'rate-limited': {
     status: 429,
     meaning: 'More requests came than a limit of this route allows.',
@@ -380,6 +390,11 @@ export const REASONS = {
     status: 503,
     meaning: 'The gateway has more to do than it can.',
     advice: RETRY,
+  },
+  'certificate-pending': {
+    status: 503,
+    meaning: 'The listener has no certificate yet, so no handshake can be completed.',
+    advice: 'Try again later; the operator should look at what the certificate authority says.',
   },
   'shutting-down': {
     status: 503,

@@ -6,6 +6,15 @@ type ReadFile = typeof readNamed
 
 const PEM_BYTES_MAX = 1_048_576
 
+/** A certificate and its key alone. */
+export async function readPair(
+  tls: { readonly certificate: string; readonly key: string } | undefined,
+  read: ReadFile,
+): Promise<{ readonly certificate: string; readonly key: string } | undefined> {
+  if (tls === undefined) return undefined
+  return { certificate: await readPem(tls.certificate, read), key: await readPem(tls.key, read) }
+}
+
 /** Paths of PEM files in, their texts out, as `read` has them. */
 export async function readCertificate(
   tls: Tls | undefined,
@@ -17,7 +26,11 @@ export async function readCertificate(
   for (const { certificate, key } of tls.further ?? []) {
     further.push({ certificate: await text(certificate), key: await text(key) })
   }
-  const own = { certificate: await text(tls.certificate), key: await text(tls.key) }
+  const { certificate, key } = tls
+  const own =
+    certificate === undefined || key === undefined
+      ? { isObtained: true }
+      : { certificate: await text(certificate), key: await text(key) }
   const pair = further.length === 0 ? own : { ...own, further }
   const { clientCertificates: clients } = tls
   if (clients === undefined) return pair

@@ -7,12 +7,14 @@ import { type QuotaStore, Quotas } from '../limits/index.ts'
 import {
   AccessProxy,
   type DataPlaneSettings,
+  type ListenerSettings,
   type OwnHandler,
   type ReadyChange,
 } from '../proxy/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 import type { Metrics, Traces } from '../telemetry/index.ts'
 import type { Machine } from './machine.ts'
+import { certificateEnds, ObtainedCertificates } from './open-acme.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
 import { openQuotas } from './open-quotas.ts'
 import type { Prepared } from './prepare.ts'
@@ -47,6 +49,7 @@ export class DataPlane {
   /** Counts on through every configuration. */
   readonly #quotaStore: QuotaStore
   readonly #proxy: AccessProxy
+  readonly #obtained: ObtainedCertificates
   /** What is in force; shared with what asks for it. */
   readonly #now: { opened: Opened }
   /** By how many configurations it is gone by: those in force, and those with exchanges left. */
@@ -57,12 +60,14 @@ export class DataPlane {
     readonly needs: DataPlaneNeeds & IdentityNeeds
     readonly quotaStore: QuotaStore
     readonly proxy: AccessProxy
+    readonly obtained: ObtainedCertificates
     readonly now: { opened: Opened }
   }) {
     this.#machine = parts.machine
     this.#needs = parts.needs
     this.#quotaStore = parts.quotaStore
     this.#proxy = parts.proxy
+    this.#obtained = parts.obtained
     this.#now = parts.now
     this.#hold(parts.now.opened.identity)
   }
@@ -82,9 +87,13 @@ export class DataPlane {
     parts.defer(() => quotaStore.close())
     const statements = statementsOf(first, needs)
     const now = { opened: { prepared: first, identity, statements } }
+    const obtained = new ObtainedCertificates(machine, needs)
+    parts.defer(() => obtained.close())
+    const certificates = await obtained.ready(first.config)
     const proxy = await AccessProxy.open({
       ...machine,
-      ...settingsOf(now.opened, quotaStore),
+      ...settingsOf(now.opened, quotaStore, obtained),
+      challenges: obtained.challenges,
       recorder,
       containment,
       approvals,
@@ -98,9 +107,14 @@ export class DataPlane {
       report: ({ event, exchange, cause }) => log.warn({ exchange, err: cause }, event),
     })
     parts.move()
-    later.renew = () => renewAuthorities(proxy, now.opened)
+    later.renew = () => renewAuthorities(proxy, now.opened, obtained)
     later.renew()
-    return new DataPlane({ machine, needs: withTrust, quotaStore, proxy, now })
+    obtained.onChange((name) => {
+      const listener = now.opened.prepared.listeners.find((each) => each.name === name)
+      if (listener !== undefined) replaceCertificate(proxy, listener, now.opened, obtained)
+    })
+    certificates.apply()
+    return new DataPlane({ machine, needs: withTrust, quotaStore, proxy, obtained, now })
   }
 
   /** Those in force. */
@@ -110,6 +124,12 @@ export class DataPlane {
 
   get upstreams(): AccessProxy['upstreams'] {
     return this.#proxy.upstreams
+  }
+
+  /** When the certificates of the listeners end. */
+  get certificates(): ReturnType<typeof certificateEnds> {
+    const { listeners } = this.#now.opened.prepared
+    return certificateEnds(listeners.map((listener) => this.#obtained.fill(listener)))
   }
 
   get addresses(): AccessProxy['addresses'] {
@@ -127,22 +147,27 @@ export class DataPlane {
       if (!isKept) await identity.close()
     }
     const opened = { prepared: next, identity, statements: statementsOf(next, this.#needs) }
+    const certificates = await this.#obtained.ready(next.config)
     try {
-      const change = await this.#proxy.ready(settingsOf(opened, this.#quotaStore))
+      const settings = settingsOf(opened, this.#quotaStore, this.#obtained)
+      const change = await this.#proxy.ready(settings)
       return {
         apply: () => {
           this.#now.opened = opened
           this.#hold(identity)
           change.apply(() => this.#background(this.#letGo(former)))
           // A bundle may have changed since its authorities were read.
-          renewAuthorities(this.#proxy, opened)
+          renewAuthorities(this.#proxy, opened, this.#obtained)
+          certificates.apply()
         },
         abandon: async () => {
           await change.abandon()
+          await certificates.abandon()
           await closeUnused()
         },
       }
     } catch (cause) {
+      await certificates.abandon()
       await closeUnused()
       throw cause
     }
@@ -150,6 +175,7 @@ export class DataPlane {
 
   /** Lets what is going on end. */
   async close(): Promise<void> {
+    await this.#obtained.close()
     await this.#proxy.close()
     await this.#quotaStore.close()
     await this.#now.opened.identity.close()
@@ -180,17 +206,31 @@ function statementsOf(
 }
 
 /** From the next handshake on, of every listener that believes a trust domain. */
-function renewAuthorities(proxy: AccessProxy, { prepared, identity }: Opened): void {
-  for (const listener of prepared.listeners) {
+function renewAuthorities(
+  proxy: AccessProxy,
+  opened: Opened,
+  obtained: ObtainedCertificates,
+): void {
+  for (const listener of opened.prepared.listeners) {
     if (listener.tls?.clientCertificates?.trustDomain === undefined) continue
-    const { tls } = identity.withAuthorities(listener)
-    if (tls !== undefined) proxy.replaceCertificate(listener.name, tls)
+    replaceCertificate(proxy, listener, opened, obtained)
   }
+}
+
+function replaceCertificate(
+  proxy: AccessProxy,
+  listener: ListenerSettings,
+  { identity }: Opened,
+  obtained: ObtainedCertificates,
+): void {
+  const { tls } = obtained.fill(identity.withAuthorities(listener))
+  if (tls !== undefined) proxy.replaceCertificate(listener.name, tls)
 }
 
 function settingsOf(
   { prepared, identity, statements }: Opened,
   store: QuotaStore,
+  obtained: ObtainedCertificates,
 ): DataPlaneSettings {
   const { config, configurationSha256, listeners, upstreams, policies } = prepared
   const { limits, routes, quotas, quotaStore, approvals } = config
@@ -199,7 +239,7 @@ function settingsOf(
     configurationSha256,
     limits,
     routes,
-    listeners: listeners.map((each) => identity.withAuthorities(each)),
+    listeners: listeners.map((each) => obtained.fill(identity.withAuthorities(each))),
     upstreams,
     policies,
     authenticators: identity.authenticators,

@@ -89,12 +89,13 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
     ledger: () => ledgerFacts(ledger, state()),
     volume: space.facts,
     overdueReviews: () => breakGlass.overdue(machine.clock.nowUs()),
+    certificates: () => dataPlane?.certificates ?? [],
     log,
   })
   parts.defer(() => spans.close())
   const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
-  const upstreams = () => dataPlane?.upstreams ?? []
-  const seen = { state, guard, configuring: reloader, metrics, upstreams, volume: space.facts }
+  const asked = { metrics, upstreams: () => dataPlane?.upstreams ?? [], volume: space.facts }
+  const seen = { state, guard, configuring: reloader, ...asked }
   admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
 

@@ -5,7 +5,7 @@ import { CONFIG_BYTES_MAX, type Config, ConfigError, parseConfig } from '../conf
 import { PolicyError, type PolicyFile, PolicySet } from '../policy/index.ts'
 import type { ListenerSettings } from '../proxy/index.ts'
 import type { UpstreamConfig } from '../upstream/index.ts'
-import { readCertificate, readUpstream } from './certificates.ts'
+import { readCertificate, readPair, readUpstream } from './certificates.ts'
 import { UnusableError } from './load-problem.ts'
 import { readingOnce, readNamed } from './read-config.ts'
 import { readPolicies } from './read-policies.ts'
@@ -56,7 +56,7 @@ export async function prepare(path: string): Promise<Prepared> {
     const filled = await attempt(`upstreams.${name}`, readUpstream(upstream, read))
     if (filled !== undefined) upstreams[name] = filled
   }
-  const adminTls = await attempt('admin.tls', readCertificate(config.admin.tls, read))
+  const adminTls = await attempt('admin.tls', readPair(config.admin.tls, read))
   const files = await attempt('policies.directory', readPolicies(config.policies.directory))
   const configurationSha256 = digestOf(bytes, references)
   if (files === undefined || problems.length > 0) {

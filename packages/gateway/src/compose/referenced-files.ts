@@ -50,8 +50,9 @@ function ofQuotaStore(store: Config['quotaStore']): readonly Reference[] {
 }
 
 interface Tls {
-  readonly certificate: string
-  readonly key: string
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+  readonly acme?: NonNullable<Config['listeners'][number]['tls']>['acme']
   readonly further?: readonly { readonly certificate: string; readonly key: string }[]
   readonly clientCertificates?:
     | { readonly authorities: readonly string[]; readonly revocations: readonly string[] }
@@ -67,7 +68,9 @@ function ofTls(name: string, tls: Tls | undefined): readonly Reference[] {
   ])
   return [
     ...plain(`${name}.certificate`, tls.certificate),
-    { name: `${name}.key`, path: tls.key, isSecret: true },
+    ...ofSecret(`${name}.key`, tls.key === undefined ? undefined : { file: tls.key }),
+    ...plain(`${name}.acme.authority`, tls.acme?.authority),
+    ...ofSecret(`${name}.acme.externalAccount.macKey`, tls.acme?.externalAccount?.macKey),
     ...further,
     ...[...authorities, ...revocations].flatMap((path) =>
       plain(`${name}.clientCertificates`, path),

@@ -2,8 +2,9 @@ import { dirname, resolve } from 'node:path'
 import type { Config } from './schema.ts'
 
 type Tls = {
-  readonly certificate: string
-  readonly key: string
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+  readonly acme?: AcmeConfig | undefined
   readonly further?: readonly { readonly certificate: string; readonly key: string }[]
   readonly clientCertificates?:
     | { readonly authorities: readonly string[]; readonly revocations: readonly string[] }
@@ -16,13 +17,14 @@ export function resolvePaths(file: string, config: Config): Config {
   const absolute = (path: string): string => resolve(directory, path)
   const withTls = <Part extends { tls?: Tls | undefined }>(part: Part): Part => {
     if (part.tls === undefined) return part
-    const { certificate, key, clientCertificates: clients } = part.tls
+    const { certificate, key, acme, clientCertificates: clients } = part.tls
     const further = (part.tls.further ?? []).map((each) => {
       return { certificate: absolute(each.certificate), key: absolute(each.key) }
     })
     const pair = {
-      certificate: absolute(certificate),
-      key: absolute(key),
+      ...(certificate === undefined ? {} : { certificate: absolute(certificate) }),
+      ...(key === undefined ? {} : { key: absolute(key) }),
+      ...(acme === undefined ? {} : { acme: acmePaths(acme, absolute) }),
       ...(part.tls.further === undefined ? {} : { further }),
     }
     if (clients === undefined) return { ...part, tls: { ...part.tls, ...pair } }
@@ -53,6 +55,25 @@ export function resolvePaths(file: string, config: Config): Config {
         return [name, upstreamPaths(upstream, absolute)]
       }),
     ),
+  }
+}
+
+type AcmeConfig = NonNullable<NonNullable<Config['listeners'][number]['tls']>['acme']>
+
+function acmePaths(acme: AcmeConfig, absolute: (path: string) => string): AcmeConfig {
+  const { authority, store, externalAccount, ...rest } = acme
+  return {
+    ...rest,
+    ...(authority === undefined ? {} : { authority: absolute(authority) }),
+    ...(store === undefined ? {} : { store: absolute(store) }),
+    ...(externalAccount === undefined
+      ? {}
+      : {
+          externalAccount: {
+            ...externalAccount,
+            macKey: secretPath(externalAccount.macKey, absolute),
+          },
+        }),
   }
 }
 

@@ -60,6 +60,12 @@ export const configSchema = z
       if (domain !== undefined) {
         refuseUnknown('item of identity.spiffe', domain, domains, path, context)
       }
+      const asks = tls?.acme?.challenges.includes('http-01') ?? false
+      if (asks && config.listeners.every((listener) => listener.tls !== undefined)) {
+        const message = 'http-01 is answered on a listener without tls, and there is none'
+        const challenges = ['listeners', index, 'tls', 'acme', 'challenges']
+        context.addIssue({ code: 'custom', path: challenges, message })
+      }
     }
     for (const [index, route] of config.routes.entries()) {
       refuseUnknown('upstream', route.upstream, upstreams, ['routes', index, 'upstream'], context)

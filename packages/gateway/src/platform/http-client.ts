@@ -1,7 +1,7 @@
 /** What an authority outside is asked: a key set, a token's state. */
 export interface HttpRequest {
   readonly url: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'HEAD'
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | undefined
   /** A longer body is an error. */

@@ -1,6 +1,7 @@
 import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { Approving, GlassBreaking } from './approve.ts'
+import type { CaptureMemory } from './capture/capture-memory.ts'
 import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
 import type { ExchangeRecorder } from './recording.ts'
@@ -13,6 +14,7 @@ export interface ProxyEvent {
     | 'ledger-unavailable'
     | 'limits-unavailable'
     | 'outcome-unrecorded'
+    | 'capture-failed'
     | 'upstream-failed'
     | 'internal-error'
     | 'listener-error'
@@ -26,9 +28,7 @@ export type OwnHandler = (request: Request) => Promise<Response>
 /** What certificate authorities look for here while they validate names (RFC 8555, RFC 8737). */
 export interface Challenges {
   httpAnswer(host: string, token: string): string | undefined
-  tlsPair(
-    serverName: string,
-  ): { readonly certificate: string; readonly key: string } | undefined
+  tlsPair(serverName: string): { readonly certificate: string; readonly key: string } | undefined
 }
 
 export const NO_CHALLENGES: Challenges = {
@@ -48,6 +48,8 @@ export interface ProxyContext {
   readonly refusals: Refusals
   readonly containment: Containment
   readonly live: LiveExchanges
+  /** What captures in flight hold in memory. */
+  readonly captures: CaptureMemory
   readonly approvals: Approving
   readonly breakGlass: GlassBreaking
   readonly report: (event: ProxyEvent) => void

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
 import type { Timer } from '../platform/index.ts'
 import { clientOf } from './client-address/client-of.ts'
@@ -24,7 +24,7 @@ import { makeServer, parseFault, protocolsOf, setLimits } from './node-server.ts
 import type { ListenerConfig, Protocol } from './proxy-config.ts'
 import { rawInbound, rawOutbound } from './raw-exchange.ts'
 import { refuseOutright, serve } from './serve.ts'
-import { type Certificate, contextOptions, isWider } from './tls-options.ts'
+import { ACME_TLS, type Certificate, contextOptions, isWider } from './tls-options.ts'
 import { asksForWebSocket } from './websocket/handshake.ts'
 import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
 
@@ -78,7 +78,8 @@ export class Listener {
     this.#server = makeServer(context.inForce().limits, certificate, {
       protocols: this.#protocols,
       mayUpgrade: (request) => this.#mayUpgrade(request),
-      contextOf: (name) => this.#contexts?.find(name),
+      contextOf: (name) => this.#contextOf(name),
+      proofOf: (name) => this.#proofOf(name),
     })
     this.#rotateTickets()
     this.#sessions = new ClientSessions({
@@ -203,6 +204,7 @@ export class Listener {
     // Renegotiation is work that a client can ask for without end, and nobody needs it.
     server.on('secureConnection', (socket: TLSSocket) => socket.disableRenegotiation())
     server.on(connected, (socket: Socket) => {
+      if (this.#isProofOrNothing(socket)) return
       const peer = peerOf(socket, {
         externalOrigin: this.#externalOrigin,
         trust: this.#handshakes.get(placeOf(socket)) ?? { isCurrent: false },
@@ -247,9 +249,41 @@ export class Listener {
     })
     server.on('drop', (gone) => this.#refuseUnseen('overloaded', gone))
     server.on('tlsClientError', (_error, socket: Socket) => {
-      this.#refuseUnseen('malformed-request', socket)
+      this.#refuseUnseen(this.#hasCertificate ? 'malformed-request' : 'certificate-pending', socket)
     })
     if (this.#proxied !== undefined) this.#wireProxied(this.#proxied)
+  }
+
+  get #hasCertificate(): boolean {
+    return this.#certificate?.certificate !== undefined
+  }
+
+  /** Where there is no certificate yet, what proves a name stands for it: nobody else gets far. */
+  #contextOf(name: string): SecureContext | undefined {
+    return this.#contexts?.find(name) ?? (this.#hasCertificate ? undefined : this.#proofOf(name))
+  }
+
+  #proofOf(name: string): SecureContext | undefined {
+    const pair = this.#context.challenges.tlsPair(name)
+    return pair && createSecureContext(contextOptions(pair))
+  }
+
+  /**
+   * A handshake that was all there was to it: an authority has seen what it looked for. Or one that
+   * came as far as it did only because an authority is expected, and no certificate is there yet.
+   */
+  #isProofOrNothing(socket: Socket): boolean {
+    if (!(socket instanceof TLSSocket)) return false
+    const isProof = socket.alpnProtocol === ACME_TLS
+    if (isProof) socket.end()
+    else if (this.#hasCertificate || this.#contexts?.find(nameOf(socket)) !== undefined) {
+      return false
+    } else {
+      this.#refuseUnseen('certificate-pending', socket)
+      socket.destroy()
+    }
+    socket.on('error', () => undefined)
+    return true
   }
 
   /** What would take a connection takes it when its header is off. */
@@ -433,6 +467,12 @@ export class Listener {
   #report(event: 'listener-error', cause: unknown): void {
     this.#context.report({ event, cause })
   }
+}
+
+/** What a client asked for (SNI); Node's types leave out that it may ask for nothing. */
+function nameOf(socket: TLSSocket): string {
+  const { servername } = socket as { readonly servername?: string | false | null }
+  return typeof servername === 'string' ? servername : ''
 }
 
 function placeOf({ remoteAddress, remotePort }: Gone): string {

@@ -164,6 +164,7 @@ function checkCertificate({ name, tls }: ListenerSettings): void {
 function checkFixed(former: ListenerSettings, next: ListenerSettings): void {
   const changed = [
     ['tls', (former.tls === undefined) !== (next.tls === undefined)],
+    ['tls.acme', former.tls?.isObtained !== next.tls?.isObtained],
     ['tls.clientCertificates', asksFor(former) !== asksFor(next)],
     ['protocols', String(protocolsOf(former)) !== String(protocolsOf(next))],
     ['externalUrl', former.externalUrl !== next.externalUrl],

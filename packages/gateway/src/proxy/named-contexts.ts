@@ -15,6 +15,7 @@ export class NamedContexts {
   constructor({ further = [], ...own }: Certificate) {
     // The listener's own names come first: they never go to another certificate.
     for (const pair of [own, ...further]) {
+      if (pair.certificate === undefined) continue
       const context = createSecureContext(contextOptions({ ...own, ...pair }))
       for (const name of namesOf(pair.certificate)) this.#add(name, context)
     }

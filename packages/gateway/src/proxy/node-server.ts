@@ -25,9 +25,11 @@ export function makeServer(
     protocols,
     mayUpgrade,
     contextOf,
+    proofOf,
   }: {
     readonly protocols: readonly Protocol[]
     readonly contextOf: (serverName: string) => SecureContext | undefined
+    readonly proofOf: (serverName: string) => SecureContext | undefined
     readonly mayUpgrade: (request: IncomingMessage) => boolean
   },
 ): Server {
@@ -49,7 +51,12 @@ export function makeServer(
       ? createServer(options)
       : createTlsServer({
           ...options,
-          ...serverOptions(certificate, { handshakeMs: limits.headMs, protocols, contextOf }),
+          ...serverOptions(certificate, {
+            handshakeMs: limits.headMs,
+            protocols,
+            contextOf,
+            proofOf,
+          }),
         })
   // Node drops what is beyond this without a word: no cut here, the accept stage counts.
   server.maxHeadersCount = 0

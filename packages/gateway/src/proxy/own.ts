@@ -5,6 +5,9 @@ import { type Exchange, filled, type Step } from './exchange.ts'
 /** What is asked of the gateway itself: receipts and proofs, which anybody may have. */
 const OWN_PREFIX = '/.well-known/countersign/'
 
+/** Where a certificate authority looks for the proof of a name (RFC 8555, section 8.3). */
+const ACME_PREFIX = '/.well-known/acme-challenge/'
+
 /** Signing in and out: what is there also takes a form, of a browser or of an identity provider. */
 const LOGIN_PREFIX = `${OWN_PREFIX}login/`
 const FORM_BYTES_MAX = 65_536
@@ -12,14 +15,24 @@ const FORM_BYTES_MAX = 65_536
 /** Answers what is below OWN_PREFIX; it is never forwarded, and no route can shadow it. */
 export function answerOwn(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
   const { path } = filled(exchange.asked, 'asked')
-  return path.startsWith(OWN_PREFIX) ? answerBelow(exchange, context) : 'next'
+  if (path.startsWith(OWN_PREFIX)) return answerBelow(exchange, context)
+  return path.startsWith(ACME_PREFIX) ? answerChallenge(exchange, context) : 'next'
+}
+
+/** What an authority looks for while it validates a name; everything else there is a route's. */
+function answerChallenge(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
+  const { method, path, host } = filled(exchange.asked, 'asked')
+  const proof = context.challenges.httpAnswer(host, path.slice(ACME_PREFIX.length))
+  if (proof === undefined || (method !== 'GET' && method !== 'HEAD')) return 'next'
+  const headers = { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' }
+  return sendOwn(exchange, context, new Response(proof, { headers }))
 }
 
 async function answerBelow(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const { method, path, query } = filled(exchange.asked, 'asked')
   const takesForm = method === 'POST' && path.startsWith(LOGIN_PREFIX)
   if (!takesForm && method !== 'GET' && method !== 'HEAD') return { stop: 'method-not-allowed' }
-  const { inbound, outbound } = exchange
+  const { inbound } = exchange
   const target = query === undefined ? path : `${path}?${query}`
   // What a client may call us is not always a host that a URL can have (`1.2.3.256`).
   const url = `${inbound.peer.scheme}://localhost${target}`
@@ -27,6 +40,16 @@ async function answerBelow(exchange: Exchange, context: ProxyContext): Promise<S
   const form = takesForm ? await readForm(exchange) : null
   if (form !== null && 'stop' in form) return form
   const response = await context.answerOwn(new Request(url, { method, headers, body: form }))
+  return sendOwn(exchange, context, response)
+}
+
+async function sendOwn(
+  exchange: Exchange,
+  context: ProxyContext,
+  response: Response,
+): Promise<Step> {
+  const { inbound, outbound } = exchange
+  const { method } = filled(exchange.asked, 'asked')
   const body = new Uint8Array(await response.arrayBuffer())
   exchange.isConcluded = true
   outbound.begin({

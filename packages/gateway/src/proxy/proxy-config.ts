@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { acmeSchema } from '../acme/index.ts'
 import { METHODS, parameterName } from '../policy/index.ts'
 import { forwardedSchema, proxyProtocolSchema } from './client-address/config.ts'
 import { fieldRulesSchema } from './field-rules.ts'
@@ -38,8 +39,13 @@ export const listenerSchema = z.strictObject({
   port: z.int().min(0).max(65_535).describe('0: any free port'),
   tls: z
     .strictObject({
-      certificate: z.string().min(1).describe('PEM file: certificate, then its chain'),
-      key: z.string().min(1).describe('PEM file'),
+      certificate: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('PEM file: certificate, then its chain; in its place: acme'),
+      key: z.string().min(1).optional().describe('PEM file'),
+      acme: acmeSchema.optional(),
       further: z
         .array(
           z.strictObject({
@@ -51,6 +57,12 @@ export const listenerSchema = z.strictObject({
         .default([])
         .describe('certificates of further names, chosen by the name a client asks for (SNI)'),
       clientCertificates: clientCertificatesSchema.optional(),
+    })
+    .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), {
+      message: 'certificate and key belong together',
+    })
+    .refine(({ certificate, acme }) => (certificate === undefined) !== (acme === undefined), {
+      message: 'has either certificate and key, or acme',
     })
     .optional()
     .describe('TLS 1.2 or 1.3'),

@@ -14,9 +14,9 @@ export function* examineCertificates(
 ): Generator<Finding> {
   for (const { name, tls } of listeners) {
     if (tls === undefined) continue
-    for (const pair of [tls, ...(tls.further ?? [])]) {
-      yield* examinePair(`listener ${name}`, pair, nowMs)
-    }
+    const { certificate, key, further = [] } = tls
+    const own = certificate === undefined || key === undefined ? [] : [{ certificate, key }]
+    for (const pair of [...own, ...further]) yield* examinePair(`listener ${name}`, pair, nowMs)
     for (const authority of tls.clientCertificates?.authorities ?? []) {
       for (const pem of authority.match(PEM_BLOCK) ?? []) {
         const certificate = new X509Certificate(pem)
@@ -28,7 +28,7 @@ export function* examineCertificates(
   if (adminTls !== undefined) yield* examinePair('control plane', adminTls, nowMs)
 }
 
-function* examinePair(
+export function* examinePair(
   subject: string,
   pair: { readonly certificate: string; readonly key: string },
   nowMs: number,

@@ -5,6 +5,7 @@ import { type Prepared, prepare } from '../prepare.ts'
 import { examineCertificates } from './certificates.ts'
 import { examineClock } from './clock.ts'
 import { examineDisk } from './disk.ts'
+import { examineObtained } from './obtained-certificates.ts'
 import { examinePermissions } from './permissions.ts'
 import { examineProcess } from './process-limits.ts'
 import { examineUpstreams } from './upstreams.ts'
@@ -23,6 +24,7 @@ export async function* examine(path: string, machine: Machine): AsyncGenerator<F
   const says = `listeners: ${config.listeners.length}, routes: ${routes}, policies compiled`
   yield { topic: 'configuration', subject: path, state: 'ok', says }
   yield* examineCertificates(prepared, machine.clock.nowUs() / 1000)
+  yield* examineObtained(config, machine)
   yield* examineClock(config, machine)
   yield* examineDisk(config)
   yield* examinePermissions(config)

@@ -1,0 +1,55 @@
+import { type HttpClient, HttpError } from '../platform/index.ts'
+
+/** More than any answer of an authority: certificates come with their chains. */
+const ANSWER_BYTES_MAX = 1_048_576
+
+/** As much of a request and a response as the library says and reads. */
+export interface TransportRequest {
+  readonly url?: string | undefined
+  readonly method?: string | undefined
+  readonly data?: unknown
+  readonly headers?: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface TransportResponse {
+  readonly status: number
+  readonly statusText: string
+  readonly data: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly config: TransportRequest
+}
+
+/** Sends the library's requests as all others of the gateway: verified, bounded, not redirected. */
+export function directoryTransport(
+  http: HttpClient,
+  timeoutMs: number,
+): (request: TransportRequest) => Promise<TransportResponse> {
+  return async (request) => {
+    const { url = '', method = 'get', data, headers = {} } = request
+    const response = await http.request({
+      url,
+      method: methodOf(method),
+      headers: textsOf(headers),
+      body: typeof data === 'string' ? new TextEncoder().encode(data) : undefined,
+      bytesMax: ANSWER_BYTES_MAX,
+      timeoutMs,
+      allowsLoopbackHttp: false,
+    })
+    const text = new TextDecoder().decode(response.body)
+    const { status, headers: fields } = response
+    return { status, statusText: '', data: text, headers: fields, config: request }
+  }
+}
+
+function methodOf(method: string): 'GET' | 'POST' | 'HEAD' {
+  const name = method.toUpperCase()
+  if (name === 'GET' || name === 'POST' || name === 'HEAD') return name
+  throw new HttpError('HTTP_FAILED', `no authority is asked with ${name}`)
+}
+
+function textsOf(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const texts = Object.entries(headers).filter((pair): pair is [string, string] => {
+    return typeof pair[1] === 'string'
+  })
+  return Object.fromEntries(texts)
+}

@@ -1,0 +1,5 @@
+export { type AcmeConfig, acmeSchema } from './acme-config.ts'
+export { type CertificateEvent, CertificateKeeper } from './certificate-keeper.ts'
+export { CertificateStore } from './certificate-store.ts'
+export { orderCertificate } from './order.ts'
+export { PendingChallenges } from './pending-challenges.ts'

@@ -1,0 +1,188 @@
+import { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { type CertificateFacts, formatTime } from '@countersign/evidence'
+import type { Logger } from 'pino'
+import {
+  type AcmeConfig,
+  type CertificateEvent,
+  CertificateKeeper,
+  CertificateStore,
+  orderCertificate,
+  PendingChallenges,
+} from '../acme/index.ts'
+import type { Config } from '../config/index.ts'
+import type { ListenerSettings } from '../proxy/index.ts'
+import type { Recorder } from '../recorder/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
+import { readPem } from './certificates.ts'
+import { httpClient } from './http-client.ts'
+import type { Machine } from './machine.ts'
+import { readSecret } from './read-secret.ts'
+
+const PROBLEM_LENGTH_MAX = 400
+
+export interface AcmeNeeds {
+  readonly recorder: Pick<Recorder, 'act'>
+  readonly log: Logger
+  readonly telemetry: Pick<Metrics, 'certificateOrdered'>
+}
+
+/** Of one configuration's listeners: ready, and nothing of it is in force. */
+interface ReadyCertificates {
+  apply(): void
+  abandon(): Promise<void>
+}
+
+/** Certificates that the gateway obtains itself, of every listener that has one. */
+export class ObtainedCertificates {
+  readonly challenges = new PendingChallenges()
+  readonly #machine: Machine
+  readonly #needs: AcmeNeeds
+  readonly #keepers = new Map<string, CertificateKeeper>()
+  #use: (listener: string) => void = () => undefined
+
+  constructor(machine: Machine, needs: AcmeNeeds) {
+    this.#machine = machine
+    this.#needs = needs
+  }
+
+  /** From here on `use` is told which listener has another certificate. */
+  onChange(use: (listener: string) => void): void {
+    this.#use = use
+  }
+
+  /** The listener with what is in use of it. */
+  fill(listener: ListenerSettings): ListenerSettings {
+    const { name, tls } = listener
+    if (tls?.isObtained !== true) return listener
+    return { ...listener, tls: { ...tls, ...this.#keepers.get(name)?.held?.pair } }
+  }
+
+  /** Reads what is kept for listeners that are new, and writes down what was found. */
+  async ready({ listeners, data }: Config): Promise<ReadyCertificates> {
+    const added: string[] = []
+    const wanted = new Map<string, AcmeConfig>()
+    for (const { name, tls } of listeners) {
+      if (tls?.acme === undefined) continue
+      wanted.set(name, tls.acme)
+      if (this.#keepers.has(name)) continue
+      const keeper = this.#keeper(name, tls.acme, data)
+      await keeper.load()
+      this.#keepers.set(name, keeper)
+      added.push(name)
+    }
+    return {
+      apply: () => this.#apply(wanted, added),
+      abandon: async () => {
+        for (const name of added) this.#keepers.delete(name)
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()))
+  }
+
+  #apply(wanted: ReadonlyMap<string, AcmeConfig>, added: readonly string[]): void {
+    const { log } = this.#needs
+    for (const [name, keeper] of this.#keepers) {
+      const config = wanted.get(name)
+      if (config === undefined) {
+        this.#keepers.delete(name)
+        keeper.close().catch((cause: unknown) => log.error({ err: cause }, 'certificate'))
+      } else if (added.includes(name)) {
+        if (keeper.held === undefined) log.warn({ listener: name }, NONE_YET)
+        keeper.start()
+      } else keeper.adopt(config)
+    }
+  }
+
+  #keeper(listener: string, first: AcmeConfig, data: string): CertificateKeeper {
+    const { clock, random, disk } = this.#machine
+    const store = new CertificateStore(disk, first.store ?? join(data, 'acme'))
+    return new CertificateKeeper({
+      listener,
+      config: first,
+      clock,
+      random,
+      store,
+      order: (config, signal) => this.#order(config, store, signal),
+      record: (event, config) => this.#record(listener, event, config),
+      use: () => this.#use(listener),
+      onFault: (fault) => this.#needs.log.error({ listener, err: fault }, 'certificate'),
+    })
+  }
+
+  async #order(
+    config: AcmeConfig,
+    store: CertificateStore,
+    signal: AbortSignal,
+  ): ReturnType<typeof orderCertificate> {
+    const { authority, externalAccount, directory } = config
+    const http = httpClient(authority === undefined ? undefined : await readPem(authority))
+    signal.addEventListener('abort', () => void http.close(), { once: true })
+    try {
+      const secret = externalAccount && (await readSecret(externalAccount.macKey, this.#machine))
+      return await orderCertificate({
+        config,
+        clock: this.#machine.clock,
+        http,
+        challenges: this.challenges,
+        accountKey: (make) => store.accountKey(directory, make),
+        macKey: secret && new TextDecoder().decode(secret),
+        signal,
+      })
+    } finally {
+      await http.close()
+    }
+  }
+
+  async #record(listener: string, event: CertificateEvent, config: AcmeConfig): Promise<void> {
+    const { recorder, log, telemetry } = this.#needs
+    const facts = factsOf(listener, event, config)
+    const { act, problem, retry, until } = facts
+    if (act === 'failed') {
+      const state = event.held === undefined ? NONE_YET : 'the one in use stays'
+      log.error({ listener, problem, retry, state }, 'certificate not obtained')
+    } else log.info({ listener, names: facts.names, until }, `certificate ${act}`)
+    if (act !== 'loaded') telemetry.certificateOrdered(listener, act)
+    await recorder.act('certificate', facts)
+  }
+}
+
+const NONE_YET = 'no certificate yet: handshakes are refused until there is one'
+
+function factsOf(
+  listener: string,
+  { act, held, previous, problem, retryMs }: CertificateEvent,
+  { directory, domains }: AcmeConfig,
+): CertificateFacts {
+  return {
+    act,
+    listener,
+    directory,
+    names: act === 'failed' ? domains : (held?.names ?? domains),
+    ...(held === undefined
+      ? {}
+      : { sha256: held.sha256, from: timeOf(held.fromMs), until: timeOf(held.untilMs) }),
+    ...(previous === undefined || act === 'failed' ? {} : { previous: previous.sha256 }),
+    ...(problem === undefined
+      ? {}
+      : { problem: problem.slice(0, PROBLEM_LENGTH_MAX).toWellFormed() }),
+    ...(retryMs === undefined ? {} : { retry: timeOf(retryMs) }),
+  }
+}
+
+function timeOf(ms: number): string {
+  return formatTime(Math.round(ms) * 1000)
+}
+
+/** When the certificates of listeners end, whoever obtained them. */
+export function certificateEnds(
+  listeners: readonly ListenerSettings[],
+): readonly { readonly listener: string; readonly endsMs: number }[] {
+  return listeners.flatMap(({ name, tls }) => {
+    if (tls?.certificate === undefined) return []
+    return [{ listener: name, endsMs: Date.parse(new X509Certificate(tls.certificate).validTo) }]
+  })
+}
