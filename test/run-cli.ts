@@ -48,6 +48,7 @@ const services: CliContext['services'] = {
     return readPolicies(path)
   },
   start: () => Promise.reject(new Error('start does not run in a test')),
+  supervise: () => Promise.reject(new Error('supervise does not run in a test')),
   demo: () => Promise.reject(new Error('demo does not run in a test')),
   examine: async function* (path) {
     const { examine } = await import('../packages/gateway/src/compose/doctor/examine.ts')

@@ -76,7 +76,7 @@ async function playIn(
   const clock = shiftedClock()
   const machine: Machine = { ...realMachine(), clock }
   const path = join(root, 'gateway.yaml')
-  const ownership = await claimData(machine.disk, join(root, 'data'))
+  const ownership = await claimData(machine, join(root, 'data'))
   let gateway = await openGateway(await prepare(path), machine)
   const names = new Names()
   const lines: string[] = []

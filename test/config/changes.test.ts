@@ -56,7 +56,7 @@ describe('changes while it runs', () => {
     base = configText((upstream.address() as AddressInfo).port)
     writeFileSync(config, base)
     const machine = realMachine()
-    ownership = await claimData(machine.disk, data)
+    ownership = await claimData(machine, data)
     gateway = await openGateway(await prepare(config), machine)
     // The first checkpoint comes within a second; before that there is no log to read.
     await waitFor(async () => (await cli('config', 'history', '--data', data)).exit === 0)

@@ -52,6 +52,7 @@ async function cli(ledger: MadeLedger, args: readonly string[], other = SECOND):
       readConfig: () => Promise.reject(new Error('no configuration here')),
       readPolicies: () => Promise.resolve(other),
       start: () => Promise.reject(new Error('nothing starts here')),
+      supervise: () => Promise.reject(new Error('nothing starts here')),
       demo: () => Promise.reject(new Error('nothing starts here')),
       examine: () => assert.fail('nothing is examined here'),
     },

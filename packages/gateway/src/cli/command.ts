@@ -40,6 +40,8 @@ export interface Services {
   readPolicies(directory: string): Promise<readonly PolicyFile[]>
   /** Runs until it is told to stop. */
   start(options: StartOptions): Promise<void>
+  /** Runs a gateway in a process of its own, and holds its sockets; resolves with its exit code. */
+  supervise(options: SuperviseOptions): Promise<number>
   demo(options: DemoOptions): Promise<void>
   /** Looks at everything that a configuration needs, and changes nothing that stays. */
   examine(configPath: string): AsyncIterable<Finding>
@@ -61,6 +63,13 @@ export interface StartOptions {
   readonly configPath: string
   readonly terminal: Terminal
   readonly json: boolean
+  /** How long a data directory is waited for that another gateway has. */
+  readonly waitMs: number
+}
+
+export interface SuperviseOptions {
+  readonly configPath: string
+  readonly terminal: Terminal
 }
 
 export interface DemoOptions {

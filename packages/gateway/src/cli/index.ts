@@ -5,6 +5,7 @@ export type {
   Finding,
   Services,
   StartOptions,
+  SuperviseOptions,
   Terminal,
   TextStyle,
 } from './command.ts'

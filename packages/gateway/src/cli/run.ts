@@ -14,6 +14,7 @@ import { proveCommand } from './prove.ts'
 import { reloadCommand } from './reload.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
+import { superviseCommand } from './supervise.ts'
 import { tokensCommand } from './tokens.ts'
 import { upstreamsCommand } from './upstreams.ts'
 import { verifyCommand } from './verify.ts'
@@ -23,6 +24,7 @@ export const VERSION = '0.1.0'
 const COMMANDS: readonly MakeCommand[] = [
   demoCommand,
   startCommand,
+  superviseCommand,
   verifyCommand,
   showCommand,
   proveCommand,

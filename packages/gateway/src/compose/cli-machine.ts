@@ -15,6 +15,7 @@ const services: Services = {
   readConfig: async (path) => (await (await import('./read-config.ts')).readConfig(path)).config,
   readPolicies: async (path) => (await import('./read-policies.ts')).readPolicies(path),
   start: async (options) => (await import('./start.ts')).start(options),
+  supervise: async (options) => (await import('./process/supervise.ts')).supervise(options),
   demo: async (options) => (await import('./demo.ts')).demo(options),
   examine: async function* (path) {
     yield* (await import('./doctor/examine.ts')).examine(path, realMachine())

@@ -27,7 +27,7 @@ export async function demo(options: DemoOptions): Promise<void> {
   const { data, terminal, json } = options
   const stop = stopSignal(clock)
   await using parts = new AsyncDisposableStack()
-  const ownership = await claimData(disk, data)
+  const ownership = await claimData(machine, data)
   parts.defer(() => ownership.release())
   const environmentFile = join(data, ENVIRONMENT_FILE)
   // One that a killed demo left says where nobody listens any more.

@@ -40,6 +40,8 @@ export interface Gateway {
   /** Where it listens, and what for. */
   readonly addresses: readonly string[]
   readonly rollbackProtection: string
+  /** For how long whatever requests wait for in the ledger has made no progress. */
+  stalledMs(): number
   /** Goes by the files as they are now, whole, or not at all. */
   reload(cause: ReloadCause): Promise<ReloadResult>
   /** Lets requests under way end, records the stop, publishes, and lets go of everything. */
@@ -122,6 +124,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
     isNew,
     addresses: addressesOf(config, dataPlane.addresses, admin.port),
     rollbackProtection: ledger.rollbackProtection,
+    stalledMs: () => ledger.keeper.stalledMs,
     reload: (cause) => reloader.reload(cause),
     close: () => {
       phase = 'stopping'

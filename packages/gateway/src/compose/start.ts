@@ -4,22 +4,29 @@ import { type Gateway, openGateway } from './gateway.ts'
 import { realMachine } from './machine.ts'
 import { prepare } from './prepare.ts'
 import { readDescriptors, withDescriptors } from './process/descriptors.ts'
+import { giveSignsOfLife } from './process/liveness.ts'
+import { isSupervised, type Notifier, notifierOf, PREPARED } from './process/notifier.ts'
 import { stopSignal } from './stop-signal.ts'
 
 /** Runs the gateway of a configuration file until it is told to stop. */
-export async function start({ configPath, terminal, json }: StartOptions): Promise<void> {
-  const first = withDescriptors(await prepare(configPath), readDescriptors(process.env, process))
+export async function start({ configPath, terminal, json, waitMs }: StartOptions): Promise<void> {
+  const descriptors = readDescriptors(process.env, process)
+  const first = withDescriptors(await prepare(configPath), descriptors)
   const machine = realMachine()
   // A service has no terminal that could hang up: the signal means to read the files again.
   const stop = stopSignal(machine.clock, process, ['SIGINT', 'SIGTERM'])
+  const notifier = notifierOf(process.env, process)
   let gateway: Gateway | undefined
   process.on('SIGHUP', () => {
-    gateway?.reload({ by: 'signal' }).catch((error: unknown) => {
+    if (gateway === undefined) return
+    reload(gateway, notifier).catch((error: unknown) => {
       terminal.err(`countersign: reload failed: ${String(error)}\n`)
     })
   })
   await using parts = new AsyncDisposableStack()
-  const ownership = await claimData(machine.disk, first.config.data)
+  parts.defer(() => notifier.close())
+  notifier.tell([PREPARED])
+  const ownership = await claimData(machine, first.config.data, waitMs)
   parts.defer(() => ownership.release())
   const open = await openGateway(first, machine)
   parts.defer(() => open.close())
@@ -28,8 +35,34 @@ export async function start({ configPath, terminal, json }: StartOptions): Promi
   const { origin, vkeys, addresses, rollbackProtection } = open
   const facts = { origin, vkeys, addresses, rollbackProtection }
   terminal.out(json ? `${JSON.stringify(facts)}\n` : describe(open))
-  await stop
+  notifier.tell(['READY=1', `STATUS=serving ${origin}`])
+  const { watchdogMs } = notifier
+  if (watchdogMs !== undefined) {
+    const stalledMs = (): number => open.stalledMs()
+    const tell = (): void => notifier.tell(['WATCHDOG=1'])
+    const signs = giveSignsOfLife({ clock: machine.clock, watchdogMs, stalledMs, tell })
+    parts.defer(() => signs.stop())
+  }
+  await Promise.race([stop, supervisorGone()])
+  notifier.tell(['STOPPING=1', 'STATUS=requests under way end'])
   terminal.err('Stopping: requests under way end, then the last checkpoint.\n')
+}
+
+/** Told around it, so that nobody takes a gateway that reads its files for one that is idle. */
+async function reload(gateway: Gateway, notifier: Notifier): Promise<void> {
+  const nowUs = process.hrtime.bigint() / 1000n
+  notifier.tell(['RELOADING=1', `MONOTONIC_USEC=${nowUs}`])
+  try {
+    await gateway.reload({ by: 'signal' })
+  } finally {
+    notifier.tell(['READY=1'])
+  }
+}
+
+/** A gateway whose supervisor is gone would keep its data directory from the next one. */
+function supervisorGone(): Promise<void> {
+  if (!isSupervised(process.env)) return new Promise(() => undefined)
+  return new Promise((resolve) => void process.once('disconnect', resolve))
 }
 
 function describe({ origin, addresses, rollbackProtection }: Gateway): string {

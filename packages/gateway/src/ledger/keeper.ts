@@ -37,6 +37,7 @@ export class LedgerKeeper {
   #published: Published | undefined
   #retry: Timer | undefined
   #opening: Promise<void> | undefined
+  #openingFromMs: number | undefined
   #backoffMs = BACKOFF_MS_MIN
 
   private constructor(options: LedgerOptions) {
@@ -63,6 +64,13 @@ export class LedgerKeeper {
   /** Entries that are durable, as far as an instance is there to know; never below `published`. */
   get size(): number {
     return this.#ledger?.size ?? this.published?.size ?? 0
+  }
+
+  /** For how long whatever the next entry waits for has made no progress; 0: nothing is late. */
+  get stalledMs(): number {
+    const fromMs = this.#openingFromMs
+    if (this.#ledger !== undefined) return this.#ledger.stalledMs
+    return fromMs === undefined ? 0 : this.#clock.ticksMs() - fromMs
   }
 
   /** As `Ledger.append`; LEDGER_UNAVAILABLE while there is no instance. */
@@ -132,12 +140,15 @@ export class LedgerKeeper {
   }
 
   async #reopen(): Promise<void> {
+    this.#openingFromMs = this.#clock.ticksMs()
     try {
       const ledger = await Ledger.open(this.#options)
       if (this.#state === 'closed') await ledger.close()
       else this.#adopt(ledger)
     } catch (cause) {
       if (this.#state !== 'closed') this.#retryAfter(asError(cause))
+    } finally {
+      this.#openingFromMs = undefined
     }
   }
 

@@ -4,7 +4,7 @@ import type { Prepared } from '../prepare.ts'
 const FIRST = 3
 const DESCRIPTORS_MAX = 1024
 /** The name under which the control plane's socket is handed over. */
-const ADMIN = 'admin'
+export const ADMIN = 'admin'
 
 /** Who we are, for whoever hands something over. */
 export interface Descent {
