@@ -20,6 +20,7 @@ export function forgetful(): ExchangeRecorder {
     progress: async () => undefined,
     act: () => Promise.resolve(recorded),
     actant: () => ({ subject: '0'.repeat(32) }),
+    windows: { use: () => undefined },
     folds: {
       open: async (draft) => ({ index: leafIndex(0), incarnation: 0, draft }),
       tally: async () => undefined,

@@ -82,6 +82,7 @@ export {
   formatReceipt,
   OPEN_BYTES,
   parseReceipt,
+  pendingReceiptMessage,
   RECEIPT_CHARACTERS_MAX,
   RECEIPT_HEADER,
   type Receipt,

@@ -1,6 +1,7 @@
 import { decodeBase64, encodeBase64 } from '@countersign/tlog'
 import { EvidenceError } from './error.ts'
 import { LEAF_BYTES } from './leaf.ts'
+import { parseUuid } from './uuid.ts'
 
 /** The name of the header, and of the authentication scheme that opens a receipt. */
 export const RECEIPT_HEADER = 'Countersign-Receipt'
@@ -96,7 +97,24 @@ export function aimReceiptMessage(message: Uint8Array, index: number, leaf: Uint
   message.set(leaf, LEAF_AT)
 }
 
+/**
+ * Returns the bytes that `open` of a receipt that is still to come authenticates:
+ * "countersign/pending/v1" || 0x00 || id of the exchange[16] || origin.
+ */
+export function pendingReceiptMessage(of: {
+  readonly origin: string
+  readonly exchange: string
+}): Uint8Array {
+  const [id, name] = [parseUuid(of.exchange), encoder.encode(of.origin)]
+  const message = new Uint8Array(PENDING_PREFIX.length + id.length + name.length)
+  message.set(PENDING_PREFIX)
+  message.set(id, PENDING_PREFIX.length)
+  message.set(name, PENDING_PREFIX.length + id.length)
+  return message
+}
+
 const encoder = new TextEncoder()
+const PENDING_PREFIX = encoder.encode('countersign/pending/v1\0')
 const MESSAGE_PREFIX = encoder.encode('countersign/receipt/v1\0')
 const LEAF_AT = MESSAGE_PREFIX.length + 8
 

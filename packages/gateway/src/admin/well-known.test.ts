@@ -12,10 +12,14 @@ async function ask(
   authorization?: string,
 ): Promise<{ readonly response: Response; readonly asked: readonly ReceiptRequest[] }> {
   const asked: ReceiptRequest[] = []
-  const handle = wellKnown(async (request) => {
-    asked.push(request)
-    return answer
-  }, '{"keys":[]}')
+  const receipts = {
+    answer: async (request: ReceiptRequest) => {
+      asked.push(request)
+      return answer
+    },
+    late: async () => answer,
+  }
+  const handle = wellKnown(receipts, '{"keys":[]}')
   const headers = authorization === undefined ? undefined : { authorization }
   return { response: await handle(new Request(PREFIX + path, headers && { headers })), asked }
 }
@@ -36,6 +40,17 @@ for (const [kind, answer, status, type] of [
     assert.deepEqual(asked, [{ epoch: 1, index: 41, open: undefined }])
   })
 }
+
+test('a receipt that comes late is a header and a text, and no cache keeps it', async () => {
+  const path = '/receipts/pending/019aa577-85a8-71f7-bfff-ffffffffffff'
+  const { response, asked } = await ask(path, { kind: 'receipt', receipt: '"o"; epoch=1' })
+  assert.deepEqual([response.status, asked], [200, []])
+  assert.equal(response.headers.get('countersign-receipt'), '"o"; epoch=1')
+  assert.match(response.headers.get('cache-control') ?? '', /no-store/)
+  assert.deepEqual(await response.json(), { receipt: '"o"; epoch=1' })
+  const missing = await ask('/receipts/pending/019aa577', { kind: 'receipt', receipt: '' })
+  assert.equal(missing.response.status, 404)
+})
 
 for (const path of [
   '/receipts/0/1',

@@ -1,4 +1,4 @@
-import { isReason, REASONS } from '@countersign/evidence'
+import { isReason, REASONS, RECEIPT_HEADER } from '@countersign/evidence'
 import { decodeBase64, TlogError } from '@countersign/tlog'
 import type { ReceiptAnswer, ReceiptRequest } from '../recorder/index.ts'
 import { problem } from './problem.ts'
@@ -8,6 +8,8 @@ export type WellKnown = (request: Request) => Promise<Response>
 
 const RECEIPT_PATH =
   /^\/\.well-known\/countersign\/receipts\/([1-9][0-9]{0,15})\/(0|[1-9][0-9]{0,15})$/
+const LATE_PATH =
+  /^\/\.well-known\/countersign\/receipts\/pending\/([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})$/
 const REASON_PATH = /^\/\.well-known\/countersign\/reasons\/([a-z0-9-]{1,64})$/
 const KEY_SET_PATH = '/.well-known/countersign/jwks.json'
 const SCHEME = 'Countersign-Receipt'
@@ -16,8 +18,14 @@ const AUTHORIZATION = /^countersign-receipt +(:?)([A-Za-z0-9+/]+={0,2})\1$/i
 /** Answers with the caller's own evidence: no cache may keep it, or give it to somebody else. */
 const PRIVATE = { 'cache-control': 'private, no-store', vary: 'authorization' }
 
+/** What a receipt leads to, and how it is had where an answer came before it. */
+export interface Receipts {
+  answer(request: ReceiptRequest): Promise<ReceiptAnswer>
+  late(exchange: string, open: Uint8Array | undefined): Promise<ReceiptAnswer>
+}
+
 export function wellKnown(
-  answer: (request: ReceiptRequest) => Promise<ReceiptAnswer>,
+  receipts: Receipts,
   keySet: string,
 ): WellKnown {
   return async (request) => {
@@ -25,12 +33,17 @@ export function wellKnown(
     if (pathname === KEY_SET_PATH) return showKeys(keySet)
     const [, reason] = REASON_PATH.exec(pathname) ?? []
     if (reason !== undefined) return explain(reason)
+    const [, exchange] = LATE_PATH.exec(pathname) ?? []
+    if (exchange !== undefined) {
+      const open = openOf(request)
+      return open === 'malformed' ? refused() : respond(await receipts.late(exchange, open))
+    }
     const [, epochText, indexText] = RECEIPT_PATH.exec(pathname) ?? []
     const [epoch, index] = [Number(epochText), Number(indexText)]
     if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(index)) return missing()
     const open = openOf(request)
     if (open === 'malformed') return refused()
-    return respond(await answer({ epoch, index, open }))
+    return respond(await receipts.answer({ epoch, index, open }))
   }
 }
 
@@ -70,6 +83,11 @@ function respond(answer: ReceiptAnswer): Response {
       return new Response(answer.proof, {
         headers: { ...PRIVATE, 'content-type': 'text/plain; charset=utf-8' },
       })
+    case 'receipt':
+      return Response.json(
+        { receipt: answer.receipt },
+        { headers: { ...PRIVATE, [RECEIPT_HEADER]: answer.receipt } },
+      )
     case 'opened':
       return Response.json({ records: answer.records }, { headers: PRIVATE })
   }

@@ -23,9 +23,10 @@ export async function openAnswers(
     origin: ledger.signer.origin,
     epoch: EPOCH,
     endOf: (intent) => recorder.endOf(intent),
+    lateReceipt: (exchange) => recorder.lateReceipt(exchange),
   })
   const statementKeys = await openStatementKeys({ disk, random, directory: join(data, 'keys') })
   const keySet = statementKeySet(statementKeys)
-  const answerOwn = wellKnown((request) => receipts.answer(request), keySet)
+  const answerOwn = wellKnown(receipts, keySet)
   return { answerOwn, statementKeys }
 }

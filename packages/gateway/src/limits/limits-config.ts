@@ -275,6 +275,20 @@ export const LIMITS = {
     reason: 'none: further callers are counted by network, further networks together',
     meaning: 'open folds of callers, and again of networks',
   },
+  relaxedRecordsMax: {
+    of: 1000,
+    min: 2,
+    max: 50_000,
+    reason: 'none: the next request waits until its record is durable',
+    meaning: 'records of routes with `record: relaxed` that a crash could take',
+  },
+  relaxedWindowMs: {
+    of: 1000,
+    min: 50,
+    max: MINUTE_MS,
+    reason: 'none: the next request waits until its record is durable',
+    meaning: 'time before a crash of which it could take them',
+  },
   foldUntalliedMax: {
     of: 10_000,
     min: 1,

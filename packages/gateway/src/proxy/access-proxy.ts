@@ -18,7 +18,7 @@ import {
   type ReadyChange,
 } from './listeners.ts'
 import { LiveExchanges } from './live-exchanges.ts'
-import type { ExchangeRecorder } from './recording.ts'
+import type { ExchangeRecorder, WindowBounds } from './recording.ts'
 import { Refusals } from './refusals.ts'
 import { NO_TELEMETRY, type Telemetry, type Tracing } from './telemetry.ts'
 import type { Certificate } from './tls-options.ts'
@@ -77,6 +77,7 @@ export class AccessProxy {
     const context = makeContext(options, inForce, () => isStopping)
     const listeners = new Listeners(context)
     const listening = await listeners.ready(options.listeners)
+    options.recorder.windows.use(windowBounds(options))
     listening.apply()
     const stop = (): void => {
       isStopping = true
@@ -115,6 +116,7 @@ export class AccessProxy {
     return {
       apply: (whenFormerIsUnused = () => undefined) => {
         this.#generations.replace(next, whenFormerIsUnused)
+        this.#context.recorder.windows.use(windowBounds(settings))
         this.#context.live.askAgain(next, this.#context)
         listening.apply()
       },
@@ -140,6 +142,12 @@ export class AccessProxy {
     await refusals.close()
     await this.#generations.close()
   }
+}
+
+/** What a crash may take, where some route lets it. */
+function windowBounds({ routes, limits }: ProxySettings): WindowBounds | undefined {
+  if (!routes.some(({ record }) => record === 'relaxed')) return undefined
+  return { recordsMax: limits.relaxedRecordsMax, windowMs: limits.relaxedWindowMs }
 }
 
 function upstreamParts({ clock, report }: Pick<AccessProxyOptions, 'clock' | 'report'>) {

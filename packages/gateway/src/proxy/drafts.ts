@@ -33,6 +33,7 @@ export function draftIntent(exchange: Exchange): IntentDraft {
     what: draftWhat(exchange),
     why: draftWhy(exchange, 'policy-permits'),
     personal: filled(exchange.route, 'route').personal,
+    isRelaxed: exchange.route?.record === 'relaxed',
   }
 }
 

@@ -25,7 +25,7 @@ export function problem(
       reason,
       requestId: exchange.id,
       instance:
-        recorded === undefined
+        recorded === undefined || !recorded.isDurable
           ? `urn:uuid:${exchange.id}`
           : `/.well-known/countersign/receipts/${recorded.epoch}/${recorded.index}`,
       ...waitsFor(exchange),

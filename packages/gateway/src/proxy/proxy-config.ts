@@ -123,7 +123,13 @@ export const routeSchema = z
       .describe(
         'signed: the upstream gets a signed statement of who it is, and where it is recorded',
       ),
-    record: z.literal('strict').default('strict').describe('record before forward and release'),
+    record: z
+      .enum(['strict', 'relaxed'])
+      .default('strict')
+      .describe(
+        'strict: durable before forward and release; relaxed: durable soon after, a crash may take ' +
+          'limits.relaxedRecordsMax records of the last limits.relaxedWindowMs',
+      ),
     headers: z
       .array(headerName)
       .max(32)
@@ -178,6 +184,10 @@ export const routeSchema = z
       .enum(['idempotent', 'always', 'never'])
       .default('idempotent')
       .describe('which requests another target is asked for; never one whose body was partly sent'),
+  })
+  .refine(({ identity, record }) => identity !== 'signed' || record === 'strict', {
+    message: 'a signed statement says where the request is recorded, so it takes record: strict',
+    path: ['record'],
   })
   .superRefine(({ path, rewrite }, context) => {
     const [unknown] = rewrite === undefined ? [] : unknownParameters(rewrite, path)

@@ -7,14 +7,19 @@ export type {
   OutcomeDraft,
   Recorded,
   RefusalDraft,
+  WindowBounds,
 } from '../recorder/index.ts'
 
 /**
- * What the proxy needs of the recorder: each call resolves when the record is durable, and each
- * rejection means that it is not known to be. The recorder counts what it could not write and owes
- * the ends that it could not; both follow when writing resumes.
+ * What the proxy needs of the recorder: each call resolves when the record is durable, or promised
+ * its place where the route is relaxed; each rejection means that it is not known to be. The
+ * recorder counts what it could not write and owes the ends that it could not; both follow when
+ * writing resumes.
  */
 export type ExchangeRecorder = Pick<
   Recorder,
   'newExchange' | 'intent' | 'progress' | 'outcome' | 'refusal' | 'act' | 'actant'
-> & { readonly folds: Pick<Recorder['folds'], 'open' | 'tally' | 'close'> }
+> & {
+  readonly folds: Pick<Recorder['folds'], 'open' | 'tally' | 'close'>
+  readonly windows: Pick<Recorder['windows'], 'use'>
+}

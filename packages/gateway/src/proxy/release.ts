@@ -168,13 +168,19 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
       ...passFields(exchange, fields),
       ...(isChunked ? [] : ([['content-length', length]] as const)),
       ...(isChunked && filled(exchange.asked, 'asked').takesTrailers
-        ? ([['trailer', 'countersign-receipt']] as const)
+        ? ([['trailer', receiptTrailers(exchange)]] as const)
         : []),
       ...ownFields(exchange, exchange.intent),
     ],
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
     isEager: isEager(fields) || filled(exchange.route, 'route').release === 'stream',
   })
+}
+
+/** Of a relaxed exchange nobody knows yet which of them it will be. */
+function receiptTrailers({ intent }: Exchange): string {
+  const always = 'countersign-receipt'
+  return intent?.isRelaxed === true ? `${always}, ${always}-pending` : always
 }
 
 async function releaseAllButLast(

@@ -35,10 +35,15 @@ export function ownFields({ id, quotas }: Exchange, recorded: Recorded | undefin
     ['x-request-id', id],
     ...limits,
     receiptField(recorded),
-    ['cache-control', 'private="Countersign-Receipt"'],
+    recorded.isDurable ? CACHED_WITHOUT_RECEIPT : CACHED_WITHOUT_PENDING,
   ]
 }
 
+const CACHED_WITHOUT_RECEIPT = ['cache-control', 'private="Countersign-Receipt"'] as const
+const CACHED_WITHOUT_PENDING = ['cache-control', 'private="Countersign-Receipt-Pending"'] as const
+
+/** Of a record that a crash could still take, its caller learns no place: only how to ask later. */
 export function receiptField(recorded: Recorded): readonly [string, string] {
+  if (!recorded.isDurable) return ['countersign-receipt-pending', recorded.pendingField]
   return ['countersign-receipt', recorded.receiptField]
 }

@@ -2,6 +2,7 @@ import {
   aimReceiptMessage,
   LEAF_BYTES,
   OPEN_BYTES,
+  pendingReceiptMessage,
   type Receipt,
   receiptHead,
   receiptMessage,
@@ -18,6 +19,7 @@ export interface ReceiptMakerOptions {
 export class ReceiptMaker {
   readonly #options: ReceiptMakerOptions
   readonly #head: string
+  readonly #name: string
   readonly #message: Uint8Array
   readonly #bytes = Buffer.alloc(LEAF_BYTES + OPEN_BYTES)
 
@@ -25,6 +27,7 @@ export class ReceiptMaker {
     const { origin, epoch } = options
     this.#options = options
     this.#head = receiptHead({ origin, epoch })
+    this.#name = this.#head.slice(0, this.#head.lastIndexOf('; epoch='))
     this.#message = receiptMessage({ origin, index: 0, leaf: new Uint8Array(LEAF_BYTES) })
   }
 
@@ -44,6 +47,13 @@ export class ReceiptMaker {
     const committed = bytes.toString('base64', 0, LEAF_BYTES)
     const open = bytes.toString('base64', LEAF_BYTES)
     return `${this.#head}${index}; leaf=:${committed}:; open=:${open}:`
+  }
+
+  /** What the caller of a relaxed exchange gets in its place: by it the receipt can be had later. */
+  pendingField(exchange: string): string {
+    const { origin, tag } = this.#options
+    const open = Buffer.from(tag(pendingReceiptMessage({ origin, exchange })), 'latin1')
+    return `${this.#name}; request="${exchange}"; open=:${open.toString('base64')}:`
   }
 
   #tag(index: number, leaf: Uint8Array): string {

@@ -27,8 +27,36 @@ async function serve(machine: Machine, recorder: Recorder): Promise<ReceiptServi
   const reader = await machine.reader()
   const endOf = recorder.endOf.bind(recorder)
   const log = machine.log()
-  return new ReceiptService({ keeper, vault, log, reader, origin: ORIGIN, epoch: 1, endOf })
+  const lateReceipt = recorder.lateReceipt.bind(recorder)
+  const told = { endOf, lateReceipt }
+  return new ReceiptService({ keeper, vault, log, reader, origin: ORIGIN, epoch: 1, ...told })
 }
+
+test('a relaxed exchange gets its receipt later, by its id and what its answer said', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  recorder.windows.use({ recordsMax: 10, windowMs: 500 })
+  await recorder.outcome(await recorder.intent({ ...ADA, isRelaxed: true }), DONE)
+  const intent = await recorder.intent({ ...ADA, isRelaxed: true })
+  const outcome = await recorder.outcome(intent, DONE)
+  assert.equal(outcome.isDurable, false)
+  const { exchange, pendingField } = outcome
+  const form = /^"recorder.example\/log"; request="([^"]+)"; open=:([^:]+):$/
+  const [, request, base64 = ''] = form.exec(pendingField) ?? []
+  assert.equal(request, exchange)
+  const open = Buffer.from(base64, 'base64')
+  const service = await serve(machine, recorder)
+  const pending = { kind: 'pending', retryAfterSeconds: 1 }
+  assert.deepEqual(await service.late(exchange, open), pending)
+  await machine.clock.advance(20)
+  assert.deepEqual(await service.late(exchange, open), pending, 'no checkpoint covers it yet')
+  await machine.clock.advance(1_000)
+  const receipt = outcome.receiptField
+  assert.deepEqual(await service.late(exchange, open), { kind: 'receipt', receipt })
+  assert.deepEqual(await service.late(exchange, undefined), { kind: 'refused' })
+  assert.deepEqual(await service.late(exchange, Buffer.alloc(16)), { kind: 'refused' })
+  assert.deepEqual(await service.late(recorder.newExchange(), open), { kind: 'refused' })
+})
 
 test('a receipt is pending until a checkpoint covers it, then it proves', async () => {
   const machine = new Machine()

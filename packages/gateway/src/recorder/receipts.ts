@@ -1,10 +1,12 @@
 import { timingSafeEqual } from 'node:crypto'
 import {
   type Disclosure,
+  formatReceipt,
   KINDS,
   kindOfCode,
   makeDisclosure,
   parseWhen,
+  pendingReceiptMessage,
   receiptMessage,
   SECTIONS,
 } from '@countersign/evidence'
@@ -38,6 +40,8 @@ export type ReceiptAnswer =
   | { readonly kind: 'missing' }
   /** `open` is not this record's. */
   | { readonly kind: 'refused' }
+  /** The value of the header that an answer could not have yet. */
+  | { readonly kind: 'receipt'; readonly receipt: string }
   /** Durable, but no checkpoint covers it yet. */
   | { readonly kind: 'pending'; readonly retryAfterSeconds: number }
   /** The text of a C2SP tlog-proof. */
@@ -62,6 +66,8 @@ export interface ReceiptServiceOptions {
   readonly epoch: number
   /** The outcome of an intent, as far as the recorder remembers. */
   readonly endOf: (intent: LeafIndex) => LeafIndex | undefined
+  /** Where a relaxed exchange has its end, as far as the recorder remembers. */
+  readonly lateReceipt: (exchange: string) => LeafIndex | 'pending' | undefined
 }
 
 /** Turns receipts into evidence: what is proved to anybody, and shown to whoever holds one. */
@@ -90,6 +96,23 @@ export class ReceiptService {
     if (record === undefined) return { kind: 'proof', proof }
     const records = [this.#proved(record, proof), ...(await this.#otherHalf(record))]
     return { kind: 'opened', records }
+  }
+
+  /** The receipt of an exchange that was answered before it could have one. */
+  async late(exchange: string, open: Uint8Array | undefined): Promise<ReceiptAnswer> {
+    const { origin, epoch, vault, keeper, log, lateReceipt } = this.#options
+    const wanted = vault.receiptTag(pendingReceiptMessage({ origin, exchange }))
+    const isHolder = open?.length === wanted.length && timingSafeEqual(open, wanted)
+    if (!isHolder) return { kind: 'refused' }
+    const index = lateReceipt(exchange)
+    if (index === undefined) return { kind: 'missing' }
+    const size = keeper.published?.size
+    const isCovered = index !== 'pending' && size !== undefined && index < size
+    if (!isCovered) return { kind: 'pending', retryAfterSeconds: RETRY_AFTER_SECONDS }
+    const leaf = await log.readLeaf(index, size)
+    if (leaf === undefined) return { kind: 'missing' }
+    const tag = vault.receiptTag(receiptMessage({ origin, index, leaf }))
+    return { kind: 'receipt', receipt: formatReceipt({ origin, epoch, index, leaf, open: tag }) }
   }
 
   #uncovered(index: LeafIndex): ReceiptAnswer {

@@ -52,4 +52,9 @@ export class Recorded implements RecordedFacts {
   get receiptField(): string {
     return this.#receipts.field(this.index, this.leaf)
   }
+
+  /** What it gets while that may not be told: a header of its own. */
+  get pendingField(): string {
+    return this.#receipts.pendingField(this.exchange)
+  }
 }

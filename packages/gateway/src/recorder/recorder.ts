@@ -21,6 +21,7 @@ import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
 import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
+import { LateReceipts } from './late-receipts.ts'
 import { ReceiptMaker } from './receipt-maker.ts'
 import { RecordClock } from './record-clock.ts'
 import type { PlannedSection, RecordWaiter, WriteDraft, Written } from './record-writer.ts'
@@ -63,6 +64,7 @@ export class Recorder {
   readonly #identifiers: Identifiers
   readonly #diary: Diary
   readonly #ends = new Ends()
+  readonly #late = new LateReceipts()
   readonly #receipts: ReceiptMaker
   /** Refusals that are counted instead of recorded one by one. */
   readonly folds: FoldRecords
@@ -150,12 +152,18 @@ export class Recorder {
       const keys = this.bodies.keysOf(bodies)
       const isRelaxed = draft.isRelaxed === true
       const recording = this.#recordingOf(isRelaxed)
-      const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded =>
-        this.#recorded(exchange, { index, leaf, incarnation }, howSubject, isRelaxed)
+      const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded => {
+        if (recording !== undefined) this.#late.promise(exchange)
+        return this.#recorded(exchange, { index, leaf, incarnation }, howSubject, isRelaxed)
+      }
+      const durable = (index: LeafIndex): void => {
+        if (recording !== undefined) this.#late.settle(exchange, index)
+        this.bodies.named(bodies)
+      }
       this.#begin(
         { kind: 'intent', recordId, exchange, opens: recordId, sections, keys, recording },
         {
-          ...pendingUntilDurable(told, resolve, () => this.bodies.named(bodies)),
+          ...pendingUntilDurable(told, resolve, durable),
           failed,
         },
       )
@@ -281,6 +289,11 @@ export class Recorder {
     return method === undefined ? { subject } : { subject, method }
   }
 
+  /** Where a relaxed exchange has its end, or how far it has come, while it is remembered. */
+  lateReceipt(exchange: string): LeafIndex | 'pending' | undefined {
+    return this.#late.find(exchange)
+  }
+
   /** The outcome of an intent, while it is remembered. */
   endOf(intent: LeafIndex): LeafIndex | undefined {
     return this.#ends.of(intent)
@@ -307,10 +320,12 @@ export class Recorder {
     }
     const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded => {
       this.#openIntents -= 1
+      if (isRelaxed) this.#late.promise(exchange)
       return this.#recorded(exchange, { index, leaf, incarnation }, undefined, isRelaxed)
     }
     const durable = (index: LeafIndex): void => {
       this.#ends.remember(about.index, index)
+      if (isRelaxed) this.#late.settle(exchange, index)
       this.bodies.named(bodies)
     }
     this.#begin(draft, { ...pendingUntilDurable(told, ended, durable), failed })
@@ -377,9 +392,10 @@ function pendingUntilDurable(
       resolve(pending)
     },
     written: (...record) => {
+      const recorded = pending ?? told(...record)
+      recorded.isDurable = true
       durable(...record)
-      if (pending === undefined) resolve(told(...record))
-      else pending.isDurable = true
+      if (pending === undefined) resolve(recorded)
     },
   }
 }
