@@ -1,5 +1,5 @@
 import type { LeafIndex } from '@countersign/tlog'
-import { type Entry, encodeEntry, entryBytes } from './entry.ts'
+import { type Entry, encodeEntry, entryBytes, tagAt } from './entry.ts'
 import { viewOf } from './integers.ts'
 import type { OpenIntents } from './open-intents.ts'
 
@@ -25,12 +25,8 @@ export function isNeeded({ closes, isUrgent }: Entry): boolean {
   return closes !== undefined || isUrgent === true
 }
 
-/** What an entry does to the open intents, kept until its batch is durable or refused. */
-interface Effect {
-  readonly position: number
-  readonly opens: Uint8Array | undefined
-  readonly closes: LeafIndex | undefined
-}
+/** Of an entry that opens nothing, or closes nothing. */
+const NOTHING = -1
 
 /**
  * Entries on their way to the disk, encoded as they arrive, with whoever waits for them.
@@ -38,7 +34,9 @@ interface Effect {
  */
 export class Batch {
   readonly #waiters: EntryWaiter[] = []
-  readonly #effects: Effect[] = []
+  /** What each entry does to the open intents: where its tag stands, and what it closes. */
+  readonly #tagsAt: number[] = []
+  readonly #closes: number[] = []
   #bytes: Uint8Array<ArrayBuffer>
   #view: DataView
   #length = 0
@@ -98,16 +96,13 @@ export class Batch {
 
   /** Copies the entry, and reserves what it opens and closes. */
   add(entry: Entry, intents: OpenIntents, waiter: EntryWaiter): void {
-    const { opens, closes } = entry
-    if (opens !== undefined || closes !== undefined) {
-      intents.reserve(entry)
-      // A copy; `slice` of a Buffer would not be one.
-      const tag = opens === undefined ? undefined : new Uint8Array(opens)
-      this.#effects.push({ position: this.count, opens: tag, closes })
-    }
+    const { opens, closes = NOTHING } = entry
+    intents.reserve(entry)
     if (isNeeded(entry)) this.#needed += 1
     this.#reserve(this.#length + entryBytes(entry))
     this.#length = encodeEntry(entry, this.#bytes, this.#view, this.#length)
+    this.#tagsAt.push(opens === undefined ? NOTHING : tagAt(this.#length, closes !== NOTHING))
+    this.#closes.push(closes)
     this.#waiters.push(waiter)
   }
 
@@ -117,15 +112,21 @@ export class Batch {
 
   /** Durable: every caller learns its index. */
   acknowledge(first: LeafIndex, intents: OpenIntents): void {
-    for (const effect of this.#effects) {
-      intents.settle((first + effect.position) as LeafIndex, effect)
+    for (let at = 0; at < this.count; at += 1) {
+      const [tag, closes] = [this.#tagsAt[at] ?? NOTHING, this.#closes[at] ?? NOTHING]
+      if (tag !== NOTHING) intents.opened((first + at) as LeafIndex, this.#bytes, tag)
+      if (closes !== NOTHING) intents.closed(closes as LeafIndex)
     }
     let index: number = first
     for (const waiter of this.#waiters) waiter.durable(index++ as LeafIndex)
   }
 
   refuse(error: Error, intents: OpenIntents): void {
-    for (const effect of this.#effects) intents.release(effect)
+    for (let at = 0; at < this.count; at += 1) {
+      const closes = this.#closes[at] ?? NOTHING
+      const isClosing = closes !== NOTHING
+      intents.release(this.#tagsAt[at] !== NOTHING, isClosing ? (closes as LeafIndex) : undefined)
+    }
     for (const waiter of this.#waiters) waiter.refused(error)
   }
 

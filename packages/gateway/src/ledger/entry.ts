@@ -34,6 +34,7 @@ export interface StoredEntry extends Entry {
   readonly index: LeafIndex
 }
 
+const CLOSES_BYTES = 8
 const OPENS = 1
 const CLOSES = 2
 
@@ -72,6 +73,11 @@ export function encodeEntry(entry: Entry, into: Uint8Array, view: DataView, at: 
   if (closes === undefined) return next
   writeUint64(view, next, closes)
   return next + 8
+}
+
+/** Where the tag stands of an entry that opens something and ends at `end`. */
+export function tagAt(end: number, isClosing: boolean): number {
+  return end - TAG_BYTES - (isClosing ? CLOSES_BYTES : 0)
 }
 
 /** The entries of one frame, as views; throws LEDGER_DAMAGED unless `count` of them fill it. */

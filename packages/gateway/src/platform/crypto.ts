@@ -1,6 +1,8 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto'
 
 const SHA256_BYTES = 32
+/** With a length the runtime does not look up whether the algorithm is deprecated without one. */
+const AS_LATIN1 = { outputEncoding: 'latin1', outputLength: SHA256_BYTES } as const
 
 /**
  * SHA-256 by the runtime. A digest comes as a latin1 string and is copied byte by byte: two to four
@@ -17,7 +19,7 @@ export const nodeSha256 = {
     if (offset < 0 || offset + SHA256_BYTES > into.length) {
       throw new RangeError(`no room for a digest at ${offset} of ${into.length} bytes`)
     }
-    const digest = hash('sha256', bytes, 'latin1')
+    const digest = hash('sha256', bytes, AS_LATIN1)
     for (let at = 0; at < SHA256_BYTES; at += 1) into[offset + at] = digest.charCodeAt(at)
   },
 } as const

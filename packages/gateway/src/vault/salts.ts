@@ -6,6 +6,7 @@ import { SALT_INFO } from './key-ring.ts'
 const SALT_KEY_BYTES = 32
 const RECORD_ID_BYTES = 16
 const SALT_DIGEST_BYTES = 64
+const AS_LATIN1 = { outputEncoding: 'latin1', outputLength: SALT_DIGEST_BYTES } as const
 /** More than a record has sections. */
 const SALTS_MAX = 12
 
@@ -34,7 +35,7 @@ export class SaltCutter {
     for (let from = 0, n = 0; from < wanted; from += SALT_DIGEST_BYTES, n++) {
       input[start + RECORD_ID_BYTES] = n
       // Over a latin1 string: a Buffer result costs twice the hash.
-      const digest = hash('sha512', input, 'latin1')
+      const digest = hash('sha512', input, AS_LATIN1)
       const bytes = Math.min(SALT_DIGEST_BYTES, wanted - from)
       for (let at = 0; at < bytes; at++) this.#bytes[from + at] = digest.charCodeAt(at)
     }
