@@ -3,16 +3,18 @@ import {
   type AdminCaller,
   type AdminServer,
   checkCertificate,
+  type GuardParts,
   type ReloadCause,
   type ReloadResult,
 } from '../admin/index.ts'
 import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
+import type { Containment } from '../containment/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
 import { roomyDisk } from '../platform/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
 import { Recorder } from '../recorder/index.ts'
-import type { Metrics, MetricsParts } from '../telemetry/index.ts'
+import type { MetricsParts } from '../telemetry/index.ts'
 import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
@@ -55,7 +57,6 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   await using parts = new AsyncDisposableStack()
 
   const { ledger, space, machine } = await openKept(config, bare, { log, parts })
-  const isNew = ledger.keeper.published?.size === 0
   const recorder = makeRecorder(config, machine, { ledger, log })
   const { answerOwn, statementKeys } = await openAnswers(config, machine, { ledger, recorder })
   const containment = await openContainment(config, machine, { recorder, log })
@@ -73,21 +74,15 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
     prepare: () => prepare(first.path),
     ready: async (next) => readyAll(next, { dataPlane, admin }),
   })
-  const guard = {
-    clock: machine.clock,
-    recorder,
-    roles: () => reloader.current.config.admin.roles,
-    identify: (presented: Presented) =>
-      dataPlane?.authenticators.chain().identify(presented) ?? refused('credentials-unverifiable'),
-    barred: (caller: AdminCaller) =>
-      containment.finds(caller) === undefined ? undefined : ('quarantined' as const),
-  }
+  const asking = { machine, recorder, containment, reloader, dataPlane: () => dataPlane }
+  const guard = guardOf(asking)
   const current = (): Config => reloader.current.config
   const approving = await openApprovals(config, machine, { recorder, log, config: current })
   parts.defer(() => approving.close())
   const { approvals, breakGlass } = approving
   const standing = { containment, approvals, breakGlass, ledger, recorder, log }
-  const { telemetry, tracing, ...spans } = await openTelemetry(config, machine, {
+  const { telemetry, tracing, metrics, ...spans } = await openTelemetry(config, machine, {
+    onFlush: ledger.onFlush,
     ledger: () => ledgerFacts(ledger, state()),
     volume: space.facts,
     overdueReviews: () => breakGlass.overdue(machine.clock.nowUs()),
@@ -95,7 +90,6 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
     log,
   })
   parts.defer(() => spans.close())
-  const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
   const asked = { metrics, upstreams: () => dataPlane?.upstreams ?? [], volume: space.facts }
   const seen = { state, guard, configuring: reloader, ...asked }
   admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
@@ -121,7 +115,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   return {
     origin,
     vkeys,
-    isNew,
+    isNew: ledger.isNew,
     addresses: addressesOf(config, dataPlane.addresses, admin.port),
     rollbackProtection: ledger.rollbackProtection,
     stalledMs: () => ledger.keeper.stalledMs,
@@ -130,6 +124,27 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
       phase = 'stopping'
       return open.disposeAsync()
     },
+  }
+}
+
+/** Who is let in at the control plane: whoever the data plane knows, and nobody under quarantine. */
+function guardOf(parts: {
+  readonly machine: Machine
+  readonly recorder: Recorder
+  readonly containment: Containment
+  readonly reloader: Reloader
+  readonly dataPlane: () => DataPlane | undefined
+}): GuardParts {
+  const { machine, recorder, containment, reloader, dataPlane } = parts
+  return {
+    clock: machine.clock,
+    recorder,
+    roles: () => reloader.current.config.admin.roles,
+    identify: (presented: Presented) =>
+      dataPlane()?.authenticators.chain().identify(presented) ??
+      refused('credentials-unverifiable'),
+    barred: (caller: AdminCaller) =>
+      containment.finds(caller) === undefined ? undefined : ('quarantined' as const),
   }
 }
 
@@ -210,7 +225,8 @@ function makeRecorder(
 /** Asked when somebody looks. */
 function ledgerFacts({ keeper }: OpenLedger, state: string): ReturnType<MetricsParts['ledger']> {
   const publishedSize = keeper.published?.size ?? 0
-  return { state, publishedSize, lagEntries: Math.max(0, keeper.size - publishedSize) }
+  const lagEntries = Math.max(0, keeper.size - publishedSize)
+  return { state, publishedSize, lagEntries, lag: keeper.lag }
 }
 
 function addressesOf(

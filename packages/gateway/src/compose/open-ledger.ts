@@ -11,6 +11,8 @@ import {
   layoutOf,
   openWal,
   type RollbackProtection,
+  type Wal,
+  type WalSource,
   workerIntegration,
 } from '../ledger/index.ts'
 import { ed25519, type Lock, mlDsa44, nodeSha256, sqliteLock } from '../platform/index.ts'
@@ -24,8 +26,14 @@ export interface OpenLedger extends Pick<Secrets, 'vault' | 'signer'> {
   readonly keeper: LedgerKeeper
   /** The read side: what was sealed, and what is still in the write-ahead log. */
   readonly reader: BlockReader
+  /** What is there now of the write-ahead log. */
+  readonly wal: () => Promise<Wal>
   readonly log: LogReader
   readonly rollbackProtection: RollbackProtection
+  /** Nothing was published before this life. */
+  readonly isNew: boolean
+  /** Who is told how long each batch took to be on the disk. */
+  onFlush(listener: (ms: number) => void): void
   close(): Promise<void>
 }
 
@@ -38,7 +46,10 @@ export async function openLedger(config: Config, machine: Machine): Promise<Open
   const rollbackProtection = await protectionOf(data, lockPath)
   const lock = sqliteLock(lockPath)
   parts.defer(() => lock.close())
-  const keeper = await startKeeper(config, machine, { secrets, lock, rollbackProtection })
+  let listener: (ms: number) => void = () => undefined
+  const onFlush = (ms: number): void => listener(ms)
+  const needs = { secrets, lock, rollbackProtection, onFlush }
+  const keeper = await startKeeper(config, machine, needs)
   parts.defer(() => keeper.close())
   const open = parts.move()
   return {
@@ -46,8 +57,13 @@ export async function openLedger(config: Config, machine: Machine): Promise<Open
     vault,
     signer,
     reader: openReader(config, machine, secrets),
+    wal: () => openWal(walOf(config, machine, secrets)),
     log: new LogReader(machine.disk, layoutOf(data, EPOCH).log),
     rollbackProtection,
+    isNew: keeper.published?.size === 0,
+    onFlush: (given) => {
+      listener = given
+    },
     close: () => open.disposeAsync(),
   }
 }
@@ -56,12 +72,13 @@ interface KeeperNeeds {
   readonly secrets: Secrets
   readonly lock: Lock
   readonly rollbackProtection: RollbackProtection
+  readonly onFlush: (ms: number) => void
 }
 
 function startKeeper(
   { data, ledger }: Config,
   { disk, clock }: Machine,
-  { secrets, lock, rollbackProtection }: KeeperNeeds,
+  { secrets, lock, rollbackProtection, onFlush }: KeeperNeeds,
 ): Promise<LedgerKeeper> {
   const { vault, signer, directory: keysDirectory, kekText: kek } = secrets
   const { origin } = signer
@@ -81,6 +98,7 @@ function startKeeper(
     publishEveryMs: ledger.publishEveryMs,
     limits: ledger,
     rollbackProtection,
+    onFlush,
   })
 }
 
@@ -89,9 +107,15 @@ function startIntegration(workerData: IntegrationWorkerData): Integration {
   return workerIntegration(new Worker(programFile('integration-worker'), { workerData }))
 }
 
-function openReader({ data }: Config, { disk }: Machine, secrets: Secrets): BlockReader {
-  const { directory, kek, vault, signer } = secrets
-  const wal = { disk, directory: layoutOf(data, EPOCH).wal, sealer: vault.sealer }
+function walOf({ data }: Config, { disk }: Machine, { vault }: Secrets): WalSource {
+  return { disk, directory: layoutOf(data, EPOCH).wal, sealer: vault.sealer }
+}
+
+function openReader(config: Config, machine: Machine, secrets: Secrets): BlockReader {
+  const { directory, kek, signer } = secrets
+  const { data } = config
+  const { disk } = machine
+  const wal = walOf(config, machine, secrets)
   return new BlockReader({
     disk,
     origin: signer.origin,

@@ -8,6 +8,8 @@ import { readSecret } from './read-secret.ts'
 /** What goes out about requests, beside what is on record. */
 export interface OpenTelemetry {
   readonly telemetry: Metrics
+  /** What Prometheus reads. */
+  readonly metrics: Metrics['render']
   /** Undefined where the configuration names no collector. */
   readonly tracing: Traces | undefined
   close(): Promise<void>
@@ -17,10 +19,16 @@ export interface OpenTelemetry {
 export async function openTelemetry(
   { telemetry: { traces: config }, gateway }: Config,
   machine: Machine,
-  parts: Omit<MetricsParts, 'version'> & { readonly log: Logger },
+  parts: Omit<MetricsParts, 'version'> & {
+    readonly log: Logger
+    readonly onFlush: (listener: (ms: number) => void) => void
+  },
 ): Promise<OpenTelemetry> {
   const telemetry = new Metrics({ ...parts, version: VERSION })
-  if (config === undefined) return { telemetry, tracing: undefined, close: async () => undefined }
+  parts.onFlush((ms) => telemetry.flushed(ms))
+  const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
+  const counted = { telemetry, metrics }
+  if (config === undefined) return { ...counted, tracing: undefined, close: async () => undefined }
   const { Traces } = await import('../telemetry/traces.ts')
   const { authorization: place } = config
   const authorization =
@@ -30,5 +38,5 @@ export async function openTelemetry(
   const close = async (): Promise<void> => {
     await tracing.close().catch((cause: unknown) => parts.log.warn({ err: cause }, 'traces'))
   }
-  return { telemetry, tracing, close }
+  return { ...counted, tracing, close }
 }

@@ -2,10 +2,13 @@ import type { LeafIndex, TreeSize } from '@countersign/tlog'
 import type { Clock, Timer } from '../platform/index.ts'
 import type { Entry } from './entry.ts'
 import { LedgerError, type LedgerErrorCode } from './error.ts'
+import type { LedgerLag } from './lag.ts'
 import { Ledger, type LedgerState } from './ledger.ts'
 import type { LedgerOptions } from './ledger-options.ts'
 import type { PublishedListener } from './published-watch.ts'
 import type { Published } from './publisher.ts'
+
+const NO_LAG: LedgerLag = { unacknowledgedMs: 0, unintegratedMs: 0, unpublishedMs: 0 }
 
 export type KeeperState = LedgerState | 'opening' | 'refused'
 
@@ -64,6 +67,11 @@ export class LedgerKeeper {
   /** Entries that are durable, as far as an instance is there to know; never below `published`. */
   get size(): number {
     return this.#ledger?.size ?? this.published?.size ?? 0
+  }
+
+  /** How long what is under way waits; all 0 while no instance is there to know. */
+  get lag(): LedgerLag {
+    return this.#ledger?.lag.facts ?? NO_LAG
   }
 
   /** For how long whatever the next entry waits for has made no progress; 0: nothing is late. */

@@ -25,6 +25,8 @@ export interface LedgerOptions {
   readonly rollbackProtection: RollbackProtection
   /** Entries that may be durable but not settled. */
   readonly backlogEntriesMax?: number
+  /** Told how long each batch took to be on the disk. */
+  readonly onFlush?: (ms: number) => void
 }
 
 export type RollbackProtection = 'lock' | 'none'

@@ -23,6 +23,8 @@ import { LedgerError } from './error.ts'
 import { HandOver } from './hand-over.ts'
 import { Intake } from './intake.ts'
 import type { Settled } from './integration.ts'
+import { Lag } from './lag.ts'
+import { asLedgerError, backlog, full, unavailable } from './ledger-faults.ts'
 import type { LedgerOptions } from './ledger-options.ts'
 import { type Instance, openInstance, type Recovery } from './open-instance.ts'
 import { OpenIntents } from './open-intents.ts'
@@ -48,6 +50,7 @@ const LINGER_MS = 10
 export class Ledger {
   readonly incarnation: number
   readonly recovery: Recovery
+  readonly lag: Lag
   /** Resolves with the reason when the instance has died and touches nothing any more. */
   readonly died: Promise<LedgerError>
   readonly #options: LedgerOptions
@@ -92,6 +95,7 @@ export class Ledger {
     this.#segments = instance.segments
     this.#intents = new OpenIntents(instance.recovery.interrupted)
     this.#intake = new Intake(this.#intents)
+    this.lag = new Lag(options.clock)
     this.#backlog = new Backlog(instance.published.size, options.backlogEntriesMax)
     this.incarnation = instance.incarnation
     this.recovery = instance.recovery
@@ -151,6 +155,7 @@ export class Ledger {
       this.#intake.addPromised(entry, waiter)
       if (entry.opens !== undefined) this.#intents.promise(index)
     }
+    this.lag.waits('unacknowledgedMs')
     this.#begin()
     return index
   }
@@ -263,6 +268,7 @@ export class Ledger {
 
   /** False: there is nothing to do. */
   async #next(): Promise<boolean> {
+    const takenMs = this.lag.nowMs()
     const batch = this.#intake.take()
     this.#stepFromMs = batch && this.#options.clock.ticksMs()
     if (batch === undefined) {
@@ -286,6 +292,7 @@ export class Ledger {
       }
     } finally {
       this.#inHand = undefined
+      this.lag.passed('unacknowledgedMs', takenMs, this.#intake.isEmpty)
     }
     return true
   }
@@ -384,11 +391,14 @@ export class Ledger {
   async #commit(batch: Batch): Promise<void> {
     const plain = batch.plain()
     try {
+      const beganMs = this.lag.nowMs()
       const first = await this.#wal.append(batch.count, plain)
+      this.#options.onFlush?.(this.lag.nowMs() - beganMs)
       // A crash from here on leaves entries that recovery integrates: they are durable.
       if (this.#state === 'dead') throw unavailable('dead')
       batch.acknowledge(first, this.#intents)
       this.#backlog.add(plain.length)
+      this.lag.durable()
       if (!this.#handOver.add(first, batch.count, plain)) this.#intake.reuse(batch)
       if (this.#backlog.isWorthSettling(this.#wal.end)) this.#settleEarly()
     } catch (cause) {
@@ -443,16 +453,20 @@ export class Ledger {
   /** A crash here leaves files beyond the lock's size: the next start makes them again. */
   async #settleAll(): Promise<Settled> {
     const { addedBytes } = this.#backlog
+    const beganMs = this.lag.nowMs()
     const settled = await this.#handOver.settle()
     this.#backlog.settle(settled.size, addedBytes)
+    this.lag.passed('unintegratedMs', beganMs, settled.size >= this.#wal.end)
     this.#isStuck = false
     this.#segments.report(settled.reports)
     return settled
   }
 
   async #settleAndPublish(): Promise<void> {
+    const beganMs = this.lag.nowMs()
     const { size, root } = await this.#settle()
     const published = await this.#publisher.publish(size, root)
+    this.lag.passed('unpublishedMs', beganMs, published.size >= this.#wal.end)
     this.#watch.tell(published)
     await this.#handOver.collect(published.size)
   }
@@ -481,24 +495,4 @@ export class Ledger {
     await Promise.allSettled([this.#handOver.close(), this.#wal.close()])
     await this.#instance.ownership.release()
   }
-}
-
-function full(): LedgerError {
-  return new LedgerError('LEDGER_FULL', 'disk is full: the entry was not written')
-}
-
-function backlog(): LedgerError {
-  const message = 'disk is full: what was written before cannot be integrated'
-  return new LedgerError('LEDGER_BACKLOG', message)
-}
-
-function unavailable(state: LedgerState, cause?: unknown): LedgerError {
-  const message = `instance is ${state}: the entry was not written`
-  return new LedgerError('LEDGER_UNAVAILABLE', message, { cause })
-}
-
-function asLedgerError(cause: unknown): LedgerError {
-  if (cause instanceof LedgerError) return cause
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new LedgerError('LEDGER_DEAD', `instance died: ${why}`, { cause })
 }

@@ -13,6 +13,7 @@ import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
 import { NO_SEAT, type Rostered } from './roster.ts'
 import type { Upstream } from './upstream.ts'
+import type { ServerTiming } from './server-timing.ts'
 import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
 import type { WebSocketAsked } from './websocket/handshake.ts'
 
@@ -187,6 +188,8 @@ export class Exchange implements Rostered {
   /** Of a call of gRPC. */
   grpc: { readonly timeoutMs: number | undefined } | undefined
   call: UpstreamCall | undefined
+  /** Undefined where the route tells nobody. */
+  timing: ServerTiming | undefined
   response: UpstreamHead | undefined
 
   constructor(

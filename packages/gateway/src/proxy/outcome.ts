@@ -12,6 +12,7 @@ export async function recordOutcome(
 ): Promise<Recorded | undefined> {
   const intent = filled(exchange.intent, 'intent')
   exchange.isConcluded = true
+  exchange.timing?.enter('record-outcome')
   try {
     const outcome = await context.recorder.outcome(intent, draftOutcome(exchange, how))
     context.telemetry.concluded(how.ended)

@@ -184,6 +184,24 @@ export const routeSchema = z
       .enum(['idempotent', 'always', 'never'])
       .default('idempotent')
       .describe('which requests another target is asked for; never one whose body was partly sent'),
+    serverTiming: z
+      .union([
+        z.enum(['never', 'always']),
+        z.strictObject({
+          askedBy: z
+            .array(
+              z.strictObject({
+                principal: z.string().min(1).max(200),
+                issuer: z.string().min(1).max(200).default('keys'),
+              }),
+            )
+            .min(1)
+            .max(100)
+            .describe('who gets it, where a request of theirs has the field countersign-timing'),
+        }),
+      ])
+      .default('never')
+      .describe('Server-Timing: how long each phase took; always tells it to whoever asks for it'),
   })
   .refine(({ identity, record }) => identity !== 'signed' || record === 'strict', {
     message: 'a signed statement says where the request is recorded, so it takes record: strict',

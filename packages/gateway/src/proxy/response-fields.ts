@@ -4,6 +4,7 @@ import type { Exchange } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 
+import { timingFields } from './server-timing.ts'
 /** Fields of an upstream's response that are ours to say. */
 const OURS = new Set(['content-length', 'x-request-id', 'ratelimit', 'ratelimit-policy'])
 const OUR_PREFIX = 'countersign-'
@@ -28,7 +29,17 @@ function isLogin([name, value]: HeaderFields[number]): boolean {
 }
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
-export function ownFields({ id, quotas }: Exchange, recorded: Recorded | undefined): HeaderFields {
+export function ownFields(exchange: Exchange, recorded: Recorded | undefined): HeaderFields {
+  const { id, quotas, timing } = exchange
+  const fields = standingFields(id, quotas, recorded)
+  return timing === undefined ? fields : [...fields, ...timingFields(exchange)]
+}
+
+function standingFields(
+  id: string,
+  quotas: Exchange['quotas'],
+  recorded: Recorded | undefined,
+): HeaderFields {
   const limits = quotas === undefined ? [] : rateLimitFields(quotas)
   if (recorded === undefined) return [['x-request-id', id], ...limits]
   return [

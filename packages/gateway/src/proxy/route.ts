@@ -1,12 +1,15 @@
+import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
+import { ServerTiming } from './server-timing.ts'
 
 /** Finds where the request would go. */
-export function route(exchange: Exchange): Step {
+export function route(exchange: Exchange, { clock }: ProxyContext): Step {
   const { routes, upstreams } = exchange.inForce
   const { host, path, method } = filled(exchange.asked, 'asked')
   const found = routes.find(host, path)
   if (found === undefined) return { stop: 'route-not-found' }
   exchange.route = found
+  if (found.serverTiming !== 'never') exchange.timing = new ServerTiming(clock)
   exchange.upstream = filled(upstreams.get(found.upstream), `upstream ${found.upstream}`)
   const wants = filled(exchange.asked, 'asked').webSocket === undefined ? 'none' : 'websocket'
   if (wants !== 'none' && found.upgrade !== wants) return { stop: 'upgrade-refused' }

@@ -7,7 +7,7 @@ import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
 import type { Recorded } from './recording.ts'
 import type { Refused } from './refusals.ts'
-import { STAGES } from './stages.ts'
+import { PHASES, STAGES } from './stages.ts'
 import { tellEnd } from './telemetry.ts'
 
 /** Serves one exchange, from its first stage to its end. Never rejects. */
@@ -61,6 +61,7 @@ async function runStages(exchange: Exchange, context: ProxyContext): Promise<voi
   for (const stage of STAGES) {
     const found = stage(exchange, context)
     // Most are values: waiting for one costs a turn of the queue.
+    exchange.timing?.enter(PHASES.get(stage))
     const step = found instanceof Promise ? await found : found
     if (step === 'answered') return
     if (step !== 'next') return refuse(exchange, context, step.stop)

@@ -14,6 +14,7 @@ import { release } from './release.ts'
 import { requireSpace } from './require-space.ts'
 import { route } from './route.ts'
 import { checkOrigin } from './websocket/origin-stage.ts'
+import type { Phase } from './server-timing.ts'
 import { tunnel } from './websocket/tunnel-stage.ts'
 
 type Stage = (exchange: Exchange, context: ProxyContext) => Step | Promise<Step>
@@ -37,3 +38,11 @@ export const STAGES: readonly Stage[] = [
   tunnel,
   release,
 ]
+
+/** Which phase each of them begins, for answers that tell how long it took. */
+export const PHASES: ReadonlyMap<Stage, Phase> = new Map<Stage, Phase>([
+  [identify, 'identify'],
+  [limit, 'decide'],
+  [record, 'record'],
+  [forward, 'upstream'],
+])

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { Durations } from './durations.ts'
 
 /** Seconds; a request that is answered from here is below the first, a slow upstream above. */
@@ -27,6 +27,12 @@ export interface LedgerFacts {
   readonly publishedSize: number
   /** Entries that are durable and in no checkpoint yet. */
   readonly lagEntries: number
+  /** How long the oldest entry waits at each step; nothing is told of them without. */
+  readonly lag?: {
+    readonly unacknowledgedMs: number
+    readonly unintegratedMs: number
+    readonly unpublishedMs: number
+  }
 }
 
 /** The room on the volume of the ledger. */
@@ -46,6 +52,9 @@ export interface MetricsParts {
   /** When each listener's certificate ends, in milliseconds since 1970. */
   readonly certificates?: () => readonly { readonly listener: string; readonly endsMs: number }[]
 }
+
+/** Seconds; a disk that flushes at once is below the first, one that is ill above the last. */
+const FLUSH_BUCKETS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
 
 const KINDS = ['open', 'opening', 'full', 'dead', 'closed', 'refused', 'starting', 'stopping']
 
@@ -75,6 +84,7 @@ export class Metrics {
   })
   readonly #refusals: Counter<'reason' | 'recorded'>
   readonly #own: Counter
+  readonly #flushes: Histogram
   readonly #orders: Counter<'listener' | 'result'>
 
   constructor(parts: MetricsParts) {
@@ -96,6 +106,12 @@ export class Metrics {
       name: 'countersign_certificate_orders_total',
       help: 'certificates that an authority was asked for (ACME), by what came of it',
       labelNames: ['listener', 'result'],
+      registers,
+    })
+    this.#flushes = new Histogram({
+      name: 'countersign_ledger_flush_seconds',
+      help: 'writing and flushing one batch of records, which every request in it waits for',
+      buckets: FLUSH_BUCKETS,
       registers,
     })
     addStanding(parts, registers)
@@ -139,6 +155,11 @@ export class Metrics {
   /** A certificate authority was asked for a certificate. */
   certificateOrdered(listener: string, result: 'obtained' | 'renewed' | 'failed'): void {
     this.#orders.inc({ listener, result })
+  }
+
+  /** A batch of records is on the disk. */
+  flushed(ms: number): void {
+    this.#flushes.observe(ms / 1000)
   }
 
   /** Prometheus' text format. */
@@ -237,6 +258,19 @@ function addStanding(
     registers,
     collect() {
       this.set(ledger().lagEntries)
+    },
+  })
+  new Gauge({
+    name: 'countersign_ledger_oldest_seconds',
+    help: 'how long the oldest entry waits to be durable, integrated, in a checkpoint',
+    labelNames: ['waits_for'],
+    registers,
+    collect() {
+      const { lag } = ledger()
+      if (lag === undefined) return
+      this.set({ waits_for: 'flush' }, lag.unacknowledgedMs / 1000)
+      this.set({ waits_for: 'integration' }, lag.unintegratedMs / 1000)
+      this.set({ waits_for: 'checkpoint' }, lag.unpublishedMs / 1000)
     },
   })
   if (volume !== undefined) addVolume(volume, registers)
