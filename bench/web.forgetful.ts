@@ -26,5 +26,9 @@ export function forgetful(): ExchangeRecorder {
       tally: async () => undefined,
       close: async () => undefined,
     },
+    bodies: {
+      begin: () => Promise.reject(new Error('keeps no body')),
+      forget: async () => undefined,
+    },
   }
 }

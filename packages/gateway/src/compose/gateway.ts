@@ -21,6 +21,7 @@ import type { Machine } from './machine.ts'
 import { openAdmin } from './open-admin.ts'
 import { openAnswers } from './open-answers.ts'
 import { openApprovals } from './open-approvals.ts'
+import { type OpenBodies, openBodies } from './open-bodies.ts'
 import { openContainment } from './open-containment.ts'
 import { type OpenLedger, openLedger } from './open-ledger.ts'
 import { EPOCH } from './open-secrets.ts'
@@ -57,7 +58,8 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   await using parts = new AsyncDisposableStack()
 
   const { ledger, space, machine } = await openKept(config, bare, { log, parts })
-  const recorder = makeRecorder(config, machine, { ledger, log })
+  const bodies = await openBodies(config, bare, { ledger, log })
+  const recorder = makeRecorder(config, machine, { ledger, bodies, log })
   const { answerOwn, statementKeys } = await openAnswers(config, machine, { ledger, recorder })
   const containment = await openContainment(config, machine, { recorder, log })
   parts.defer(() => containment.close())
@@ -95,9 +97,8 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
 
-  await recorder.start()
+  await startRecording({ recorder, ledger, bodies, space })
   parts.defer(() => recorder.stop('asked to stop'))
-  space.recordIn(recorder)
   await records.loaded(first, undefined, { by: 'start' })
   for (const policy of first.policies.uncovered) log.warn(policy, 'policy-uncovered')
 
@@ -125,6 +126,18 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
       return open.disposeAsync()
     },
   }
+}
+
+/** From the first records on; what an earlier life left of bodies is looked after meanwhile. */
+async function startRecording(parts: {
+  readonly recorder: Recorder
+  readonly ledger: OpenLedger
+  readonly bodies: OpenBodies
+  readonly space: OpenSpace
+}): Promise<void> {
+  await parts.recorder.start()
+  void parts.bodies.settle(parts.ledger)
+  parts.space.recordIn(parts.recorder)
 }
 
 /** Who is let in at the control plane: whoever the data plane knows, and nobody under quarantine. */
@@ -203,8 +216,9 @@ function watchConfiguration(reloader: Reloader, { clock }: Machine, log: Logger)
 function makeRecorder(
   config: Config,
   { clock, random }: Machine,
-  { ledger, log }: { readonly ledger: OpenLedger; readonly log: Logger },
+  needs: { readonly ledger: OpenLedger; readonly bodies: OpenBodies; readonly log: Logger },
 ): Recorder {
+  const { ledger, bodies, log } = needs
   const { vault, signer, keeper } = ledger
   return new Recorder({
     keeper,
@@ -218,6 +232,7 @@ function makeRecorder(
     version: VERSION,
     runtime: `node ${process.version}`,
     heartbeatMs: config.ledger.heartbeatEveryMs,
+    bodies: bodies.store,
     onFault: (fault) => log.error({ err: fault }, 'recorder'),
   })
 }

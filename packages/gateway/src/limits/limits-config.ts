@@ -44,6 +44,13 @@ export const LIMITS = {
     reason: 'body-too-large',
     meaning: 'request body',
   },
+  captureBytesMax: {
+    of: 64 * MIB,
+    min: 256 * KIB,
+    max: 64 * 1024 * MIB,
+    reason: 'capture-unavailable',
+    meaning: 'memory of all bodies that are being captured',
+  },
   headMs: {
     of: 10_000,
     min: 100,

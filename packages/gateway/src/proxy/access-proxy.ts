@@ -2,6 +2,7 @@ import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { UpstreamView } from '../upstream/index.ts'
 import { type Approving, type GlassBreaking, NO_APPROVALS, NO_GLASS } from './approve.ts'
+import { CaptureMemory } from './capture/capture-memory.ts'
 import {
   type Challenges,
   NO_CHALLENGES,
@@ -169,7 +170,7 @@ function makeContext(
   const { approvals = NO_APPROVALS, breakGlass = NO_GLASS, telemetry = NO_TELEMETRY } = options
   const { challenges = NO_CHALLENGES } = options
   const live = new LiveExchanges(containment)
-  const own = { answerOwn, challenges }
+  const own = { answerOwn, challenges, captures: new CaptureMemory() }
   const standing = { clock, random, recorder, containment, live, refusals, ...own }
   const seen = { report, telemetry, tracing: options.tracing }
   const states = { inForce, isStopping, isSpaceScarce }

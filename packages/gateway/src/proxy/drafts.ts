@@ -1,4 +1,5 @@
 import {
+  type CapturableBody,
   formatTime,
   type How,
   type JsonObject,
@@ -12,6 +13,7 @@ import {
 import type { Credential, Principal } from '../identity/index.ts'
 import { limitFacts } from '../limits/index.ts'
 import type { BalancedCall } from '../upstream/index.ts'
+import type { ExchangeCapture } from './capture/exchange-capture.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
 import { answerStatus, grpcFacts } from './grpc.ts'
@@ -34,6 +36,7 @@ export function draftIntent(exchange: Exchange): IntentDraft {
     why: draftWhy(exchange, 'policy-permits'),
     personal: filled(exchange.route, 'route').personal,
     isRelaxed: exchange.route?.record === 'relaxed',
+    bodies: exchange.capture?.take(),
   }
 }
 
@@ -58,6 +61,7 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
     }),
     personal: exchange.route?.personal ?? [],
   }
+    bodies: exchange.capture?.take(),
 }
 
 /** While it is put together: a spread for every part that may be missing costs far more. */
@@ -69,6 +73,7 @@ const NOTHING_UNDERSTOOD = {
   question: undefined,
   upstream: undefined,
 }
+  capture: undefined,
 
 /** How a request that went on has ended at the client. */
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
@@ -76,13 +81,21 @@ export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
   const { messages } = exchange
   const draft: Draft<How> = { ...how }
   if (isForwarded) {
-    draft.request = exchange.forwarded.facts()
+    draft.request = requestFacts(exchange)
     if (messages !== undefined) draft.messages = messages()
   }
   return withGrpc(exchange, how.error, draft)
+  const kept = exchange.capture?.facts('response')
+  if (kept !== undefined) draft.response = { bytes: 0, ...how.response, ...kept }
 }
 
 function withGrpc(exchange: Exchange, error: Reason | undefined, how: How): How {
+/** What is kept of it is told once: by the intent, where it was before anything went on. */
+function requestFacts({ forwarded, capture }: Exchange): CapturableBody {
+  const kept = capture?.isRead === true ? undefined : capture?.facts('request')
+  return kept === undefined ? forwarded.facts() : { ...forwarded.facts(), ...kept }
+}
+
   const grpc = grpcFacts(exchange, error)
   return grpc === undefined ? how : { ...how, grpc }
 }
@@ -131,7 +144,7 @@ function sinceUs(startMs: number, atMs: number): number {
 }
 
 /** Only who is verified: a claim that failed says nothing about anybody. */
-function draftWho({ principal, credential, requestSalt }: Exchange): Who | undefined {
+export function draftWho({ principal, credential, requestSalt }: Exchange): Who | undefined {
   if (principal === undefined) return undefined
   let known = knownParties.get(principal)
   if (known === undefined || known.credential !== credential) {
@@ -176,7 +189,7 @@ function draftCredential(credential: Credential): NonNullable<Who['credential']>
   }
 }
 
-function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
+export function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   const [userAgent] = valuesOf(fields, 'user-agent')
   const draft: Draft<Where> = { address: peer.address }
   if (peer.port !== 0) draft.port = peer.port
@@ -195,7 +208,8 @@ function draftWhat({
   route,
   question,
   upstream,
-}: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question' | 'upstream'>): What {
+  capture,
+}: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question' | 'upstream' | 'capture'>): What {
   const draft: Draft<What> = { scheme: inbound.peer.scheme }
   if (inbound.method !== '') draft.method = inbound.method.slice(0, METHOD_LENGTH_MAX)
   if (inbound.version !== '') draft.protocol = `HTTP/${inbound.version}`
@@ -211,11 +225,19 @@ function draftWhat({
   if (asked.bodyBytes !== undefined) draft.body = { bytes: asked.bodyBytes }
   draft.traceparent = asked.traceparent
   if (forwarded !== undefined) draft.forwarded = forwarded
+  if (capture !== undefined) addCapture(draft, capture)
   return draft
 }
 
 function draftWhy(exchange: Exchange, reason: Reason): Why {
   const { decision, inForce, quotas } = exchange
+function addCapture(draft: Draft<What>, capture: ExchangeCapture): void {
+  const kept = capture.facts('request')
+  const read = capture.isRead ? capture.read.facts() : undefined
+  if (read !== undefined || kept !== undefined) draft.body = { ...draft.body, ...read, ...kept }
+  if (capture.sample !== undefined) draft.sample = capture.sample
+}
+
   const { configurationSha256 } = inForce
   const limits = quotas === undefined ? {} : { limits: limitFacts(quotas) }
   if (decision === undefined) {

@@ -5,6 +5,7 @@ import type { BodyDigest, ClientCertificate, Credential, Principal } from '../id
 import type { QuotaVerdict } from '../limits/index.ts'
 import type { Decision, Method, Question } from '../policy/index.ts'
 import { BodyMeter } from './body-meter.ts'
+import type { ExchangeCapture } from './capture/exchange-capture.ts'
 import type { Cut, Deadlines } from './cut.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
@@ -140,6 +141,8 @@ export class Exchange implements Rostered {
   readonly received: BodyMeter = new BodyMeter()
   /** The response body as it goes on, where it does so before its end is known. */
   released: BodyMeter | undefined
+  /** Bodies that are kept; undefined where the route keeps none. */
+  capture: ExchangeCapture | undefined
   /** Messages so far, where there are such. */
   messages: (() => MessageCounts) | undefined
   /** Of its progress records; undefined while none was looked for. */

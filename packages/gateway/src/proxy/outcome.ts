@@ -1,4 +1,5 @@
 import type { Ended, How, Reason } from '@countersign/evidence'
+import { captureEnds } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { draftHow, draftVia } from './drafts.ts'
 import { type Exchange, filled } from './exchange.ts'
@@ -13,6 +14,7 @@ export async function recordOutcome(
   const intent = filled(exchange.intent, 'intent')
   exchange.isConcluded = true
   exchange.timing?.enter('record-outcome')
+  if (exchange.capture !== undefined) await captureEnds(exchange)
   try {
     const outcome = await context.recorder.outcome(intent, draftOutcome(exchange, how))
     context.telemetry.concluded(how.ended)
@@ -26,7 +28,12 @@ export async function recordOutcome(
 
 function draftOutcome(exchange: Exchange, how: Omit<How, 'request'>): OutcomeDraft {
   const via = draftVia(exchange)
-  return { how: draftHow(exchange, how), ...(via === undefined ? {} : { via }) }
+  const bodies = exchange.capture?.take()
+  return {
+    how: draftHow(exchange, how),
+    ...(via === undefined ? {} : { via }),
+    ...(bodies === undefined ? {} : { bodies }),
+  }
 }
 
 /** Who ended an exchange that did not end as it should. */

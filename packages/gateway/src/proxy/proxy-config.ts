@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { acmeSchema } from '../acme/index.ts'
-import { METHODS, parameterName } from '../policy/index.ts'
+import { METHODS } from '../policy/index.ts'
+import { captureSchema } from './capture/capture-config.ts'
 import { forwardedSchema, proxyProtocolSchema } from './client-address/config.ts'
 import { fieldRulesSchema } from './field-rules.ts'
 import { pathRewriteSchema, unknownParameters } from './path-rewrite.ts'
@@ -150,6 +151,7 @@ export const routeSchema = z
           .max(64)
           .default([])
           .describe('whose pages may connect beside its own; with one, no others at all'),
+    capture: captureSchema.optional(),
         compression: z
           .enum(['stripped', 'passed'])
           .default('stripped')

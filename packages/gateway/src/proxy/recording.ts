@@ -1,13 +1,16 @@
 import type { Recorder } from '../recorder/index.ts'
 
-export type {
-  FoldDraft,
-  IntentDraft,
-  OpenFold,
-  OutcomeDraft,
-  Recorded,
-  RefusalDraft,
-  WindowBounds,
+export {
+  type BodyWriter,
+  type FoldDraft,
+  type IntentDraft,
+  type OpenFold,
+  type OutcomeDraft,
+  type Recorded,
+  type RefusalDraft,
+  type SealedBody,
+  sealedFacts,
+  type WindowBounds,
 } from '../recorder/index.ts'
 
 /**
@@ -21,5 +24,6 @@ export type ExchangeRecorder = Pick<
   'newExchange' | 'intent' | 'progress' | 'outcome' | 'refusal' | 'act' | 'actant'
 > & {
   readonly folds: Pick<Recorder['folds'], 'open' | 'tally' | 'close'>
+  readonly bodies: Pick<Recorder['bodies'], 'begin' | 'forget'>
   readonly windows: Pick<Recorder['windows'], 'use'>
 }

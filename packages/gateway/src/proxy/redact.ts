@@ -37,6 +37,8 @@ const SECRET_PARTS = [
 const SECRET_WORD =
   /^(auth|authorization|authcode|authorizationcode|code|key|otp|totp|pin|pwd|sid|sig)$/
 
+const SECRET_MEMBER = /^(authorization|authcode|authorizationcode|otp|totp|pin|pwd)$/
+
 const API_KEYS = new RegExp(API_KEY_PATTERN.source, 'gi')
 const SCHEMES = /\b(bearer|basic|digest|negotiate)\s+[^\s,;]+/gi
 
@@ -74,6 +76,19 @@ function redactTokens(text: string): string {
   return clean
 }
 
+const BEARER = /\bbearer\s+[\w.~+/=-]{16,}/gi
+
+/** As `redactText`, of prose too: only what can be nothing but a credential. */
+export function redactCredentials(text: string): string {
+  return redactTokens(text.replace(API_KEYS, REDACTED)).replace(BEARER, REDACTED)
+}
+
+/** Members of documents: words like `code` and `key` mean too much else there. */
+export function isSecretMember(name: string): boolean {
+  const word = plainWord(name)
+  return SECRET_PARTS.some((part) => word.includes(part)) || SECRET_MEMBER.test(word)
+}
+
 /** One header as it may be recorded. Names have no case. */
 export function redactHeader(name: string, value: string): string {
   return SECRET_HEADERS.has(name.toLowerCase()) || isSecretName(name) ? REDACTED : redactText(value)
@@ -101,8 +116,12 @@ function redactParameter(parameter: string): string {
 
 /** `access_token`, `Access-Token`, `user[accessToken]` are all one name. */
 function isSecretName(name: string): boolean {
-  const word = name.toLowerCase().replace(/[^a-z0-9]/g, '')
+  const word = plainWord(name)
   return SECRET_PARTS.some((part) => word.includes(part)) || SECRET_WORD.test(word)
+}
+
+function plainWord(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '')
 }
 
 /** Escapes are undone twice: a token is not hidden by having been escaped once too often. */

@@ -93,15 +93,15 @@ export class Refusals {
   async record(
     reason: Reason,
     refused: Refused,
-    draft: () => RefusalDraft,
+    draft: () => RefusalDraft | Promise<RefusalDraft>,
   ): Promise<Recorded | undefined> {
     if (refused.principal !== undefined && !ALWAYS_FOLDABLE.has(reason)) {
-      return this.#recorder.refusal(draft())
+      return this.#recorder.refusal(await draft())
     }
     const isScarce = reason === 'disk-reserve' || this.#isSpaceScarce()
     const place = isScarce ? this.#commonPlace(reason) : this.#placeOf(reason, refused)
     if (place.fold === undefined && this.#mayBeWhole(place)) {
-      const recorded = await this.#recorder.refusal(draft())
+      const recorded = await this.#recorder.refusal(await draft())
       place.about = { epoch: recorded.epoch, index: recorded.index }
       return recorded
     }
@@ -112,7 +112,7 @@ export class Refusals {
       return undefined
     } catch {
       // What no fold can count is a record of its own, or is not answered.
-      return this.#recorder.refusal(draft())
+      return this.#recorder.refusal(await draft())
     }
   }
 

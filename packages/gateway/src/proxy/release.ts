@@ -1,5 +1,6 @@
 import type { Reason } from '@countersign/evidence'
 import { BodyMeter } from './body-meter.ts'
+import { captureEnds, keep } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { faultReason } from './forward.ts'
@@ -97,6 +98,10 @@ async function releaseWhole(
 ): Promise<Step> {
   const { inbound, outbound, deadlines, received } = exchange
   const { status, fields } = filled(exchange.response, 'response')
+  if (exchange.capture !== undefined) {
+    for (const chunk of held) await keep(exchange, 'response', chunk)
+    if (!(await captureEnds(exchange))) return { stop: 'capture-failed' }
+  }
   const outcome = await recordOutcome(exchange, context, {
     ended: 'released',
     status,
@@ -194,11 +199,13 @@ async function releaseAllButLast(
 }
 
 async function writeOut(
-  { outbound, deadlines, inForce }: Exchange,
+  exchange: Exchange,
   chunk: Uint8Array,
   released: BodyMeter,
 ): Promise<Uint8Array> {
   if (chunk.length === 0) return NOTHING
+  const { outbound, deadlines, inForce } = exchange
+  if (exchange.capture !== undefined) await keep(exchange, 'response', chunk)
   released.add(chunk)
   deadlines.set('release', inForce.limits.releaseIdleMs, 'client-aborted')
   await outbound.write(chunk)
@@ -212,6 +219,12 @@ async function endStream(
   last: Uint8Array,
   released: BodyMeter,
 ): Promise<void> {
+  if (exchange.capture !== undefined) {
+    await keep(exchange, 'response', last)
+    if (!(await captureEnds(exchange))) {
+      return breakStream(exchange, context, 'capture-failed', released)
+    }
+  }
   released.add(last)
   const outcome = await recordOutcome(exchange, context, {
     ended: 'released',

@@ -1,4 +1,5 @@
 import { BodyCheck } from './body-check.ts'
+import { keep } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { TransferRate } from './transfer-rate.ts'
@@ -18,7 +19,7 @@ export async function* passBody(
   const check = bodyDigest === undefined ? undefined : new BodyCheck(bodyDigest)
   const rate = new TransferRate(limits.bodyIdleMs, limits.bodyBytesPerSecondMin)
   let held: Uint8Array | undefined
-  if (inbound.isWaiting) inbound.invite()
+  if (inbound.isWaiting && exchange.capture?.isRead !== true) inbound.invite()
   for (;;) {
     const sinceMs = clock.ticksMs()
     if (exchange.isLongLived) deadlines.set('body', limits.streamIdleMs, 'idle-timeout')
@@ -37,6 +38,7 @@ export async function* passBody(
     if (check !== undefined) held = step.value
     if (chunk === undefined) continue
     forwarded.add(chunk)
+    if (exchange.capture !== undefined) await keep(exchange, 'request', chunk)
     yield chunk
   }
   if (check !== undefined) {
@@ -46,6 +48,7 @@ export async function* passBody(
     }
     if (held !== undefined) {
       forwarded.add(held)
+      if (exchange.capture !== undefined) await keep(exchange, 'request', held)
       yield held
     }
   }
@@ -59,7 +62,11 @@ export function responseHeadMs({ upstream, inForce }: Exchange): number {
   return upstream?.timeouts.responseHeadMs ?? inForce.limits.responseHeadMs
 }
 
-async function nextChunk({ inbound, cut }: Exchange): Promise<IteratorResult<Uint8Array>> {
+async function nextChunk(exchange: Exchange): Promise<IteratorResult<Uint8Array>> {
+  const { inbound, cut, capture } = exchange
+  const early = capture?.early.shift()
+  if (early !== undefined) return { value: early }
+  if (capture?.isRead === true) return { done: true, value: undefined }
   try {
     return await inbound.body.next()
   } catch {

@@ -1,11 +1,12 @@
 import type { Reason } from '@countersign/evidence'
+import { captureRefused } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { draftRefusal } from './drafts.ts'
 import type { Exchange } from './exchange.ts'
 import { answerStatus } from './grpc.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
-import type { Recorded } from './recording.ts'
+import type { Recorded, RefusalDraft } from './recording.ts'
 import type { Refused } from './refusals.ts'
 import { PHASES, STAGES } from './stages.ts'
 import { tellEnd } from './telemetry.ts'
@@ -33,6 +34,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
   } finally {
     context.live.delete(exchange)
     exchange.quotas?.release()
+    void exchange.capture?.close((body) => context.recorder.bodies.forget(body))
     deadlines.clear()
     cut.close()
     tellEnd(context, exchange)
@@ -76,7 +78,9 @@ async function refuse(exchange: Exchange, context: ProxyContext, reason: Reason)
   let refusal: Recorded | undefined
   try {
     refusal = await context.refusals.record(reason, refusedBy(exchange), () =>
-      draftRefusal(exchange, reason),
+      exchange.route?.capture === undefined
+        ? draftRefusal(exchange, reason)
+        : draftCaptured(exchange, context, reason),
     )
   } catch (cause) {
     context.report({ event: 'ledger-unavailable', exchange: exchange.id, cause })
@@ -84,6 +88,16 @@ async function refuse(exchange: Exchange, context: ProxyContext, reason: Reason)
   }
   context.telemetry.refused(reason, refusal === undefined ? 'folded' : 'whole')
   await answer(exchange, context, reason, refusal)
+}
+
+/** Of a route that keeps bodies: once the refusal is to be a record of its own. */
+async function draftCaptured(
+  exchange: Exchange,
+  context: ProxyContext,
+  reason: Reason,
+): Promise<RefusalDraft> {
+  await captureRefused(exchange, context, reason)
+  return draftRefusal(exchange, reason)
 }
 
 function refusedBy({ principal, inbound }: Exchange): Refused {

@@ -1,5 +1,6 @@
 import { accept } from './accept.ts'
 import { approve } from './approve.ts'
+import { capture } from './capture/capture-stage.ts'
 import { containCaller, containRequest } from './contain.ts'
 import type { ProxyContext } from './context.ts'
 import { decide } from './decide.ts'
@@ -32,6 +33,7 @@ export const STAGES: readonly Stage[] = [
   limit,
   inspect,
   decide,
+  capture,
   approve,
   record,
   forward,

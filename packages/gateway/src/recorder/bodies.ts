@@ -1,6 +1,13 @@
-import type { Where, Who } from '@countersign/evidence'
+import type { CapturedFacts, Where, Who } from '@countersign/evidence'
 import { LedgerError } from '../ledger/index.ts'
-import type { BodyStore, BodyWriter, SealedBody, SealKey, Vault } from '../vault/index.ts'
+import {
+  BODY_ALGORITHM,
+  type BodyStore,
+  type BodyWriter,
+  type SealedBody,
+  type SealKey,
+  type Vault,
+} from '../vault/index.ts'
 import { RecorderError } from './error.ts'
 import { subjectOf } from './subject.ts'
 
@@ -58,4 +65,11 @@ function isCertain(error: unknown): boolean {
   const { code, cause } = error
   if (code !== 'RECORDER_UNAVAILABLE') return true
   return cause === undefined || (cause instanceof LedgerError && cause.code === 'LEDGER_FULL')
+}
+
+/** How a record names a body. */
+export function sealedFacts(body: SealedBody): CapturedFacts {
+  const { sha256, bytes, contentBytes, contentSha256 } = body
+  const key = Buffer.from(body.key.id).toString('hex')
+  return { sha256, bytes, algorithm: BODY_ALGORITHM, key, contentBytes, contentSha256 }
 }

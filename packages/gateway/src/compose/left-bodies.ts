@@ -1,0 +1,75 @@
+import { parseWhen, SECTIONS } from '@countersign/evidence'
+import type { Wal } from '../ledger/index.ts'
+import {
+  BLOCK_ENTRIES,
+  type BlockReader,
+  decodePayload,
+  type LeftBody,
+  type OpenedRecord,
+} from '../vault/index.ts'
+
+export interface LeftBodiesNeeds {
+  readonly wal: () => Promise<Pick<Wal, 'segments' | 'entries'>>
+  readonly reader: Pick<BlockReader, 'block'>
+}
+
+/**
+ * Which of the bodies that an earlier life left are named by a record: nearly always one that the
+ * write-ahead log still holds. Before any is called nameless, every record of its life and of those
+ * after it was read. Throws where one of them cannot be.
+ */
+export async function namedOf(
+  left: readonly LeftBody[],
+  { wal, reader }: LeftBodiesNeeds,
+): Promise<ReadonlySet<string>> {
+  const search = new Search(left.map(({ sha256 }) => sha256))
+  const { segments, entries } = await wal()
+  for await (const { payload } of entries()) {
+    for (const { bytes } of decodePayload(payload)?.sections ?? []) search.in(bytes)
+    if (search.isOver) return search.found
+  }
+  const oldest = Math.min(...left.map(({ incarnation }) => incarnation))
+  const first = segments[0] ?? 0
+  for (let number = Math.ceil(first / BLOCK_ENTRIES) - 1; number >= 0; number -= 1) {
+    const { records, faults } = await reader.block(number)
+    if (faults[0] !== undefined) throw faults[0]
+    for (const record of records) searchRecord(record, search)
+    if (search.isOver || isBefore(records[0], oldest)) break
+  }
+  return search.found
+}
+
+/** A section that is closed might name anything. */
+function searchRecord({ index, sections }: OpenedRecord, search: Search): void {
+  for (const { id, open, fault } of sections) {
+    if (id !== SECTIONS.what && id !== SECTIONS.how) continue
+    if (open === undefined) throw fault ?? new Error(`record ${index} has a closed section`)
+    search.in(open.bytes)
+  }
+}
+
+function isBefore(record: OpenedRecord | undefined, incarnation: number): boolean {
+  const when = record?.sections.find(({ id }) => id === SECTIONS.when)?.open
+  return when !== undefined && parseWhen(when.bytes).incarnation < incarnation
+}
+
+const MARK = '"captured"'
+
+class Search {
+  readonly found = new Set<string>()
+  readonly #wanted: readonly string[]
+
+  constructor(wanted: readonly string[]) {
+    this.#wanted = wanted
+  }
+
+  get isOver(): boolean {
+    return this.found.size === new Set(this.#wanted).size
+  }
+
+  in(bytes: Uint8Array): void {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    if (!text.includes(MARK)) return
+    for (const sha256 of this.#wanted) if (text.includes(sha256)) this.found.add(sha256)
+  }
+}
