@@ -18,10 +18,13 @@ import {
   parseKeysFile,
 } from '../packages/gateway/src/identity/index.ts'
 import { DEFAULT_LIMITS } from '../packages/gateway/src/limits/index.ts'
+import { tuneRuntime } from '../packages/gateway/src/platform/index.ts'
 import { PolicySet } from '../packages/gateway/src/policy/index.ts'
 import { AccessProxy, routeSchema } from '../packages/gateway/src/proxy/index.ts'
 import { upstreamSchema } from '../packages/gateway/src/upstream/index.ts'
 import { forgetful } from './web.forgetful.ts'
+
+tuneRuntime()
 
 export type Mode = 'bare' | 'off' | 'strict'
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync, statfsSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { basename, join } from 'node:path'
+import { tuneRuntime } from '../packages/gateway/src/platform/index.ts'
 import { measureDisk, measureSha256 } from './machine.ts'
 
 /** What a bench returns: its name, and figures with the unit in each name. */
@@ -21,6 +22,7 @@ if (!names.includes(name)) {
   process.exit(2)
 }
 
+tuneRuntime() // as the program does
 const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<BenchResult> }
 const result = await run()
 const line = JSON.stringify({

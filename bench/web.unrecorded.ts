@@ -9,9 +9,12 @@ import { openContainment } from '../packages/gateway/src/compose/open-containmen
 import { operationalLog } from '../packages/gateway/src/compose/operational-log.ts'
 import { prepare } from '../packages/gateway/src/compose/prepare.ts'
 import { openStatementKeys } from '../packages/gateway/src/identity/index.ts'
+import { tuneRuntime } from '../packages/gateway/src/platform/index.ts'
 import type { Recorder } from '../packages/gateway/src/recorder/index.ts'
 import { Metrics } from '../packages/gateway/src/telemetry/index.ts'
 import { forgetful } from './web.forgetful.ts'
+
+tuneRuntime()
 
 const machine = realMachine()
 const first = await prepare(process.argv[2] ?? '')

@@ -2,6 +2,7 @@
 // clock, disk, network and process; everything else is given them.
 import { runCli } from './cli/index.ts'
 import { cliMachine } from './compose/cli-machine.ts'
+import { tuneRuntime } from './platform/index.ts'
 
 /** What still runs this long after the last word (a socket, a timer) is left behind. */
 const LINGER_MS_MAX = 2000
@@ -12,5 +13,6 @@ process.on('uncaughtException', (error) => {
   process.exit(2)
 })
 
+tuneRuntime()
 process.exitCode = await runCli(process.argv.slice(2), cliMachine())
 setTimeout(() => process.exit(), LINGER_MS_MAX).unref()

@@ -11,6 +11,7 @@ export {
 } from './http-client.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
 export { roomyDisk } from './roomy-disk.ts'
+export { tuneRuntime } from './runtime.ts'
 export { openSeenFile, type SeenFile } from './seen-file.ts'
 export type { DiskFault, DiskOperation } from './simulated/fault-plan.ts'
 export { MemoryClaims } from './simulated/memory-claims.ts'
