@@ -31,7 +31,7 @@ export interface ScratchGateway {
   readonly data: string
   /** Of a principal who may read and write orders. */
   readonly token: string
-  start(): Promise<GatewayLife>
+  start(command?: 'start' | 'supervise'): Promise<GatewayLife>
   /** What the API says that reached it. */
   received(): Promise<{ readonly count: number; readonly ids: readonly string[] }>
   close(): Promise<void>
@@ -57,7 +57,7 @@ export async function scratchGateway(
     directory,
     data,
     token: (JSON.parse(made.out) as { token: string }).token,
-    start: () => startLife(config),
+    start: (command) => startLife(config, command),
     received: async () => {
       const response = await fetch(`http://127.0.0.1:${api.port}/__received`)
       return (await response.json()) as { count: number; ids: string[] }
@@ -89,10 +89,13 @@ routes:
 }
 
 /** Runs `start --config` until it is stopped. */
-export async function startLife(config: string): Promise<GatewayLife> {
+export async function startLife(
+  config: string,
+  command: 'start' | 'supervise' = 'start',
+): Promise<GatewayLife> {
   const child = spawn(
     process.execPath,
-    [join(SOURCE, 'main.ts'), 'start', '--config', config, '--json'],
+    [join(SOURCE, 'main.ts'), command, '--config', config, '--json'],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let errors = ''

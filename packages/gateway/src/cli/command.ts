@@ -70,6 +70,7 @@ export interface StartOptions {
 export interface SuperviseOptions {
   readonly configPath: string
   readonly terminal: Terminal
+  readonly json: boolean
 }
 
 export interface DemoOptions {

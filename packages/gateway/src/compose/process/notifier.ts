@@ -24,6 +24,7 @@ export interface Speaking {
   readonly pid: number
   readonly connected?: boolean
   send?(message: unknown): unknown
+  disconnect?(): void
 }
 
 export function notifierOf(environment: Environment, speaking: Speaking): Notifier {
@@ -65,7 +66,11 @@ function toSupervisor(speaking: Speaking, watchdogMs: number | undefined): Notif
   const tell = (told: Told): void => {
     if (speaking.connected === true) speaking.send?.({ told })
   }
-  return { tell, watchdogMs, close: async () => undefined }
+  // An open channel would keep a process alive that has nothing left to do.
+  const close = async (): Promise<void> => {
+    if (speaking.connected === true) speaking.disconnect?.()
+  }
+  return { tell, watchdogMs, close }
 }
 
 /**

@@ -102,7 +102,9 @@ class Supervisor {
   }
 
   #begin(): Life {
-    const args = ['start', '--config', this.#options.configPath, '--wait', WAIT_SECONDS]
+    const { configPath, json } = this.#options
+    const args = ['start', '--config', configPath, '--wait', WAIT_SECONDS]
+    if (json) args.push('--json')
     const program = process.argv[1] ?? ''
     const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', ...this.#sockets.map(({ fd }) => fd), 'ipc'],
