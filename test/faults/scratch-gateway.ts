@@ -41,12 +41,13 @@ export interface ScratchGateway {
 export async function scratchGateway(
   directory: string,
   data: string,
-  disk = NO_RESERVE,
+  disk: string = NO_RESERVE,
+  recording: 'strict' | 'relaxed' = 'strict',
 ): Promise<ScratchGateway> {
   await mkdir(join(directory, 'policies'), { recursive: true })
   const api = await startApi(join(SOURCE, 'demo/api.ts'), 0)
   const config = join(directory, 'countersign.yaml')
-  await writeFile(config, configuration(data, disk, api))
+  await writeFile(config, configuration(data, { disk, recording }, api))
   await writeFile(
     join(directory, 'policies/orders.cedar'),
     '@id("ada") permit (principal == User::"ada", action, resource == Route::"orders");\n',
@@ -69,7 +70,14 @@ export async function scratchGateway(
 /** Nothing is kept, nothing is told: a disk is full when it is full. */
 const NO_RESERVE = '{ reserveBytes: 0, warnFreeBytes: 0, warnFreePercent: 0, refuseFreeBytes: 0 }'
 
-function configuration(data: string, disk: string, api: DemoApi): string {
+/** What a crash may take of a relaxed scratch gateway. */
+export const RELAXED_RECORDS_MAX = 20
+
+function configuration(
+  data: string,
+  { disk, recording }: { readonly disk: string; readonly recording: string },
+  api: DemoApi,
+): string {
   return `version: 1
 gateway: scratch
 origin: countersign.test
@@ -84,7 +92,8 @@ policies: { directory: policies }
 upstreams:
   orders: { url: "http://127.0.0.1:${api.port}" }
 routes:
-  - { name: orders, path: /orders, upstream: orders, headers: [] }
+  - { name: orders, path: /orders, upstream: orders, headers: [], record: ${recording} }
+limits: { relaxedRecordsMax: ${RELAXED_RECORDS_MAX}, relaxedWindowMs: 1000 }
 `
 }
 
@@ -148,6 +157,7 @@ export interface FoundRecord {
   readonly about: number | undefined
   readonly ended: string | undefined
   readonly incarnation: number
+  readonly isRelaxed: boolean
   /** Of an act: what was done, and what it told. */
   readonly act: string | undefined
   readonly level: string | undefined
@@ -180,6 +190,7 @@ interface WhenFacts {
   readonly incarnation: number
   readonly exchange?: string
   readonly about?: { readonly index: number }
+  readonly recording?: 'relaxed'
 }
 
 function foundRecord({ index, sections }: OpenedRecord): FoundRecord {
@@ -187,10 +198,11 @@ function foundRecord({ index, sections }: OpenedRecord): FoundRecord {
     const bytes = sections.find((section) => section.id === id)?.open?.bytes
     return bytes === undefined ? {} : (JSON.parse(Buffer.from(bytes).toString()) as object)
   }
-  const { kind, incarnation, exchange, about } = read(1) as WhenFacts
+  const { kind, incarnation, exchange, about, recording } = read(1) as WhenFacts
+  const isRelaxed = recording === 'relaxed'
   const { ended } = read(8) as { readonly ended?: string }
   const { act, level, reason, count, unrecordedMax } = read(5) as Partial<FoundRecord>
-  const found = { index, kind, exchange, about: about?.index, ended, incarnation }
+  const found = { index, kind, exchange, about: about?.index, ended, incarnation, isRelaxed }
   return { ...found, act, level, reason, count, unrecordedMax }
 }
 

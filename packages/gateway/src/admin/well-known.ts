@@ -24,10 +24,7 @@ export interface Receipts {
   late(exchange: string, open: Uint8Array | undefined): Promise<ReceiptAnswer>
 }
 
-export function wellKnown(
-  receipts: Receipts,
-  keySet: string,
-): WellKnown {
+export function wellKnown(receipts: Receipts, keySet: string): WellKnown {
   return async (request) => {
     const { pathname } = new URL(request.url)
     if (pathname === KEY_SET_PATH) return showKeys(keySet)

@@ -1,0 +1,133 @@
+// kill -9 under load on a relaxed route: what was served and is not on record is never more than the
+// window says, the next life says so in a gap, and what was handed out as a receipt is there.
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { parseReceipt } from '../../packages/evidence/src/index.ts'
+import { waitFor } from '../demo-process.ts'
+import { run } from '../run-cli.ts'
+import {
+  allRecords,
+  assertReceipts,
+  type FoundRecord,
+  RELAXED_RECORDS_MAX,
+  type ScratchGateway,
+  scratchGateway,
+} from './scratch-gateway.ts'
+
+const KILLS = Number(process.env.KILLS ?? 6)
+const CALLERS = 16
+const ANSWERS_MIN = 100
+
+let directory: string
+let scratch: ScratchGateway
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'countersign-relaxed-'))
+  scratch = await scratchGateway(directory, join(directory, 'data'), undefined, 'relaxed')
+})
+after(async () => {
+  await scratch.close()
+  await rm(directory, { recursive: true })
+})
+
+const receipts = new Map<number, string>()
+/** Requests that were answered, by life. */
+let answered = 0
+let pending = 0
+
+async function callUntilDead(url: string): Promise<void> {
+  const headers = { authorization: `Bearer ${scratch.token}` }
+  for (let order = 1; ; order += 1) {
+    try {
+      const response = await fetch(`${url}/orders/${order % 50}`, { headers })
+      await response.arrayBuffer()
+      answered += 1
+      const header = response.headers.get('countersign-receipt')
+      if (header === null) pending += response.headers.has('countersign-receipt-pending') ? 1 : 0
+      else receipts.set(parseReceipt(header).index, leafOf(header))
+    } catch {
+      return // The gateway is gone: that is what this test is about.
+    }
+  }
+}
+
+function leafOf(header: string): string {
+  return Buffer.from(parseReceipt(header).leaf).toString('hex')
+}
+
+test(`${KILLS} kills under load take no more than was said`, {
+  timeout: 300_000,
+}, async (context) => {
+  /** What had reached the upstream when a life ended. */
+  const livesEnd: number[] = []
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const life = await scratch.start()
+    const callers = Array.from({ length: CALLERS }, () => callUntilDead(life.url))
+    const until = answered + ANSWERS_MIN + ((kill * 37) % 150)
+    await waitFor(() => answered >= until)
+    assert.equal(await life.stop('SIGKILL'), 'SIGKILL')
+    await Promise.all(callers)
+    livesEnd.push((await scratch.received()).count)
+  }
+  const last = await scratch.start()
+  await lateReceipt(last.url)
+  assert.equal(await last.stop('SIGTERM'), 0)
+
+  const verified = await run(['verify', scratch.data, '--no-memory', '--json'])
+  assert.equal(verified.exit, 0, verified.out + verified.err)
+  const { size } = JSON.parse(verified.out) as { size: number }
+  const records = await allRecords(scratch.data, last.origin, size)
+  await assertReceipts(scratch.data, size, receipts)
+
+  const { ids } = await scratch.received()
+  const recorded = new Set(
+    records.filter(({ kind }) => kind === 'intent').map(({ exchange }) => exchange),
+  )
+  let [begin, lost, worst] = [0, 0, 0]
+  for (const end of livesEnd) {
+    const missing = ids.slice(begin, end).filter((id) => !recorded.has(id)).length
+    assert.ok(missing <= RELAXED_RECORDS_MAX, `${missing} of one life are not on record`)
+    lost += missing
+    worst = Math.max(worst, missing)
+    begin = end
+  }
+  assertWindows(records, lost)
+  context.diagnostic(
+    `${ids.length} reached the upstream, ${recorded.size} intents, ${lost} lost in ${KILLS} kills, \
+at most ${worst} in one, ${pending} answers before their receipt, ${receipts.size} receipts`,
+  )
+  assert.ok(pending > KILLS, 'answers did not wait')
+})
+
+/** An answer that came before its receipt says how that can be had. */
+async function lateReceipt(url: string): Promise<void> {
+  const pendingOf = async (): Promise<string | null> => {
+    const headers = { authorization: `Bearer ${scratch.token}` }
+    const response = await fetch(`${url}/orders/1`, { headers })
+    await response.arrayBuffer()
+    return response.headers.get('countersign-receipt-pending')
+  }
+  await waitFor(async () => (await pendingOf()) !== null)
+  const form = /request="([^"]+)"; open=(:[^:]+:)$/
+  const [, request = '', open = ''] = form.exec((await pendingOf()) ?? '') ?? []
+  const path = `${url}/.well-known/countersign/receipts/pending/${request}`
+  assert.equal((await fetch(path)).status, 401)
+  const headers = { authorization: `Countersign-Receipt ${open}` }
+  await waitFor(async () => (await fetch(path, { headers })).status === 200)
+  const header = (await fetch(path, { headers })).headers.get('countersign-receipt') ?? ''
+  receipts.set(parseReceipt(header).index, leafOf(header))
+}
+
+/** Every life but the last left a window open, and the next one says so with its bound. */
+function assertWindows(records: readonly FoundRecord[], lost: number): void {
+  const intents = records.filter(({ kind }) => kind === 'intent')
+  const ends = records.filter(({ kind }) => kind === 'outcome')
+  assert.equal(ends.length, intents.length, 'what is on record has exactly one end')
+  assert.ok(records.some(({ isRelaxed }) => isRelaxed))
+  const gaps = records.filter(({ reason }) => reason === 'window-interrupted')
+  for (const { unrecordedMax } of gaps) assert.equal(unrecordedMax, RELAXED_RECORDS_MAX)
+  assert.ok(lost === 0 || gaps.length > 0)
+  assert.ok(gaps.length <= KILLS)
+}
