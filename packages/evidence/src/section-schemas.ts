@@ -142,7 +142,10 @@ const WHAT_OPTIONS = {
   ),
   sample: SAMPLE,
   traceparent: term.form('^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
-  forwarded: strictObject<Forwarded>({}, { authority: term.TEXT, path: term.TEXT }),
+  forwarded: strictObject<Forwarded>(
+    {},
+    { authority: term.TEXT, path: term.TEXT, credential: term.TEXT },
+  ),
 }
 
 /** Of refusals: a request may be refused before all of it is understood. */

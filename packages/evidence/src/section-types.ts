@@ -169,6 +169,8 @@ export interface What {
 export interface Forwarded {
   readonly authority?: string
   readonly path?: string
+  /** The name of the credential that is shown to a service of somebody else. */
+  readonly credential?: string
 }
 
 /** One limit that was asked. */

@@ -232,7 +232,7 @@ function settingsOf(
   store: QuotaStore,
   obtained: ObtainedCertificates,
 ): DataPlaneSettings {
-  const { config, configurationSha256, listeners, upstreams, policies } = prepared
+  const { config, configurationSha256, listeners, upstreams, egress, policies } = prepared
   const { limits, routes, quotas, quotaStore, approvals } = config
   const { onUnavailable } = quotaStore
   return {
@@ -241,6 +241,7 @@ function settingsOf(
     routes,
     listeners: listeners.map((each) => obtained.fill(identity.withAuthorities(each))),
     upstreams,
+    egress,
     policies,
     authenticators: identity.authenticators,
     statements,

@@ -3,11 +3,12 @@ import type { ReferencedFile } from '@countersign/evidence'
 import type { LoadProblem } from '../admin/index.ts'
 import { CONFIG_BYTES_MAX, type Config, ConfigError, parseConfig } from '../config/index.ts'
 import { PolicyError, type PolicyFile, PolicySet } from '../policy/index.ts'
-import type { ListenerSettings } from '../proxy/index.ts'
+import type { Egress, ListenerSettings } from '../proxy/index.ts'
 import type { UpstreamConfig } from '../upstream/index.ts'
 import { readCertificate, readPair, readUpstream } from './certificates.ts'
 import { UnusableError } from './load-problem.ts'
 import { readingOnce, readNamed } from './read-config.ts'
+import { readEgress } from './read-egress.ts'
 import { readPolicies } from './read-policies.ts'
 import { referencedFiles } from './referenced-files.ts'
 
@@ -26,6 +27,8 @@ export interface Prepared {
   readonly policies: PolicySet
   readonly listeners: readonly ListenerSettings[]
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
+  /** What is done for upstreams that are services of somebody else. */
+  readonly egress: ReadonlyMap<string, Egress>
   readonly adminTls: { readonly certificate: string; readonly key: string } | undefined
   /** The control plane's socket, where another process has opened it. */
   readonly adminDescriptor?: number | undefined
@@ -52,9 +55,12 @@ export async function prepare(path: string): Promise<Prepared> {
     listeners.push({ ...listener, tls: certificate })
   }
   const upstreams: Record<string, UpstreamConfig> = {}
+  const egress = new Map<string, Egress>()
   for (const [name, upstream] of Object.entries(config.upstreams)) {
     const filled = await attempt(`upstreams.${name}`, readUpstream(upstream, read))
     if (filled !== undefined) upstreams[name] = filled
+    const shown = await attempt(`upstreams.${name}.egress`, readEgress(upstream, read))
+    if (shown !== undefined) egress.set(name, shown)
   }
   const adminTls = await attempt('admin.tls', readPair(config.admin.tls, read))
   const files = await attempt('policies.directory', readPolicies(config.policies.directory))
@@ -67,7 +73,7 @@ export async function prepare(path: string): Promise<Prepared> {
   if (unknown.length > 0) throw new UnusableError('config', configurationSha256, unknown)
   const text = new TextDecoder().decode(bytes)
   const checked = { path, config, text, configurationSha256, references, secrets, policies }
-  return { ...checked, listeners, upstreams, adminTls }
+  return { ...checked, listeners, upstreams, egress, adminTls }
 }
 
 /** A permit that waits for an approval which nobody can grant only looks like one. */

@@ -6,9 +6,10 @@ const SECRET_BYTES_MAX = 65_536
 /** The bytes of a secret, without the line end that editors leave behind. */
 export async function readSecret(
   place: { readonly file: string } | { readonly env: string },
-  { environment }: Machine,
+  { environment }: Pick<Machine, 'environment'>,
+  read: typeof readNamed = readNamed,
 ): Promise<Uint8Array> {
-  if ('file' in place) return trimmed(await readNamed(place.file, SECRET_BYTES_MAX))
+  if ('file' in place) return trimmed(await read(place.file, SECRET_BYTES_MAX))
   const text = environment[place.env]
   if (text === undefined) throw new Error(`the environment has no ${place.env}`)
   return new TextEncoder().encode(text)

@@ -17,7 +17,7 @@ export function referencedFiles(config: Config): readonly Reference[] {
   return [
     ...listeners.flatMap(({ tls }, index) => ofTls(`listeners[${index}].tls`, tls)),
     ...ofTls('admin.tls', admin.tls),
-    ...Object.entries(upstreams).flatMap(([name, { authority, tls }]) => [
+    ...Object.entries(upstreams).flatMap(([name, { authority, egress, tls }]) => [
       ...plain(`upstreams.${name}.authority`, authority),
       ...plain(`upstreams.${name}.tls.certificate`, tls?.certificate),
       ...ofSecret(
@@ -25,6 +25,7 @@ export function referencedFiles(config: Config): readonly Reference[] {
         tls?.key === undefined ? undefined : { file: tls.key },
       ),
       ...(tls?.revocations ?? []).flatMap((path) => plain(`upstreams.${name}.tls`, path)),
+      ...ofSecret(`upstreams.${name}.egress.credential.secret`, egress?.credential?.secret),
     ]),
     ...ofQuotaStore(quotaStore),
     ...plain('identity.authority', identity.authority),

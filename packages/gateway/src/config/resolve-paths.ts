@@ -81,9 +81,19 @@ function upstreamPaths(
   upstream: Config['upstreams'][string],
   absolute: (path: string) => string,
 ): Config['upstreams'][string] {
-  const { authority, tls, ...rest } = upstream
+  const { authority, tls, egress, ...rest } = upstream
+  const { credential } = egress ?? {}
   return {
     ...rest,
+    ...(egress === undefined ? {} : { egress }),
+    ...(credential === undefined
+      ? {}
+      : {
+          egress: {
+            ...egress,
+            credential: { ...credential, secret: secretPath(credential.secret, absolute) },
+          },
+        }),
     ...(authority === undefined ? {} : { authority: absolute(authority) }),
     ...(tls === undefined ? {} : { tls: upstreamTlsPaths(tls, absolute) }),
   }

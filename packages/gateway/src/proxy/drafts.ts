@@ -50,7 +50,7 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
     // What is too large to be recorded stays out of the refusal too.
     what: draftWhat(
       reason === 'record-too-large'
-        ? { ...NOTHING_UNDERSTOOD, inbound: exchange.inbound }
+        ? { ...NOTHING_UNDERSTOOD, inbound: exchange.inbound, inForce: exchange.inForce }
         : exchange,
     ),
     why: draftWhy(exchange, reason),
@@ -209,12 +209,16 @@ function draftWhat({
   question,
   upstream,
   capture,
-}: Pick<Exchange, 'inbound' | 'asked' | 'route' | 'question' | 'upstream' | 'capture'>): What {
+  inForce,
+}: Pick<
+  Exchange,
+  'inbound' | 'asked' | 'route' | 'question' | 'upstream' | 'capture' | 'inForce'
+>): What {
   const draft: Draft<What> = { scheme: inbound.peer.scheme }
   if (inbound.method !== '') draft.method = inbound.method.slice(0, METHOD_LENGTH_MAX)
   if (inbound.version !== '') draft.protocol = `HTTP/${inbound.version}`
   if (asked === undefined) return draft
-  const forwarded = forwardedFacts({ route, asked, upstream })
+  const forwarded = forwardedFacts({ route, asked, upstream, inForce })
   const headers =
     question?.context.headers ?? recordedHeaders(inbound.fields, route?.headers ?? []).values
   draft.authority = asked.authority

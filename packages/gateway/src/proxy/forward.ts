@@ -1,5 +1,6 @@
 import { UpstreamFault } from '../upstream/index.ts'
 import type { ProxyContext } from './context.ts'
+import { egressResponseFields } from './egress/egress-fields.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { forwardedAuthority, forwardedTarget } from './forwarding.ts'
 import type { HeaderFields } from './header-fields.ts'
@@ -51,9 +52,15 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
 }
 
 /** What passes of early hints, where the route lets them. */
-function hintsOf({ route, outbound }: Exchange): ((fields: HeaderFields) => void) | undefined {
+function hintsOf({
+  route,
+  outbound,
+  inForce,
+}: Exchange): ((fields: HeaderFields) => void) | undefined {
   if (route?.earlyHints !== 'passed') return undefined
-  return (fields) => {
+  const egress = inForce.egressOf(route)
+  return (all) => {
+    const fields = egress === undefined ? all : egressResponseFields(egress, all)
     // Who calls this reads what an upstream sends: it must not be thrown at.
     const links = fields.filter(([name, value]) => {
       return name.toLowerCase() === 'link' && !/[\0\r\n]/.test(value)

@@ -46,14 +46,20 @@ export function forwardedFacts({
   route,
   asked,
   upstream,
-}: Pick<Exchange, 'route' | 'asked' | 'upstream'>): Forwarded | undefined {
+  inForce,
+}: Pick<Exchange, 'route' | 'asked' | 'upstream' | 'inForce'>): Forwarded | undefined {
   if (route === undefined || asked === undefined) return undefined
   const path = rewritten(route, asked.path)
+  const egress = inForce.egressOf(route)
   const named = typeof upstream?.host === 'object' ? upstream.host.name : undefined
-  if (path === asked.path && named === undefined) return undefined
+  // Of a service of somebody else the record always says which one it is.
+  const authority = named ?? (egress === undefined ? undefined : upstream?.authority)
+  const { name: credential } = egress?.credential ?? {}
+  if (path === asked.path && authority === undefined) return undefined
   return {
-    ...(named === undefined ? {} : { authority: named }),
+    ...(authority === undefined ? {} : { authority }),
     ...(path === asked.path ? {} : { path: recordedPath(path).text }),
+    ...(credential === undefined ? {} : { credential }),
   }
 }
 

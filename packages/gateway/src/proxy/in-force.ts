@@ -3,6 +3,7 @@ import type { Limits, Quota, Quotas } from '../limits/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { PolicySet } from '../policy/index.ts'
 import type { UpstreamConfig } from '../upstream/index.ts'
+import type { Egress } from './egress/egress-fields.ts'
 import { fieldsByRoute, type RouteFields } from './forwarding.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import { ProxyError } from './proxy-error.ts'
@@ -17,6 +18,8 @@ export interface ProxySettings {
   readonly limits: Limits
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>
   readonly routes: readonly RouteConfig[]
+  /** Upstreams that are services of somebody else, by name; without it there are none. */
+  readonly egress?: ReadonlyMap<string, Egress> | undefined
   /** Without them nothing is counted. */
   readonly quotas?: Quotas | undefined
   readonly policies: PolicySet
@@ -48,6 +51,8 @@ export interface InForce
   readonly chainOf: (route: RouteConfig) => AuthenticatorChain
   /** What is done to the header fields of a route. */
   readonly fieldsOf: (route: RouteConfig) => RouteFields
+  /** What is done for a service of somebody else; undefined: the upstream is ours. */
+  readonly egressOf: (route: RouteConfig) => Egress | undefined
   /** Exchanges that go by it. */
   readonly uses: Uses
 }
@@ -93,6 +98,7 @@ export function makeInForce(
     chainOf,
     quotasOf,
     fieldsOf: fieldsByRoute(routes),
+    egressOf: ({ upstream }) => settings.egress?.get(upstream),
     routes: table,
     takesUpgrades: routes.some(({ upgrade }) => upgrade !== 'none'),
     statements: settings.statements,

@@ -1,5 +1,7 @@
 export { AccessProxy, type DataPlaneSettings } from './access-proxy.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
+export type { Egress } from './egress/egress-fields.ts'
+export { InjectedCredential } from './egress/injected-credential.ts'
 export type { ProxySettings } from './in-force.ts'
 export type { ListenerSettings, ReadyChange } from './listeners.ts'
 export {

@@ -7,6 +7,8 @@ export type ProxyErrorCode =
   | 'PROXY_CERTIFICATE'
   /** A setting of a listener that needs another socket, at an address that is in use by itself. */
   | 'PROXY_LISTENER_FIXED'
+  /** What is to be shown to a service is no credential. */
+  | 'PROXY_CREDENTIAL'
 
 export class ProxyError extends Error {
   override readonly name = 'ProxyError'

@@ -1,5 +1,6 @@
 import { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES, withoutCookies } from '../identity/index.ts'
 import { forwardedFields } from './client-address/forwarded-fields.ts'
+import { egressRequestFields } from './egress/egress-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import { handshakeFields } from './websocket/handshake.ts'
@@ -56,14 +57,21 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
   const { webSocket } = asked
   const passed = webSocket === undefined ? kept : handshakeFields(webSocket, kept, route)
   const rules = inForce.fieldsOf(route).request
+  const ruled = rules === undefined ? passed : rules.apply(passed)
+  const signed = statement === undefined ? [] : ([['countersign-identity', statement]] as const)
+  const egress = inForce.egressOf(route)
+  // Who asks, from where, and in whose trace: only what the route says that it signs goes out.
+  if (egress !== undefined) {
+    return [...egressRequestFields(egress, ruled), ['x-request-id', id], ...signed]
+  }
   return [
-    ...(rules === undefined ? passed : rules.apply(passed)),
+    ...ruled,
     ['x-request-id', id],
     ['traceparent', asked.traceparent],
     ...forwardedFields(inbound.peer, asked.authority, route.forwarded),
     ['countersign-principal', encodeURIComponent(principal.id)],
     ['countersign-principal-kind', principal.kind],
-    ...(statement === undefined ? [] : ([['countersign-identity', statement]] as const)),
+    ...signed,
   ]
 }
 

@@ -1,3 +1,4 @@
+import { egressResponseFields } from './egress/egress-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import type { HeaderFields } from './header-fields.ts'
 
@@ -18,9 +19,12 @@ export function passTrailers(
     if (direction === 'request') exchange.cut.make('head-too-large')
     return []
   }
-  const { trailers: listed } = filled(exchange.route, 'route')
+  const route = filled(exchange.route, 'route')
+  const { trailers: listed } = route
   const isListed = (name: string): boolean => {
     return listed.includes(name) || (direction === 'response' && OF_GRPC.includes(name))
   }
-  return trailers.filter(([name]) => isListed(name.toLowerCase()))
+  const passed = trailers.filter(([name]) => isListed(name.toLowerCase()))
+  const egress = direction === 'response' ? exchange.inForce.egressOf(route) : undefined
+  return egress === undefined ? passed : egressResponseFields(egress, passed)
 }

@@ -16,9 +16,12 @@ export type AddressKind =
 export interface AddressRules {
   /** Loopback and private networks too. */
   readonly private: boolean
-  /** Addresses that may be used whatever they are for. */
+  /** Addresses that may be used whatever they are for, and networks but for NAMED_ONLY. */
   readonly allow: readonly string[]
 }
+
+/** A network opens none of these: each address of them has to be named. */
+const NAMED_ONLY: ReadonlySet<AddressKind> = new Set(['metadata', 'mapped', 'unspecified'])
 
 /** Most particular first: the first that fits counts. */
 const KINDS: readonly (readonly [AddressKind, BlockList])[] = [
@@ -66,7 +69,21 @@ export function addressFault(address: string, rules: AddressRules): AddressKind 
   const kind = addressKind(address)
   if (kind === 'public') return undefined
   if ((kind === 'private' || kind === 'loopback') && rules.private) return undefined
-  return rules.allow.some((allowed) => shortest(allowed) === shortest(address)) ? undefined : kind
+  return rules.allow.some((allowed) => isAllowed(address, kind, allowed)) ? undefined : kind
+}
+
+function isAllowed(address: string, kind: AddressKind, allowed: string): boolean {
+  if (!allowed.includes('/')) return shortest(allowed) === shortest(address)
+  if (NAMED_ONLY.has(kind) || isIPv4(address) === allowed.includes(':')) return false
+  return blockList(allowed).check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+}
+
+/** Whether it is an address, or a network as in 10.0.0.0/8. */
+export function isAddressOrNetwork(text: string): boolean {
+  const [network = '', bits, more] = text.split('/')
+  const bitsMax = isIPv4(network) ? 32 : isIPv6(network) && !network.includes('%') ? 128 : 0
+  if (bitsMax === 0 || more !== undefined) return false
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= bitsMax)
 }
 
 /** The one spelling of an address. */

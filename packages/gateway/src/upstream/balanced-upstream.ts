@@ -11,7 +11,7 @@ import { RetryBudget } from './retry-budget.ts'
 import { readTargetUrl, type TargetPlace } from './target-url.ts'
 import { targetTls } from './tls/target-tls.ts'
 import type { UpstreamClient, UpstreamFault, UpstreamHandler, UpstreamRequest } from './types.ts'
-import { type TargetConfig, targetsOf, type UpstreamConfig } from './upstream-config.ts'
+import { rulesOf, type TargetConfig, targetsOf, type UpstreamConfig } from './upstream-config.ts'
 import { type UpstreamView, viewOf } from './upstream-view.ts'
 
 /** Calls on one connection of HTTP/2. */
@@ -248,7 +248,7 @@ export class BalancedUpstream implements UpstreamClient {
       isFirst = false
     }
     return new NameWatch(placeOf(target), {
-      rules: config.addresses,
+      rules: rulesOf(config),
       refreshMs: config.refreshMs,
       clock,
       resolve,

@@ -1,5 +1,6 @@
 export type { BalancedCall, RetryRule } from './balanced-call.ts'
 export { BalancedUpstream, type ClientOptions, type UpstreamParts } from './balanced-upstream.ts'
+export type { CredentialConfig } from './egress-config.ts'
 export { type Resolve, systemResolve } from './name-watch.ts'
 export { openClient } from './open-client.ts'
 export { type Probe, probeTargets } from './probe.ts'

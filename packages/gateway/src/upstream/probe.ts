@@ -5,7 +5,7 @@ import type { Resolve } from './name-watch.ts'
 import { readTargetUrl } from './target-url.ts'
 import { targetTls } from './tls/target-tls.ts'
 import { tlsFault } from './tls/tls-fault.ts'
-import { targetsOf, type UpstreamConfig } from './upstream-config.ts'
+import { rulesOf, targetsOf, type UpstreamConfig } from './upstream-config.ts'
 
 /** What came of connecting to one address of one target. Nothing was asked of it. */
 export interface Probe {
@@ -28,7 +28,7 @@ export async function probeTargets(
     const addresses = await addressesOf(place, resolve)
     if (addresses.length === 0) probes.push({ url, address: undefined, fault: 'name-unresolved' })
     for (const address of addresses) {
-      const barred = addressFault(address, config.addresses)
+      const barred = addressFault(address, rulesOf(config))
       const tls = place.scheme === 'https' ? targetTls(config, place) : undefined
       const at = { host: address, port: place.port }
       const fault = barred ?? (await attempt(at, tls, timeoutMs))

@@ -73,6 +73,61 @@ describe('an upstream', () => {
     assert.deepEqual(problemsOf({ url: 'http://8.8.8.8', addresses }), [])
   })
 
+  const egress = {}
+  const named = { name: 'a', secret: { env: 'A' } }
+  const outside = [
+    ['is not on this machine', { url: 'https://127.0.0.1', egress }, 'is a loopback address'],
+    ['is on no network of ours', { url: 'https://10.1.2.3', egress }, 'is a private address'],
+    ['is reached by https', { url: 'http://api.example', egress }, 'needs https'],
+    ['is not told our name', { url: 'https://a.example', egress, host: 'asked' }, 'nobody else'],
+    [
+      'has no credential in a field of the framing',
+      { credential: { ...named, scheme: 'header', header: 'Content-Length' } },
+      'carries no credential',
+    ],
+    [
+      'has no credential in a cookie',
+      { credential: { ...named, scheme: 'header', header: 'cookie' } },
+      'carries no credential',
+    ],
+    ['has a user name with basic', { credential: { ...named, scheme: 'basic' } }, 'username'],
+    [
+      'has no secret in the configuration',
+      { credential: { ...named, scheme: 'bearer', secret: 'abc' } },
+      'secret',
+    ],
+  ] as const
+  for (const [what, config, problem] of outside) {
+    test(`a service of somebody else ${what}`, () => {
+      const whole = 'credential' in config ? { url: 'https://a.example', egress: config } : config
+      assert.match(problemsOf(whole).join(), new RegExp(problem))
+    })
+  }
+
+  test('a service of somebody else is on a network of ours where that is said', () => {
+    for (const [url, allow] of [
+      ['https://10.1.2.3', '10.0.0.0/8'],
+      ['https://127.0.0.1', '127.0.0.1'],
+      ['https://[fd12::1]', 'fd12::/16'],
+    ] as const) {
+      assert.deepEqual(problemsOf({ url, egress, addresses: { allow: [allow] } }), [])
+    }
+    const wide = { allow: ['0.0.0.0/1', '128.0.0.0/1', '::/1'] }
+    const metadata = problemsOf({ url: 'https://169.254.169.254', egress, addresses: wide })
+    assert.match(metadata.join(), /is a metadata address/, 'no network opens it')
+    const mapped = problemsOf({ url: 'https://[::ffff:7f00:1]', egress, addresses: wide })
+    assert.match(mapped.join(), /is a mapped address/)
+  })
+
+  for (const allow of ['10.0.0.0/33', '10.0.0.0/0', '10.0.0.0/08', '10.0.0/8', '::/129', 'a/8']) {
+    test(`allows no network ${allow}`, () => {
+      assert.match(
+        problemsOf({ url: 'https://a', addresses: { allow: [allow] } }).join(),
+        /network/,
+      )
+    })
+  }
+
   test('has url or targets, of one scheme', () => {
     assert.deepEqual(problemsOf({}), [': has either url or targets'])
     assert.equal(problemsOf({ url: 'http://a', targets: [{ url: 'http://b' }] }).length, 1)

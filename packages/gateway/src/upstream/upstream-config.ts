@@ -1,6 +1,6 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
-import { addressFault } from './address-rules.ts'
+import { type AddressRules, addressFault, isAddressOrNetwork } from './address-rules.ts'
+import { egressSchema } from './egress-config.ts'
 import { readTargetUrl } from './target-url.ts'
 
 const MINUTE_MS = 60_000
@@ -28,13 +28,20 @@ const addressesSchema = z
   .strictObject({
     private: z
       .boolean()
-      .default(true)
-      .describe('loopback and private addresses may be connected to'),
+      .optional()
+      .describe(
+        'loopback and private addresses may be connected to; without it: but for egress they may',
+      ),
     allow: z
-      .array(z.string().refine((address) => isIP(address) !== 0, 'is not an address'))
+      .array(
+        z.string().refine(isAddressOrNetwork, 'is not an address, nor a network as in 10.0.0.0/8'),
+      )
       .max(64)
       .default([])
-      .describe('may be connected to whatever they are for: link-local, metadata, multicast …'),
+      .describe(
+        'addresses that may be connected to whatever they are for: link-local, metadata, multicast …; ' +
+          'or networks, which open neither metadata services nor IPv4 in IPv6',
+      ),
   })
   .describe('what names may resolve to; further kinds of addresses are never connected to')
 
@@ -172,12 +179,14 @@ export const upstreamSchema = z
       .describe('a target that is new or back gets its whole share only after it'),
     refreshMs: z.int().min(100).max(DAY_MS).default(30_000).describe('names are resolved again'),
     addresses: addressesSchema.prefault({}),
+    egress: egressSchema.optional(),
     timeouts: timeoutsSchema.prefault({}),
     retries: retriesSchema.prefault({}),
     health: healthSchema.optional(),
     outliers: outliersSchema.prefault({}),
   })
-  .superRefine(({ url, targets, addresses, tls }, context) => {
+  .superRefine(({ url, targets, addresses, egress, host, tls }, context) => {
+    const rules = rulesOf({ addresses, egress })
     if ((url === undefined) === (targets === undefined)) {
       context.addIssue({ code: 'custom', message: 'has either url or targets' })
     }
@@ -186,13 +195,21 @@ export const upstreamSchema = z
       const place = readTargetUrl(text)
       if ('wrong' in place) continue
       schemes.add(place.scheme)
-      const fault = place.isAddress ? addressFault(place.host, addresses) : undefined
+      const fault = place.isAddress ? addressFault(place.host, rules) : undefined
       if (fault === undefined) continue
       const message = `is a ${fault} address; if it is meant, list it in addresses.allow`
       context.addIssue({ code: 'custom', path, message })
     }
     if (schemes.size > 1) {
       context.addIssue({ code: 'custom', path: ['targets'], message: 'mixes http and https' })
+    }
+    if (egress !== undefined && schemes.has('http')) {
+      const message = 'needs https: what is shown to a service must not be read on the way'
+      context.addIssue({ code: 'custom', path: ['egress'], message })
+    }
+    if (egress !== undefined && host === 'asked') {
+      const message = 'is what callers call the gateway: nobody else’s business'
+      context.addIssue({ code: 'custom', path: ['host'], message })
     }
     if (tls !== undefined && schemes.has('http')) {
       context.addIssue({ code: 'custom', path: ['tls'], message: 'is of no use to http targets' })
@@ -201,6 +218,14 @@ export const upstreamSchema = z
 
 /** PEM texts stand in it, in place of paths, once its files were read. */
 export type UpstreamConfig = z.infer<typeof upstreamSchema>
+
+/** Which addresses its names may have. A service of somebody else is on no network of ours. */
+export function rulesOf({
+  addresses,
+  egress,
+}: Pick<UpstreamConfig, 'addresses' | 'egress'>): AddressRules {
+  return { private: addresses.private ?? egress === undefined, allow: addresses.allow }
+}
 
 /** One target, as configured. */
 export interface TargetConfig {

@@ -1,0 +1,59 @@
+import type { CredentialConfig } from '../../upstream/index.ts'
+import { lookAlike } from '../field-rules.ts'
+import type { HeaderFields } from '../header-fields.ts'
+import { ProxyError } from '../proxy-error.ts'
+
+const SECRET = /^[!-~](?:[ -~]*[!-~])?$/
+const TOKEN = /^[!-~]+$/
+const SECRET_LENGTH_MIN = 8
+const SECRET_LENGTH_MAX = 8192
+
+/**
+ * What the gateway shows to a service of somebody else. Its value leaves this object in the head of
+ * a request only: printed, logged or turned to JSON it is its name.
+ */
+export class InjectedCredential {
+  readonly name: string
+  readonly #field: readonly [name: string, value: string]
+  /** Every form in which it could come back. */
+  readonly #forms: readonly string[]
+
+  /** Throws ProxyError PROXY_CREDENTIAL, without the secret, where it is of no use. */
+  constructor({ name, scheme, username = '', header = '' }: CredentialConfig, secret: string) {
+    this.name = name
+    const isWhole = (scheme === 'bearer' ? TOKEN : SECRET).test(secret)
+    if (!isWhole || secret.length < SECRET_LENGTH_MIN || secret.length > SECRET_LENGTH_MAX) {
+      const length = `${SECRET_LENGTH_MIN} to ${SECRET_LENGTH_MAX}`
+      const message = `credential ${name}: it must be ${length} printable ASCII characters`
+      throw new ProxyError('PROXY_CREDENTIAL', message)
+    }
+    const pair = Buffer.from(`${username}:${secret}`).toString('base64')
+    this.#field =
+      scheme === 'header'
+        ? [header.toLowerCase(), secret]
+        : ['authorization', scheme === 'basic' ? `Basic ${pair}` : `Bearer ${secret}`]
+    const shown = scheme === 'basic' ? [secret, pair] : [secret]
+    const forms = shown.flatMap((each) => [each, encodeURIComponent(each), base64(each)])
+    this.#forms = [...new Set(forms)]
+  }
+
+  /** The fields with it, and with nothing that a reader could take for it. */
+  addTo(fields: HeaderFields): HeaderFields {
+    const [name] = this.#field
+    const kept = fields.filter(([each]) => lookAlike(each) !== lookAlike(name))
+    return [...kept, this.#field]
+  }
+
+  /** Whether the service says it again. */
+  isIn(text: string): boolean {
+    return this.#forms.some((form) => text.includes(form))
+  }
+
+  toJSON(): string {
+    return this.name
+  }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64').replace(/=+$/, '')
+}
