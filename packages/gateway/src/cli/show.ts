@@ -50,7 +50,16 @@ function describe(record: ShownRecord, { terminal }: CliContext): string {
       : terminal.style('green', `in the tree of checkpoint ${checkpoint}`)
   const head = `${terminal.style('bold', `${kind} ${index}`)} of epoch ${epoch}, ${proof}`
   const blocks = sections.map((each) => block(each, terminal))
-  return `${head}\n  leaf ${leaf}, recomputed\n${blocks.join('')}`
+  const bodies = sections.some(namesBody) ? `${terminal.style('dim', bodyHint(record))}\n` : ''
+  return `${head}\n  leaf ${leaf}, recomputed\n${blocks.join('')}${bodies}`
+}
+
+function namesBody({ section, value }: ShownSection): boolean {
+  return (section === 'what' || section === 'how') && JSON.stringify(value).includes('"captured":')
+}
+
+function bodyHint({ index }: ShownRecord): string {
+  return `A body of it was captured: countersign body ${index} --out FILE opens it.`
 }
 
 function block({ section, value, closed }: ShownSection, terminal: CliContext['terminal']): string {

@@ -86,7 +86,10 @@ export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
   }
   return withGrpc(exchange, how.error, draft)
   const kept = exchange.capture?.facts('response')
-  if (kept !== undefined) draft.response = { bytes: 0, ...how.response, ...kept }
+  if (kept !== undefined && how.response !== undefined) {
+    draft.response = { ...how.response, ...kept }
+  }
+  return withGrpc(exchange, how.error, draft)
 }
 
 function withGrpc(exchange: Exchange, error: Reason | undefined, how: How): How {
@@ -228,13 +231,11 @@ function draftWhat({
   if (Object.keys(headers).length > 0) draft.headers = headers
   if (asked.bodyBytes !== undefined) draft.body = { bytes: asked.bodyBytes }
   draft.traceparent = asked.traceparent
-  if (forwarded !== undefined) draft.forwarded = forwarded
   if (capture !== undefined) addCapture(draft, capture)
+  if (forwarded !== undefined) draft.forwarded = forwarded
   return draft
 }
 
-function draftWhy(exchange: Exchange, reason: Reason): Why {
-  const { decision, inForce, quotas } = exchange
 function addCapture(draft: Draft<What>, capture: ExchangeCapture): void {
   const kept = capture.facts('request')
   const read = capture.isRead ? capture.read.facts() : undefined
@@ -243,6 +244,8 @@ function addCapture(draft: Draft<What>, capture: ExchangeCapture): void {
 }
 
   const { configurationSha256 } = inForce
+function draftWhy(exchange: Exchange, reason: Reason): Why {
+  const { decision, inForce, quotas } = exchange
   const limits = quotas === undefined ? {} : { limits: limitFacts(quotas) }
   if (decision === undefined) {
     const early = earlyFacts(exchange)

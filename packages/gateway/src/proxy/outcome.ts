@@ -14,7 +14,11 @@ export async function recordOutcome(
   const intent = filled(exchange.intent, 'intent')
   exchange.isConcluded = true
   exchange.timing?.enter('record-outcome')
-  if (exchange.capture !== undefined) await captureEnds(exchange)
+  if (exchange.capture !== undefined) {
+    await captureEnds(exchange)
+    // What is not released is not kept either: the record tells of nothing that it would be.
+    if (how.response === undefined) exchange.capture.lose('response')
+  }
   try {
     const outcome = await context.recorder.outcome(intent, draftOutcome(exchange, how))
     context.telemetry.concluded(how.ended)

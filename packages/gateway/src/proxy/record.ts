@@ -10,7 +10,7 @@ export async function record(exchange: Exchange, context: ProxyContext): Promise
     return 'next'
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    exchange.capture?.lose()
+    exchange.capture?.lose('request')
     if (code === 'RECORDER_TOO_LARGE') return { stop: 'record-too-large' }
     context.report({ event: 'ledger-unavailable', exchange: exchange.id, cause })
     return { stop: 'ledger-unavailable' }

@@ -222,6 +222,7 @@ async function endStream(
   if (exchange.capture !== undefined) {
     await keep(exchange, 'response', last)
     if (!(await captureEnds(exchange))) {
+      exchange.capture.lose('response')
       return breakStream(exchange, context, 'capture-failed', released)
     }
   }

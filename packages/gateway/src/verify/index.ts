@@ -1,3 +1,9 @@
+export {
+  type BodyDirection,
+  type BodyOptions,
+  type CapturedBody,
+  capturedBody,
+} from './captured-body.ts'
 export { Memory, memoryDirectory } from './memory.ts'
 export { POLICY_BYTES_MAX } from './policy.ts'
 export { type EntryOptions, type ProvenEntry, provenEntry } from './proven-entry.ts'

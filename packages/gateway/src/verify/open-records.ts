@@ -34,6 +34,7 @@ export interface Records {
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
   /** What the reader read. */
+  readonly bodies: BodyReader
   readonly files: FilesRead
   /** Whether a key is here, by its id in hexadecimal. */
   readonly holdsKey: (keyId: string) => Promise<boolean>
@@ -67,7 +68,8 @@ export async function openRecords(options: OpenRecordsOptions): Promise<Records 
     unpacked: (index) => Promise.resolve(writeAhead.payload(index)),
     onRead: (path, bytes) => files.note(path, bytes),
   })
-  return { reader, writeAhead, files, holdsKey: (keyId) => holds(ring, keyId) }
+  const bodies = new BodyReader({ disk, ring, origin, data })
+  return { reader, writeAhead, bodies, files, holdsKey: (keyId) => holds(ring, keyId) }
 }
 
 async function holds(ring: KeyRing, keyId: string): Promise<boolean> {

@@ -117,7 +117,10 @@ export class QuickRecords {
   #personChecks({ closed }: FormPlan, table: Table, form: Form): readonly CheckedShape[] {
     return closed.flatMap(({ schema }, nth) => {
       const section = form.sections[nth]
-      return section === undefined ? [] : this.#checks.check(table, table.shape(section), schema)
+      const shape = section && table.shape(section)
+      return shape === undefined || namesBodies(shape)
+        ? []
+        : this.#checks.check(table, shape, schema)
     })
   }
 
@@ -143,6 +146,7 @@ function planOf(table: Table, form: Form, checks: ShapeChecks): FormPlan | undef
     else if (section.template === 0) return undefined
     else {
       const shape = table.shape(section)
+      if (namesBodies(shape)) return undefined
       shapes.set(id, { nth, shape })
       open.push({ nth, checked: checks.check(table, shape, schema) })
     }
@@ -157,6 +161,11 @@ function planOf(table: Table, form: Form, checks: ShapeChecks): FormPlan | undef
     return undefined
   }
   return { kind, open, closed, when, howNth: how?.nth ?? 0, ended, sealNth: seal?.nth ?? 0, sealed }
+}
+
+/** What a record names beside itself is read one by one. */
+function namesBodies(shape: Shape): boolean {
+  return skeletonText(shape).includes('"captured":')
 }
 
 function hasItsSections(kind: ExchangeKind, { isOpaque, sections }: Form): boolean {

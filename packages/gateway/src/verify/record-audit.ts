@@ -29,6 +29,7 @@ import {
   type SealedRecord,
 } from '../vault/index.ts'
 import { quickText, quickWhen } from './quick-check.ts'
+import type { ToldBody } from './bodies-audit.ts'
 import { QuickRecords } from './quick-record.ts'
 import type { Findings } from './report.ts'
 
@@ -167,6 +168,7 @@ export class RecordAudit {
       if (id === SECTIONS.how) parsed.how = value as How | Progress
       else if (id === SECTIONS.seal) parsed.seal = value as Seal
       else if (id === SECTIONS.what && isAct(when.kind)) parsed.act = value as Parsed['act']
+      for (const body of bodiesIn(id, when.kind, value)) this.#facts.onBody(body, index)
     }
     agree(record, when, parsed.seal)
     return parsed
@@ -194,8 +196,21 @@ interface Parsed {
 function parsedSection(id: SectionId, kind: Kind, bytes: Uint8Array): unknown {
   const text = quickText(sectionName(id), kind, bytes)
   if (text === undefined) return parseSection(id, kind, bytes)
-  const tells = id === SECTIONS.how || id === SECTIONS.seal || (id === SECTIONS.what && isAct(kind))
-  return tells ? JSON.parse(text) : undefined
+  return TELLING.has(id) ? JSON.parse(text) : undefined
+}
+
+const TELLING: ReadonlySet<SectionId> = new Set([SECTIONS.how, SECTIONS.seal, SECTIONS.what])
+
+/** Bodies of the exchange that the section tells of, captured or not. */
+function bodiesIn(id: number, kind: Kind, value: unknown): readonly ToldBody[] {
+  if (id === SECTIONS.what && !isAct(kind)) return present((value as What | undefined)?.body)
+  if (id !== SECTIONS.how || kind === 'progress') return []
+  const { request, response } = value as How
+  return [...present(request), ...present(response)]
+}
+
+function present(body: ToldBody | undefined): readonly ToldBody[] {
+  return body?.captured === undefined ? [] : [body]
 }
 
 function isAct(kind: Kind): boolean {

@@ -11,6 +11,7 @@ import {
 } from '../vault/index.ts'
 import type { BundleEntries } from './bundle-entries.ts'
 import { digestOf, type FileRead, type FilesRead } from './files-read.ts'
+import { BodiesAudit, type ToldBody } from './bodies-audit.ts'
 import type { SignedLog } from './log-audit.ts'
 import { RecordAudit, type RecordFacts } from './record-audit.ts'
 import type { Findings } from './report.ts'
@@ -24,6 +25,7 @@ export interface RecordsOptions {
   readonly writeAhead: WriteAhead
   /** What the reader read. */
   readonly files: FilesRead
+  readonly bodies: BodyReader
   readonly holdsKey: (keyId: string) => Promise<boolean>
   /** Reads below the epoch's directory. */
   readonly source: Source
@@ -69,11 +71,13 @@ export class RecordsAudit implements RecordFacts {
 
   constructor(options: RecordsOptions) {
     this.#options = options
+  readonly #bodies: BodiesAudit
     const { sha256, epoch, to } = options
     this.#records = new RecordAudit({ sha256, epoch, facts: this, to })
   }
 
   readonly onBundle: OnBundle = async (bundle, facts) => {
+    this.#bodies = new BodiesAudit({ reader: options.bodies, to: options.toData })
     const { entries, width } = facts
     const block = await this.#block(bundle, width)
     for (const fault of block.faults) this.#fault(fault, bundle * TILE_WIDTH)
@@ -91,6 +95,7 @@ export class RecordsAudit implements RecordFacts {
 
   /** Whether the record is certainly good; false: nothing was concluded. */
   #quick(record: SealedRecord, entries: BundleEntries | undefined, at: number): boolean {
+    await this.#bodies.read()
     if (entries === undefined || !this.#records.isPlain(record)) return false
     const hashed = this.#options.reader.hashed(record)
     if (hashed === undefined || !entries.is(at, hashed.leaf)) return false
@@ -123,6 +128,15 @@ export class RecordsAudit implements RecordFacts {
   get unlike(): ReadonlyMap<number, Hash> {
     return this.#records.unlike
   }
+  onBody(body: ToldBody, index: number): void {
+    this.#bodies.tell(body, index)
+  }
+
+  /** Looks for bodies that no record names, once all records were read. */
+  walkBodies(disk: Disk, data: string, isWhole: boolean): Promise<void> {
+    return this.#bodies.walk(disk, data, isWhole)
+  }
+
 
   #erasure({ act, keys }: ActFacts['erasure'], index: number): void {
     for (const key of keys) {
@@ -143,6 +157,7 @@ export class RecordsAudit implements RecordFacts {
 
   #unexplained(blamed: ReadonlySet<number>): void {
     const { to } = this.#options
+    this.#bodies.finish({ expired: this.#expired, erased: this.#erased })
     for (const index of this.unlike.keys()) {
       if (blamed.has(index)) continue
       to.add('record', 'is not what its entry in the log commits to', { index })

@@ -52,6 +52,28 @@ export async function shownRecord(options: RecordOptions): Promise<ShownRecord> 
   const to = new Findings()
   const origin = proven.checkpoint.origin
   const { size } = proven.checkpoint
+  const { epoch, index } = options
+  const { record, leaf, checkpoint } = await recordWithBodies(options)
+  return {
+    epoch,
+    index,
+    kind: kindOfCode(record.kind) ?? `unknown kind ${record.kind}`,
+    leaf: Buffer.from(leaf).toString('hex'),
+    checkpoint,
+    sections: record.sections.map(shown),
+  }
+}
+
+/** A record that is what its leaf commits to, and what opens the bodies that it names. */
+export interface RecordWithBodies {
+  readonly record: OpenedRecord
+  readonly leaf: Uint8Array
+  readonly checkpoint: number | null
+  readonly bodies: BodyReader
+}
+
+/** Throws as `shownRecord`. */
+export async function recordWithBodies(options: RecordOptions): Promise<RecordWithBodies> {
   const records = await openRecords({ disk, data, epoch, isNewest, origin, size, kek, to })
   if (to.bad[0] !== undefined) throw new VerifyError('VERIFY_TAMPERED', sentence(to.bad[0]))
   if (records === undefined) {
@@ -64,14 +86,8 @@ export async function shownRecord(options: RecordOptions): Promise<ShownRecord> 
     throw new VerifyError('VERIFY_TAMPERED', `record ${index} is not what its leaf commits to`)
   }
   assertWhole(record)
-  return {
-    epoch,
-    index,
-    kind: kindOfCode(record.kind) ?? `unknown kind ${record.kind}`,
-    leaf: Buffer.from(leaf).toString('hex'),
-    checkpoint: proven.entry === undefined ? null : proven.checkpoint.size,
-    sections: record.sections.map(shown),
-  }
+  const checkpoint = proven.entry === undefined ? null : proven.checkpoint.size
+  return { record, leaf, checkpoint, bodies: records.bodies }
 }
 
 /** A section is closed where its key is gone, and for no other reason. */

@@ -172,6 +172,7 @@ async function auditEverything(
   const entries = to.bad.filter(({ kind }) => kind === 'entry')
   await records.finish(new Set(entries.flatMap(({ index }) => index ?? [])))
   audited.scope = { ...audited.scope, records: true, persons: true }
+  await records.walkBodies(disk, directory, place.others.length === 0)
 }
 
 function logOptions(

@@ -102,7 +102,7 @@ export class BodyCapture {
     }
   }
 
-  async #finishStream(): Promise<CaptureFacts> {
+  async #finishStream(isWhole: boolean): Promise<CaptureFacts> {
     if (this.#uncaptured !== undefined) return { uncaptured: this.#uncaptured }
     if (this.#writer === undefined) return {}
     const { type, bodyBytesMax } = this.#options

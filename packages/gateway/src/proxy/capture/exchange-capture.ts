@@ -86,15 +86,17 @@ export class ExchangeCapture {
     const bodies: SealedBody[] = []
     for (const side of this.#sides.values()) {
       if (!('capture' in side) || side.capture.body === undefined) continue
+      if (side.facts?.captured === undefined) continue
       bodies.push(side.capture.body)
       side.capture.body = undefined
     }
     return bodies.length === 0 ? undefined : bodies
   }
 
-  /** A record that was to name the request body was not written. */
-  lose(): void {
-    this.#sides.set('request', { uncaptured: 'failed' })
+  /** No record is to name the body after all. */
+  lose(direction: Direction): void {
+    const side = this.#sides.get(direction)
+    if (side !== undefined && 'capture' in side) side.facts = { uncaptured: 'failed' }
   }
 
   /** Removes what no record has named. */
