@@ -1,6 +1,7 @@
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
 import {
   BlockReader,
+  BodyReader,
   type Kek,
   KeyRing,
   parseKek,
@@ -33,16 +34,16 @@ export interface OpenRecordsOptions {
 export interface Records {
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
-  /** What the reader read. */
   readonly bodies: BodyReader
+  /** What the reader read. */
   readonly files: FilesRead
   /** Whether a key is here, by its id in hexadecimal. */
   readonly holdsKey: (keyId: string) => Promise<boolean>
 }
 
 const KEK_BYTES_MAX = 256
-/** Each record brings what it uses first: a key of the ledger, of who asked, and of the actor. */
-const KEYS_A_RECORD_MAX = 3
+/** Each record brings what it uses first: of the ledger, of who asked, the actor, and a body. */
+const KEYS_A_RECORD_MAX = 4
 /** Entries beyond the checkpoint, whose keys may be in the files already. */
 const UNPUBLISHED_MAX = 131_072
 

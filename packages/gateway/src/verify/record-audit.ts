@@ -18,6 +18,7 @@ import {
   type Seal,
   type SectionId,
   sectionName,
+  type What,
   type When,
 } from '@countersign/evidence'
 import { equalHashes, type Hash, hashLeaf, type Sha256 } from '@countersign/tlog'
@@ -28,8 +29,8 @@ import {
   parseBlockPath,
   type SealedRecord,
 } from '../vault/index.ts'
-import { quickText, quickWhen } from './quick-check.ts'
 import type { ToldBody } from './bodies-audit.ts'
+import { quickText, quickWhen } from './quick-check.ts'
 import { QuickRecords } from './quick-record.ts'
 import type { Findings } from './report.ts'
 
@@ -45,6 +46,8 @@ export interface RecordFacts {
   /** A section that nobody here can open; the key may have been erased. */
   onClosed(section: OpenedSection, index: number): void
   onAct<Kind extends keyof ActFacts>(kind: Kind, facts: ActFacts[Kind], index: number): void
+  /** A body that the record names, or says why it names none. */
+  onBody(body: ToldBody, index: number): void
 }
 
 /** How many records are kept that their entries do not commit to. */
@@ -165,10 +168,10 @@ export class RecordAudit {
       if (section.fault !== undefined) this.#closed(section, index)
       if (open === undefined || id === SECTIONS.when) continue
       const value = parsedSection(id as SectionId, when.kind, open.bytes)
+      for (const body of bodiesIn(id, when.kind, value)) this.#facts.onBody(body, index)
       if (id === SECTIONS.how) parsed.how = value as How | Progress
       else if (id === SECTIONS.seal) parsed.seal = value as Seal
       else if (id === SECTIONS.what && isAct(when.kind)) parsed.act = value as Parsed['act']
-      for (const body of bodiesIn(id, when.kind, value)) this.#facts.onBody(body, index)
     }
     agree(record, when, parsed.seal)
     return parsed

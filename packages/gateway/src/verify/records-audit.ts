@@ -1,7 +1,9 @@
 import type { ActFacts, BlockFile } from '@countersign/evidence'
 import { HASH_BYTES, type Hash, type Sha256, TILE_WIDTH } from '@countersign/tlog'
+import type { Disk } from '../platform/index.ts'
 import {
   type BlockReader,
+  type BodyReader,
   blockPath,
   type OpenedSection,
   parseBlockPath,
@@ -9,9 +11,9 @@ import {
   type SealedRecord,
   VaultError,
 } from '../vault/index.ts'
+import { BodiesAudit, type ToldBody } from './bodies-audit.ts'
 import type { BundleEntries } from './bundle-entries.ts'
 import { digestOf, type FileRead, type FilesRead } from './files-read.ts'
-import { BodiesAudit, type ToldBody } from './bodies-audit.ts'
 import type { SignedLog } from './log-audit.ts'
 import { RecordAudit, type RecordFacts } from './record-audit.ts'
 import type { Findings } from './report.ts'
@@ -23,15 +25,17 @@ export interface RecordsOptions {
   readonly sha256: Sha256
   readonly reader: BlockReader
   readonly writeAhead: WriteAhead
+  readonly bodies: BodyReader
   /** What the reader read. */
   readonly files: FilesRead
-  readonly bodies: BodyReader
   readonly holdsKey: (keyId: string) => Promise<boolean>
   /** Reads below the epoch's directory. */
   readonly source: Source
   readonly epoch: number
   readonly signed: SignedLog
   readonly to: Findings
+  /** Names files relative to the data directory. */
+  readonly toData: Findings
 }
 
 /** An entry, by its place in a bundle. */
@@ -67,17 +71,17 @@ export class RecordsAudit implements RecordFacts {
   /** Entries that the write-ahead log and the log do not tell alike. */
   readonly #aheadUnlike = new Set<number>()
   readonly #files: { readonly file: BlockFile; readonly index: number }[] = []
+  readonly #bodies: BodiesAudit
   readonly #goneFiles: { readonly file: BlockFile; readonly index: number }[] = []
 
   constructor(options: RecordsOptions) {
     this.#options = options
-  readonly #bodies: BodiesAudit
     const { sha256, epoch, to } = options
+    this.#bodies = new BodiesAudit({ reader: options.bodies, to: options.toData })
     this.#records = new RecordAudit({ sha256, epoch, facts: this, to })
   }
 
   readonly onBundle: OnBundle = async (bundle, facts) => {
-    this.#bodies = new BodiesAudit({ reader: options.bodies, to: options.toData })
     const { entries, width } = facts
     const block = await this.#block(bundle, width)
     for (const fault of block.faults) this.#fault(fault, bundle * TILE_WIDTH)
@@ -91,11 +95,11 @@ export class RecordsAudit implements RecordFacts {
       this.#writtenAhead(index, entries, at)
     }
     for (const { file, index } of this.#files.splice(0)) await this.#blockFile(file, index)
+    await this.#bodies.read()
   }
 
   /** Whether the record is certainly good; false: nothing was concluded. */
   #quick(record: SealedRecord, entries: BundleEntries | undefined, at: number): boolean {
-    await this.#bodies.read()
     if (entries === undefined || !this.#records.isPlain(record)) return false
     const hashed = this.#options.reader.hashed(record)
     if (hashed === undefined || !entries.is(at, hashed.leaf)) return false
@@ -124,10 +128,6 @@ export class RecordsAudit implements RecordFacts {
     if (act.kind === 'epoch') this.#epoch(act.facts, index)
   }
 
-  /** Records whose leaf the log does not hold; which of the two is wrong, the signed root tells. */
-  get unlike(): ReadonlyMap<number, Hash> {
-    return this.#records.unlike
-  }
   onBody(body: ToldBody, index: number): void {
     this.#bodies.tell(body, index)
   }
@@ -137,6 +137,10 @@ export class RecordsAudit implements RecordFacts {
     return this.#bodies.walk(disk, data, isWhole)
   }
 
+  /** Records whose leaf the log does not hold; which of the two is wrong, the signed root tells. */
+  get unlike(): ReadonlyMap<number, Hash> {
+    return this.#records.unlike
+  }
 
   #erasure({ act, keys }: ActFacts['erasure'], index: number): void {
     for (const key of keys) {
@@ -153,11 +157,11 @@ export class RecordsAudit implements RecordFacts {
       to.add('key', `record says that key ${key} was erased, and it is here`, { index })
     }
     this.#unexplained(blamed)
+    this.#bodies.finish({ expired: this.#expired, erased: this.#erased })
   }
 
   #unexplained(blamed: ReadonlySet<number>): void {
     const { to } = this.#options
-    this.#bodies.finish({ expired: this.#expired, erased: this.#erased })
     for (const index of this.unlike.keys()) {
       if (blamed.has(index)) continue
       to.add('record', 'is not what its entry in the log commits to', { index })

@@ -7,6 +7,7 @@ export type FindingKind =
   | 'tile'
   | 'file'
   | 'block'
+  | 'body'
   | 'record'
   | 'rule'
   | 'proof'

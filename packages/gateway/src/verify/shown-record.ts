@@ -9,7 +9,12 @@ import {
 } from '@countersign/evidence'
 import { equalHashes } from '@countersign/tlog'
 import { nodeSha256 } from '../platform/index.ts'
-import { type OpenedRecord, type OpenedSection, VaultError } from '../vault/index.ts'
+import {
+  type BodyReader,
+  type OpenedRecord,
+  type OpenedSection,
+  VaultError,
+} from '../vault/index.ts'
 import { openRecords } from './open-records.ts'
 import { type EntryOptions, notThere, type ProvenEntry, provenEntry } from './proven-entry.ts'
 import { assertAgrees } from './record-audit.ts'
@@ -47,11 +52,6 @@ export interface ShownRecord {
  * VERIFY_NO_KEY where there is no key to open it.
  */
 export async function shownRecord(options: RecordOptions): Promise<ShownRecord> {
-  const { disk, data, epoch, isNewest = true, index, kek } = options
-  const proven = await entryOrNothing(options)
-  const to = new Findings()
-  const origin = proven.checkpoint.origin
-  const { size } = proven.checkpoint
   const { epoch, index } = options
   const { record, leaf, checkpoint } = await recordWithBodies(options)
   return {
@@ -74,6 +74,11 @@ export interface RecordWithBodies {
 
 /** Throws as `shownRecord`. */
 export async function recordWithBodies(options: RecordOptions): Promise<RecordWithBodies> {
+  const { disk, data, epoch, isNewest = true, index, kek } = options
+  const proven = await entryOrNothing(options)
+  const to = new Findings()
+  const origin = proven.checkpoint.origin
+  const { size } = proven.checkpoint
   const records = await openRecords({ disk, data, epoch, isNewest, origin, size, kek, to })
   if (to.bad[0] !== undefined) throw new VerifyError('VERIFY_TAMPERED', sentence(to.bad[0]))
   if (records === undefined) {

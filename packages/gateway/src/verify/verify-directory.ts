@@ -166,13 +166,14 @@ async function auditEverything(
     epoch,
     signed,
     to: below,
+    toData: to,
   })
   const beside = { onBundle: records.onBundle, recorded: records.unlike }
   await auditTree(signed, log, audited, { ...extras, ...beside })
   const entries = to.bad.filter(({ kind }) => kind === 'entry')
   await records.finish(new Set(entries.flatMap(({ index }) => index ?? [])))
-  audited.scope = { ...audited.scope, records: true, persons: true }
   await records.walkBodies(disk, directory, place.others.length === 0)
+  audited.scope = { ...audited.scope, records: true, persons: true }
 }
 
 function logOptions(
