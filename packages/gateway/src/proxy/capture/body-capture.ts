@@ -94,7 +94,7 @@ export class BodyCapture {
   async #finish(isWhole: boolean): Promise<CaptureFacts> {
     try {
       return this.#options.redaction === undefined
-        ? await this.#finishStream()
+        ? await this.#finishStream(isWhole)
         : await this.#finishHeld(this.#options.redaction, isWhole)
     } catch (cause) {
       await this.#writer?.abandon()
@@ -106,10 +106,11 @@ export class BodyCapture {
     if (this.#uncaptured !== undefined) return { uncaptured: this.#uncaptured }
     if (this.#writer === undefined) return {}
     const { type, bodyBytesMax } = this.#options
+    const isCut = !isWhole || this.#bytes > bodyBytesMax
     const { coding } = type
     return this.#seal(this.#writer, {
       ...(coding === undefined ? {} : { coding }),
-      ...(this.#bytes > bodyBytesMax ? { truncated: true as const } : {}),
+      ...(isCut ? { truncated: true as const } : {}),
     })
   }
 

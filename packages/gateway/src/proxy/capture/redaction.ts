@@ -12,6 +12,7 @@ export type Redacted =
   | { readonly uncaptured: 'malformed' | 'charset' }
 
 const CREDENTIALS = 'credentials'
+const BYTE_ORDER_MARK = '\ufeff'
 /** Of which every byte below 0x80 is the character of ASCII. */
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'windows-1252'])
 
@@ -45,19 +46,20 @@ export class Redaction {
   #redactJson(bytes: Uint8Array, counts: Map<string, number>): Redacted {
     let text: string
     try {
-      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+      text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     } catch {
       return { uncaptured: 'malformed' }
     }
     try {
-      const clean = redactJson(text, {
+      const mark = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : ''
+      const clean = redactJson(text.slice(mark.length), {
         paths: this.#paths,
         isSecret: (name) => this.#credentials && isSecretMember(name),
         clean: (inside) => this.#clean(inside, counts),
         onPath: (path) => count(counts, path.text),
         onSecret: () => count(counts, CREDENTIALS),
       })
-      return { bytes: Buffer.from(clean, 'utf8'), redactions: factsOf(counts) }
+      return { bytes: Buffer.from(mark + clean, 'utf8'), redactions: factsOf(counts) }
     } catch (error) {
       if (error instanceof UnreadableJson) return { uncaptured: 'malformed' }
       throw error
