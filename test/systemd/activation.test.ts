@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { waitFor } from '../demo-process.ts'
+import { need } from '../needs.ts'
+import { MAIN, type Ran, runIt, type Scratch, scratchConfig, startManager } from './notified.ts'
+
+const WATCHDOG = { WATCHDOG_USEC: '600000' }
+const skip = need('systemd', {
+  command: 'systemd-socket-activate',
+  install: 'apt-get install systemd python3',
+})
+
+async function scratchOf(context: TestContext): Promise<Scratch> {
+  const scratch = await scratchConfig()
+  context.after(scratch.close)
+  return scratch
+}
+
+/** As a .socket unit would start it: systemd listens, and the first who comes starts it. */
+function activate({ config, ports }: Scratch, names: string): Ran {
+  const listen = ports.flatMap((port) => ['--listen', `127.0.0.1:${port}`])
+  const gateway = [process.execPath, MAIN, 'start', '--config', config]
+  const path = `--setenv=PATH=${process.env.PATH ?? ''}`
+  return runIt('systemd-socket-activate', [...listen, `--fdname=${names}`, path, ...gateway])
+}
+
+test('sockets of systemd are served under their names', { skip }, async (context) => {
+  const scratch = await scratchOf(context)
+  const { process: gateway, said, ended } = activate(scratch, 'main:admin')
+  await waitFor(() => said().includes('Listening'))
+  // The one that comes waits in the socket's queue until there is somebody.
+  const first = await fetch(`http://127.0.0.1:${scratch.ports[0]}/orders`)
+  assert.equal(first.status, 401, said())
+  const ready = await fetch(`http://127.0.0.1:${scratch.ports[1]}/readyz`)
+  assert.equal(await ready.text(), 'ready\n')
+  gateway.kill('SIGTERM')
+  assert.equal(await ended, 0)
+})
+
+for (const [name, names, says] of [
+  ['a name that no listener has', 'main:web', /"web", and no listener is: known are main, admin/],
+  ['the same name twice', 'main:main', /socket 4 .* "main", as is socket 3/],
+  ['another port than the configured', 'admin:main', /is at port \d+; the configuration says/],
+] as const) {
+  test(`sockets of systemd, refused: ${name}`, { skip }, async (context) => {
+    const scratch = await scratchOf(context)
+    const { said, ended } = activate(scratch, names)
+    await waitFor(() => said().includes('Listening'))
+    const asked = fetch(`http://127.0.0.1:${scratch.ports[0]}/orders`).catch(() => undefined)
+    assert.equal(await ended, 2, said())
+    await asked
+    assert.match(said(), says)
+  })
+}
+
+test('systemd is told of the start, of life, of a reload and of the end', {
+  skip,
+}, async (context) => {
+  const scratch = await scratchOf(context)
+  const manager = await startManager(scratch)
+  context.after(manager.close)
+  const { process: gateway, ended } = runIt(
+    process.execPath,
+    [MAIN, 'start', '--config', scratch.config],
+    { ...manager.environment, ...WATCHDOG },
+  )
+  const hears = (pattern: RegExp): Promise<void> =>
+    waitFor(() => manager.heard().some((message) => pattern.test(message)))
+  await hears(/^READY=1 STATUS=serving countersign.local\//)
+  await hears(/^WATCHDOG=1$/)
+  gateway.kill('SIGHUP')
+  await hears(/^RELOADING=1 MONOTONIC_USEC=\d+$/)
+  await hears(/^READY=1$/)
+  gateway.kill('SIGTERM')
+  assert.equal(await ended, 0)
+  assert.match(manager.heard().at(-1) ?? '', /^STOPPING=1 /)
+})
+
+test('a gateway that hangs is seen through its supervisor', { skip }, async (context) => {
+  const scratch = await scratchOf(context)
+  const manager = await startManager(scratch)
+  context.after(manager.close)
+  const {
+    process: supervisor,
+    said,
+    ended,
+  } = runIt(process.execPath, [MAIN, 'supervise', '--config', scratch.config], {
+    ...manager.environment,
+    ...WATCHDOG,
+  })
+  const signs = (): number => manager.heard().filter((text) => text === 'WATCHDOG=1').length
+  const hears = async (): Promise<void> => {
+    const before = signs()
+    await waitFor(() => signs() > before)
+  }
+  await waitFor(() => said().includes('serving'))
+  await hears()
+  const children = runIt('pgrep', ['-P', String(supervisor.pid), '-f', ' start '])
+  await children.ended
+  const gateway = Number(children.said())
+  process.kill(gateway, 'SIGSTOP')
+  // What was under way when it stopped has come by now; nothing can follow.
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const before = signs()
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  assert.equal(signs(), before)
+  process.kill(gateway, 'SIGCONT')
+  await hears()
+  supervisor.kill('SIGTERM')
+  assert.equal(await ended, 0)
+  assert.ok(manager.heard().includes('STOPPING=1'))
+})
