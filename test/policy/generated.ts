@@ -157,10 +157,19 @@ function choice(of: Of, kind: Kind): fc.Arbitrary<string> {
 }
 
 function bools(of: Of): fc.Arbitrary<string> {
-  const attribute = fc.constantFrom('kind', 'groups', 'nothing', 'mfaAge', 'connection', 'upstream')
+  const attribute = fc.constantFrom(
+    'kind',
+    'groups',
+    'nothing',
+    'mfaAge',
+    'operation',
+    'connection',
+    'upstream',
+  )
   const holder = fc.constantFrom('principal', 'resource', 'context', 'context.headers', 'action')
   const leaves = [
     fc.constantFrom('true', 'false', 'context.tls', 'context.breakGlass'),
+    fc.constantFrom('(context.operation == "a")', '(context.operation like "t*")'),
     fc.tuple(of('text'), pattern).map(([text, form]) => `(${text} like ${form})`),
     fc.tuple(holder, attribute).map(([object, name]) => `(${object} has ${name})`),
     fc.constantFrom(
@@ -379,6 +388,7 @@ export const questions: fc.Arbitrary<Question> = fc.record({
     mfaAtUs: fc.constantFrom(undefined, 0, 1_795_247_900_000_000, 1_795_249_000_000_000),
     headers: someTags,
     grants: fc.constantFrom([], ['t'], ['a', 't']),
+    operation: fc.constantFrom(undefined, 'a', 't'),
     breakGlass: fc.boolean(),
   }),
 })

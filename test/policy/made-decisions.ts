@@ -116,6 +116,7 @@ function exchangeOf(recorder: Recorder, question: Question, pattern: string): Ex
       upstream: resource.upstream,
       headers: [],
       personal: [],
+      operations: [{ name: context.operation, path: pattern }],
     },
     principal,
     credential:

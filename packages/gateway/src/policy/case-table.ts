@@ -36,6 +36,7 @@ const factsSchema = z.strictObject({
   time: z.iso.datetime({ offset: true }).optional(),
   address: z.string().optional(),
   tls: z.union([z.boolean(), tlsSchema]).optional(),
+  operation: z.string().optional().describe('as the route names it'),
   credential: z.string().optional(),
   mfaAgeSeconds: z.number().min(0).optional(),
   headers: z.record(z.string(), texts).optional(),
@@ -143,6 +144,7 @@ function questionOfCase(facts: Facts, principals: CaseTable['principals']): Ques
       timeUs,
       address: facts.address ?? '127.0.0.1',
       tls: tlsOf(tls),
+      operation: facts.operation,
       credential: facts.credential ?? (asker.kind === 'anonymous' ? 'none' : 'api-key'),
       mfaAtUs: mfaAgeSeconds === undefined ? undefined : timeUs - mfaAgeSeconds * 1_000_000,
       headers: Object.fromEntries(

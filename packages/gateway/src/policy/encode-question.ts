@@ -11,6 +11,7 @@ export function encodeQuestion(salt: string, policySet: string, question: Questi
   const tls = context.tls === undefined ? null : Object.entries(connectionOf(context.tls))
   const facts = JSON.stringify([
     action,
+    context.operation ?? null,
     [route, upstream, host, path, Object.entries(parameters)],
     [
       Math.floor(context.timeUs / 1000),

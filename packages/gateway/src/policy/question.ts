@@ -19,6 +19,8 @@ export interface Question {
     readonly address: string
     /** Undefined where the connection is not encrypted. */
     readonly tls: TlsSeen | undefined
+    /** As the route names it; undefined where it names none that this request is. */
+    readonly operation?: string | undefined
     /** The method of the credential, or `none`. */
     readonly credential: string
     /** Microseconds since 1970, of the last authentication with more than one factor. */
@@ -81,6 +83,7 @@ export function toCall({ principal, action, resource, context }: Question): Call
       time: extension('datetime', formatTime(context.timeUs)),
       address: extension('ip', context.address),
       tls: context.tls !== undefined,
+      ...(context.operation === undefined ? {} : { operation: context.operation }),
       ...(context.tls === undefined ? {} : { connection: connectionOf(context.tls) }),
       credential: context.credential,
       scopes: [...scopes],

@@ -45,6 +45,7 @@ export function questionOf({ who, where, what, why }: DecidedRecord): Question |
       timeUs: parseTime(time),
       address: where.address,
       tls: where.tls,
+      operation: what.operation,
       credential: typeof credential === 'string' ? credential : 'none',
       mfaAtUs: mfa === undefined ? undefined : parseTime(mfa),
       headers: what.headers ?? {},

@@ -106,6 +106,8 @@ class ContextAttributes implements Attributes {
         return context.tls !== undefined
       case 'connection':
         return context.tls && new Map(Object.entries(connectionOf(context.tls)))
+      case 'operation':
+        return context.operation
       case 'credential':
         return context.credential
       case 'scopes':
@@ -136,6 +138,7 @@ const CONTEXT_NAMES = [
   'address',
   'tls',
   'connection',
+  'operation',
   'credential',
   'scopes',
   'mfaAge',

@@ -48,6 +48,7 @@ type Context = {
   "address": ipaddr,
   "tls": Bool,
   "connection"?: Tls,      // where tls is true
+  "operation"?: String,    // as the route's configuration names this method and path
   "credential": String,    // the method: "api-key", "jwt", …, or "none"
   "scopes": Set<String>,
   "mfaAge"?: duration,     // since the last authentication with more than one factor

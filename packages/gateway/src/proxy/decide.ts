@@ -1,6 +1,7 @@
 import { type Decision, type Question, readParameters } from '../policy/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
+import { operationOf } from './operations.ts'
 import { receivedHeaders, recordedHeaders, recordedPath } from './recorded-text.ts'
 
 const REQUEST_SALT_BYTES = 16
@@ -49,10 +50,12 @@ function asReceived(exchange: Exchange, question: Question): Question | undefine
   const headers = receivedHeaders(exchange.inbound.fields, question.context.headers)
   const { resource, context } = question
   if (path === resource.path && headers === undefined) return undefined
+  const operation = operationOf(route, question.action, path)
+  const pattern = operation?.path ?? route.path
   return {
     ...question,
-    resource: { ...resource, path, parameters: readParameters(route.path, path) },
-    context: { ...context, headers: headers ?? context.headers },
+    resource: { ...resource, path, parameters: readParameters(pattern, path) },
+    context: { ...context, operation: operation?.name, headers: headers ?? context.headers },
   }
 }
 
@@ -72,6 +75,7 @@ function makeQuestion(
   const seenPath = recordedPath(path)
   const headers = recordedHeaders(inbound.fields, route.headers)
   if (seenPath.isCut || headers.isCut) return undefined
+  const operation = operationOf(route, method, seenPath.text)
   const principal = filled(exchange.principal, 'principal')
   // Grants cover the path as it is forwarded, redacted or not.
   const request = { principal, method, path }
@@ -83,12 +87,13 @@ function makeQuestion(
       upstream: route.upstream,
       host,
       path: seenPath.text,
-      parameters: readParameters(route.path, seenPath.text),
+      parameters: readParameters(operation?.path ?? route.path, seenPath.text),
     },
     context: {
       timeUs,
       address: inbound.peer.address,
       tls: inbound.peer.tls,
+      operation: operation?.name,
       credential: credential?.method ?? 'none',
       mfaAtUs: credential?.mfaAtUs,
       headers: headers.values,

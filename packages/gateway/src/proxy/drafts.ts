@@ -18,6 +18,7 @@ import { type Exchange, filled } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
 import { answerStatus, grpcFacts } from './grpc.ts'
 import { valuesOf } from './header-fields.ts'
+import { patternOf } from './operations.ts'
 import { bounded, recordedHeaders, recordedPath } from './recorded-text.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
 import { redactQuery, redactText } from './redact.ts'
@@ -35,8 +36,8 @@ export function draftIntent(exchange: Exchange): IntentDraft {
     what: draftWhat(exchange),
     why: draftWhy(exchange, 'policy-permits'),
     personal: filled(exchange.route, 'route').personal,
-    isRelaxed: exchange.route?.record === 'relaxed',
     bodies: exchange.capture?.take(),
+    isRelaxed: exchange.route?.record === 'relaxed',
   }
 }
 
@@ -60,8 +61,8 @@ export function draftRefusal(exchange: Exchange, reason: Reason): RefusalDraft {
       source: 'gateway',
     }),
     personal: exchange.route?.personal ?? [],
-  }
     bodies: exchange.capture?.take(),
+  }
 }
 
 /** While it is put together: a spread for every part that may be missing costs far more. */
@@ -72,8 +73,8 @@ const NOTHING_UNDERSTOOD = {
   route: undefined,
   question: undefined,
   upstream: undefined,
-}
   capture: undefined,
+}
 
 /** How a request that went on has ended at the client. */
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
@@ -84,7 +85,6 @@ export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
     draft.request = requestFacts(exchange)
     if (messages !== undefined) draft.messages = messages()
   }
-  return withGrpc(exchange, how.error, draft)
   const kept = exchange.capture?.facts('response')
   if (kept !== undefined && how.response !== undefined) {
     draft.response = { ...how.response, ...kept }
@@ -92,13 +92,13 @@ export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
   return withGrpc(exchange, how.error, draft)
 }
 
-function withGrpc(exchange: Exchange, error: Reason | undefined, how: How): How {
 /** What is kept of it is told once: by the intent, where it was before anything went on. */
 function requestFacts({ forwarded, capture }: Exchange): CapturableBody {
   const kept = capture?.isRead === true ? undefined : capture?.facts('request')
   return kept === undefined ? forwarded.facts() : { ...forwarded.facts(), ...kept }
 }
 
+function withGrpc(exchange: Exchange, error: Reason | undefined, how: How): How {
   const grpc = grpcFacts(exchange, error)
   return grpc === undefined ? how : { ...how, grpc }
 }
@@ -228,10 +228,11 @@ function draftWhat({
   draft.path = question?.resource.path ?? recordedPath(asked.path).text
   if (asked.query !== undefined) draft.query = bounded(redactQuery(asked.query)).text
   if (route !== undefined) draft.route = route.name
+  if (question?.context.operation !== undefined) draft.operation = question.context.operation
   if (Object.keys(headers).length > 0) draft.headers = headers
   if (asked.bodyBytes !== undefined) draft.body = { bytes: asked.bodyBytes }
-  draft.traceparent = asked.traceparent
   if (capture !== undefined) addCapture(draft, capture)
+  draft.traceparent = asked.traceparent
   if (forwarded !== undefined) draft.forwarded = forwarded
   return draft
 }
@@ -243,9 +244,9 @@ function addCapture(draft: Draft<What>, capture: ExchangeCapture): void {
   if (capture.sample !== undefined) draft.sample = capture.sample
 }
 
-  const { configurationSha256 } = inForce
 function draftWhy(exchange: Exchange, reason: Reason): Why {
   const { decision, inForce, quotas } = exchange
+  const { configurationSha256 } = inForce
   const limits = quotas === undefined ? {} : { limits: limitFacts(quotas) }
   if (decision === undefined) {
     const early = earlyFacts(exchange)
@@ -273,13 +274,14 @@ function earlyFacts({ challenge, containedBy }: Exchange): JsonObject | undefine
 /** The rest of what the policies saw is in `who`, `where` and `what`, each under its own key. */
 function impersonalFacts({ question, route, breakGlass, use, asking }: Exchange): JsonObject {
   const { context } = filled(question, 'question')
-  const { upstream, path } = filled(route, 'route')
+  const known = filled(route, 'route')
+  const pattern = patternOf(known, context.operation)
   return {
     time: formatTime(context.timeUs),
     tls: context.tls !== undefined,
     credential: context.credential,
-    upstream,
-    ...(path.includes('{') ? { pattern: path } : {}),
+    upstream: known.upstream,
+    ...(pattern.includes('{') ? { pattern } : {}),
     ...(context.grants.length === 0 ? {} : { grants: context.grants }),
     ...(breakGlass === undefined ? {} : { breakGlass }),
     ...(use === undefined ? {} : { approval: { ...use } }),

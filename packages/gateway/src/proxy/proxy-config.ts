@@ -4,6 +4,13 @@ import { METHODS } from '../policy/index.ts'
 import { captureSchema } from './capture/capture-config.ts'
 import { forwardedSchema, proxyProtocolSchema } from './client-address/config.ts'
 import { fieldRulesSchema } from './field-rules.ts'
+import {
+  hasDistinctParameters,
+  OPERATIONS_MAX,
+  operationSchema,
+  operationsFault,
+  ROUTE_PATH,
+} from './operations.ts'
 import { pathRewriteSchema, unknownParameters } from './path-rewrite.ts'
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not a short plain name')
@@ -81,9 +88,6 @@ export const listenerSchema = z.strictObject({
   forwarded: forwardedSchema.optional(),
 })
 
-/** Segments of plain characters, or a parameter in braces. */
-const ROUTE_PATH = /^\/((\{[A-Za-z][A-Za-z0-9_-]{0,63}\}|[A-Za-z0-9._~!$&'()*+,=:@-]+)(\/|$))*$/
-
 /** One item of `routes`. */
 export const routeSchema = z
   .strictObject({
@@ -108,6 +112,13 @@ export const routeSchema = z
       .min(1)
       .optional()
       .describe('names of those that may say who it is, in order; without it: all that there are'),
+    operations: z
+      .array(operationSchema)
+      .max(OPERATIONS_MAX)
+      .default([])
+      .describe(
+        'names for methods and paths, for policies and records; the first that fits counts',
+      ),
     scopes: z
       .array(z.string().regex(/^[!#-[\]-~]{1,200}$/, 'is not one word of printable ASCII'))
       .max(32)
@@ -140,6 +151,7 @@ export const routeSchema = z
       .array(z.enum(['what', 'how']))
       .default([])
       .describe("sections to seal under the person's key"),
+    capture: captureSchema.optional(),
     upgrade: z
       .enum(['none', 'websocket'])
       .default('none')
@@ -151,11 +163,14 @@ export const routeSchema = z
           .max(64)
           .default([])
           .describe('whose pages may connect beside its own; with one, no others at all'),
-    capture: captureSchema.optional(),
         compression: z
           .enum(['stripped', 'passed'])
           .default('stripped')
           .describe('passed: the two sides may agree on permessage-deflate'),
+        http2: z
+          .enum(['refused', 'taken'])
+          .default('refused')
+          .describe('taken: on a stream of HTTP/2 too (RFC 8441); connections that open then say so'),
       })
       .prefault({}),
     forwarded: z
@@ -173,19 +188,6 @@ export const routeSchema = z
       .enum(['dropped', 'passed'])
       .default('dropped')
       .describe('passed: 103 of the upstream goes on, its Link fields and nothing else of it'),
-    release: z
-      .enum(['held', 'stream'])
-      .default('held')
-      .describe('stream: never hold back a whole response, only its end'),
-    rewrite: pathRewriteSchema
-      .optional()
-      .describe('what the upstream is asked for in place of path'),
-    requestFields: fieldRulesSchema.optional(),
-    responseFields: fieldRulesSchema.optional(),
-    retry: z
-      .enum(['idempotent', 'always', 'never'])
-      .default('idempotent')
-      .describe('which requests another target is asked for; never one whose body was partly sent'),
     serverTiming: z
       .union([
         z.enum(['never', 'always']),
@@ -204,6 +206,25 @@ export const routeSchema = z
       ])
       .default('never')
       .describe('Server-Timing: how long each phase took; always tells it to whoever asks for it'),
+    release: z
+      .enum(['held', 'stream'])
+      .default('held')
+      .describe('stream: never hold back a whole response, only its end'),
+    rewrite: pathRewriteSchema
+      .optional()
+      .describe('what the upstream is asked for in place of path'),
+    requestFields: fieldRulesSchema.optional(),
+    responseFields: fieldRulesSchema.optional(),
+    retry: z
+      .enum(['idempotent', 'always', 'never'])
+      .default('idempotent')
+      .describe('which requests another target is asked for; never one whose body was partly sent'),
+  })
+  .superRefine((route, context) => {
+    const fault = operationsFault(route)
+    if (fault === undefined) return
+    const [at, message] = fault
+    context.addIssue({ code: 'custom', path: ['operations', at, 'path'], message })
   })
   .refine(({ identity, record }) => identity !== 'signed' || record === 'strict', {
     message: 'a signed statement says where the request is recorded, so it takes record: strict',
@@ -241,9 +262,4 @@ const NEVER_TRAILERS_FORM = /^(content|proxy|www|if|x-forwarded|x-auth|countersi
 
 function mayTrail(name: string): boolean {
   return !NEVER_TRAILERS.has(name) && !NEVER_TRAILERS_FORM.test(name)
-}
-
-function hasDistinctParameters(path: string): boolean {
-  const names = path.split('/').flatMap((segment) => parameterName(segment) ?? [])
-  return new Set(names).size === names.length
 }
