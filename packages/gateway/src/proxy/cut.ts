@@ -53,12 +53,17 @@ export class Deadlines implements Due {
     this.#wheel = DeadlineWheel.of(clock)
   }
 
-  /** Cuts the exchange for `reason` unless `name` is met, or set anew, within `withinMs`. */
-  set(name: string, withinMs: number, reason: Reason): void {
+  /** Cuts the exchange for `reason` unless `name` is met, or set anew, `withinMs` from `fromMs`. */
+  set(
+    name: string,
+    withinMs: number,
+    reason: Reason,
+    fromMs: number = this.#clock.ticksMs(),
+  ): void {
     if (this.#names.length === 0) this.#wheel.add(this)
     const known = this.#names.indexOf(name)
     const at = known === -1 ? this.#names.push(name) - 1 : known
-    this.#dueMs[at] = this.#clock.ticksMs() + withinMs
+    this.#dueMs[at] = fromMs + withinMs
     this.#reasons[at] = reason
   }
 

@@ -8,7 +8,7 @@ import { becomeLongLived } from './long-lived.ts'
 import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
 import { passTrailers } from './trailers.ts'
-import { UpstreamCall } from './upstream-call.ts'
+import { type RequestBody, UpstreamCall } from './upstream-call.ts'
 
 /** Sends the request on, its intent being durable, and waits for the head of the response. */
 export async function forward(exchange: Exchange, context: ProxyContext): Promise<Step> {
@@ -18,11 +18,12 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   const upstream = filled(exchange.upstream, 'upstream')
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
-  if (!hasBody) deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout')
+  if (!hasBody) {
+    deadlines.set('head', responseHeadMs(exchange), 'upstream-timeout', marks.startMs)
+  }
   // Of a call nobody knows whether it is a stream: silence between messages is no fault.
   if (exchange.grpc !== undefined) becomeLongLived(exchange, context)
   if (cut.reason !== undefined) return { stop: cut.reason }
-  const trailers = () => passTrailers(exchange, exchange.inbound.trailers(), 'request')
   const call = UpstreamCall.send(
     upstream.client,
     {
@@ -32,9 +33,9 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
       fields: requestFields(exchange, statementOf(exchange, context)),
       bodyBytes,
       takesTrailers,
-      ...(exchange.asked?.webSocket === undefined ? {} : { upgrade: 'websocket' }),
+      upgrade: exchange.asked?.webSocket === undefined ? undefined : 'websocket',
     },
-    hasBody ? { chunks: passBody(exchange, context), trailers } : undefined,
+    hasBody ? bodyOf(exchange, context) : undefined,
     filled(exchange.route, 'route').retry,
     hintsOf(exchange),
   )
@@ -49,6 +50,11 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   }
   marks.headMs = context.clock.ticksMs()
   return 'next'
+}
+
+function bodyOf(exchange: Exchange, context: ProxyContext): RequestBody {
+  const trailers = () => passTrailers(exchange, exchange.inbound.trailers(), 'request')
+  return { chunks: passBody(exchange, context), trailers }
 }
 
 /** What passes of early hints, where the route lets them. */

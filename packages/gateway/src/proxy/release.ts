@@ -18,8 +18,11 @@ const NOTHING = new Uint8Array()
 export async function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const held: Uint8Array[] = []
   try {
-    const isWhole = mayHold(exchange) && (await hold(exchange, context, held))
-    if (isWhole) return await releaseWhole(exchange, context, held)
+    if (mayHold(exchange)) {
+      const found = hold(exchange, context, held)
+      const isWhole = found instanceof Promise ? await found : found
+      if (isWhole) return await releaseWhole(exchange, context, held)
+    }
   } catch (fault) {
     return { stop: faultReason(exchange, context, fault) }
   }
@@ -40,19 +43,35 @@ function mayHold(exchange: Exchange): boolean {
   return !(length > limits.releaseBufferBytesMax)
 }
 
-/** Gathers the body; false when it turns out not to fit. */
-async function hold(
+/** Gathers the body; false when it turns out not to fit. A promise only where it must wait. */
+function hold(
   exchange: Exchange,
   context: ProxyContext,
   held: Uint8Array[],
+): boolean | Promise<boolean> {
+  for (;;) {
+    const found = takeChunk(exchange, context)
+    if (found instanceof Promise) return holdLater(exchange, context, held, found)
+    if (found === undefined) return true
+    held.push(found)
+    if (exchange.received.bytes > exchange.inForce.limits.releaseBufferBytesMax) return false
+  }
+}
+
+async function holdLater(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: Uint8Array[],
+  first: Promise<Uint8Array | undefined>,
 ): Promise<boolean> {
+  let found: ReturnType<typeof takeChunk> = first
   for (;;) {
     // What is there already is taken without a turn of the queue.
-    const found = takeChunk(exchange, context)
     const chunk = found instanceof Promise ? await found : found
     if (chunk === undefined) return true
     held.push(chunk)
     if (exchange.received.bytes > exchange.inForce.limits.releaseBufferBytesMax) return false
+    found = takeChunk(exchange, context)
   }
 }
 

@@ -19,7 +19,8 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     const isLost = exchange.isConcluded || exchange.isStreaming
     if (cut.reason === 'client-aborted' || isLost) outbound.destroy()
   })
-  deadlines.set('exchange', exchange.inForce.limits.exchangeMs, 'exchange-timeout')
+  const { exchangeMs } = exchange.inForce.limits
+  deadlines.set('exchange', exchangeMs, 'exchange-timeout', exchange.startedMs)
   context.live.add(exchange, context)
   context.telemetry.accepted()
   try {
@@ -61,9 +62,9 @@ export async function refuseOutright(
 
 async function runStages(exchange: Exchange, context: ProxyContext): Promise<void> {
   for (const stage of STAGES) {
+    exchange.timing?.enter(PHASES.get(stage))
     const found = stage(exchange, context)
     // Most are values: waiting for one costs a turn of the queue.
-    exchange.timing?.enter(PHASES.get(stage))
     const step = found instanceof Promise ? await found : found
     if (step === 'answered') return
     if (step !== 'next') return refuse(exchange, context, step.stop)

@@ -77,14 +77,17 @@ export class UpstreamCall implements UpstreamHandler {
     return this.#call
   }
 
-  /** The response's head. Throws UpstreamFault. */
-  async whenHead(): Promise<UpstreamHead> {
-    for (;;) {
-      if (this.#head !== undefined) return this.#head
-      if (this.switched !== undefined) return this.switched
-      if (this.#fault !== undefined) throw this.#fault
-      await this.#somethingHappens()
-    }
+  /** The response's head. Rejects with UpstreamFault. */
+  whenHead(): Promise<UpstreamHead> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const head = this.#head ?? this.switched
+        if (head !== undefined) resolve(head)
+        else if (this.#fault !== undefined) reject(this.#fault)
+      }
+      this.#wake = look
+      look()
+    })
   }
 
   /**

@@ -5,7 +5,9 @@ import type { ProxyContext } from '../context.ts'
 import { type Exchange, filled, type Step } from '../exchange.ts'
 import { becomeLongLived } from '../long-lived.ts'
 import { endedBy, recordOutcome } from '../outcome.ts'
+import type { HeaderFields } from '../header-fields.ts'
 import { ownFields, passFields } from '../response-fields.ts'
+import type { SwitchedHead } from '../upstream-call.ts'
 import { readAnswer } from './handshake.ts'
 import { Tunnel, type TunnelEnd } from './tunnel.ts'
 
@@ -19,9 +21,16 @@ interface Ending {
 }
 
 /** Where the upstream has changed protocols: lets frames through until somebody closes. */
-export async function tunnel(exchange: Exchange, context: ProxyContext): Promise<Step> {
+export function tunnel(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
   const switched = exchange.call?.switched
-  if (switched === undefined) return 'next'
+  return switched === undefined ? 'next' : letThrough(exchange, context, switched)
+}
+
+async function letThrough(
+  exchange: Exchange,
+  context: ProxyContext,
+  switched: SwitchedHead,
+): Promise<Step> {
   const { status, fields, stream, rest } = switched
   const asked = filled(filled(exchange.asked, 'asked').webSocket, 'webSocket')
   const answer = readAnswer(asked, fields, filled(exchange.route, 'route'))
@@ -37,18 +46,12 @@ export async function tunnel(exchange: Exchange, context: ProxyContext): Promise
     stream.destroy()
     return { stop: exchange.cut.reason }
   }
-  exchange.status = status
-  const client = outbound.switchTo({
-    status,
-    fields: [
-      ...passFields(exchange, fields),
-      ['connection', 'Upgrade'],
-      ['upgrade', 'websocket'],
-      ...ownFields(exchange, exchange.intent),
-    ],
-  })
+  const head = answerHead(exchange, status, passFields(exchange, fields))
+  exchange.status = head.status
+  const client = outbound.switchTo(head)
   await run(exchange, context, {
     client: client.stream,
+    breakClient: client.breakOff ?? (() => client.stream.destroy()),
     upstream: stream,
     early: { client: client.early, upstream: rest },
     mayCompress: answer.mayCompress,
@@ -56,10 +59,31 @@ export async function tunnel(exchange: Exchange, context: ProxyContext): Promise
   return 'answered'
 }
 
+/** On a stream of HTTP/2 it is a 200 that nothing else says anything about (RFC 8441, section 5). */
+function answerHead(
+  exchange: Exchange,
+  status: number,
+  passed: HeaderFields,
+): { readonly status: number; readonly fields: HeaderFields } {
+  const own = ownFields(exchange, exchange.intent)
+  if (exchange.inbound.connectProtocol === undefined) {
+    const switching = [
+      ['connection', 'Upgrade'],
+      ['upgrade', 'websocket'],
+    ] as const
+    return { status, fields: [...passed, ...switching, ...own] }
+  }
+  const kept = passed.filter(([name]) => name.toLowerCase() !== 'sec-websocket-accept')
+  return { status: 200, fields: [...kept, ...own] }
+}
+
 async function run(
   exchange: Exchange,
   context: ProxyContext,
-  parts: Pick<ConstructorParameters<typeof Tunnel>[0], 'client' | 'upstream' | 'mayCompress'> & {
+  parts: Pick<
+    ConstructorParameters<typeof Tunnel>[0],
+    'client' | 'breakClient' | 'upstream' | 'mayCompress'
+  > & {
     readonly early: Parameters<Tunnel['start']>[0]
   },
 ): Promise<void> {
