@@ -55,4 +55,8 @@ const services: CliContext['services'] = {
     const { realMachine } = await import('../packages/gateway/src/compose/machine.ts')
     yield* examine(path, realMachine())
   },
+  drill: async function* (options) {
+    const { drill } = await import('../packages/gateway/src/compose/drill/drill.ts')
+    yield* drill(options)
+  },
 }

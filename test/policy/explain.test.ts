@@ -55,6 +55,7 @@ async function cli(ledger: MadeLedger, args: readonly string[], other = SECOND):
       supervise: () => Promise.reject(new Error('nothing starts here')),
       demo: () => Promise.reject(new Error('nothing starts here')),
       examine: () => assert.fail('nothing is examined here'),
+      drill: () => assert.fail('nothing is drilled here'),
     },
   })
   return { exit, ...said }

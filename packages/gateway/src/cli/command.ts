@@ -45,6 +45,34 @@ export interface Services {
   demo(options: DemoOptions): Promise<void>
   /** Looks at everything that a configuration needs, and changes nothing that stays. */
   examine(configPath: string): AsyncIterable<Finding>
+  /** Makes things go wrong for a scratch copy; what was configured is only read. */
+  drill(options: DrillOptions): AsyncIterable<DrillEvent>
+}
+
+export interface DrillOptions {
+  readonly configPath: string
+  /** For an answer, and for a route to come back. */
+  readonly patienceMs: number
+  /** What a write of a slow disk takes longer. */
+  readonly slowMs: number
+}
+
+/** What a drill tells, as it goes. */
+export type DrillEvent =
+  | { readonly kind: 'begins'; readonly scenario: string; readonly says: string }
+  | { readonly kind: 'ended'; readonly scenario: string; readonly routes: readonly DrillRoute[] }
+  | { readonly kind: 'verified'; readonly ok: boolean; readonly entries: number }
+
+/** What one route did while something was wrong. */
+export interface DrillRoute {
+  readonly route: string
+  /** Undefined: no answer came while somebody waited. */
+  readonly status: number | undefined
+  readonly reason: string | undefined
+  readonly recorded: 'whole' | 'counted' | 'no' | 'later' | 'open'
+  readonly tookMs: number
+  /** After the fault was over; 0: it was served all the time. Undefined: not in time. */
+  readonly backMs: number | undefined
 }
 
 /** One thing that was looked at. */

@@ -1,6 +1,9 @@
 export type {
   CliContext,
   DemoOptions,
+  DrillEvent,
+  DrillOptions,
+  DrillRoute,
   Exit,
   Finding,
   Services,

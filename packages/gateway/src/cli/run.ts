@@ -8,6 +8,7 @@ import { containCommand } from './contain.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
 import { keysCommand } from './keys.ts'
+import { drillCommand } from './drill.ts'
 import { policyCommand } from './policy.ts'
 import { printableLines } from './printable.ts'
 import { proveCommand } from './prove.ts'
@@ -35,6 +36,7 @@ const COMMANDS: readonly MakeCommand[] = [
   doctorCommand,
   reloadCommand,
   upstreamsCommand,
+  drillCommand,
   containCommand,
   approvalsCommand,
   breakGlassCommand,

@@ -20,6 +20,9 @@ const services: Services = {
   examine: async function* (path) {
     yield* (await import('./doctor/examine.ts')).examine(path, realMachine())
   },
+  drill: async function* (options) {
+    yield* (await import('./drill/drill.ts')).drill(options)
+  },
 }
 
 function terminal(): Terminal {

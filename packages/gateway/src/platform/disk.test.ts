@@ -4,7 +4,15 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type Disk, DiskError, nodeDisk, SimulatedDisk, writeFileDurably } from './index.ts'
+import {
+  type Disk,
+  DiskError,
+  FaultyDisk,
+  nodeDisk,
+  SimulatedDisk,
+  systemClock,
+  writeFileDurably,
+} from './index.ts'
 
 const real = mkdtempSync(join(tmpdir(), 'disk-test-'))
 after(() => rmSync(real, { recursive: true }))
@@ -16,6 +24,11 @@ const refused = (code: string) => (error: unknown) =>
 
 const disks = [
   { name: 'node', make: (): Disk => nodeDisk(), root: real },
+  {
+    name: 'faulty',
+    make: (): Disk => new FaultyDisk(nodeDisk(), systemClock()),
+    root: `${real}/faulty`,
+  },
   { name: 'simulated', make: (): Disk => new SimulatedDisk(), root: '/work' },
 ] as const
 

@@ -2,6 +2,7 @@ export { forEachAtOnce } from './at-once.ts'
 export { claimDirectory } from './claim-directory.ts'
 export { ed25519, mlDsa44, nodeSha256, type SeededAlgorithm, type SeededSigner } from './crypto.ts'
 export { DiskError, type DiskErrorCode, diskErrorCode } from './disk-error.ts'
+export { type DiskIllness, FaultyDisk } from './faulty-disk.ts'
 export {
   type HttpClient,
   HttpError,
@@ -9,6 +10,7 @@ export {
   type HttpRequest,
   type HttpResponse,
 } from './http-client.ts'
+export { JumpingClock } from './jumping-clock.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
 export { roomyDisk } from './roomy-disk.ts'
 export { tuneRuntime } from './runtime.ts'
