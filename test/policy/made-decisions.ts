@@ -98,7 +98,7 @@ function exchangeOf(recorder: Recorder, question: Question, pattern: string): Ex
   const peer = { address, port: 50_000, scheme: tls === undefined ? 'http' : 'https', tls }
   const exchange = {
     id: recorder.newExchange(),
-    inForce: { configurationSha256: '0'.repeat(64) },
+    inForce: { configurationSha256: '0'.repeat(64), egressOf: () => undefined },
     inbound: { peer, fields: [], version: '1.1', method: action },
     asked: {
       method: action,
