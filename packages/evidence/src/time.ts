@@ -8,8 +8,12 @@ export const TIME_US_MAX = Number.MAX_SAFE_INTEGER
 
 const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{6})Z$/
 
+const FRACTION_AT = 20
+const ZERO = 0x30
+
 let cachedSecond = -1
-let cachedText = ''
+/** The characters of the last time. */
+const codes = Array.from({ length: 27 }, () => 0)
 
 /**
  * Returns RFC 3339 in UTC with six decimals, always 27 characters: `2026-11-21T08:11:05.000123Z`.
@@ -24,11 +28,17 @@ export function formatTime(us: number): string {
   const second = Math.floor(us / US_PER_SECOND)
   // Records come thousands a second: the date is worked out once for all of them.
   if (second !== cachedSecond) {
-    cachedText = formatSecond(second)
+    const text = `${formatSecond(second)}.000000Z`
+    for (let at = 0; at < text.length; at++) codes[at] = text.charCodeAt(at)
     cachedSecond = second
   }
-  const fraction = String(US_PER_SECOND + (us - second * US_PER_SECOND)).slice(1)
-  return `${cachedText}.${fraction}Z`
+  let rest = us - second * US_PER_SECOND
+  for (let at = FRACTION_AT + 5; at >= FRACTION_AT; at--) {
+    const tenth = Math.floor(rest / 10)
+    codes[at] = ZERO + rest - 10 * tenth
+    rest = tenth
+  }
+  return String.fromCharCode.apply(undefined, codes)
 }
 
 /**

@@ -1,6 +1,12 @@
 import { EvidenceError } from './error.ts'
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** Of each byte its two digits. */
+const DIGITS = Uint8Array.from({ length: 512 }, (_, at) =>
+  (((at >> 1) >> (at % 2 === 0 ? 4 : 0)) & 0xf).toString(16).charCodeAt(0),
+)
+const UUID_CHARACTERS = 36
+const DASH = 0x2d
+const codes = Array.from({ length: UUID_CHARACTERS }, () => DASH)
 
 /** Random bytes that one UUIDv7 takes. */
 export const UUID_RANDOM_BYTES = 8
@@ -10,11 +16,12 @@ export const UUID_RANDOM_BYTES = 8
  * that millisecond in the 12 bits of rand_a (section 6.2, method 3), then 62 random bits.
  *
  * @param atUs    microseconds since 1970-01-01 UTC
- * @param random  UUID_RANDOM_BYTES unpredictable bytes; copied
+ * @param random  UUID_RANDOM_BYTES unpredictable bytes from `from` on; copied
  */
-export function makeUuid(atUs: number, random: Uint8Array): Uint8Array {
-  if (!Number.isSafeInteger(atUs) || atUs < 0 || random.length !== UUID_RANDOM_BYTES) {
-    throw new EvidenceError('EVIDENCE_UUID', `no uuid from ${atUs} us, ${random.length} bytes`)
+export function makeUuid(atUs: number, random: Uint8Array, from = 0): Uint8Array {
+  const left = random.length - from
+  if (!Number.isSafeInteger(atUs) || atUs < 0 || left < UUID_RANDOM_BYTES) {
+    throw new EvidenceError('EVIDENCE_UUID', `no uuid from ${atUs} us, ${left} bytes`)
   }
   const uuid = new Uint8Array(16)
   const ms = Math.floor(atUs / 1000)
@@ -28,23 +35,22 @@ export function makeUuid(atUs: number, random: Uint8Array): Uint8Array {
   uuid[5] = ms
   uuid[6] = 0x70 | (fraction >>> 8)
   uuid[7] = fraction
-  uuid.set(random, 8)
-  uuid[8] = 0x80 | ((random[0] ?? 0) & 0x3f)
+  for (let at = 0; at < UUID_RANDOM_BYTES; at++) uuid[8 + at] = random[from + at] ?? 0
+  uuid[8] = 0x80 | ((uuid[8] ?? 0) & 0x3f)
   return uuid
 }
 
-/** Returns the 36 lower-case characters of a UUID of 16 bytes. */
+/** Returns the 36 lower-case characters of a UUID of 16 bytes: one flat string, never a tree. */
 export function formatUuid(uuid: Uint8Array): string {
   if (uuid.length !== 16) throw new EvidenceError('EVIDENCE_UUID', `uuid of ${uuid.length} bytes`)
-  const low = `${hex(uuid, 8)}${hex(uuid, 9)}-${hex(uuid, 10)}${hex(uuid, 11)}${hex(uuid, 12)}`
-  return (
-    `${hex(uuid, 0)}${hex(uuid, 1)}${hex(uuid, 2)}${hex(uuid, 3)}-${hex(uuid, 4)}${hex(uuid, 5)}-` +
-    `${hex(uuid, 6)}${hex(uuid, 7)}-${low}${hex(uuid, 13)}${hex(uuid, 14)}${hex(uuid, 15)}`
-  )
-}
-
-function hex(uuid: Uint8Array, at: number): string {
-  return HEX[uuid[at] ?? 0] ?? ''
+  let place = 0
+  for (let at = 0; at < 16; at++) {
+    if (at === 4 || at === 6 || at === 8 || at === 10) place++
+    const digits = 2 * (uuid[at] ?? 0)
+    codes[place++] = DIGITS[digits] ?? 0
+    codes[place++] = DIGITS[digits + 1] ?? 0
+  }
+  return String.fromCharCode.apply(undefined, codes)
 }
 
 /**

@@ -69,7 +69,7 @@ export function composeRecord(draft: RecordDraft): Composed {
   leaf.reset() // a record that was given up half way left its digests
   payload.begin(KINDS[kind].code, recordId, ledgerKey.id)
   if (newKeys.length > 0) payload.rows(newKeys.flatMap(({ row }) => row ?? []))
-  const seal = sealText(sections, ledgerKey)
+  const seal = sealTextOf(sections, ledgerKey)
   cutSalts(sections, recordId, ledgerKey, seal === undefined ? 0 : 1)
   for (let place = 0; place < sections.length; place++) {
     const { name, text, key } = sections[place] as SectionDraft
@@ -113,27 +113,47 @@ function encodeText(name: SectionName, text: string): number {
   throw new RecorderError('RECORDER_TOO_LARGE', message)
 }
 
-/** The text of the section that fixes in the leaf which keys were not the ledger's. */
-function sealText(sections: readonly SectionDraft[], ledgerKey: SealKey): string | undefined {
+/** The last text made for a key that was the only one but the ledger's. */
+interface KnownSeal {
+  /** One bit for each section that is under it. */
+  readonly sections: number
+  readonly text: string
+}
+
+const knownSeals = new WeakMap<SealKey, KnownSeal>()
+
+/**
+ * The text of the section that fixes in the leaf which keys were not the ledger's. Mostly they are
+ * one, and of the same sections as the last time.
+ */
+function sealTextOf(sections: readonly SectionDraft[], ledgerKey: SealKey): string | undefined {
+  let only: SealKey | undefined
+  let under = 0
+  for (let place = 0; place < sections.length; place++) {
+    const { name, key } = sections[place] as SectionDraft
+    if (key === ledgerKey) continue
+    if (only !== undefined && key !== only) return sealText(sections, ledgerKey)
+    only = key
+    under |= 1 << SECTIONS[name]
+  }
+  if (only === undefined) return undefined
+  const known = knownSeals.get(only)
+  if (known?.sections === under) return known.text
+  const text = sealText(sections, ledgerKey)
+  knownSeals.set(only, { sections: under, text })
+  return text
+}
+
+function sealText(sections: readonly SectionDraft[], ledgerKey: SealKey): string {
   let keys = ''
   let shared = ''
   for (const { name, key } of sections) {
     if (key === ledgerKey) continue
-    keys += `${keys === '' ? '' : ','}"${name}":"${hexId(key)}"`
+    const id = Buffer.from(key.id).toString('hex')
+    keys += `${keys === '' ? '' : ','}"${name}":"${id}"`
     if (key.expiresOnly) shared = ',"shared":true'
   }
-  return keys === '' ? undefined : `{"keys":{${keys}}${shared}}`
-}
-
-const hexIds = new WeakMap<SealKey, string>()
-
-function hexId(key: SealKey): string {
-  let hex = hexIds.get(key)
-  if (hex === undefined) {
-    hex = Buffer.from(key.id).toString('hex')
-    hexIds.set(key, hex)
-  }
-  return hex
+  return `{"keys":{${keys}}${shared}}`
 }
 
 /** The salts of a record under one key, and how many of them were taken. */
@@ -201,7 +221,8 @@ function keysWithRow(
     keys ??= []
     keys.push(key)
   }
-  for (const { key } of sections) {
+  for (let place = 0; place < sections.length; place++) {
+    const { key } = sections[place] as SectionDraft
     if (key.row === undefined || keys?.includes(key)) continue
     keys ??= []
     keys.push(key)

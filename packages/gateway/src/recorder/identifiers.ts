@@ -19,8 +19,8 @@ export class Identifiers {
       this.#pool = this.#random.bytes(IDENTIFIERS_A_DRAW * UUID_RANDOM_BYTES)
       this.#at = 0
     }
-    const random = this.#pool.subarray(this.#at, this.#at + UUID_RANDOM_BYTES)
+    const from = this.#at
     this.#at += UUID_RANDOM_BYTES
-    return makeUuid(atUs, random)
+    return makeUuid(atUs, this.#pool, from)
   }
 }

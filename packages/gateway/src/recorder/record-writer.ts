@@ -9,10 +9,10 @@ import {
 import type { LeafIndex } from '@countersign/tlog'
 import { type EntryWaiter, type Ledger, LedgerError } from '../ledger/index.ts'
 import type { SealKey, Subject, Vault } from '../vault/index.ts'
-import { composeRecord, type SectionDraft } from './composer.ts'
+import { type Composed, composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
 import type { Identifiers } from './identifiers.ts'
-import type { RecordClock } from './record-clock.ts'
+import type { RecordClock, Stamp } from './record-clock.ts'
 import { sectionText, whenText } from './section-text.ts'
 
 /** One record to be written: everything but its `when`. */
@@ -115,7 +115,8 @@ export class RecordWriter {
     const sections: SectionDraft[] = [{ name: 'when', text: when, key: ledgerKey }]
     let last: Subject | undefined
     let key = ledgerKey
-    for (const { name, value, subject } of draft.sections) {
+    for (let place = 0; place < draft.sections.length; place++) {
+      const { name, value, subject } = draft.sections[place] as PlannedSection
       if (value === undefined) continue
       if (subject !== last) {
         key = subject === undefined ? ledgerKey : this.#options.vault.subjectKey(subject, atUs)
@@ -125,33 +126,20 @@ export class RecordWriter {
     }
     const { keys } = draft
     const composed = composeRecord({ kind, recordId, ledgerKey, sections, keys })
-    const { leaf, payload, newKeys } = composed
-    let isPromised = false
-    const refused = (cause: unknown): unknown => {
-      const error = unwritten(cause)
-      watcher?.failed(error, isPromised)
-      return error
-    }
-    const pending: EntryWaiter = {
-      durable: (index) => {
-        for (const key of newKeys) key.markDurable()
-        this.#options.clock.told(stamp)
-        watcher?.wrote()
-        waiter.written(index, leaf, incarnation)
-      },
-      refused: (cause) => waiter.failed(refused(cause)),
-    }
+    const { leaf, payload } = composed
+    const pending = new Pending({ stamp, clock: this.#options.clock, incarnation }, composed, {
+      waiter,
+      watcher,
+    })
     const isRelaxed = recording === 'relaxed'
     let place: LeafIndex | undefined
     try {
       const entry = { leaf, payload, opens, closes, isUrgent, isRelaxed }
       place = this.ledger.appendFor(entry, pending)
     } catch (cause) {
-      throw refused(cause)
+      throw pending.fault(cause)
     }
-    if (place === undefined) return
-    isPromised = true
-    waiter.promised?.(place, leaf, incarnation)
+    if (place !== undefined) pending.promised(place)
   }
 
   #ledgerKeyAt(atUs: number): SealKey {
@@ -168,6 +156,55 @@ export class RecordWriter {
       { name: 'what', value: facts },
     ] as const
     return this.write({ kind, sections })
+  }
+}
+
+/** A record on its way to the disk: one object, since closures cost more, twice an exchange. */
+class Pending implements EntryWaiter {
+  readonly #stamp: Stamp
+  readonly #clock: RecordClock
+  readonly #incarnation: number
+  readonly #leaf: Uint8Array
+  readonly #newKeys: readonly SealKey[]
+  readonly #waiter: RecordWaiter
+  readonly #watcher: WriteWatcher | undefined
+  #isPromised = false
+
+  constructor(
+    made: { readonly stamp: Stamp; readonly clock: RecordClock; readonly incarnation: number },
+    { leaf, newKeys }: Composed,
+    told: { readonly waiter: RecordWaiter; readonly watcher: WriteWatcher | undefined },
+  ) {
+    this.#stamp = made.stamp
+    this.#clock = made.clock
+    this.#incarnation = made.incarnation
+    this.#leaf = leaf
+    this.#newKeys = newKeys
+    this.#waiter = told.waiter
+    this.#watcher = told.watcher
+  }
+
+  promised(place: LeafIndex): void {
+    this.#isPromised = true
+    this.#waiter.promised?.(place, this.#leaf, this.#incarnation)
+  }
+
+  durable(index: LeafIndex): void {
+    for (let at = 0; at < this.#newKeys.length; at++) this.#newKeys[at]?.markDurable()
+    this.#clock.told(this.#stamp)
+    this.#watcher?.wrote()
+    this.#waiter.written(index, this.#leaf, this.#incarnation)
+  }
+
+  refused(cause: unknown): void {
+    this.#waiter.failed(this.fault(cause))
+  }
+
+  /** Tells the watcher, and returns what the waiter is told. */
+  fault(cause: unknown): unknown {
+    const error = unwritten(cause)
+    this.#watcher?.failed(error, this.#isPromised)
+    return error
   }
 }
 

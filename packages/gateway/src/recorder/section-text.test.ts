@@ -36,3 +36,13 @@ test('facts that are no strict json are refused of a known party too', () => {
     assert.throws(() => sectionText('who', who), { code: 'RECORDER_NOT_STRICT' })
   }
 })
+
+test('a frozen value has one text, and what is not frozen is looked at each time', () => {
+  const frozen = Object.freeze({ address: '203.0.113.7', port: 1024 })
+  assert.equal(sectionText('where', frozen), JSON.stringify(frozen))
+  assert.equal(sectionText('where', frozen), JSON.stringify(frozen))
+  const open = { address: '203.0.113.7', port: 1024 }
+  assert.equal(sectionText('where', open), JSON.stringify(open))
+  open.port = 1025
+  assert.equal(sectionText('where', open), JSON.stringify(open))
+})

@@ -1,10 +1,28 @@
-import { isStrictJson, type SectionName, type When, type Who } from '@countersign/evidence'
+import {
+  isStrictJson,
+  type RecordPlace,
+  type SectionName,
+  type When,
+  type Who,
+} from '@countersign/evidence'
 import { RecorderError } from './error.ts'
 
 /** The JSON of a section's value, strict where types alone cannot make it so. */
 export function sectionText(name: SectionName, value: object): string {
   if ('requestSalt' in value) return whoText(name, value as Who)
-  return wholeText(name, value)
+  return Object.isFrozen(value) ? frozenText(name, value) : wholeText(name, value)
+}
+
+const knownTexts = new WeakMap<object, string>()
+
+/** Whoever freezes a value says that all of it stays as it is: what of a connection does. */
+function frozenText(name: SectionName, value: object): string {
+  let text = knownTexts.get(value)
+  if (text === undefined) {
+    text = wholeText(name, value)
+    knownTexts.set(value, text)
+  }
+  return text
 }
 
 /** What a party's `who` is but for the salt, of those that come again and again. */
@@ -19,8 +37,8 @@ const knownByPrincipal = new WeakMap<object, KnownWho>()
 
 /** Whoever freezes a principal says that it stays as it is, and what stands beside it with it. */
 function whoText(name: SectionName, who: Who): string {
-  const { principal, credential, facts, requestSalt, ...rest } = who
-  if (!Object.isFrozen(principal) || Object.keys(rest).length > 0) return wholeText(name, who)
+  const { principal, credential, facts, requestSalt } = who
+  if (!Object.isFrozen(principal) || hasMore(who)) return wholeText(name, who)
   let known = knownByPrincipal.get(principal)
   if (known === undefined || known.credential !== credential || known.facts !== facts) {
     const head = wholeText(name, { ...who, requestSalt: undefined }).slice(0, -1)
@@ -29,6 +47,19 @@ function whoText(name: SectionName, who: Who): string {
   }
   return `${known.head},"requestSalt":${JSON.stringify(requestSalt)}}`
 }
+
+/** A member that a later version may add would be left out. */
+function hasMore(who: object): boolean {
+  for (const name in who) if (!WHO_MEMBERS.has(name)) return true
+  return false
+}
+
+const WHO_MEMBERS: ReadonlySet<string> = new Set([
+  'principal',
+  'credential',
+  'facts',
+  'requestSalt',
+])
 
 function wholeText(name: SectionName, value: object): string {
   if ('facts' in value && !isStrictJson(value.facts)) {
@@ -47,23 +78,31 @@ export type WhenFacts = { readonly [name in Exclude<keyof When, 'v'>]: When[name
 
 /** The JSON of `when`, of which all but the gateway's name is of our own making. */
 export function whenText(when: WhenFacts): string {
-  const { kind, id, exchange, at, gateway = '', incarnation, about, clock, recording } = when
-  let text = `{"v":1,"kind":"${kind}","id":"${id}"`
-  if (exchange !== undefined) text += `,"exchange":"${exchange}"`
-  text += `,"at":"${at}","gateway":${quoted(gateway)},"incarnation":${incarnation}`
-  if (about !== undefined) text += `,"about":{"epoch":${about.epoch},"index":${about.index}}`
-  if (clock !== undefined) text += `,"clock":"${clock}"`
-  if (recording !== undefined) text += `,"recording":"${recording}"`
-  return `${text}}`
+  const { kind, id, exchange, at, about, clock, recording } = when
+  const of = exchange === undefined ? id : `${id}","exchange":"${exchange}`
+  const concerns = about === undefined ? '' : aboutText(about)
+  const rest = clock === undefined && recording === undefined ? '}' : restText(when)
+  return `{"v":1,"kind":"${kind}","id":"${of}","at":"${at}${placeText(when)}${concerns}${rest}`
 }
 
-let quotedFor = ''
-let quotedText = '""'
+function aboutText({ epoch, index }: RecordPlace): string {
+  return `,"about":{"epoch":${epoch},"index":${index}}`
+}
 
-function quoted(gateway: string): string {
-  if (gateway !== quotedFor) {
-    quotedText = JSON.stringify(gateway.toWellFormed())
-    quotedFor = gateway
-  }
-  return quotedText
+function restText({ clock, recording }: WhenFacts): string {
+  const ofClock = clock === undefined ? '' : `,"clock":"${clock}"`
+  return recording === undefined ? `${ofClock}}` : `${ofClock},"recording":"${recording}"}`
+}
+
+let placed: Pick<WhenFacts, 'gateway' | 'incarnation'> | undefined
+let placedText = ''
+
+/** What all records of one life of the ledger have in common. */
+function placeText(when: WhenFacts): string {
+  const { gateway = '', incarnation } = when
+  if (gateway === placed?.gateway && incarnation === placed.incarnation) return placedText
+  const quoted = JSON.stringify(gateway.toWellFormed())
+  placed = { gateway, incarnation }
+  placedText = `","gateway":${quoted},"incarnation":${incarnation}`
+  return placedText
 }
