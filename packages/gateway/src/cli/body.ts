@@ -64,7 +64,12 @@ async function body(context: CliContext, index: number, options: Options): Promi
   const found = await written(context, out, (take) =>
     orTampered(
       capturedBody({
-        ...{ disk, data, epoch, index, take, isNewest: epoch === newest },
+        disk,
+        data,
+        epoch,
+        index,
+        take,
+        isNewest: epoch === newest,
         ...(direction === undefined ? {} : { direction }),
         ...(kek === undefined ? {} : { kek }),
       }),

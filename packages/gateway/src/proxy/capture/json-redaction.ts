@@ -79,10 +79,7 @@ class Redactor {
       const name = String(JSON.parse(this.#text.slice(start, this.#at)))
       this.#space()
       this.#at += 1 // the colon
-      if (this.#rules.isSecret(name)) {
-        this.#rules.onSecret()
-        this.#takeOut(depth)
-      } else this.#child(states, name, depth)
+      this.#child(states, name, depth)
     }
     this.#at += 1
   }
@@ -104,14 +101,16 @@ class Redactor {
   }
 
   #child(states: readonly number[], child: string | number, depth: number): void {
-    const { paths, onPath } = this.#rules
+    const { paths, isSecret, onPath, onSecret } = this.#rules
     const inside = paths.map((path, nth) => childState(path, states[nth] ?? 0, child))
     const selecting = paths.find((path, nth) => isSelected(path, inside[nth] ?? 0))
-    if (selecting === undefined) this.#value(inside, depth + 1)
+    if (selecting !== undefined) onPath(selecting)
+    else if (typeof child === 'string' && isSecret(child)) onSecret()
     else {
-      onPath(selecting)
-      this.#takeOut(depth)
+      this.#value(inside, depth + 1)
+      return
     }
+    this.#takeOut(depth)
   }
 
   #takeOut(depth: number): void {
