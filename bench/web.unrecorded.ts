@@ -38,6 +38,7 @@ await DataPlane.open(first, machine, {
   log,
   tracing: undefined,
   isSpaceScarce: () => false,
+  ledgerLagMs: () => 0,
   telemetry: new Metrics({
     version: 'bench',
     ledger: () => ({ state: 'open', publishedSize: 0, lagEntries: 0 }),

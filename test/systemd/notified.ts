@@ -15,7 +15,7 @@ export interface Scratch {
   readonly config: string
   /** Free a moment ago. */
   readonly ports: readonly [number, number]
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** A configuration without an upstream that answers; listeners `main` and `admin`. */
@@ -94,7 +94,7 @@ export interface Manager {
   readonly environment: Readonly<Record<string, string>>
   /** Every message so far, its lines joined by spaces. */
   readonly heard: () => readonly string[]
-  close(): void
+  readonly close: () => void
 }
 
 export async function startManager({ directory }: Scratch): Promise<Manager> {

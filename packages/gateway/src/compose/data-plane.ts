@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import type { Logger } from 'pino'
 import type { Approvals, BreakGlass } from '../approval/index.ts'
 import type { Config } from '../config/index.ts'
@@ -33,6 +34,8 @@ export interface DataPlaneNeeds {
   readonly telemetry: Metrics
   readonly tracing: Traces | undefined
   readonly isSpaceScarce: () => boolean
+  /** How long the oldest record waits to be durable. */
+  readonly ledgerLagMs: () => number
 }
 
 /** What one configuration has opened beside the sockets. */
@@ -101,6 +104,7 @@ export class DataPlane {
       telemetry: needs.telemetry,
       tracing: needs.tracing,
       isSpaceScarce: needs.isSpaceScarce,
+      pressures: { ledgerLagMs: needs.ledgerLagMs, heapPercent },
       // Where people sign in comes first; what is left is everybody's.
       answerOwn: async (request) =>
         (await now.opened.identity.answer(request)) ?? answerOwn(request),
@@ -196,6 +200,12 @@ export class DataPlane {
   #background(work: Promise<void>): void {
     work.catch((error: unknown) => this.#needs.log.error({ err: error }, 'former configuration'))
   }
+}
+
+/** Of what V8 may have before it gives up. */
+function heapPercent(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
+  return (used / limit) * 100
 }
 
 function statementsOf(

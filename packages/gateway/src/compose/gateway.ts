@@ -104,7 +104,8 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
 
   const { origin, vkeys } = ledger.signer
   const given = { answerOwn, origin, statementKeys, telemetry, tracing }
-  const planeNeeds = { ...standing, ...given, isSpaceScarce: space.isScarce }
+  const ledgerLagMs = (): number => ledger.keeper.lag.unacknowledgedMs
+  const planeNeeds = { ...standing, ...given, isSpaceScarce: space.isScarce, ledgerLagMs }
   dataPlane = await DataPlane.open(first, machine, planeNeeds)
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())

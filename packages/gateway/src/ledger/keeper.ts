@@ -77,7 +77,7 @@ export class LedgerKeeper {
   /** For how long whatever the next entry waits for has made no progress; 0: nothing is late. */
   get stalledMs(): number {
     const fromMs = this.#openingFromMs
-    if (this.#ledger !== undefined) return this.#ledger.stalledMs
+    if (this.#ledger !== undefined) return this.lag.unacknowledgedMs
     return fromMs === undefined ? 0 : this.#clock.ticksMs() - fromMs
   }
 

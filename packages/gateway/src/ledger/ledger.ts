@@ -66,8 +66,6 @@ export class Ledger {
   readonly #announceDeath: (reason: LedgerError) => void
   #state: LedgerState = 'open'
   #draining: Promise<void> | undefined
-  /** When the step began that entries wait for. */
-  #stepFromMs: number | undefined
   #publishing: Promise<void> | undefined
   #settling: Promise<Settled> | undefined
   /** The last allocation that no batch waits for; it never fails. */
@@ -125,12 +123,6 @@ export class Ledger {
 
   get published(): Published {
     return this.#publisher.published ?? this.#instance.published
-  }
-
-  /** For how long the batch that is being written has taken; 0 where none is. */
-  get stalledMs(): number {
-    const fromMs = this.#stepFromMs
-    return fromMs === undefined ? 0 : this.#options.clock.ticksMs() - fromMs
   }
 
   /** Resolves with the entry's index when it is on the disk. The bytes are copied at once. */
@@ -247,7 +239,6 @@ export class Ledger {
     } catch (cause) {
       this.#die(cause)
     } finally {
-      this.#stepFromMs = undefined
       this.#drained()
     }
   }
@@ -270,7 +261,6 @@ export class Ledger {
   async #next(): Promise<boolean> {
     const takenMs = this.lag.nowMs()
     const batch = this.#intake.take()
-    this.#stepFromMs = batch && this.#options.clock.ticksMs()
     if (batch === undefined) {
       if (this.#state === 'full' || !this.#wal.isDue(0, 0)) return false
       // Closing on a full disk, a segment stays due for ever: asked once is enough.

@@ -19,6 +19,7 @@ import {
   type ReadyChange,
 } from './listeners.ts'
 import { LiveExchanges } from './live-exchanges.ts'
+import { Load, NO_PRESSURES, type Pressures } from './load.ts'
 import type { ExchangeRecorder, WindowBounds } from './recording.ts'
 import { Refusals } from './refusals.ts'
 import { NO_TELEMETRY, type Telemetry, type Tracing } from './telemetry.ts'
@@ -45,6 +46,8 @@ export interface AccessProxyOptions extends DataPlaneSettings {
   readonly tracing?: Tracing | undefined
   /** Without it there is always room. */
   readonly isSpaceScarce?: () => boolean
+  /** Without them only the loop tells whether there is too much to do. */
+  readonly pressures?: Pressures
 }
 
 /** The data plane: its listeners, and the connections to the upstreams. */
@@ -170,8 +173,9 @@ function makeContext(
   const { approvals = NO_APPROVALS, breakGlass = NO_GLASS, telemetry = NO_TELEMETRY } = options
   const { challenges = NO_CHALLENGES } = options
   const live = new LiveExchanges(containment)
+  const load = new Load({ clock, limits, pressures: options.pressures ?? NO_PRESSURES })
   const own = { answerOwn, challenges, captures: new CaptureMemory() }
-  const standing = { clock, random, recorder, containment, live, refusals, ...own }
+  const standing = { clock, random, recorder, containment, live, load, refusals, ...own }
   const seen = { report, telemetry, tracing: options.tracing }
   const states = { inForce, isStopping, isSpaceScarce }
   return { ...standing, ...seen, ...states, approvals, breakGlass }

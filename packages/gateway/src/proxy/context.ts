@@ -4,6 +4,7 @@ import type { Approving, GlassBreaking } from './approve.ts'
 import type { CaptureMemory } from './capture/capture-memory.ts'
 import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
+import type { Load } from './load.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import type { Refusals } from './refusals.ts'
 import type { Telemetry, Tracing } from './telemetry.ts'
@@ -48,6 +49,7 @@ export interface ProxyContext {
   readonly refusals: Refusals
   readonly containment: Containment
   readonly live: LiveExchanges
+  readonly load: Load
   /** What captures in flight hold in memory. */
   readonly captures: CaptureMemory
   readonly approvals: Approving

@@ -9,12 +9,13 @@ import type { ExchangeCapture } from './capture/exchange-capture.ts'
 import type { Cut, Deadlines } from './cut.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
+import type { Overload } from './load.ts'
 import type { Told } from './progress.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
 import { NO_SEAT, type Rostered } from './roster.ts'
-import type { Upstream } from './upstream.ts'
 import type { ServerTiming } from './server-timing.ts'
+import type { Upstream } from './upstream.ts'
 import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
 import type { WebSocketAsked } from './websocket/handshake.ts'
 
@@ -188,6 +189,8 @@ export class Exchange implements Rostered {
   isConcluded = false
   /** A part of the response is with the client: ending now is breaking off. */
   isStreaming = false
+  /** What there was too much of when it came. */
+  shedFor: Overload | undefined
   /** Of a call of gRPC. */
   grpc: { readonly timeoutMs: number | undefined } | undefined
   call: UpstreamCall | undefined

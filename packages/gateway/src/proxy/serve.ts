@@ -22,6 +22,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
   const { exchangeMs } = exchange.inForce.limits
   deadlines.set('exchange', exchangeMs, 'exchange-timeout', exchange.startedMs)
   context.live.add(exchange, context)
+  context.load.begin()
   context.telemetry.accepted()
   try {
     await runStages(exchange, context)
@@ -34,6 +35,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     outbound.destroy()
   } finally {
     context.live.delete(exchange)
+    context.load.end()
     exchange.quotas?.release()
     void exchange.capture?.close((body) => context.recorder.bodies.forget(body))
     deadlines.clear()
@@ -136,7 +138,8 @@ async function answer(
   exchange.isConcluded = true
   exchange.status = answerStatus(exchange, reason)
   const { head, body } = problem(exchange, reason, recorded)
-  const isLast = CLOSING.has(reason) || !exchange.inbound.isComplete() || context.isStopping()
+  const isClosing = CLOSING.has(reason) && exchange.shedFor === undefined
+  const isLast = isClosing || !exchange.inbound.isComplete() || context.isStopping()
   exchange.outbound.begin({ ...head, isLast })
   exchange.deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
   await exchange.outbound.end(body, [])

@@ -14,14 +14,16 @@ import { record } from './record.ts'
 import { release } from './release.ts'
 import { requireSpace } from './require-space.ts'
 import { route } from './route.ts'
-import { checkOrigin } from './websocket/origin-stage.ts'
 import type { Phase } from './server-timing.ts'
+import { shed } from './shed.ts'
+import { checkOrigin } from './websocket/origin-stage.ts'
 import { tunnel } from './websocket/tunnel-stage.ts'
 
 type Stage = (exchange: Exchange, context: ProxyContext) => Step | Promise<Step>
 
 /** The life of a request. Up to `record` a stop is a refusal; from there on it is an outcome. */
 export const STAGES: readonly Stage[] = [
+  shed,
   accept,
   answerOwn,
   route,

@@ -1,0 +1,13 @@
+import type { ProxyContext } from './context.ts'
+import type { Exchange, Step } from './exchange.ts'
+
+/**
+ * Before anything is read of a request: what cannot be done in time is not begun. Its connection
+ * may stay, for another one would cost more than the next refusal.
+ */
+export function shed(exchange: Exchange, { load }: ProxyContext): Step {
+  const { overload } = load
+  if (overload === undefined) return 'next'
+  exchange.shedFor = overload
+  return { stop: 'overloaded' }
+}
