@@ -205,8 +205,18 @@ function checkEntries({ leaves }: AuditedLog, model: Model): void {
     const what = `entry ${index} is ${there === undefined ? 'lost' : `now at ${there}`}`
     throw new Violation('acknowledged entries are there, byte for byte', what)
   }
-  for (const { intent, receipt } of model.asked.values()) {
-    if (intent !== undefined && found.get(intent.leaf) !== intent.index) {
+  const lost = new Set<string>()
+  for (const { intent, receipt, promised } of model.asked.values()) {
+    for (const record of [intent, promised]) {
+      if (record === undefined || found.get(record.leaf) === record.index) continue
+      if (model.risk.mayBeLost.has(record.leaf)) lost.add(record.leaf)
+      else if (record === promised) {
+        const what = `end ${record.index} is missing, and no window says so`
+        throw new Violation('a crash takes no more than its window says', what)
+      }
+    }
+    const isLost = intent !== undefined && lost.has(intent.leaf)
+    if (intent !== undefined && !isLost && found.get(intent.leaf) !== intent.index) {
       const what = `intent ${intent.index} is missing`
       throw new Violation('nothing is forwarded without its intent', what)
     }
@@ -215,6 +225,10 @@ function checkEntries({ leaves }: AuditedLog, model: Model): void {
       throw new Violation('nothing is released without its end', what)
     }
   }
+  model.risk.lost = lost.size
+  if (lost.size <= model.risk.lostMax) return
+  const what = `${lost.size} are lost, of ${model.risk.lostMax}`
+  throw new Violation('a crash takes no more than its window says', what)
 }
 
 async function readIfThere(disk: Disk, path: string): Promise<Uint8Array | undefined> {

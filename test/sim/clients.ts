@@ -50,9 +50,16 @@ export class Clients {
       const { machine, model, hits } = this.#options
       const draft = anyIntent(machine.random, gateway.recorder.newExchange())
       const asked = model.ask(draft.exchange, draft)
-      const intent = await this.#begin(gateway, () => gateway.recorder.intent(draft))
+      const { isRelaxed } = gateway
+      if (isRelaxed && machine.random.chance(0.03)) gateway.relax()
+      const relaxed = { ...draft, isRelaxed }
+      const intent = await this.#begin(gateway, () => gateway.recorder.intent(relaxed))
       if (intent === undefined) return
-      model.forward(asked, intent)
+      if (intent.isDurable) model.forward(asked, intent)
+      else {
+        model.risks(asked, intent, { nowMs: machine.clock.ticksMs() })
+        hits.add('client: forwarded before it was durable')
+      }
       hits.add('forwarded')
       await this.#passes(machine.random.below(UPSTREAM_MS_MAX))
       const end = anyEnd(machine.random)
@@ -93,7 +100,12 @@ export class Clients {
   }
 
   #release(asked: Parameters<Model['release']>[0], end: Recorded, how: How): void {
-    const { model, hits } = this.#options
+    const { model, hits, machine } = this.#options
+    if (!end.isDurable) {
+      model.risks(asked, end, { nowMs: machine.clock.ticksMs(), how })
+      hits.add('client: answered before its receipt')
+      return
+    }
     // Made as its caller would get it: the tag is computed from what was acknowledged.
     const { index, leaf } = end.receipt
     model.release(asked, { index, leaf }, how)

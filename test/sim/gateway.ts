@@ -66,6 +66,7 @@ export class Gateway {
       const keeper = await LedgerKeeper.start(parts)
       const gateway = new Gateway(options, { keeper, vault, parts, writes, room })
       gateway.#listen()
+      gateway.relax()
       await gateway.recorder.start()
       room.tell = (facts) => gateway.#recordSpace(facts)
       return gateway
@@ -73,6 +74,21 @@ export class Gateway {
       await room.close()
       throw cause
     }
+  }
+
+  /** As a configuration says that comes into force: with these bounds, others, or none. */
+  relax(): void {
+    const { machine, swarm } = this.#options
+    if (swarm.relaxed === 0) return
+    const { recordsMax, windowMs } = swarm
+    const bounds = machine.random.pick([{ recordsMax, windowMs }, { recordsMax, windowMs: 400 }])
+    this.recorder.windows.use(machine.random.chance(0.1) ? undefined : bounds)
+  }
+
+  /** Whether this request's route is relaxed. */
+  get isRelaxed(): boolean {
+    const { machine, swarm } = this.#options
+    return machine.random.chance(swarm.relaxed)
   }
 
   get isWriting(): boolean {
@@ -122,6 +138,7 @@ export class Gateway {
       this.incarnations.push(ledger)
       this.#writes.incarnation = ledger.incarnation
       model.recoveries.set(ledger.incarnation, ledger.recovery)
+      model.risk.endLife()
       onIncarnation(this, ledger)
     })
     this.keeper.onTrouble(onTrouble)
@@ -135,6 +152,7 @@ export class Gateway {
       model,
       hits,
       fail,
+      nowMs: () => clock.ticksMs(),
       acknowledged: (incarnation) => this.#checkInstance(incarnation),
     })
     return new Recorder({

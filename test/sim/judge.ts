@@ -7,6 +7,7 @@ import {
   type SystemFacts,
   sectionName,
   type When,
+  type WindowFacts,
 } from '@countersign/evidence'
 import type { OpenedRecord } from '../../packages/gateway/src/vault/index.ts'
 import type { Covered, Hits } from './coverage.ts'
@@ -26,6 +27,12 @@ const ACTS: Readonly<Record<SystemFacts['act'], Covered>> = {
   heartbeat: 'record: heartbeat',
   stop: 'record: stop',
   space: 'record: space',
+}
+
+const WINDOWS: Readonly<Record<WindowFacts['act'], Covered>> = {
+  open: 'record: window opened',
+  renew: 'record: window renewed',
+  close: 'record: window closed',
 }
 
 const CLOCKS: Readonly<Record<NonNullable<When['clock']>, Covered>> = {
@@ -69,6 +76,7 @@ export class Judge {
     else if (kind === 'refusal') this.#refuse(read)
     else if (kind === 'outcome') this.#end(read)
     else if (kind === 'gap') this.#gap(read)
+    else if (kind === 'window') this.#window(read)
     else if (kind === 'block') this.#hits.add('record: block')
     else if (kind === 'epoch') this.#hits.add('record: epoch')
     else if (kind === 'system') this.#system(read)
@@ -98,7 +106,7 @@ export class Judge {
 
   #checkPairs({ index, kind, when, texts }: Read): void {
     const [act, how] = [texts.what, texts.how]
-    const isAct = kind === 'system' || kind === 'gap'
+    const isAct = kind === 'system' || kind === 'gap' || kind === 'window'
     const violations = this.#pairs.add({
       index,
       when,
@@ -148,14 +156,32 @@ export class Judge {
     const { ended, error } = JSON.parse(texts.how ?? '{}')
     if (ended === 'interrupted') this.#hits.add('record: interrupted')
     if (error === 'outcome-unrecorded') this.#hits.add('record: end that was owed')
+    if (asked?.promised !== undefined) this.#promisedEnd(asked, index, ended, texts.how)
     if (asked?.receipt === undefined) return
     const isTold = asked.receipt.index === index && asked.how === texts.how
     if (!isTold) throw unlike(index, 'how it ended, as its client was told')
   }
 
+  /** What was answered before it was on record is that record, or was lost under its window. */
+  #promisedEnd(asked: Asked, index: number, ended: string, how: string | undefined): void {
+    if (asked.promised?.index === index && asked.how === how) return
+    const leaf = asked.promised?.leaf ?? ''
+    if (ended === 'interrupted' && this.#model.risk.mayBeLost.has(leaf)) return
+    throw unlike(index, 'how it ended, as its client was answered')
+  }
+
+  #window({ texts }: Read): void {
+    const { act }: WindowFacts = JSON.parse(texts.what ?? '{}')
+    this.#hits.add(WINDOWS[act])
+  }
+
   /** One that was not acknowledged is written again: it counts for nothing. */
   #gap({ index, when, texts }: Read): void {
     const { reason, unrecorded }: GapFacts = JSON.parse(texts.what ?? '{}')
+    if (reason === 'window-interrupted') {
+      this.#hits.add('record: gap, window')
+      return
+    }
     const isDown = reason === 'ledger-unavailable'
     this.#hits.add(isDown ? 'record: gap, unavailable' : 'record: gap, not running')
     if (this.#model.acknowledged[index] === undefined) return

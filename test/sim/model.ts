@@ -1,6 +1,7 @@
 import type { Hash, LeafIndex } from '@countersign/tlog'
 import type { Entry, LedgerErrorCode, Recovery } from '../../packages/gateway/src/ledger/index.ts'
 import type { IntentDraft, RefusalDraft } from '../../packages/gateway/src/recorder/index.ts'
+import { Risk, type WindowBounds, windowOf } from './risk.ts'
 
 /** What must hold after every fault, by the name that a failure prints. */
 export type Property =
@@ -14,6 +15,9 @@ export type Property =
   | 'one owner at a time'
   | 'nothing is forwarded without its intent'
   | 'nothing is released without its end'
+  | 'nothing is acted on without a window'
+  | 'a promised place is the place'
+  | 'a crash takes no more than its window says'
   | 'what was asked is what is on record'
   | 'records keep the rules between them'
   | 'what could not be recorded is counted'
@@ -40,6 +44,11 @@ export interface Attempt {
   readonly leaf: string
   readonly opens: boolean
   readonly closes: LeafIndex | undefined
+  /** Of the record of a window: its bounds, and when it was appended. */
+  readonly window: WindowBounds | undefined
+  readonly atMs: number
+  /** Where it was told to come to stand, before it was durable. */
+  promised?: LeafIndex | undefined
   /** When it was acknowledged. */
   index?: LeafIndex
   /** The code with which it was refused. */
@@ -78,6 +87,8 @@ export interface Asked {
   intent?: { readonly index: number; readonly leaf: string }
   /** What the client was given with its answer. */
   receipt?: { readonly index: number; readonly leaf: string }
+  /** What stood behind its answer, where that came before its receipt. */
+  promised?: { readonly index: number; readonly leaf: string }
   /** How it ended, as the client saw it. */
   how?: string
 }
@@ -94,9 +105,11 @@ export class Model {
   readonly recoveries = new Map<number, Recovery>()
   /** Largest size first seen with its root. */
   readonly shown = new Map<number, Hash>()
+  readonly risk = new Risk()
 
-  submit({ leaf, opens, closes }: Entry): Attempt {
-    const attempt = { leaf: hexOf(leaf), opens: opens !== undefined, closes }
+  submit({ leaf, opens, closes }: Entry, atMs: number): Attempt {
+    const window = windowOf(opens)
+    const attempt = { leaf: hexOf(leaf), opens: opens !== undefined, closes, window, atMs }
     this.attempts.set(attempt.leaf, attempt)
     return attempt
   }
@@ -107,8 +120,15 @@ export class Model {
     if (earlier !== undefined) {
       throw new Violation('no index is given twice', `index ${index} was acknowledged before`)
     }
+    if (attempt.promised !== undefined && attempt.promised !== index) {
+      const what = `${attempt.promised} was promised, ${index} it is`
+      throw new Violation('a promised place is the place', what)
+    }
     attempt.index = index
     this.acknowledged[index] = attempt
+    this.risk.durable(attempt.leaf)
+    if (attempt.closes !== undefined) this.risk.end(attempt.closes)
+    if (attempt.window !== undefined) this.risk.begin(index, attempt.window, attempt.atMs)
     if (attempt.opens) this.unended.add(index)
     if (attempt.closes !== undefined) this.unended.delete(attempt.closes)
   }
@@ -124,6 +144,17 @@ export class Model {
   forward(asked: Asked, intent: Told): void {
     this.#assertDurable('nothing is forwarded without its intent', intent)
     asked.intent = told(intent)
+  }
+
+  /** It receives it before the intent is durable, or the client its answer before the end is. */
+  risks(asked: Asked, record: Told, at: { readonly nowMs: number; readonly how?: object }): void {
+    const { index, leaf } = told(record)
+    if (this.acknowledged[index]?.leaf !== leaf) this.risk.take(leaf, at.nowMs)
+    if (at.how === undefined) asked.intent = { index, leaf }
+    else {
+      asked.promised = { index, leaf }
+      asked.how = JSON.stringify(at.how)
+    }
   }
 
   /** The client gets its answer, with a receipt. */

@@ -1,6 +1,7 @@
 import type { LeafIndex } from '@countersign/tlog'
 import type { Clock, Disk } from '../../packages/gateway/src/platform/index.ts'
 import type { RecordKeeper } from '../../packages/gateway/src/recorder/index.ts'
+import { windowOf } from './risk.ts'
 
 /** How long the recorder waits before it tries again what it owes. */
 const RETRY_MS = 1_000
@@ -29,6 +30,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   { name: 'skipped second pass', firstSeed: 40, integrationDisk: fromMemory },
   { name: 'recorder forgets what it owes', firstSeed: 1, recorderClock: withoutRetries },
   { name: 'recorder acknowledges before durable', firstSeed: 1, recorderKeeper: hasty },
+  { name: 'a window is used before it is durable', firstSeed: 1, recorderKeeper: hastyWindows },
+  { name: 'a relaxed record is told another place', firstSeed: 1, recorderKeeper: misplaced },
 ]
 
 /** The write-ahead log without O_DSYNC: but for headers, a write ends when the cache has it. */
@@ -73,6 +76,41 @@ function hasty(keeper: RecordKeeper): RecordKeeper {
             ledger.appendFor(entry, { durable: () => undefined, refused: () => undefined })
             const index = next++ as LeafIndex
             queueMicrotask(() => waiter.durable(index))
+          },
+        })
+      }),
+  }
+}
+
+/** The record of a window counts as durable as soon as it is appended. */
+function hastyWindows(keeper: RecordKeeper): RecordKeeper {
+  return {
+    onIncarnation: (listener) =>
+      keeper.onIncarnation((ledger) => {
+        let next: number = ledger.recovery.size
+        listener({
+          ...ledger,
+          appendFor: (entry, waiter) => {
+            const index = next++ as LeafIndex
+            if (windowOf(entry.opens) === undefined) return ledger.appendFor(entry, waiter)
+            queueMicrotask(() => waiter.durable(index))
+            return ledger.appendFor(entry, { durable: () => undefined, refused: () => undefined })
+          },
+        })
+      }),
+  }
+}
+
+/** What is promised its place is told the one behind it. */
+function misplaced(keeper: RecordKeeper): RecordKeeper {
+  return {
+    onIncarnation: (listener) =>
+      keeper.onIncarnation((ledger) => {
+        listener({
+          ...ledger,
+          appendFor: (entry, waiter) => {
+            const index = ledger.appendFor(entry, waiter)
+            return index === undefined ? undefined : ((index + 1) as LeafIndex)
           },
         })
       }),

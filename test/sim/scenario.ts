@@ -298,6 +298,7 @@ export class Scenario {
     const disk = this.#machine.disk.observer()
     const log = await this.#auditor.audit(disk, this.#model, this.#random)
     await checkSealed({ disk, data: DATA, log, judge: this.#judge }, which)
+    if (this.#model.risk.lost > 0) this.hits.add('found: lost, as its window said')
     if (log.size >= 256) this.hits.add('checked: full bundle')
     const segments = await disk.list(`${DATA}/state/wal`)
     if (!segments.some(({ name }) => name.startsWith('0000000000000000')) && log.size > 0) {

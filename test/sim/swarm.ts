@@ -71,6 +71,10 @@ export interface Swarm {
   readonly backlogEntriesMax: number
   /** 0: none is kept. */
   readonly reserveBytes: number
+  /** How much of the traffic need not be durable before it goes on, and the bounds of that. */
+  readonly relaxed: number
+  readonly recordsMax: number
+  readonly windowMs: number
 }
 
 export const OPERATIONS_MIN = 50
@@ -94,6 +98,9 @@ export function drawSwarm(random: SeededRandom): Swarm {
     heartbeatMs: random.pick([7_000, 23_000, 61_000]),
     backlogEntriesMax: random.pick([8, 64, 98_304]),
     reserveBytes: random.pick([0, 0, 131_072]),
+    relaxed: random.pick([0, 0, 0.5, 1]),
+    recordsMax: random.pick([2, 6, 30, 300]),
+    windowMs: random.pick([60, 1_000, 5_000]),
   }
 }
 

@@ -18,6 +18,7 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, Covered>>> = {
 export interface AppendWatch {
   readonly model: Model
   readonly hits: Hits
+  readonly nowMs: () => number
   /** An instance acknowledged an entry. */
   acknowledged(incarnation: number): void
   /** Takes what must not happen. */
@@ -43,7 +44,7 @@ function watchedLedger(ledger: RecordedLedger, watch: AppendWatch): RecordedLedg
     },
     onPacked: (listener) => ledger.onPacked(listener),
     appendFor: (entry, waiter) => {
-      const attempt = model.submit(entry)
+      const attempt = model.submit(entry, watch.nowMs())
       const note = (error: unknown): void => {
         if (!(error instanceof LedgerError)) watch.fail(error)
         else {
@@ -67,7 +68,8 @@ function watchedLedger(ledger: RecordedLedger, watch: AppendWatch): RecordedLedg
         waiter.refused(error)
       }
       try {
-        ledger.appendFor(entry, { durable, refused })
+        attempt.promised = ledger.appendFor(entry, { durable, refused })
+        return attempt.promised
       } catch (error) {
         note(error)
         throw error
