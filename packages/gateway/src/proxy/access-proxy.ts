@@ -140,7 +140,6 @@ export class AccessProxy {
     const { clock, inForce, refusals } = this.#context
     const deadline = clock.after(inForce().limits.stopMs, () => this.#listeners.cutAll())
     await this.#listeners.lastCall()
-    await this.#listeners.lastCall()
     await this.#listeners.drain()
     deadline.cancel()
     await refusals.close()
