@@ -27,6 +27,7 @@ export class SampleExchanges {
   readonly #cumulative = zipf(PRINCIPALS)
   readonly #policySetSha256: string
   readonly #configurationSha256: string
+  readonly #parties = new Map<number, Omit<Who, 'requestSalt'>>()
   #count = 0
 
   constructor(seed: number) {
@@ -53,18 +54,21 @@ export class SampleExchanges {
     }
   }
 
+  /** A party is drafted once, as the proxy does: frozen, it has one text for all its requests. */
   #who(id: string, issuer: string, rank: number): Who {
     const groups = GROUPS.filter((_, at) => (rank >> at) % 2 === 0)
-    return {
-      principal: { id, kind: 'user', issuer },
+    const party = this.#parties.get(rank) ?? {
+      principal: Object.freeze({ id, kind: 'user', issuer } as const),
       credential: { method: 'api-key', id: `cs_${(rank * 7919).toString(36).padStart(8, 'k')}` },
       facts: { groups, department: `d${rank % 12}` },
-      requestSalt: this.#hex(32),
     }
+    this.#parties.set(rank, party)
+    return { ...party, requestSalt: this.#hex(32) }
   }
 
+  /** Each comes by a connection of its own, which the proxy drafts once. */
   #where(address: string, rank: number): Where {
-    return {
+    return Object.freeze({
       address,
       port: 1024 + this.#below(64_000),
       tls: {
@@ -74,7 +78,7 @@ export class SampleExchanges {
         alpn: 'http/1.1',
       },
       userAgent: AGENTS[rank % AGENTS.length] ?? 'curl/8.5.0',
-    }
+    })
   }
 
   #asked(isRefused: boolean): Pick<SampleExchange, 'what' | 'why' | 'via' | 'how'> {
