@@ -81,7 +81,10 @@ export class Gateway {
     const { machine, swarm } = this.#options
     if (swarm.relaxed === 0) return
     const { recordsMax, windowMs } = swarm
-    const bounds = machine.random.pick([{ recordsMax, windowMs }, { recordsMax, windowMs: 400 }])
+    const bounds = machine.random.pick([
+      { recordsMax, windowMs },
+      { recordsMax, windowMs: 400 },
+    ])
     this.recorder.windows.use(machine.random.chance(0.1) ? undefined : bounds)
   }
 

@@ -17,10 +17,12 @@ async function packedLedger(): Promise<BlockReader> {
   const ledger = new MadeLedger(3)
   const recorder = await ledger.start()
   const samples = new SampleExchanges(3)
+  recorder.windows.use({ recordsMax: 50, windowMs: 1_000 })
   for (let done = 0; done < EXCHANGES; done += 1) {
     const { via, how, ...asked } = samples.next()
+    const isRelaxed = done % 2 === 0
     if (via === undefined) await recorder.refusal({ ...asked, how })
-    else await recorder.outcome(await recorder.intent(asked), { via, how })
+    else await recorder.outcome(await recorder.intent({ ...asked, isRelaxed }), { via, how })
   }
   await ledger.publish()
   await ledger.stop(recorder)
@@ -46,6 +48,7 @@ function said({ kind, sections, recordId }: OpenedRecord) {
     incarnation: when.incarnation,
     about: when.about,
     ended: how !== undefined && 'ended' in how ? how.ended : undefined,
+    isRelaxed: when.recording === 'relaxed',
   }
 }
 
