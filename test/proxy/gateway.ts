@@ -147,6 +147,7 @@ export interface TestGateway {
   /** No API key is known any more. */
   readonly forgetKeys: () => void
   readonly replacePolicies: (text: string) => Promise<void>
+  readonly replaceRoutes: (routes: readonly object[]) => Promise<void>
   /** Of the listener with TLS. */
   readonly replaceCertificate: (certificate: Certificate) => void
   readonly close: () => Promise<void>
@@ -344,6 +345,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     replacePolicies: async (next) => {
       const compiled = PolicySet.compile([{ name: 'test.cedar', text: next }])
       const change = await proxy.ready({ ...settings, policies: compiled })
+      change.apply()
+    },
+    replaceRoutes: async (next) => {
+      const replaced = next.map((route) => routeSchema.parse(route))
+      const change = await proxy.ready({ ...settings, routes: replaced })
       change.apply()
     },
     replaceCertificate: (renewed) => proxy.replaceCertificate('tls', renewed),
