@@ -34,29 +34,53 @@ export function member(members: Members, name: string): unknown {
   return Object.hasOwn(members, name) ? members[name] : undefined
 }
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g
 const ODD_NUMBER = /\s*-?[0-9]+[.eE]/y
 
 /** Of a text that is JSON: whether every reader sees the same members in it. */
 function isUnambiguous(text: string): boolean {
   const open: (Set<string> | undefined)[] = []
   let last = ''
-  for (const { 0: token, index } of text.matchAll(TOKENS)) {
-    if (token === '{' || token === '[') {
-      if (open.push(token === '{' ? new Set() : undefined) > DEPTH_MAX) return false
-    } else if (token === '}' || token === ']') open.pop()
-    else if (token === ':') {
-      const name = readString(last)
-      const names = open.at(-1)
-      if (names === undefined || names.has(name)) return false
-      names.add(name)
-      if (open.length === 1 && TIMES.has(name) && isOddNumber(text, index + 1)) return false
-    } else {
-      last = token
-      if (token.includes('\\') && !readString(token).isWellFormed()) return false
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text[at]) {
+      case '{':
+      case '[':
+        if (open.push(text[at] === '{' ? new Set() : undefined) > DEPTH_MAX) return false
+        break
+      case '}':
+      case ']':
+        open.pop()
+        break
+      case ':': {
+        const names = open.at(-1)
+        if (names === undefined || names.has(last)) return false
+        names.add(last)
+        if (open.length === 1 && TIMES.has(last) && isOddNumber(text, at + 1)) return false
+        break
+      }
+      case '"': {
+        const end = endOfString(text, at)
+        last = readString(text.slice(at, end))
+        if (!last.isWellFormed()) return false
+        at = end - 1
+        break
+      }
+      default:
     }
   }
   return true
+}
+
+/** Behind the quotation mark that ends the string which begins at `at`. */
+function endOfString(text: string, at: number): number {
+  let end = text.indexOf('"', at + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end + 1
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0
+  while (text[at - 1 - backslashes] === '\\') backslashes += 1
+  return backslashes % 2 === 1
 }
 
 function readString(literal: string): string {

@@ -41,21 +41,16 @@ export function admit(
 
 /** What whoever shows a token is told is made once for it. */
 function knownToken(token: VerifiedToken, revocations: Revocations): Known {
-  const told = KNOWN.get(token)
-  if (told !== undefined) return told
   const { principal, credential, untilUs } = token
-  const known: Known = {
+  token.told ??= {
     known: true,
     principal,
     credential,
     untilUs: finite(untilUs),
     isStillGood: () => token.isStillGood() && !revocations.isRevoked(token),
   }
-  KNOWN.set(token, known)
-  return known
+  return token.told
 }
-
-const KNOWN = new WeakMap<VerifiedToken, Known>()
 
 function finite(us: number): number | undefined {
   return Number.isFinite(us) ? us : undefined

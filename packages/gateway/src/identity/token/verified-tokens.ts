@@ -1,3 +1,4 @@
+import type { Known } from '../authenticator.ts'
 import type { Confirmation } from '../binding/confirmation.ts'
 import type { Credential, Principal } from '../principal.ts'
 
@@ -14,6 +15,8 @@ export interface VerifiedToken {
   readonly untilUs: number
   /** When it has to be asked about again; undefined: what is known holds until then. */
   readonly knownUntilUs?: number | undefined
+  /** What whoever shows it is told, made when it is first shown. */
+  told?: Known
   /** Whether what it was verified by still counts: its key, the issuer's last word. */
   isStillGood(): boolean
 }
