@@ -1,0 +1,63 @@
+// Loads by hand, with their figures: node test/load/run.ts L6 --minutes 30. Without a name: all.
+// L5 and the idle connections are tests of their own: SCALE=10 makes them as large as promised.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { LOAD_CASES } from './cases.ts'
+
+const OTHERS: Readonly<Record<string, readonly [file: string, name: string]>> = {
+  L1: ['e2e/reload.test.ts', ''],
+  L3: ['e2e/upstream-faults.test.ts', ''],
+  L4: ['e2e/hostile-clients.test.ts', 'slow'],
+  L5: ['e2e/hostile-clients.test.ts', 'L5'],
+  IDLE: ['e2e/hostile-clients.test.ts', 'idle'],
+  L9: ['faults/full-disk.test.ts', ''],
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { minutes: { type: 'string', default: '0.2' } },
+})
+const minutes = Number(values.minutes)
+const known = [...Object.keys(LOAD_CASES), ...Object.keys(OTHERS)]
+const asked =
+  positionals.length > 0 ? positionals.map((name) => name.toUpperCase()) : Object.keys(LOAD_CASES)
+const unknown = asked.filter((name) => !known.includes(name))
+if (unknown.length > 0 || !(minutes > 0)) {
+  process.stderr.write(`usage: node test/load/run.ts [${known.join('|')} …] [--minutes N]\n`)
+  process.exit(2)
+}
+
+let failed = 0
+for (const name of asked) {
+  const other = OTHERS[name]
+  failed += other === undefined ? await runCase(name) : runTest(other)
+}
+process.stdout.write(`${asked.length - failed} held, ${failed} did not\n`)
+process.exitCode = failed === 0 ? 0 : 1
+
+async function runCase(name: string): Promise<0 | 1> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+  try {
+    await LOAD_CASES[name]?.({ minutes, say })
+    return 0
+  } catch (error) {
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    say(`${name} does not hold: ${why}`)
+    return 1
+  }
+}
+
+function runTest([file, name]: readonly [file: string, name: string]): 0 | 1 {
+  const env = { ...process.env, SCALE: process.env.SCALE ?? '10' }
+  const args = [
+    '--test',
+    '--test-reporter=spec',
+    ...(name === '' ? [] : [`--test-name-pattern=${name}`]),
+  ]
+  const ran = spawnSync(process.execPath, [...args, join(import.meta.dirname, '..', file)], {
+    stdio: 'inherit',
+    env,
+  })
+  return ran.status === 0 ? 0 : 1
+}
