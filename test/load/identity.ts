@@ -93,6 +93,7 @@ async function settledMetrics(rig: Rig): Promise<Metrics> {
 
 export function sayIdentity(identity: Identity): string {
   const { accepted, intents, outcomes, interrupted, refusals, folded, entries } = identity
-  return `accepted ${accepted} (newest process) = intents + ${refusals} refusals + ${folded} folded; \
-${intents} intents = ${outcomes} outcomes + ${interrupted} interrupted; ${entries} entries verify`
+  const counted = `accepted ${accepted} = intents + ${refusals} refusals + ${folded} folded`
+  const ended = `${intents} intents = ${outcomes} outcomes + ${interrupted} interrupted`
+  return `${counted}; ${ended}; ${entries} entries verify`
 }

@@ -44,9 +44,8 @@ export const policyMidStream: LoadCase = async ({ minutes, say }) => {
     assert.deepEqual(judged, ['200', '403 no-policy-permits'], 'one set of policies or the other')
     for (const { sent } of adas) sent.destroy()
     const worst = Math.round(Math.max(...endedMs))
-    say(
-      `L12 ${endedMs.length} changes: ${STREAMS} streams each ended within ${worst} ms; ${tally.text}`,
-    )
+    say(`L12 ${endedMs.length} changes: ${STREAMS} streams each ended within ${worst} ms`)
+    say(`L12 ${tally.text}`)
     say(`L12 ${sayIdentity(await assertIdentity(rig))}`)
   } finally {
     await rig.close()

@@ -108,14 +108,18 @@ function ending(
 const ROUTE_COLUMNS_MAX = 22
 const ANSWER_COLUMNS = 25
 
+type Row = readonly [route: string, answer: string, took: string, recorded: string, back: string]
+
 function table(
   { terminal }: CliContext,
   says: string,
   { routes }: Extract<DrillEvent, { kind: 'ended' }>,
 ): string {
   const width = Math.min(ROUTE_COLUMNS_MAX, Math.max(5, ...routes.map(({ route }) => route.length)))
-  const row = (route: string, answer: string, took: string, recorded: string, back: string) =>
-    `  ${fit(route, width)}  ${fit(answer, ANSWER_COLUMNS)} ${took.padStart(8)}  ${recorded.padEnd(8)} ${back.padStart(8)}`
+  const row = (...[route, answer, took, recorded, back]: Row): string => {
+    const what = `${fit(route, width)}  ${fit(answer, ANSWER_COLUMNS)} ${took.padStart(8)}`
+    return `  ${what}  ${recorded.padEnd(8)} ${back.padStart(8)}`
+  }
   const head = terminal.style('dim', row('ROUTE', 'ANSWER', 'TOOK', 'RECORDED', 'BACK'))
   const lines = routes.map(({ route, status, reason, recorded, tookMs, backMs }) => {
     const answer = status === undefined ? 'none yet' : `${status} ${reason ?? ''}`.trimEnd()
