@@ -40,9 +40,10 @@ const TOKENS = 1000
 const COMPLETE = { policies: POLICIES, hasQuota: true }
 type Start = (place: Place, bench: Bench) => ChildProcess
 
-/** `strict` and `off` decide alike: a known JWT, 50 policies, a quota. */
+/** `strict`, `relaxed` and `off` decide alike: a known JWT, 50 policies, a quota. */
 const SUBJECTS: Readonly<Record<string, Start>> = {
   strict: (place, bench) => startGateway(place, COMPLETE, bench),
+  relaxed: (place, bench) => startGateway(place, { ...COMPLETE, recording: 'relaxed' }, bench),
   off: (place, bench) => startGateway(place, { ...COMPLETE, isRecording: false }, bench),
   haproxy: (place, bench) => startHaproxy(place, 'plain', bench),
   haproxyLog: (place, bench) => startHaproxy(place, 'log', bench),
@@ -52,6 +53,8 @@ const SUBJECTS: Readonly<Record<string, Start>> = {
   caddy: (place, bench) => startCaddy(place, 'plain', bench),
   caddyLog: (place, bench) => startCaddy(place, 'log', bench),
 }
+
+const OURS: ReadonlySet<string> = new Set(['strict', 'relaxed', 'off'])
 
 const SCENARIOS: Readonly<Record<string, { readonly path: string; readonly isTls: boolean }>> = {
   http1k: { path: '/orders/7', isTls: false },
@@ -124,7 +127,7 @@ async function runScenario(
     for (const name of names) {
       const subject = await startSubject(name, scenario, bench)
       subjects.push(subject)
-      const isOurs = name === 'strict' || name === 'off'
+      const isOurs = OURS.has(name)
       await runLoad(subject.load, isOurs ? options.warmUp : 1)
     }
     for (let round = 0; round < options.rounds; round += 1) {

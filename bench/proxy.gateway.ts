@@ -1,4 +1,5 @@
-// A gateway as a process of its own, on one core. `strict` is the program as it is; `off` is the
+// A gateway as a process of its own, on one core. `strict` is the program as it is, and so is
+// `relaxed` with a route that is; `off` is the
 // same proxy with a recorder that remembers nothing, which only this bench composes; `bare` is
 // Node's HTTP server in front of an undici pool, without a line of ours.
 
@@ -26,7 +27,7 @@ import { forgetful } from './web.forgetful.ts'
 
 tuneRuntime()
 
-export type Mode = 'bare' | 'off' | 'strict'
+export type Mode = 'bare' | 'off' | 'relaxed' | 'strict'
 
 /** What the parent asks for: the mode, an empty directory, and where the upstream is. */
 export interface GatewayOrder {
@@ -64,7 +65,7 @@ function cpuTimes(): CpuTimes {
 
 function open({ mode, data, upstream }: GatewayOrder): Promise<number> {
   if (mode === 'bare') return openBare(upstream)
-  return mode === 'off' ? openUnrecorded(upstream) : openStrict(data, upstream)
+  return mode === 'off' ? openUnrecorded(upstream) : openRecorded(mode, data, upstream)
 }
 
 async function openBare(upstream: string): Promise<number> {
@@ -104,18 +105,22 @@ async function openUnrecorded(upstream: string): Promise<number> {
   return proxy.addresses[0]?.port ?? 0
 }
 
-async function openStrict(data: string, upstream: string): Promise<number> {
+async function openRecorded(
+  record: 'strict' | 'relaxed',
+  data: string,
+  upstream: string,
+): Promise<number> {
   for (const name of ['policies', 'state']) mkdirSync(join(data, name), { recursive: true })
   writeFileSync(join(data, 'keys.yaml'), keysText)
   writeFileSync(join(data, 'policies', 'bench.cedar'), POLICY)
   const config = join(data, 'countersign.yaml')
-  writeFileSync(config, configText(upstream))
+  writeFileSync(config, configText(record, upstream))
   const gateway = await openGateway(await prepare(config), realMachine())
   const main = gateway.addresses.find((address) => address.startsWith('main '))
   return Number(main?.split(':').at(-1))
 }
 
-function configText(upstream: string): string {
+function configText(record: string, upstream: string): string {
   return `version: 1
 gateway: bench
 origin: bench
@@ -126,7 +131,7 @@ admin: { host: localhost, port: 0 }
 identity: { keysFile: keys.yaml }
 policies: { directory: policies }
 upstreams: { upstream: { url: "${upstream}" } }
-routes: [{ name: all, path: /, upstream: upstream }]
+routes: [{ name: all, path: /, upstream: upstream, record: ${record} }]
 `
 }
 

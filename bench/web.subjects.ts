@@ -37,6 +37,7 @@ export interface GatewayWork {
   readonly hasQuota: boolean
   readonly verifiedTokensMax?: number
   readonly isRecording?: boolean
+  readonly recording?: 'strict' | 'relaxed'
 }
 
 /** ES256 tokens of so many people, the key that a program has, and a certificate. */
@@ -97,7 +98,7 @@ export function startGateway(place: Place, work: GatewayWork, bench: Bench): Chi
 
 function gatewayConfig(
   { port, isTls }: Place,
-  { hasQuota, verifiedTokensMax }: GatewayWork,
+  { hasQuota, verifiedTokensMax, recording = 'strict' }: GatewayWork,
   { directory: shared, upstreamPort }: Bench,
 ): string {
   const tls =
@@ -121,7 +122,8 @@ identity:
 policies: { directory: policies }
 ${hasQuota ? 'quotas: { each: { key: principal, limit: 1000000, window: 1s } }' : ''}
 upstreams: { upstream: { url: "http://127.0.0.1:${upstreamPort}" } }
-routes: [{ name: all, path: /, upstream: upstream${hasQuota ? ', quotas: [each]' : ''} }]
+routes:
+  - { name: all, path: /, upstream: upstream, record: ${recording}${hasQuota ? ', quotas: [each]' : ''} }
 `
 }
 
