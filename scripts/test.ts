@@ -26,6 +26,7 @@ const ALONE = [
   'e2e/reload.test.ts',
   'e2e/restart.test.ts',
   'e2e/hostile-clients.test.ts',
+  'e2e/load.test.ts',
   'e2e/upstream-faults.test.ts',
   'e2e/refusal-flood.test.ts',
 ]

@@ -2,7 +2,7 @@
 import { test } from 'node:test'
 import { LOAD_CASES } from '../load/cases.ts'
 
-const MINUTES = Number(process.env.LOAD_MINUTES ?? 0.1)
+const MINUTES = Number(process.env.LOAD_MINUTES ?? 0.05)
 
 for (const [name, run] of Object.entries(LOAD_CASES)) {
   test(`${name} holds`, { timeout: MINUTES * 60_000 + 240_000 }, async (context) => {

@@ -7,7 +7,7 @@ import { assertIdentity, sayIdentity } from './identity.ts'
 import { Rig } from './rig.ts'
 
 const CALLERS = 16
-const KILLS_MIN = 3
+const KILLS_MIN = 2
 const LIFE_MS = 1_200
 
 export const kill: LoadCase = async ({ minutes, say }) => {

@@ -30,7 +30,14 @@ for (const [args, exit, out, err] of [
   })
 }
 
-for (const command of [[], ['start'], ['demo'], ['demo', 'tamper'], ['keys', 'create']]) {
+for (const command of [
+  [],
+  ['start'],
+  ['demo'],
+  ['demo', 'tamper'],
+  ['keys', 'create'],
+  ['drill'],
+]) {
   test(`countersign ${command.join(' ')} --help reads well in 60 columns`, async () => {
     const { out } = await run([...command, '--help'], { columns: 60 })
     assert.deepEqual(

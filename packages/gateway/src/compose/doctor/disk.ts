@@ -77,6 +77,10 @@ async function* examineReserve(data: string, wantedBytes: number): AsyncGenerato
   const keptBytes = Math.min(found.facts.size, found.facts.blocks * 512)
   const says = `${Math.round(keptBytes / MIB)} of ${wanted} are kept`
   if (keptBytes >= wantedBytes) return yield { ...common, state: 'ok', says }
+  if (keptBytes === 0) {
+    const missing = 'make room: it is taken by itself as soon as there is enough'
+    return yield { ...common, state: 'warning', says, advice: missing }
+  }
   const advice = 'make room: what is kept is in use, and nothing is forwarded until it is whole'
   yield { ...common, state: 'failure', says, advice }
 }

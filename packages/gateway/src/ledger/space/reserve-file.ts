@@ -49,7 +49,8 @@ export class ReserveFile {
       const bytes = isWhole ? Math.min(facts.bytes, bytesMax) : 0
       if (facts !== undefined && facts.bytes !== bytes) await file.truncate(bytes)
       const reserve = new ReserveFile({ file, random, bytes, bytesMax })
-      return { reserve, wasGivenBack: facts !== undefined && bytes < bytesMax }
+      // Nothing at all is a volume that never had the room: it serves as it would without.
+      return { reserve, wasGivenBack: bytes > 0 && bytes < bytesMax }
     } catch (cause) {
       await file.close()
       throw cause

@@ -138,6 +138,21 @@ test('a life that ended on the reserve goes on with it, and takes no traffic', a
   await again.close()
 })
 
+test('a volume that never had room for the reserve serves, and takes it when it has', async () => {
+  const volume = new Volume()
+  await volume.disk.makeDirectory('/data')
+  await volume.fill(3 * MIB)
+  const first = await volume.open({ warnFreeBytes: 0, refuseFreeBytes: 0, reserveBytes: 4 * MIB })
+  assert.deepEqual([first.facts.level, first.facts.reserveBytes], ['ample', 0])
+  await first.close()
+  const again = await volume.open({ warnFreeBytes: 0, refuseFreeBytes: 0, reserveBytes: 4 * MIB })
+  assert.equal(again.facts.level, 'ample', 'a restart changes nothing')
+  await volume.disk.remove('/ballast')
+  await volume.look()
+  assert.equal(again.facts.reserveBytes, 4 * MIB)
+  await again.close()
+})
+
 test('without a reserve and marks a full disk is met when it is full', async () => {
   const volume = new Volume()
   const watch = await volume.open({ reserveBytes: 0, warnFreeBytes: 0, refuseFreeBytes: 0 })
