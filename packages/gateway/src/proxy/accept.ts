@@ -9,7 +9,7 @@ import { beginGrpc } from './grpc.ts'
 import { listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import { continueTrace } from './trace-context.ts'
-import { readHandshake } from './websocket/handshake.ts'
+import { readExtendedConnect, readHandshake } from './websocket/handshake.ts'
 
 /** Understands the request, in one way only, or refuses it. */
 export function accept(exchange: Exchange, context: ProxyContext): Step {
@@ -27,7 +27,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
   if ('refused' in framing) return { stop: framing.refused }
   const unserved = refuseUnserved(inbound)
   if (unserved !== undefined) return { stop: unserved }
-  const upgrade = readUpgrade(exchange, framing.bytes)
+  const upgrade = readUpgrade(exchange, context, framing.bytes)
   if (upgrade?.asked === undefined && upgrade !== undefined) return { stop: upgrade.refused }
   const authority = readHost(inbound)
   if (!authority.ok) return { stop: authority.reason }
@@ -40,7 +40,8 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     authority: formatAuthority(authority.value),
     path: target.value.path,
     query: target.value.query,
-    bodyBytes: framing.bytes,
+    // What a stream of HTTP/2 carries after its head is the other protocol's.
+    bodyBytes: upgrade === undefined ? framing.bytes : 0,
     traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context),
     takesTrailers: te.length === 1 && te[0] === 'trailers',
     ...(upgrade === undefined ? {} : { webSocket: upgrade.asked }),
@@ -58,8 +59,11 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
 /** Undefined: it is and stays a plain request. */
 function readUpgrade(
   { inbound, outbound }: Exchange,
+  { random }: ProxyContext,
   bodyBytes: number | undefined,
 ): ReturnType<typeof readHandshake> | undefined {
+  const { connectProtocol } = inbound
+  if (connectProtocol !== undefined) return readExtendedConnect(inbound, bodyBytes, random)
   if (valuesOf(inbound.fields, 'upgrade').length === 0) return undefined
   if (outbound.switchTo === undefined) return { refused: 'upgrade-refused' }
   return readHandshake(inbound, bodyBytes)

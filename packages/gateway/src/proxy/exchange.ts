@@ -47,6 +47,8 @@ export interface Inbound {
   readonly version: string
   /** What the engine has against a head that it could read. */
   readonly fault?: Reason | undefined
+  /** What a stream of HTTP/2 is to carry (RFC 8441): it is asked for as GET is. */
+  readonly connectProtocol?: string | undefined
   /** Whether a body follows, where that is said by the framing and not by fields. */
   readonly hasBody?: boolean | undefined
   readonly fields: HeaderFields
@@ -82,6 +84,8 @@ export interface Outbound {
 export interface Switched {
   readonly stream: Duplex
   readonly early: Uint8Array
+  /** Ends it at once where that is not to destroy the stream. */
+  readonly breakOff?: () => void
 }
 
 export interface ResponseHead {
@@ -191,11 +195,11 @@ export class Exchange implements Rostered {
   isStreaming = false
   /** What there was too much of when it came. */
   shedFor: Overload | undefined
+  /** Undefined where the route tells nobody. */
+  timing: ServerTiming | undefined
   /** Of a call of gRPC. */
   grpc: { readonly timeoutMs: number | undefined } | undefined
   call: UpstreamCall | undefined
-  /** Undefined where the route tells nobody. */
-  timing: ServerTiming | undefined
   response: UpstreamHead | undefined
 
   constructor(

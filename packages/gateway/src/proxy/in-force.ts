@@ -43,6 +43,8 @@ export interface InForce
   readonly routes: RouteTable
   /** Some route lets connections change protocols. */
   readonly takesUpgrades: boolean
+  /** Some route lets streams of HTTP/2 become WebSockets (RFC 8441). */
+  readonly takesExtendedConnect: boolean
   readonly statements: Statements | undefined
   readonly upstreams: ReadonlyMap<string, Upstream>
   /** What counts the requests of a route. */
@@ -101,6 +103,9 @@ export function makeInForce(
     egressOf: ({ upstream }) => settings.egress?.get(upstream),
     routes: table,
     takesUpgrades: routes.some(({ upgrade }) => upgrade !== 'none'),
+    takesExtendedConnect: routes.some(({ upgrade, websocket }) => {
+      return upgrade === 'websocket' && websocket.http2 === 'taken'
+    }),
     statements: settings.statements,
     upstreams,
     uses: new Uses(),

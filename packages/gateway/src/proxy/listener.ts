@@ -85,6 +85,7 @@ export class Listener {
     this.#sessions = new ClientSessions({
       clock: context.clock,
       limits: () => context.inForce().limits,
+      takesExtendedConnect: () => context.inForce().takesExtendedConnect,
       take: (stream) => this.#takeStream(stream),
       refused: (peer, reason) => this.#refuseNowhere(reason, rawInbound(peer, { version: '2' })),
     })

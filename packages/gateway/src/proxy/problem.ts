@@ -60,17 +60,20 @@ function waitsFor({ asking, inForce }: Exchange): object {
   return { approval: { id, template, ...url, expires: formatTime(endsUs) } }
 }
 
-function extraFields({ route, challenge, quotas }: Exchange, status: number): HeaderFields {
+function extraFields(
+  { inbound, route, challenge, quotas }: Exchange,
+  status: number,
+): HeaderFields {
   if (challenge !== undefined && status < 500) {
     const { challenges, headers } = challenge
     return [...challenges.map((value) => ['www-authenticate', value] as const), ...headers]
   }
   if (status === 405) return [['allow', (route?.methods ?? METHODS).join(', ')]]
-  if (status === 426)
-    return [
-      ['sec-websocket-version', '13'],
-      ['upgrade', 'websocket'],
-    ]
+  if (status === 426) {
+    // Of a connection, which streams of HTTP/2 say nothing of.
+    const upgrade = inbound.version === '2' ? [] : ([['upgrade', 'websocket']] as const)
+    return [['sec-websocket-version', '13'], ...upgrade]
+  }
   // Whoever is over a limit is told when it ends, by the fields that every answer here has.
   if (quotas?.refusal !== undefined) return []
   return status === 503 ? [['retry-after', RETRY_AFTER_SECONDS]] : []

@@ -13,5 +13,7 @@ export function route(exchange: Exchange, { clock }: ProxyContext): Step {
   exchange.upstream = filled(upstreams.get(found.upstream), `upstream ${found.upstream}`)
   const wants = filled(exchange.asked, 'asked').webSocket === undefined ? 'none' : 'websocket'
   if (wants !== 'none' && found.upgrade !== wants) return { stop: 'upgrade-refused' }
+  const isOnStream = exchange.inbound.connectProtocol !== undefined
+  if (isOnStream && found.websocket.http2 !== 'taken') return { stop: 'upgrade-refused' }
   return found.methods.includes(method) ? 'next' : { stop: 'method-not-allowed' }
 }

@@ -21,6 +21,8 @@ const WRITTEN_PER_CONTROL_BYTE = 64
 export interface SessionHost {
   readonly clock: Clock
   limits(): Limits
+  /** Whether a connection that opens now may carry other protocols on its streams (RFC 8441). */
+  takesExtendedConnect(): boolean
   /** A request has come; whoever takes it says what becomes of it. */
   take(exchange: StreamExchange): void
   /** Something was refused that never became a request. */
@@ -33,6 +35,7 @@ export class ClientSession {
   readonly #socket: Socket
   readonly #peer: Peer
   readonly #host: SessionHost
+  readonly #takesExtendedConnect: boolean
   readonly #resets = new Meter()
   readonly #resetRate: Rate
   readonly #openedMs: number
@@ -61,7 +64,9 @@ export class ClientSession {
     this.#allowedBytes = allowedMax(limits)
     // Before the engine's own listener: afterwards it knows nothing of its streams any more.
     socket.once('close', () => this.#countUnseen())
-    this.#session = performServerHandshake(socket, engineOptions(limits))
+    this.#takesExtendedConnect = host.takesExtendedConnect()
+    const options = engineOptions(limits, this.#takesExtendedConnect)
+    this.#session = performServerHandshake(socket, options)
     this.#session.setLocalWindowSize(limits.h2SessionWindowBytes)
     this.#wire()
   }
@@ -112,6 +117,7 @@ export class ClientSession {
         fields: pairFields(raw),
         hasBody: (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0,
         peer: this.#peer,
+        mayConnect: this.#takesExtendedConnect,
         received: (bytes) => {
           this.#usefulBytes += bytes
         },

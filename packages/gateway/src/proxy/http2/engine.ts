@@ -8,7 +8,7 @@ const PSEUDO_FIELDS = 4
 const HEAD_MARGIN = 2
 
 /** Node's limits, a little beyond ours where we answer and it would only break off. */
-export function engineOptions(limits: Limits): ServerOptions {
+export function engineOptions(limits: Limits, takesExtendedConnect: boolean): ServerOptions {
   return {
     maxHeaderListPairs: HEAD_MARGIN * limits.headersMax + PSEUDO_FIELDS,
     maxSessionInvalidFrames: limits.h2InvalidFramesMax,
@@ -20,7 +20,7 @@ export function engineOptions(limits: Limits): ServerOptions {
     strictSingleValueFields: false,
     settings: {
       enablePush: false,
-      enableConnectProtocol: false,
+      enableConnectProtocol: takesExtendedConnect,
       maxConcurrentStreams: limits.h2StreamsMax,
       initialWindowSize: limits.h2StreamWindowBytes,
       maxHeaderListSize: HEAD_MARGIN * limits.headBytesMax,

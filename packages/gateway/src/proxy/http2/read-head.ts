@@ -8,6 +8,8 @@ export interface RequestHead {
   readonly target: string
   /** `host` first, as the authority says it; cookie crumbs joined. */
   readonly fields: HeaderFields
+  /** What the stream is to carry (RFC 8441, `:protocol`). */
+  readonly connectProtocol?: string | undefined
   /** The first rule that it breaks; the head is then as far as it was read. */
   readonly fault: Reason | undefined
 }
@@ -16,7 +18,7 @@ const TOKEN_FORM = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const NAME_FORM = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
 /** Visible characters, and between them space and tab; no CR, LF, NUL or other control. */
 const VALUE_FORM = /^(?![ \t])[\t -~\u0080-\u00ff]*(?<![ \t])$/
-const PSEUDO_NAMES = new Set([':method', ':scheme', ':authority', ':path'])
+const PSEUDO_NAMES = new Set([':method', ':scheme', ':authority', ':path', ':protocol'])
 
 /** Fields that speak of a connection, which HTTP/2 has none of (RFC 9113, section 8.2.2). */
 const OF_A_CONNECTION = new Set([
@@ -30,9 +32,13 @@ const OF_A_CONNECTION = new Set([
 
 /**
  * Reads what the engine gives, believing nothing of it: the engine has rules of its own, and these
- * hold for any engine.
+ * hold for any engine. A stream that is to carry another protocol is asked for with GET, as it is in
+ * HTTP/1.1: what is decided of the one holds for the other.
  */
-export function readHead(fields: HeaderFields, scheme: 'http' | 'https'): RequestHead {
+export function readHead(
+  fields: HeaderFields,
+  { scheme, mayConnect }: { readonly scheme: 'http' | 'https'; readonly mayConnect: boolean },
+): RequestHead {
   const pseudo = new Map<string, string>()
   const regular: [string, string][] = []
   let fault: Reason | undefined
@@ -48,11 +54,14 @@ export function readHead(fields: HeaderFields, scheme: 'http' | 'https'): Reques
   }
   const method = pseudo.get(':method') ?? ''
   const target = pseudo.get(':path') ?? ''
-  fault ??= refusePseudo(pseudo, scheme) ?? refuseFields(regular)
+  const connectProtocol = pseudo.get(':protocol')
+  const isExtended = mayConnect && method === 'CONNECT' && connectProtocol !== undefined
+  fault ??= refusePseudo(pseudo, scheme, isExtended) ?? refuseFields(regular)
   const { host, fault: hostFault } = readHost(pseudo.get(':authority'), regular)
   return {
-    method: TOKEN_FORM.test(method) ? method : '',
+    method: isExtended ? 'GET' : TOKEN_FORM.test(method) ? method : '',
     target,
+    ...(isExtended ? { connectProtocol } : {}),
     fields: [...host, ...joinCookies(regular.filter(([name]) => name !== 'host'))],
     fault: fault ?? hostFault,
   }
@@ -61,11 +70,13 @@ export function readHead(fields: HeaderFields, scheme: 'http' | 'https'): Reques
 function refusePseudo(
   pseudo: ReadonlyMap<string, string>,
   scheme: 'http' | 'https',
+  isExtended: boolean,
 ): Reason | undefined {
   const method = pseudo.get(':method')
   if (method === undefined || !TOKEN_FORM.test(method)) return 'malformed-request'
   // A tunnel to anywhere is nothing that is served here, whatever it says beside.
-  if (method === 'CONNECT') return 'method-not-allowed'
+  if (method === 'CONNECT' && !isExtended) return 'method-not-allowed'
+  if (method !== 'CONNECT' && pseudo.has(':protocol')) return 'malformed-request'
   if (pseudo.get(':scheme') !== scheme) return 'malformed-request'
   return pseudo.get(':path')?.startsWith('/') === true ? undefined : 'malformed-target'
 }

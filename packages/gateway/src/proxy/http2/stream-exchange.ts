@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Reason } from '@countersign/evidence'
-import type { Inbound, Outbound, Peer, ResponseHead } from '../exchange.ts'
+import type { Inbound, Outbound, Peer, ResponseHead, Switched } from '../exchange.ts'
 import { type HeaderFields, pairFields } from '../header-fields.ts'
 import { readHead } from './read-head.ts'
 
@@ -9,6 +9,8 @@ interface ReceivedHead {
   readonly fields: HeaderFields
   readonly hasBody: boolean
   readonly peer: Peer
+  /** Streams of this connection may be asked to carry another protocol. */
+  readonly mayConnect: boolean
   /** Told of bytes of the body when they are taken. */
   readonly received: (bytes: number) => void
   /** Calls `abandon` again a little later. */
@@ -31,11 +33,11 @@ export class StreamExchange {
   #requestTrailers: HeaderFields = []
 
   constructor(stream: ServerHttp2Stream, parts: ReceivedHead) {
-    const { fields, hasBody, peer } = parts
+    const { fields, hasBody, peer, mayConnect } = parts
     this.#stream = stream
     this.#parts = parts
     this.#isBodyWhole = !hasBody
-    const head = readHead(fields, peer.scheme)
+    const head = readHead(fields, { scheme: peer.scheme, mayConnect })
     const claimed = head.fields.find(([name]) => name === 'content-length')
     this.#claimedBytes = claimed === undefined ? undefined : Number(claimed[1])
     this.inbound = {
@@ -67,6 +69,9 @@ export class StreamExchange {
         // With CANCEL a client of gRPC would believe that it had let go of the call itself.
         if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
       },
+      ...(head.connectProtocol === undefined
+        ? {}
+        : { switchTo: (answer: Omit<ResponseHead, 'isLast'>) => this.#switch(answer) }),
     }
     // What nobody has read from, Node resets when it is answered, before the end is on its way.
     if (!hasBody) stream.resume()
@@ -87,6 +92,28 @@ export class StreamExchange {
   /** Whether it ended as it should: the answer was sent and nobody broke it off. */
   get isWhole(): boolean {
     return this.#hasEnded && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR
+  }
+
+  /**
+   * The stream is the new protocol's from here on. Nothing came early: until now its window was
+   * never opened again, and what was sent into it is still to be read.
+   */
+  #switch(answer: Omit<ResponseHead, 'isLast'>): Switched {
+    const stream = this.#stream
+    this.#hasEnded = true
+    this.#isBodyWhole = true
+    stream.pause()
+    stream.on('data', (chunk: Uint8Array) => this.#parts.received(chunk.length))
+    if (this.#isOpen()) {
+      const flat: string[] = [':status', String(answer.status)]
+      for (const [name, value] of answer.fields) flat.push(name.toLowerCase(), sendable(value))
+      const options = { endStream: false, sendDate: false }
+      stream.respond(flat, options)
+    }
+    const breakOff = (): void => {
+      if (this.#isOpen()) stream.close(constants.NGHTTP2_CANCEL)
+    }
+    return { stream, early: new Uint8Array(), breakOff }
   }
 
   /** Touches the stream only when somebody reads: until then its window is not opened again. */

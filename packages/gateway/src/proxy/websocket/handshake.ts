@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Reason } from '@countersign/evidence'
+import type { Random } from '../../platform/index.ts'
 import type { Inbound } from '../exchange.ts'
 import { type HeaderFields, listItems, listMembers, valuesOf } from '../header-fields.ts'
 import type { RouteConfig } from '../proxy-config.ts'
@@ -17,6 +18,7 @@ type Reading =
   | { readonly asked?: undefined; readonly refused: Reason }
 
 const VERSION = '13'
+const KEY_BYTES = 16
 const KEY_FORM = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 const TOKEN_FORM = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/
 const PROTOCOLS_MAX = 32
@@ -43,6 +45,27 @@ export function readHandshake(
   const [key, otherKey] = valuesOf(fields, 'sec-websocket-key')
   if (wanted === undefined || key === undefined || otherKey !== undefined) return MALFORMED
   if (!KEY_FORM.test(key)) return MALFORMED
+  return readOffers(fields, key)
+}
+
+/**
+ * The same on a stream of HTTP/2 (RFC 8441, section 5): it has no key and proves nothing by one, so
+ * the upstream is asked with a key of ours.
+ */
+export function readExtendedConnect(
+  { connectProtocol, hasBody, fields }: Pick<Inbound, 'connectProtocol' | 'hasBody' | 'fields'>,
+  bodyBytes: number | undefined,
+  random: Random,
+): Reading {
+  if (connectProtocol !== 'websocket') return { refused: 'upgrade-refused' }
+  if (hasBody !== true || bodyBytes !== undefined) return MALFORMED
+  const [wanted, other] = valuesOf(fields, 'sec-websocket-version')
+  if (other !== undefined || wanted === undefined) return MALFORMED
+  if (wanted !== VERSION) return { refused: 'websocket-version' }
+  return readOffers(fields, Buffer.from(random.bytes(KEY_BYTES)).toString('base64'))
+}
+
+function readOffers(fields: HeaderFields, key: string): Reading {
   const protocols = listItems(valuesOf(fields, 'sec-websocket-protocol'))
   const isList = protocols.every((each) => TOKEN_FORM.test(each))
   if (!isList || new Set(protocols).size !== protocols.length) return MALFORMED

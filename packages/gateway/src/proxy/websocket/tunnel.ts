@@ -12,6 +12,8 @@ export type TunnelEnd =
 
 interface TunnelParts {
   readonly client: Duplex
+  /** Ends the client's side at once. */
+  readonly breakClient: () => void
   readonly upstream: Duplex
   readonly messageBytesMax: number
   readonly mayCompress: boolean
@@ -92,7 +94,7 @@ export class Tunnel {
     const { client, upstream } = this.#parts
     const { client: fromClient, upstream: fromUpstream } = this.#readers
     if (fromUpstream.isAtBoundary) client.end(closeFrame(code, reason, undefined))
-    else client.destroy()
+    else this.#parts.breakClient()
     if (fromClient.isAtBoundary) upstream.end(closeFrame(code, reason, mask))
     else upstream.destroy()
     afterBoth(client, upstream, done)
@@ -133,7 +135,7 @@ export class Tunnel {
 
   destroy(): void {
     this.stop()
-    this.#parts.client.destroy()
+    this.#parts.breakClient()
     this.#parts.upstream.destroy()
   }
 
