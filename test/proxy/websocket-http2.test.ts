@@ -1,6 +1,7 @@
 // WebSockets on streams of HTTP/2 (RFC 8441): the client of node:http2, the framing of `ws` on it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -262,6 +263,32 @@ describe('a WebSocket on a stream of HTTP/2', { skip }, () => {
         assert.equal((await answered(stream))[':status'], status)
         assert.equal((await ended('refusal')).why.reason, reason)
       })
+    })
+  }
+
+  for (const [status, answer, reason] of [
+    [200, 502, 'upstream-protocol'],
+    [204, 502, 'upstream-protocol'],
+    [403, 403, undefined],
+    [302, 302, undefined],
+  ] as const) {
+    test(`whose upstream answers ${status} gets ${answer}: no 2xx that is no WebSocket`, async () => {
+      const plain = createServer()
+      plain.on('upgrade', (_request, socket) => {
+        const length = status === 204 ? '' : 'content-length: 2\r\n'
+        socket.end(`HTTP/1.1 ${status} Plain\r\n${length}\r\n${status === 204 ? '' : 'ok'}`)
+      })
+      plain.listen(0, '127.0.0.1')
+      await once(plain, 'listening')
+      const { port } = plain.address() as AddressInfo
+      await withGateway({ upstream: `http://127.0.0.1:${port}` }, async ({ open, ended }) => {
+        const stream = open()
+        stream.resume()
+        assert.equal((await answered(stream))[':status'], answer)
+        const { how } = await ended()
+        assert.deepEqual([how.status, how.error], [answer, reason])
+      })
+      plain.close()
     })
   }
 

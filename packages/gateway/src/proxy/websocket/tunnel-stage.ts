@@ -23,7 +23,8 @@ interface Ending {
 /** Where the upstream has changed protocols: lets frames through until somebody closes. */
 export function tunnel(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
   const switched = exchange.call?.switched
-  return switched === undefined ? 'next' : letThrough(exchange, context, switched)
+  if (switched !== undefined) return letThrough(exchange, context, switched)
+  return exchange.inbound.connectProtocol === undefined ? 'next' : refuseMistakable(exchange)
 }
 
 async function letThrough(
@@ -57,6 +58,14 @@ async function letThrough(
     mayCompress: answer.mayCompress,
   })
   return 'answered'
+}
+
+/** On a stream of HTTP/2 any 2xx would say that the WebSocket is open, and it is not. */
+function refuseMistakable({ response, call }: Exchange): Step {
+  const { status = 0 } = response ?? {}
+  if (status < 200 || status > 299) return 'next'
+  call?.abort('upstream-protocol')
+  return { stop: 'upstream-protocol' }
 }
 
 /** On a stream of HTTP/2 it is a 200 that nothing else says anything about (RFC 8441, section 5). */
