@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { Config } from '../config/index.ts'
 import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
 import { diffCommand } from './config-diff.ts'
@@ -38,9 +39,13 @@ async function check(context: CliContext, file: string, json: boolean): Promise<
   const { terminal } = context
   const { ConfigError } = await configRoom()
   try {
-    const { listeners, routes } = await context.services.readConfig(file)
-    const counts = `listeners: ${listeners.length}, routes: ${routes.length}`
-    terminal.out(json ? `${JSON.stringify({ ok: true, problems: [] })}\n` : `ok: ${counts}\n`)
+    const config = await context.services.readConfig(file)
+    const counts = `listeners: ${config.listeners.length}, routes: ${config.routes.length}`
+    const warnings = warningsOf(config)
+    const told = warnings.length === 0 ? {} : { warnings }
+    const found = JSON.stringify({ ok: true, problems: [], ...told })
+    terminal.out(json ? `${found}\n` : `ok: ${counts}\n`)
+    if (!json) for (const warning of warnings) terminal.err(`warning: ${warning}\n`)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const { problems } = error
@@ -48,6 +53,18 @@ async function check(context: CliContext, file: string, json: boolean): Promise<
     else terminal.err(`${error.message}\n`)
     context.finish(1)
   }
+}
+
+/** What is right, and should be meant. */
+function warningsOf({ routes, limits }: Config): readonly string[] {
+  const relaxed = routes.filter(({ record }) => record === 'relaxed').map(({ name }) => name)
+  if (relaxed.length === 0) return []
+  const { relaxedRecordsMax, relaxedWindowMs } = limits
+  const bound = `${relaxedRecordsMax} records of the last ${relaxedWindowMs} ms`
+  return [
+    `routes ${relaxed.join(', ')} are relaxed: they are answered before their records are ` +
+      `durable, and a crash may take ${bound}`,
+  ]
 }
 
 function schemaCommand(context: CliContext): Command {
