@@ -123,7 +123,11 @@ policies: { directory: policies }
 ${hasQuota ? 'quotas: { each: { key: principal, limit: 1000000, window: 1s } }' : ''}
 upstreams: { upstream: { url: "http://127.0.0.1:${upstreamPort}" } }
 routes:
-  - { name: all, path: /, upstream: upstream, record: ${recording}${hasQuota ? ', quotas: [each]' : ''} }
+  - name: all
+    path: /
+    upstream: upstream
+    record: ${recording}
+    quotas: [${hasQuota ? 'each' : ''}]
 `
 }
 

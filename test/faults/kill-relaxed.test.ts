@@ -1,5 +1,5 @@
-// kill -9 under load on a relaxed route: what was served and is not on record is never more than the
-// window says, the next life says so in a gap, and what was handed out as a receipt is there.
+// kill -9 under load on a relaxed route: what was served and is not on record is never more than
+// the window says, the next life says so in a gap, and what was handed out as a receipt is there.
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -49,7 +49,7 @@ export class ReceiptMaker {
     return `${this.#head}${index}; leaf=:${committed}:; open=:${open}:`
   }
 
-  /** What the caller of a relaxed exchange gets in its place: by it the receipt can be had later. */
+  /** What the caller of a relaxed exchange gets in its place: by it the receipt is had later. */
   pendingField(exchange: string): string {
     const { origin, tag } = this.#options
     const open = Buffer.from(tag(pendingReceiptMessage({ origin, exchange })), 'latin1')
