@@ -1,5 +1,5 @@
-// Certificates that the gateway obtains itself, from Debian's pebble: every name is validated at the
-// gateway's own ports, over HTTP or inside a TLS handshake.
+// Certificates that the gateway obtains itself, from Debian's pebble: every name is validated at
+// the gateway's own ports, over HTTP or inside a TLS handshake.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -284,7 +284,7 @@ describe('a name that cannot be proven', { skip }, () => {
     site.remove()
   })
 
-  test('fails with the authority’s words, again and again, and no handshake is completed', async () => {
+  test('fails with the authority’s words, and no handshake is completed', async () => {
     const key = ['keys', 'create', '--principal', 'ada', '--config', site.config, '--json']
     const { token } = JSON.parse((await run(key)).out) as { token: string }
     life = await startLife(site.config)

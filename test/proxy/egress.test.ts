@@ -148,7 +148,7 @@ ${['bearer', 'basic', 'header', 'ours'].map(route).join('')}`,
     ['/basic/1', 'authorization', basic],
     ['/header/1', 'x-service-key', SECRETS.header],
   ] as const) {
-    test(`${path} is asked with the gateway's credential, and with nothing of the caller's`, async () => {
+    test(`${path} is asked with a credential of ours, with nothing of the caller's`, async () => {
       const { status, headers } = await ask(path, {
         cookie: 'a=b',
         'x-service-key': 'mine',

@@ -272,7 +272,7 @@ describe('a WebSocket on a stream of HTTP/2', { skip }, () => {
     [403, 403, undefined],
     [302, 302, undefined],
   ] as const) {
-    test(`whose upstream answers ${status} gets ${answer}: no 2xx that is no WebSocket`, async () => {
+    test(`gets ${answer} where the upstream answers ${status}: a 2xx is a WebSocket`, async () => {
       const plain = createServer()
       plain.on('upgrade', (_request, socket) => {
         const length = status === 204 ? '' : 'content-length: 2\r\n'

@@ -58,13 +58,13 @@ export const acmeSchema = z
       .max(2)
       .default(['tls-alpn-01'])
       .describe(
-        'how a name is proven, best first: on this listener (port 443), or on a plain one (port 80)',
+        'how names are proven, best first: on this listener (port 443) or on a plain one (port 80)',
       ),
     store: z
       .string()
       .min(1)
       .optional()
-      .describe('directory of account keys and certificates; without it: acme, below data'),
+      .describe('directory of account keys and certificates, from the start on; else data/acme'),
     renewAfterPercent: z
       .int()
       .min(5)

@@ -122,9 +122,11 @@ export class CertificateKeeper {
   }
 
   #begin(): void {
-    this.#working = this.#renew().finally(() => {
-      this.#working = undefined
-    })
+    this.#working = this.#renew()
+      .catch(this.#parts.onFault)
+      .finally(() => {
+        this.#working = undefined
+      })
   }
 
   async #renew(): Promise<void> {
@@ -141,7 +143,11 @@ export class CertificateKeeper {
     }
     this.#held = held
     this.#failures = 0
-    use()
+    try {
+      use()
+    } catch (fault) {
+      onFault(fault)
+    }
     // On a disk that takes nothing it is good until the process ends, and asked for again then.
     await store.keepCertificate(listener, held.pair).catch(onFault)
     this.#planNext()

@@ -41,7 +41,7 @@ export class CertificateStore {
     await this.#write(join(this.#directory, 'certificates'), this.#certificatePath(listener), text)
   }
 
-  /** The account's key at a directory; made by `make` the first time, and kept before it is used. */
+  /** The account's key at a directory; made the first time, and kept before it is used. */
   async accountKey(directory: string, make: () => Promise<string>): Promise<string> {
     const name = hash('sha256', directory, 'hex').slice(0, DIRECTORY_DIGITS)
     const path = join(this.#directory, 'accounts', `${name}.pem`)

@@ -26,7 +26,7 @@ export interface OrderParts {
   readonly signal: AbortSignal
 }
 
-/** The library keeps its way to the network in one place for all: so one order goes on at a time. */
+/** The library keeps its way to the network in one place: so one order goes on at a time. */
 let newest: Promise<unknown> = Promise.resolve()
 
 /** One certificate, from the account to the chain. Throws AcmeError. */

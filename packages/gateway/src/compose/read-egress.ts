@@ -3,7 +3,7 @@ import type { UpstreamConfig } from '../upstream/index.ts'
 import type { readNamed } from './read-config.ts'
 import { readSecret } from './read-secret.ts'
 
-/** What is shown to a service of somebody else, its secret read; undefined: the upstream is ours. */
+/** What a service of somebody else is shown, its secret read; undefined: the upstream is ours. */
 export async function readEgress(
   { egress }: UpstreamConfig,
   read: typeof readNamed,

@@ -29,9 +29,7 @@ const addressesSchema = z
     private: z
       .boolean()
       .optional()
-      .describe(
-        'loopback and private addresses may be connected to; without it: but for egress they may',
-      ),
+      .describe('loopback and private addresses may be connected to; without it: not for egress'),
     allow: z
       .array(
         z.string().refine(isAddressOrNetwork, 'is not an address, nor a network as in 10.0.0.0/8'),
@@ -39,7 +37,7 @@ const addressesSchema = z
       .max(64)
       .default([])
       .describe(
-        'addresses that may be connected to whatever they are for: link-local, metadata, multicast …; ' +
+        'addresses that may be connected to whatever they are for: link-local, metadata … ' +
           'or networks, which open neither metadata services nor IPv4 in IPv6',
       ),
   })

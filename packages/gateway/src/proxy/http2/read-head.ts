@@ -32,8 +32,8 @@ const OF_A_CONNECTION = new Set([
 
 /**
  * Reads what the engine gives, believing nothing of it: the engine has rules of its own, and these
- * hold for any engine. A stream that is to carry another protocol is asked for with GET, as it is in
- * HTTP/1.1: what is decided of the one holds for the other.
+ * hold for any engine. A stream that is to carry another protocol is asked for with GET, as it is
+ * in HTTP/1.1: what is decided of the one holds for the other.
  */
 export function readHead(
   fields: HeaderFields,

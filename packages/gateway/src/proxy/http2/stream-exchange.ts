@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Reason } from '@countersign/evidence'
 import type { Inbound, Outbound, Peer, ResponseHead, Switched } from '../exchange.ts'
+import { readFraming } from '../framing.ts'
 import { type HeaderFields, pairFields } from '../header-fields.ts'
 import { readHead } from './read-head.ts'
 
@@ -44,7 +45,7 @@ export class StreamExchange {
       ...head,
       peer,
       version: '2',
-      hasBody,
+      framing: readFraming(head.fields, hasBody),
       isWaiting: hasBody && head.fields.some(([name]) => name === 'expect'),
       body: this.#body(),
       invite: () => {

@@ -53,12 +53,13 @@ export function readHandshake(
  * the upstream is asked with a key of ours.
  */
 export function readExtendedConnect(
-  { connectProtocol, hasBody, fields }: Pick<Inbound, 'connectProtocol' | 'hasBody' | 'fields'>,
+  { connectProtocol, fields }: Pick<Inbound, 'connectProtocol' | 'fields'>,
   bodyBytes: number | undefined,
   random: Random,
 ): Reading {
   if (connectProtocol !== 'websocket') return { refused: 'upgrade-refused' }
-  if (hasBody !== true || bodyBytes !== undefined) return MALFORMED
+  // With a length, or an end already, there is nothing that frames could go on.
+  if (bodyBytes !== undefined) return MALFORMED
   const [wanted, other] = valuesOf(fields, 'sec-websocket-version')
   if (other !== undefined || wanted === undefined) return MALFORMED
   if (wanted !== VERSION) return { refused: 'websocket-version' }

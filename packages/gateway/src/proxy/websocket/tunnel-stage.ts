@@ -68,7 +68,7 @@ function refuseMistakable({ response, call }: Exchange): Step {
   return { stop: 'upstream-protocol' }
 }
 
-/** On a stream of HTTP/2 it is a 200 that nothing else says anything about (RFC 8441, section 5). */
+/** On a stream of HTTP/2 it is a 200, and nothing else says what it is (RFC 8441, section 5). */
 function answerHead(
   exchange: Exchange,
   status: number,
