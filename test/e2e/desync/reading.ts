@@ -1,6 +1,5 @@
 // The only reading of a client's bytes that the gateway may have: RFC 9112 without any of its
-// leniencies but empty lines before a request and more than one space in its first line. Written
-// apart from the gateway, on purpose.
+// leniencies but an empty line before a request. Written apart from the gateway, on purpose.
 
 export type Field = readonly [name: string, value: string]
 
@@ -26,7 +25,7 @@ export interface Reading {
   readonly rest: 'nothing' | 'part of a head' | 'no request'
 }
 
-const REQUEST_LINE = /^([A-Z]+(?:-[A-Z]+)*) +([!-~]+) +HTTP\/1\.1$/
+const REQUEST_LINE = /^([A-Z]+(?:-[A-Z]+)*) ([!-~]+) HTTP\/1\.1$/
 const FIELD_LINE =
   /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[!-~\x80-\xff]|[ \t](?![ \t]*$))*)[ \t]*$/
 const HEAD_BYTES_MAX = 16_384
@@ -36,7 +35,7 @@ export function readConnection(bytes: string): Reading {
   const requests: ReadRequest[] = []
   let at = 0
   for (;;) {
-    while (bytes[at] === '\r' || bytes[at] === '\n') at += 1
+    if (bytes.startsWith('\r\n', at)) at += 2
     if (at >= bytes.length) return { requests, rest: 'nothing' }
     const end = bytes.indexOf('\r\n\r\n', at)
     const head = readHead(bytes.slice(at, end === -1 ? bytes.length : end), end === -1)

@@ -4,7 +4,7 @@ import { type Authority, formatAuthority, readAuthority } from './canonical-host
 import { type Reading, readTarget, type Target } from './canonical-path.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange, Inbound, Step } from './exchange.ts'
-import { readFraming, refuseAmbiguous } from './framing.ts'
+import { refuseAmbiguous } from './framing.ts'
 import { beginGrpc } from './grpc.ts'
 import { listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
@@ -23,7 +23,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
   if (inbound.peer.isDoubtful === true) return { stop: 'ambiguous-header' }
   const wrong = refuseHead(inbound, inForce)
   if (wrong !== undefined) return { stop: wrong }
-  const framing = readFraming(inbound.fields, inbound.hasBody)
+  const { framing } = inbound
   if ('refused' in framing) return { stop: framing.refused }
   const unserved = refuseUnserved(inbound)
   if (unserved !== undefined) return { stop: unserved }

@@ -7,6 +7,7 @@ import type { Decision, Method, Question } from '../policy/index.ts'
 import { BodyMeter } from './body-meter.ts'
 import type { ExchangeCapture } from './capture/exchange-capture.ts'
 import type { Cut, Deadlines } from './cut.ts'
+import type { Framing } from './framing.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import type { Overload } from './load.ts'
@@ -49,8 +50,8 @@ export interface Inbound {
   readonly fault?: Reason | undefined
   /** What a stream of HTTP/2 is to carry (RFC 8441): it is asked for as GET is. */
   readonly connectProtocol?: string | undefined
-  /** Whether a body follows, where that is said by the framing and not by fields. */
-  readonly hasBody?: boolean | undefined
+  /** Where the body ends. */
+  readonly framing: Framing
   readonly fields: HeaderFields
   /** The client waits to be invited before it sends its body. */
   readonly isWaiting: boolean

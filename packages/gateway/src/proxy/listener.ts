@@ -1,51 +1,71 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Server as TlsServer } from 'node:https'
-import type { Socket } from 'node:net'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { createServer, type Server, type Socket } from 'node:net'
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type SecureContext,
+  TLSSocket,
+  Server as TlsServer,
+} from 'node:tls'
 import type { Reason } from '@countersign/evidence'
 import type { Timer } from '../platform/index.ts'
 import { clientOf } from './client-address/client-of.ts'
 import { ForwardedTrust } from './client-address/forwarded.ts'
 import { ProxiedSockets } from './client-address/proxied-sockets.ts'
 import type { ProxiedSource } from './client-address/proxy-header.ts'
-import { Connection, type Gone, originOf, peerOf, type Trust } from './connection.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
-import { pairFields } from './header-fields.ts'
+import { OwnLines } from './http1/answer-head.ts'
+import { ClientConnection, type ConnectionHost } from './http1/client-connection.ts'
 import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
 import { ClientSessions } from './http2/sessions.ts'
-import type { StreamExchange } from './http2/stream-exchange.ts'
 import { type ListenPlace, listenAt } from './listen.ts'
 import { NamedContexts } from './named-contexts.ts'
-import { nodeInbound, nodeOutbound } from './node-exchange.ts'
-import { makeServer, parseFault, protocolsOf, setLimits } from './node-server.ts'
-import type { ListenerConfig, Protocol } from './proxy-config.ts'
-import { rawInbound, rawOutbound } from './raw-exchange.ts'
+import { NOWHERE, nothingAsked } from './nowhere.ts'
+import { type Gone, originOf, peerOf, type Trust } from './peer.ts'
+import { type ListenerConfig, type Protocol, protocolsOf } from './proxy-config.ts'
+import { NO_SEAT, Roster, type Rostered } from './roster.ts'
 import { refuseOutright, serve } from './serve.ts'
-import { ACME_TLS, type Certificate, contextOptions, isWider } from './tls-options.ts'
-import { asksForWebSocket } from './websocket/handshake.ts'
-import { UpgradeExchange } from './websocket/upgrade-exchange.ts'
+import {
+  ACME_TLS,
+  type Certificate,
+  contextOptions,
+  isWider,
+  serverOptions,
+} from './tls-options.ts'
 
 /** Half a day, and 48 bytes as Node wants them. */
 const TICKET_KEYS_MS = 12 * 3_600_000
 const TICKET_KEYS_BYTES = 48
 /** How late it may be noticed that nobody is left. */
 export const LAST_CALL_TICK_MS = 20
-const EARLY_END = 'HPE_INVALID_EOF_STATE'
+
+/** A request as an engine has it. */
+interface Asked {
+  readonly inbound: Inbound
+  readonly outbound: Outbound
+  /** Calls `listener` when it cannot be served to its end. */
+  onLost(listener: (reason: Reason) => void): void
+  ended?(): void
+}
+
+/** An exchange that is going on. */
+interface Going extends Rostered {
+  readonly exchange: Exchange
+}
 
 /** One address that is listened on, and the connections that came to it. */
 export class Listener {
   readonly #server: Server
   readonly #context: ProxyContext
   readonly #scheme: 'http' | 'https'
-  readonly #connections = new Map<Socket, Connection>()
+  readonly #connections = new Set<ClientConnection>()
   readonly #sessions: ClientSessions
-  /** What is going on on streams of HTTP/2. */
-  readonly #streams = new Set<Exchange>()
   readonly #protocols: readonly Protocol[]
-  readonly #active = new Set<Promise<void>>()
+  readonly #host: ConnectionHost
+  readonly #going = new Roster<Going>()
+  #whenAllEnded: (() => void) | undefined
+  #isLeaving = false
   /** By which authorities each handshake goes, by where it comes from: those of its beginning. */
   readonly #handshakes = new Map<string, Trust>()
   readonly #externalOrigin: string | undefined
@@ -53,7 +73,6 @@ export class Listener {
   /** What headers of the PROXY protocol said, by where the connection comes from. */
   readonly #sources = new Map<string, ProxiedSource>()
   #forwarded: ForwardedTrust | undefined
-  #serveHttp1: ((socket: Socket) => void) | undefined
   #certificate: Certificate | undefined
   #contexts: NamedContexts | undefined
   #ticketTimer: Timer | undefined
@@ -75,22 +94,50 @@ export class Listener {
     this.#certificate = certificate
     this.#contexts = certificate && new NamedContexts(certificate)
     this.#context = context
-    this.#server = makeServer(context.inForce().limits, certificate, {
-      protocols: this.#protocols,
-      mayUpgrade: (request) => this.#mayUpgrade(request),
-      contextOf: (name) => this.#contextOf(name),
-      proofOf: (name) => this.#proofOf(name),
-    })
+    this.#host = this.#connectionHost(context)
+    this.#server = this.#makeServer(certificate)
+    this.#setLimits()
     this.#rotateTickets()
     this.#sessions = new ClientSessions({
       clock: context.clock,
       limits: () => context.inForce().limits,
       takesExtendedConnect: () => context.inForce().takesExtendedConnect,
-      take: (stream) => this.#takeStream(stream),
-      refused: (peer, reason) => this.#refuseNowhere(reason, rawInbound(peer, { version: '2' })),
+      take: (stream) => this.#take(stream),
+      refused: (peer, reason) => this.#refuseNowhere(reason, nothingAsked(peer, '2')),
     })
     this.#scheme = certificate === undefined ? 'http' : 'https'
     this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
+  }
+
+  #connectionHost({ clock, inForce, isStopping }: ProxyContext): ConnectionHost {
+    return {
+      clock,
+      own: new OwnLines(clock),
+      limits: () => inForce().limits,
+      takesUpgrades: () => inForce().takesUpgrades,
+      isLeaving: () => this.#isLeaving || isStopping(),
+      take: (exchange, refused) => this.#take(exchange, refused),
+      closed: (connection) => this.#connections.delete(connection),
+    }
+  }
+
+  #makeServer(certificate: Certificate | undefined): Server {
+    // A client that says that it sends no more may still be told what it did wrong.
+    const options = { allowHalfOpen: true, noDelay: true }
+    if (certificate === undefined) return createServer(options)
+    return createTlsServer({
+      ...options,
+      ...serverOptions(certificate, {
+        handshakeMs: this.#context.inForce().limits.headMs,
+        protocols: this.#protocols,
+        contextOf: (name) => this.#contextOf(name),
+        proofOf: (name) => this.#proofOf(name),
+      }),
+    })
+  }
+
+  #setLimits(): void {
+    this.#server.maxConnections = this.#context.inForce().limits.connectionsMax
   }
 
   /** Resolves with the address that is listened on; throws ProxyError PROXY_LISTEN_FAILED. */
@@ -134,7 +181,7 @@ export class Listener {
     forwarded,
   }: Pick<ListenerConfig, 'forwarded'> & { readonly tls?: Certificate | undefined }): void {
     this.#forwarded = forwarded && new ForwardedTrust(forwarded)
-    setLimits(this.#server, this.#context.inForce().limits)
+    this.#setLimits()
     if (tls !== undefined && JSON.stringify(tls) !== JSON.stringify(this.#certificate)) {
       this.replaceCertificate(tls)
     }
@@ -157,22 +204,22 @@ export class Listener {
   async drain(): Promise<void> {
     this.#server.close()
     this.#ticketTimer?.cancel()
-    this.#server.closeIdleConnections()
+    this.#isLeaving = true
+    for (const connection of this.#connections) {
+      if (connection.isIdle && !connection.isFresh) connection.leave()
+    }
     this.#sessions.drain()
     await this.#firstRequests()
     this.#proxied?.close()
-    while (this.#active.size > 0) await Promise.allSettled(this.#active)
-    this.#server.closeAllConnections()
+    await this.#allEnded()
+    for (const connection of this.#connections) connection.leave()
     await this.#sessions.close()
   }
 
   /** Cuts what is still going on; `drain` then resolves as soon as it is recorded. */
   cutAll(): void {
-    for (const [socket, { current }] of this.#connections) {
-      if (current === undefined) socket.destroy()
-      else current.cut.make('shutting-down')
-    }
-    for (const { cut } of this.#streams) cut.make('shutting-down')
+    for (const { exchange } of this.#going.members()) exchange.cut.make('shutting-down')
+    for (const connection of this.#connections) if (!connection.isBusy) connection.leave()
   }
 
   /** Who was let in a moment ago has its request on the way: closing now would lose it. */
@@ -186,17 +233,14 @@ export class Listener {
 
   #isExpectingFirst(): boolean {
     if (this.#handshakes.size > this.#connections.size + this.#sessions.size) return true
-    return [...this.#connections.values()].some(({ newest }) => newest === undefined)
+    return [...this.#connections].some(({ isFresh }) => isFresh)
   }
 
   #wire(connected: 'connection' | 'secureConnection'): void {
     const server = this.#server
     const { clock, inForce } = this.#context
     const withinMs = inForce().limits.headMs
-    const [serveHttp1] = server.listeners(connected) as ((socket: Socket) => void)[]
-    this.#serveHttp1 = serveHttp1
-    if (serveHttp1 !== undefined) server.off(connected, serveHttp1)
-    // Before the engine's own listener, which takes the secure context that is in force now.
+    // Before TLS's own listener, which takes the secure context that is in force now.
     server.prependListener('connection', (socket: Socket) => {
       const place = placeOf(socket)
       this.#handshakes.set(place, this.#trust)
@@ -218,39 +262,18 @@ export class Listener {
           return
         }
         if (protocol === undefined) {
-          this.#refuseNowhere('version-refused', rawInbound(peer))
+          this.#refuseNowhere('version-refused', nothingAsked(peer))
           return void socket.destroy()
         }
-        const { pipelinedMax } = this.#context.inForce().limits
-        const connection = new Connection(socket, peer, pipelinedMax)
-        this.#connections.set(socket, connection)
-        socket.once('close', () => {
-          this.#connections.delete(socket)
-          connection.lost()
-        })
-        serveHttp1?.call(server, socket)
+        if (socket.destroyed) return
+        this.#connections.add(new ClientConnection(socket, peer, this.#host))
       }
       whenProtocolIsKnown(socket, { protocols: this.#protocols, clock, withinMs }, serve)
-    })
-    server.on('request', (request, response) => this.#take(request, response, false))
-    server.on('checkContinue', (request, response) => this.#take(request, response, true))
-    server.on('checkExpectation', (request, response) => this.#take(request, response, false))
-    server.on('upgrade', (request: IncomingMessage, socket: Socket, first: Uint8Array) => {
-      this.#takeUpgrade(request, socket, first)
-    })
-    server.on('connect', (request: IncomingMessage, socket: Socket) => {
-      // The engine has let go of it: a client that leaves now would end the process.
-      socket.on('error', () => undefined)
-      const { method = '', httpVersion, rawHeaders } = request
-      const known = { method, version: httpVersion, fields: pairFields(rawHeaders) }
-      this.#refuseRaw(socket, 'method-not-allowed', known)
-    })
-    server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
-      this.#unreadable(error, socket)
     })
     server.on('drop', (gone) => this.#refuseUnseen('overloaded', gone))
     server.on('tlsClientError', (_error, socket: Socket) => {
       this.#refuseUnseen(this.#hasCertificate ? 'malformed-request' : 'certificate-pending', socket)
+      socket.destroy()
     })
     if (this.#proxied !== undefined) this.#wireProxied(this.#proxied)
   }
@@ -315,134 +338,25 @@ export class Listener {
     })
   }
 
-  #take(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
+  #take(asked: Asked, refused?: Reason): void {
     if (this.#held !== undefined) {
-      this.#held.push(() => this.#take(request, response, isWaiting))
+      this.#held.push(() => this.#take(asked, refused))
       return
     }
-    const connection = this.#connections.get(request.socket)
-    if (connection === undefined) return void request.socket.destroy()
-    const place = connection.place()
-    if (place === 'ignored') return
-    const inbound = nodeInbound(request, response, connection.peer, isWaiting)
-    const outbound = lastOf(connection, nodeOutbound(response), response)
-    const exchange = this.#exchange(inbound, outbound)
-    response.once('close', () => {
-      if (!response.writableFinished) exchange.cut.make('client-aborted')
-    })
-    connection.newest = exchange
-    if (!response.shouldKeepAlive) connection.takeNoMore()
-    const run = place === 'served' ? serve : refuseOverload
-    this.#track(
-      exchange,
-      connection.enqueue(async () => {
-        connection.begin(exchange)
-        await run(exchange, this.#context)
-        connection.current = undefined
-      }),
-    )
-  }
-
-  /** The engine has let go of the connection: nothing of it is read as HTTP any more. */
-  #takeUpgrade(request: IncomingMessage, socket: Socket, first: Uint8Array): void {
-    const connection = this.#connections.get(socket)
-    if (connection === undefined) return void socket.destroy()
-    const upgrade = new UpgradeExchange({
-      request,
-      socket,
-      first,
-      peer: connection.peer,
-      earlyBytesMax: this.#context.inForce().limits.earlyBytesMax,
-      stay: (kept) => this.#serveHttp1?.call(this.#server, kept),
-    })
-    const take = (): void => {
-      if (connection.place() === 'ignored') return
-      const exchange = this.#exchange(upgrade.inbound, lastOf(connection, upgrade.outbound))
-      upgrade.onLost((reason) => exchange.cut.make(reason))
-      connection.newest = exchange
-      this.#track(
-        exchange,
-        connection.enqueue(async () => {
-          // The answer before may be sent, and the engine not yet know it.
-          await nextTurn()
-          connection.current = exchange
-          await serve(exchange, this.#context)
-          connection.current = undefined
-        }),
-      )
-    }
-    if (this.#held === undefined) take()
-    else this.#held.push(take)
-  }
-
-  /** Whether a request is one that a route may let change protocols. */
-  #mayUpgrade({ rawHeaders }: IncomingMessage): boolean {
-    const { takesUpgrades } = this.#context.inForce()
-    return takesUpgrades && asksForWebSocket(pairFields(rawHeaders))
-  }
-
-  #takeStream(stream: StreamExchange): void {
-    if (this.#held !== undefined) {
-      this.#held.push(() => this.#takeStream(stream))
-      return
-    }
-    const exchange = this.#exchange(stream.inbound, stream.outbound)
-    stream.onLost((reason) => exchange.cut.make(reason))
-    this.#streams.add(exchange)
-    const served = serve(exchange, this.#context)
-    this.#track(
-      exchange,
-      served.finally(() => this.#streams.delete(exchange)),
-    )
-  }
-
-  /** Bytes that are no request: of the body that is being read, or where a request should begin. */
-  #unreadable(error: Error & { readonly code?: string }, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-    if (error.code === 'ERR_TLS_RENEGOTIATION_DISABLED') {
-      // Destroyed at once: an answer would have to wait for the handshake that is not to be.
-      this.#refuseUnseen('malformed-request', socket)
-      return void socket.destroy()
-    }
-    const newest = this.#connections.get(socket)?.newest
-    if (newest !== undefined && !newest.inbound.isComplete()) {
-      // The end of the stream inside a body is a client that left, not one that lied.
-      newest.cut.make(error.code === EARLY_END ? 'client-aborted' : 'malformed-framing')
-    } else {
-      this.#refuseRaw(socket, parseFault(error.code), {})
-    }
-  }
-
-  #refuseRaw(socket: Socket, reason: Reason, known: Partial<Inbound>): void {
-    const connection = this.#connections.get(socket)
-    if (connection === undefined) return void socket.destroy()
-    if (!connection.takesMore) return
-    const outbound = lastOf(connection, rawOutbound(socket))
-    const exchange = this.#exchange(rawInbound(connection.peer, known), outbound)
-    this.#track(
-      exchange,
-      connection.enqueue(() => refuseOutright(exchange, this.#context, reason)),
-    )
-    // The engine says the same of every byte that follows, for as long as an answer takes.
-    connection.takeNoMore()
+    const exchange = this.#exchange(asked.inbound, asked.outbound)
+    asked.onLost((reason) => exchange.cut.make(reason))
+    this.#run(exchange, refused, asked)
   }
 
   /** A connection that is gone before there was anything to answer. */
   #refuseUnseen(reason: Reason, gone: Gone = {}): void {
     const origin = originOf(gone, this.#sources.get(placeOf(gone)))
-    this.#refuseNowhere(reason, rawInbound({ ...origin, scheme: this.#scheme, tls: undefined }))
+    this.#refuseNowhere(reason, nothingAsked({ ...origin, scheme: this.#scheme, tls: undefined }))
   }
 
   /** A refusal that nobody can be told of any more. */
   #refuseNowhere(reason: Reason, inbound: Inbound): void {
-    const nowhere: Outbound = {
-      begin: () => undefined,
-      write: async () => undefined,
-      end: async () => undefined,
-      destroy: () => undefined,
-    }
-    const exchange = this.#exchange(inbound, nowhere)
-    this.#track(exchange, refuseOutright(exchange, this.#context, reason))
+    this.#run(this.#exchange(inbound, NOWHERE), reason)
   }
 
   #exchange(inbound: Inbound, outbound: Outbound): Exchange {
@@ -456,13 +370,31 @@ export class Listener {
     return new Exchange({ id, inForce, inbound, outbound, cut, deadlines, startedMs })
   }
 
-  #track({ inForce }: Exchange, work: Promise<void>): void {
-    this.#active.add(work)
-    inForce.uses.begin()
-    void work.finally(() => {
-      this.#active.delete(work)
-      inForce.uses.end()
-    })
+  #run(exchange: Exchange, refused: Reason | undefined, asked?: Asked): void {
+    const going: Going = { exchange, seat: NO_SEAT }
+    const { uses } = exchange.inForce
+    this.#going.add(going)
+    uses.begin()
+    const ended = (): void => {
+      this.#going.delete(going)
+      uses.end()
+      asked?.ended?.()
+      if (this.#going.size === 0) this.#whenAllEnded?.()
+    }
+    void this.#serve(exchange, refused).then(ended)
+  }
+
+  #serve(exchange: Exchange, refused: Reason | undefined): Promise<void> {
+    if (refused === undefined) return serve(exchange, this.#context)
+    return refuseOutright(exchange, this.#context, refused)
+  }
+
+  async #allEnded(): Promise<void> {
+    while (this.#going.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenAllEnded = resolve
+      })
+    }
   }
 
   #report(event: 'listener-error', cause: unknown): void {
@@ -478,24 +410,4 @@ function nameOf(socket: TLSSocket): string {
 
 function placeOf({ remoteAddress, remotePort }: Gone): string {
   return `${remoteAddress} ${remotePort}`
-}
-
-/** Tells the connection when an answer begins that is its last (RFC 9112, section 9.6). */
-function lastOf(
-  connection: Connection,
-  outbound: Outbound,
-  engine: Partial<Pick<ServerResponse, 'shouldKeepAlive'>> = {},
-): Outbound {
-  return {
-    ...outbound,
-    begin: (head) => {
-      outbound.begin(head)
-      // The engine has reasons of its own, the client's wish among them.
-      if (head.isLast || engine.shouldKeepAlive === false) connection.finish()
-    },
-  }
-}
-
-function refuseOverload(exchange: Exchange, context: ProxyContext): Promise<void> {
-  return refuseOutright(exchange, context, 'overloaded')
 }

@@ -170,7 +170,9 @@ export const routeSchema = z
         http2: z
           .enum(['refused', 'taken'])
           .default('refused')
-          .describe('taken: on a stream of HTTP/2 too (RFC 8441); connections that open then say so'),
+          .describe(
+            'taken: on a stream of HTTP/2 too (RFC 8441); connections that open then say so',
+          ),
       })
       .prefault({}),
     forwarded: z
@@ -240,6 +242,14 @@ export const routeSchema = z
 export type Protocol = 'h2' | 'http/1.1'
 export type ListenerConfig = z.infer<typeof listenerSchema>
 export type RouteConfig = z.infer<typeof routeSchema>
+
+/** What a listener speaks. */
+export function protocolsOf({
+  protocols,
+  tls,
+}: Pick<ListenerConfig, 'protocols'> & { readonly tls?: unknown }): readonly Protocol[] {
+  return protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1'])
+}
 
 function isOrigin(url: string): boolean {
   const { username, password, pathname, search, hash } = new URL(url)

@@ -4,88 +4,8 @@ import { TLSSocket } from 'node:tls'
 import type { TlsFacts } from '@countersign/evidence'
 import type { ClientCertificate } from '../identity/index.ts'
 import type { ProxiedSource } from './client-address/proxy-header.ts'
-import type { Exchange, Peer } from './exchange.ts'
+import type { Peer } from './exchange.ts'
 import type { ClientAuthorities } from './tls-options.ts'
-
-/** Requests that came after the last one that is answered; beyond it the connection is cut. */
-const IGNORED_MAX = 1000
-
-/** One client connection: its facts, and its requests, served one after the other in order. */
-export class Connection {
-  readonly peer: Peer
-  readonly #socket: Socket
-  readonly #pipelinedMax: number
-  #tail: Promise<void> = Promise.resolve()
-  #waiting = 0
-  #ignored = 0
-  #isOver = false
-  #takesMore = true
-  /** The exchange whose turn it is. */
-  current: Exchange | undefined
-  /** The one that came last: what is read now is of its body, or of no request yet. */
-  newest: Exchange | undefined
-
-  constructor(socket: Socket, peer: Peer, pipelinedMax: number) {
-    this.#socket = socket
-    this.#pipelinedMax = pipelinedMax
-    this.peer = peer
-  }
-
-  /** The answer that has begun is its last: nothing that came after that request is served. */
-  finish(): void {
-    this.#isOver = true
-  }
-
-  /** Its turn has come; whoever is gone by now wants no answer. */
-  begin(exchange: Exchange): void {
-    this.current = exchange
-    if (this.#socket.destroyed) this.lost()
-  }
-
-  /**
-   * The client is gone. The engine does not say so of an answer that it has not given the
-   * connection yet; what may change protocols listens for itself.
-   */
-  lost(): void {
-    const { current } = this
-    if (current?.outbound.switchTo === undefined) current?.cut.make('client-aborted')
-  }
-
-  /** A request has said that it is the last: what comes behind it is none. */
-  get takesMore(): boolean {
-    return this.#takesMore && !this.#isOver
-  }
-
-  takeNoMore(): void {
-    this.#takesMore = false
-  }
-
-  /**
-   * What becomes of one more request: `served` in its turn; `refused`, in its turn and as the last
-   * of the connection, because too many wait; `ignored`, because one was refused before it.
-   */
-  place(): 'served' | 'refused' | 'ignored' {
-    if (!this.takesMore) return 'ignored'
-    if (this.#waiting < this.#pipelinedMax) return 'served'
-    this.#ignored += 1
-    if (this.#ignored === 1) return 'refused'
-    if (this.#ignored > IGNORED_MAX) this.#socket.destroy()
-    return 'ignored'
-  }
-
-  /**
-   * Runs `serve` when everything before it has been answered, unless one of these answers was the
-   * last. It must not reject.
-   */
-  enqueue(serve: () => Promise<void>): Promise<void> {
-    this.#waiting += 1
-    const unlessOver = (): Promise<void> => (this.#isOver ? Promise.resolve() : serve())
-    this.#tail = this.#tail.then(unlessOver).finally(() => {
-      this.#waiting -= 1
-    })
-    return this.#tail
-  }
-}
 
 /** The authorities and revocation lists that a listener had at a time. */
 export interface Trust {

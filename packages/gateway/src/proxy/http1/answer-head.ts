@@ -1,0 +1,102 @@
+import { STATUS_CODES } from 'node:http'
+import { formatFields } from '../../http1/index.ts'
+import type { Clock } from '../../platform/index.ts'
+import type { ResponseHead } from '../exchange.ts'
+import type { HeaderFields } from '../header-fields.ts'
+
+/** How the end of an answer is found. */
+export type AnswerFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'length'; readonly bytes: number }
+
+const NONE: AnswerFraming = { kind: 'none' }
+const CHUNKED: AnswerFraming = { kind: 'chunked' }
+const SECOND_US = 1_000_000
+
+/** Lines of our own, made anew when they change. */
+export class OwnLines {
+  readonly #clock: Clock
+  #second = -1
+  #date = ''
+  #keptMs = -1
+  #kept = ''
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** For answers that do not say one (RFC 9110, section 6.6.1). */
+  get date(): string {
+    const second = Math.floor(this.#clock.nowUs() / SECOND_US)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#date = `date: ${new Date(second * 1000).toUTCString()}\r\n`
+    }
+    return this.#date
+  }
+
+  /** How long a connection is kept: what clients go by, so that no request meets its end. */
+  kept(keepAliveMs: number): string {
+    if (keepAliveMs !== this.#keptMs) {
+      this.#keptMs = keepAliveMs
+      const seconds = Math.floor(keepAliveMs / 1000)
+      this.#kept = `connection: keep-alive\r\nkeep-alive: timeout=${seconds}\r\n`
+    }
+    return this.#kept
+  }
+}
+
+/**
+ * How an answer is framed: as it says, or by its one piece where that is the whole of it, or in
+ * chunks. What answers HEAD, and some statuses, have no body whatever they say.
+ */
+export function framingOf(
+  { status, fields }: ResponseHead,
+  method: string,
+  wholeBytes: number | undefined,
+): AnswerFraming {
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return NONE
+  const length = fields.find(([name]) => isNamed(name, 'content-length'))
+  if (length !== undefined) return { kind: 'length', bytes: Number(length[1]) }
+  return wholeBytes === undefined ? CHUNKED : { kind: 'length', bytes: wholeBytes }
+}
+
+/**
+ * The head as it is sent, in Latin-1; `connection` is what it says of the connection. Throws where
+ * something in it would end a line early.
+ */
+export function formatAnswer(
+  { status, fields }: ResponseHead,
+  framing: AnswerFraming,
+  { date, connection }: { readonly date: string; readonly connection: string },
+): string {
+  const said = fields.some(([name]) => isNamed(name, 'date')) ? '' : date
+  return `${statusLine(status)}${linesOf(fields)}${said}${framed(fields, framing)}${connection}\r\n`
+}
+
+/** A head that no answer's framing follows: 1xx, and the one that changes protocols. */
+export function formatInterim(status: number, fields: HeaderFields): string {
+  return `${statusLine(status)}${linesOf(fields)}\r\n`
+}
+
+function framed(fields: HeaderFields, framing: AnswerFraming): string {
+  if (framing.kind === 'none') return ''
+  if (framing.kind === 'chunked') return 'transfer-encoding: chunked\r\n'
+  const isSaid = fields.some(([name]) => isNamed(name, 'content-length'))
+  return isSaid ? '' : `content-length: ${framing.bytes}\r\n`
+}
+
+function linesOf(fields: HeaderFields): string {
+  const lines = formatFields(fields)
+  if (lines === undefined) throw new Error('a header field that cannot be sent')
+  return lines
+}
+
+function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+}
+
+function isNamed(name: string, lowerCaseName: string): boolean {
+  return name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName
+}
