@@ -28,6 +28,7 @@ export async function captureGateway(
   const data = place?.data ?? join(directory, 'data')
   await mkdir(join(directory, 'policies'))
   let received = 0
+  let life: GatewayLife | undefined
   const upstream = createServer((request, response) => {
     received += 1
     const type = request.headers['content-type']
@@ -50,8 +51,12 @@ export async function captureGateway(
     data,
     token: (JSON.parse(made.out) as { token: string }).token,
     received: () => received,
-    start: () => startLife(config),
+    start: async () => {
+      life = await startLife(config)
+      return life
+    },
     close: async () => {
+      if (life?.process.exitCode === null) await life.stop('SIGKILL')
       upstream.closeAllConnections()
       await new Promise((resolve) => upstream.close(resolve))
       await rm(directory, { recursive: true, force: true })

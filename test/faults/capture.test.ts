@@ -1,0 +1,102 @@
+// Captured bodies where the process is killed, and where their disk is full.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { bodyFiles, captureGateway, records, verified } from '../capture-gateway.ts'
+import { waitFor } from '../demo-process.ts'
+import { need } from '../needs.ts'
+
+const LIVES = 3
+const CALLERS = 8
+
+interface Answer {
+  readonly status: number
+  readonly reason?: string
+}
+
+async function post(url: string, token: string, body: string): Promise<Answer> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'text/plain' }
+  const response = await fetch(`${url}/all`, { method: 'POST', headers, body })
+  const text = await response.text()
+  if (response.status === 200) return { status: 200 }
+  return { status: response.status, reason: (JSON.parse(text) as { reason: string }).reason }
+}
+
+test('kill -9 leaves no body that is missing, and none that no record names', {
+  timeout: 120_000,
+}, async () => {
+  const gateway = await captureGateway({ all: "types: ['text/*'], beforeBytesMax: 2000" })
+  let served = 0
+  try {
+    for (let nth = 0; nth < LIVES; nth += 1) {
+      const life = await gateway.start()
+      const until = served + 10 * (nth + 1)
+      let isDead = false
+      const caller = async (): Promise<void> => {
+        while (!isDead) {
+          // Some are named by their intent, some by their outcome.
+          const body = 'b'.repeat(served % 2 === 0 ? 100 : 5000)
+          const answer = await post(life.url, gateway.token, body).catch(() => undefined)
+          if (answer?.status === 200) served += 1
+        }
+      }
+      const callers = Array.from({ length: CALLERS }, caller)
+      await waitFor(() => served >= until)
+      await life.stop('SIGKILL')
+      isDead = true
+      await Promise.all(callers)
+    }
+    const incoming = join(gateway.data, 'bodies', 'incoming')
+    const last = await gateway.start()
+    await waitFor(async () => (await readdir(incoming)).length === 0)
+    await last.stop('SIGTERM')
+    const { exit, bad, notChecked } = await verified(gateway.data)
+    assert.deepEqual([exit, bad, notChecked], [0, [], []])
+    assert.ok((await bodyFiles(gateway.data)).length >= served)
+  } finally {
+    await gateway.close()
+  }
+})
+
+const skip = need('a small volume', {
+  met: () => process.getuid?.() === 0 && process.platform === 'linux',
+  install: 'run as root on Linux, to mount a tmpfs',
+})
+
+test('where bodies cannot be kept nothing goes on, until there is room again', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-bodies-'))
+  const data = join(directory, 'data')
+  const volume = join(data, 'bodies')
+  await mkdir(volume, { recursive: true })
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', volume])
+  assert.equal(mounted.status, 0, String(mounted.stderr))
+  const gateway = await captureGateway({ all: "types: ['text/*']" }, { data })
+  try {
+    const life = await gateway.start()
+    assert.deepEqual(await post(life.url, gateway.token, 'before'), { status: 200 })
+    const ballast = join(volume, 'incoming', `${'0'.repeat(32)}.tmp`)
+    await writeFile(ballast, Buffer.alloc(1 << 20)).catch(() => undefined)
+    const received = gateway.received()
+    const refused = await post(life.url, gateway.token, 'while it is full')
+    assert.deepEqual(refused, { status: 503, reason: 'capture-unavailable' })
+    assert.equal(gateway.received(), received, 'nothing reached the upstream')
+    await rm(ballast)
+    assert.deepEqual(await post(life.url, gateway.token, 'after'), { status: 200 })
+    assert.equal(await life.stop('SIGTERM'), 0)
+    const { exit, bad, notChecked } = await verified(data)
+    assert.deepEqual([exit, bad, notChecked], [0, [], []])
+    const refusal = (await records(data)).find(({ kind }) => kind === 'refusal')
+    assert.equal(refusal?.what.body?.uncaptured, 'failed')
+    for (const file of await bodyFiles(data)) assert.ok((await readFile(file)).length > 0)
+  } finally {
+    await gateway.close()
+    spawnSync('umount', ['-l', volume])
+    await rm(directory, { recursive: true, force: true })
+  }
+})
