@@ -76,18 +76,20 @@ export class ReserveFile {
 
   /**
    * Writes what is missing; noise, which no file system stores as less. Stops where `isWanted` says
-   * so, and where the disk is full gives back what it took.
+   * so, and where the disk is full gives back what it took. `pause` comes between two chunks, each
+   * of which is flushed by itself: records that are flushed meanwhile wait for one at most.
    */
-  async take(isWanted: () => boolean): Promise<void> {
+  async take(isWanted: () => boolean, pause: () => Promise<void>): Promise<void> {
     const before = this.#bytes
     const noise = this.#random.bytes(Math.min(CHUNK_BYTES, this.bytesMax))
     try {
       while (!this.isWhole && isWanted()) {
         const chunk = noise.subarray(0, this.bytesMax - this.#bytes)
         await this.#file.write(this.#bytes, chunk)
+        await this.#file.sync()
         this.#bytes += chunk.length
+        if (!this.isWhole) await pause()
       }
-      await this.#file.sync()
     } catch (cause) {
       await this.#file.truncate(before)
       this.#bytes = before

@@ -148,7 +148,7 @@ test('a volume that never had room for the reserve serves, and takes it when it 
   const again = await volume.open({ warnFreeBytes: 0, refuseFreeBytes: 0, reserveBytes: 4 * MIB })
   assert.equal(again.facts.level, 'ample', 'a restart changes nothing')
   await volume.disk.remove('/ballast')
-  await volume.look()
+  for (let times = 0; times < 3; times += 1) await volume.look()
   assert.equal(again.facts.reserveBytes, 4 * MIB)
   await again.close()
 })

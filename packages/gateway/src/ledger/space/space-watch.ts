@@ -29,6 +29,7 @@ export interface SpaceWatchOptions {
 
 const LOOK_EVERY_MS = 1_000
 const TAKE_AGAIN_MS = 10_000
+const TAKE_PAUSE_MS = 10
 /** A level is left where there is an eighth more room than it begins with: it does not flutter. */
 const LEAVE = 9 / 8
 
@@ -148,7 +149,9 @@ export class SpaceWatch {
     const isWanted = (): boolean => !this.#isClosed && this.#giving === undefined
     // A volume may say that it has room, and a quota say that it is somebody else's.
     this.#takeFromMs = this.#options.clock.ticksMs() + TAKE_AGAIN_MS
-    this.#taking = this.#reserve.take(isWanted).finally(() => {
+    const pause = (): Promise<void> =>
+      new Promise((resolve) => this.#options.clock.after(TAKE_PAUSE_MS, resolve))
+    this.#taking = this.#reserve.take(isWanted, pause).finally(() => {
       this.#taking = undefined
     })
     await this.#taking
