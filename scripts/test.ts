@@ -24,6 +24,7 @@ const FILE_MS_MAX = 1_800_000
 const ALONE = [
   'e2e/containment.test.ts',
   'e2e/reload.test.ts',
+  'e2e/overload.test.ts',
   'e2e/restart.test.ts',
   'e2e/hostile-clients.test.ts',
   'e2e/load.test.ts',

@@ -93,7 +93,8 @@ upstreams:
   orders: { url: "http://127.0.0.1:${api.port}" }
 routes:
   - { name: orders, path: /orders, upstream: orders, headers: [], record: ${recording} }
-limits: { relaxedRecordsMax: ${RELAXED_RECORDS_MAX}, relaxedWindowMs: 1000 }
+limits:
+  { relaxedRecordsMax: ${RELAXED_RECORDS_MAX}, relaxedWindowMs: 1000, loopLagMs: 60000 }
 `
 }
 

@@ -5,6 +5,8 @@ import { DEFAULT_LIMITS, type Limits } from '../limits/index.ts'
 import { SimulatedClock, systemClock } from '../platform/index.ts'
 import { Load, type Overload } from './load.ts'
 
+const NO_PRESSURE = { ledgerLagMs: () => 0, heapPercent: () => 0 }
+
 function loadOf(limits: Partial<Limits> = {}) {
   const clock = new SimulatedClock()
   const found = { ledgerLagMs: 0, heapPercent: 0 }
@@ -23,7 +25,7 @@ test('exchanges beyond their limit are too many, and the next one is not', () =>
     load.begin()
     seen.push(load.overload)
   }
-  load.end()
+  load.end(false)
   seen.push(load.overload)
   assert.deepEqual(seen, [undefined, undefined, 'exchanges', undefined])
 })
@@ -44,7 +46,7 @@ for (const [name, pressure, over, still, under] of [
       [await at(over - 1), await at(over), await at(still), await at(under), await at(still)],
       [undefined, name, name, undefined, undefined],
     )
-    load.end()
+    load.end(false)
   })
 }
 
@@ -53,7 +55,7 @@ test('what there is too much of is looked at until there is not, also while noth
   load.begin()
   found.ledgerLagMs = 5000
   await clock.advance(100)
-  load.end()
+  load.end(false)
   await clock.advance(1000)
   assert.equal(load.overload, 'ledger')
   found.ledgerLagMs = 0
@@ -61,19 +63,53 @@ test('what there is too much of is looked at until there is not, also while noth
   assert.equal(load.overload, undefined)
 })
 
-test('a loop that is late is too much, and then it is not', async () => {
-  const clock = systemClock()
-  const limits = { ...DEFAULT_LIMITS, loopLagMs: 100 }
-  const pressures = { ledgerLagMs: () => 0, heapPercent: () => 0 }
-  const load = new Load({ clock, limits: () => limits, pressures })
-  load.begin()
-  const untilMs = clock.ticksMs() + 300
-  // Nothing but this runs meanwhile.
-  while (clock.ticksMs() < untilMs);
-  const seen = new Set<Overload | undefined>()
-  while (!(seen.has('loop') && load.overload === undefined)) {
-    await sleep(1)
-    seen.add(load.overload)
+test('many at once are let in when as many were served in time', async () => {
+  const { clock, load } = loadOf({ exchangesBurst: 10 })
+  for (let begun = 0; begun < 11; begun += 1) load.begin()
+  assert.equal(load.overload, 'loop')
+  await clock.advance(40)
+  assert.equal(load.overload, undefined)
+})
+
+test('refusals beyond a rate wait for their turn, in order', async () => {
+  const { clock, load } = loadOf({ exchangesMax: 1, shedPerSecondMax: 100 })
+  for (let begun = 0; begun < 13; begun += 1) load.begin()
+  await clock.advance(100)
+  const told: number[] = []
+  for (let index = 0; index < 13; index += 1) {
+    const turn = load.refuse()
+    if (turn === undefined) told.push(index)
+    else void turn.then(() => told.push(index))
   }
-  load.end()
+  assert.deepEqual(told, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  assert.equal(load.overload, undefined, 'who is refused takes nobody their place')
+  await clock.advance(20)
+  assert.equal(told.length, 12)
+  await clock.advance(20)
+  assert.deepEqual(told.slice(10), [10, 11, 12])
+})
+
+test('a loop that goes on being late is too much, until it is in time', async () => {
+  const clock = systemClock()
+  const limits = { ...DEFAULT_LIMITS, loopLagMs: 10, exchangesMin: 4, exchangesBurst: 100 }
+  const load = new Load({ clock, limits: () => limits, pressures: NO_PRESSURE })
+  for (let begun = 0; begun < 8; begun += 1) load.begin()
+  // Nothing but this runs meanwhile.
+  const holdUp = (): void => {
+    const untilMs = clock.ticksMs() + 40
+    while (clock.ticksMs() < untilMs);
+  }
+  for (let turn = 0; load.overload === undefined; turn += 1) {
+    assert.ok(turn < 20)
+    holdUp()
+    await sleep(1)
+    if (turn === 0) assert.equal(load.overload, undefined, 'once is nothing')
+  }
+  while (load.overload !== undefined) await sleep(1)
+  for (let left = 8; left > 4; left -= 1) load.end(false)
+  for (let turn = 0; turn < 5; turn += 1) {
+    holdUp()
+    await sleep(1)
+    assert.equal(load.overload, undefined, 'so few are always let in')
+  }
 })

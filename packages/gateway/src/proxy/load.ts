@@ -17,17 +17,35 @@ export type Overload = 'loop' | 'ledger' | 'heap' | 'exchanges'
 /** How often the loop is measured, and everything else. */
 const TICK_MS = 20
 const SLOW_TICKS = 10
+/** A loop that was late once was held up; one that is late so often in a row has a queue. */
+const IN_TIME: readonly number[] = [0, 0, 0]
+
+/** How fast fewer are let in at most while the loop is late, and more again while it is not. */
+const FEWER = 0.5
+const MORE = 1.1
+/** How fast it is forgotten that more were let in once. */
+const LESS = 0.98
 
 /**
- * How much there is to do. Beyond a limit exchanges are refused until it is half of that again:
- * refusing costs little, so that what is let in is served in good time.
+ * How much there is to do. A loop that goes on being late has as many exchanges as it can serve,
+ * and a few more: fewer are let in until it is in time. What else there is too much of keeps all
+ * out until there is less. Even a refusal costs something: beyond a rate they wait for their turn, and
+ * so do their connections.
  */
 export class Load {
   readonly #clock: Clock
   readonly #limits: () => Limits
   readonly #pressures: Pressures
+  /** Those that are served, and those that are refused. */
   #going = 0
+  #refused = 0
+  /** Refusals that may be said at once, and those that wait for their turn. */
+  #turns = 0
+  readonly #waiting: (() => void)[] = []
   #ticks = 0
+  #lateTicks: readonly number[] = IN_TIME
+  /** How many may go on at once. */
+  #allowed: number
   #isTicking = false
   #overloads: ReadonlySet<Overload> = new Set()
 
@@ -39,11 +57,14 @@ export class Load {
     this.#clock = parts.clock
     this.#limits = parts.limits
     this.#pressures = parts.pressures
+    this.#allowed = parts.limits().exchangesBurst
   }
 
   /** Of what there is too much now; undefined: of nothing. */
   get overload(): Overload | undefined {
-    if (this.#going > this.#limits().exchangesMax) return 'exchanges'
+    const served = this.#going - this.#refused
+    if (served > this.#limits().exchangesMax) return 'exchanges'
+    if (served > this.#allowed) return 'loop'
     for (const overload of this.#overloads) return overload
     return undefined
   }
@@ -53,8 +74,19 @@ export class Load {
     if (!this.#isTicking) this.#tickLater()
   }
 
-  end(): void {
+  /** One that has begun is refused: a promise where that has to wait for its turn. */
+  refuse(): void | Promise<void> {
+    this.#refused += 1
+    if (this.#turns >= 1 && this.#waiting.length === 0) {
+      this.#turns -= 1
+      return undefined
+    }
+    return new Promise((resolve) => void this.#waiting.push(resolve))
+  }
+
+  end(wasRefused: boolean): void {
     this.#going -= 1
+    if (wasRefused) this.#refused -= 1
   }
 
   /** How late the loop comes to a timer is how long whoever asks now will wait for anything. */
@@ -63,8 +95,11 @@ export class Load {
     const dueMs = this.#clock.ticksMs() + TICK_MS
     this.#clock.after(TICK_MS, () => {
       this.#isTicking = false
-      this.#measure(this.#clock.ticksMs() - dueMs)
+      const lateMs = this.#clock.ticksMs() - dueMs
+      this.#measure(lateMs)
+      this.#giveTurns(TICK_MS + lateMs)
       if (this.#going > 0 || this.#overloads.size > 0) this.#tickLater()
+      else this.#rest()
     })
   }
 
@@ -72,17 +107,45 @@ export class Load {
     const limits = this.#limits()
     this.#ticks += 1
     const now = new Set(this.#overloads)
-    judge(now, 'loop', lateMs, limits.loopLagMs)
+    this.#lateTicks = [...this.#lateTicks.slice(1), lateMs]
+    this.#allow(Math.min(...this.#lateTicks), limits)
     judge(now, 'ledger', this.#pressures.ledgerLagMs(), limits.ledgerLagMs)
     if (this.#ticks % SLOW_TICKS === 0) {
       judge(now, 'heap', this.#pressures.heapPercent(), limits.heapPercentMax)
     }
     this.#overloads = now
   }
+
+  #allow(lateMs: number, limits: Limits): void {
+    const { loopLagMs, exchangesMin, exchangesBurst, exchangesMax } = limits
+    const served = this.#going - this.#refused
+    if (lateMs > loopLagMs) {
+      const part = Math.max(FEWER, loopLagMs / lateMs)
+      this.#allowed = Math.max(exchangesMin, Math.min(this.#allowed, served) * part)
+    } else if (served * 2 > this.#allowed) {
+      this.#allowed = Math.min(exchangesMax, this.#allowed * MORE)
+    } else {
+      this.#allowed = Math.max(Math.min(this.#allowed, exchangesBurst), this.#allowed * LESS)
+    }
+  }
+
+  /** A second's worth may be saved up. */
+  #giveTurns(sinceMs: number): void {
+    const perSecond = this.#limits().shedPerSecondMax
+    this.#turns = Math.min(perSecond, this.#turns + (perSecond * sinceMs) / 1000)
+    const now = this.#waiting.splice(0, Math.floor(this.#turns))
+    this.#turns -= now.length
+    for (const proceed of now) proceed()
+  }
+
+  #rest(): void {
+    this.#lateTicks = IN_TIME
+    this.#allowed = this.#limits().exchangesBurst
+  }
 }
 
 /** Memory comes back in steps of a collection: half of its limit would be waited for for ever. */
-const ENOUGH = { loop: 0.5, ledger: 0.5, heap: 0.95 } as const
+const ENOUGH = { ledger: 0.5, heap: 0.95 } as const
 
 function judge(
   overloads: Set<Overload>,

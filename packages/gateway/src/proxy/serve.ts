@@ -35,7 +35,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     outbound.destroy()
   } finally {
     context.live.delete(exchange)
-    context.load.end()
+    context.load.end(exchange.shedFor !== undefined)
     exchange.quotas?.release()
     void exchange.capture?.close((body) => context.recorder.bodies.forget(body))
     deadlines.clear()
