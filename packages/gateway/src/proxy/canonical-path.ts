@@ -36,10 +36,11 @@ export function readTarget(target: string): Reading<Target> {
   if (query !== undefined && (!QUERY_CHARACTERS.test(query) || query.includes('\\'))) {
     return refused('malformed-target')
   }
-  if (BROKEN_ESCAPE.test(target)) return refused('malformed-target')
-  if (!PATH_CHARACTERS.test(raw) || TREACHEROUS_ESCAPE.test(raw)) return refused('ambiguous-path')
-  if (!isUtf8(raw)) return refused('ambiguous-path')
-  const path = raw.replace(ESCAPE, canonicalEscape)
+  const hasEscapes = target.includes('%')
+  if (hasEscapes && BROKEN_ESCAPE.test(target)) return refused('malformed-target')
+  if (!PATH_CHARACTERS.test(raw)) return refused('ambiguous-path')
+  if (hasEscapes && (TREACHEROUS_ESCAPE.test(raw) || !isUtf8(raw))) return refused('ambiguous-path')
+  const path = hasEscapes ? raw.replace(ESCAPE, canonicalEscape) : raw
   if (path.includes('//') || DOT_SEGMENT.test(path)) return refused('ambiguous-path')
   return { ok: true, value: { path, query } }
 }

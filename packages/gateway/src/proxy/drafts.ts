@@ -14,7 +14,7 @@ import type { Credential, Principal } from '../identity/index.ts'
 import { limitFacts } from '../limits/index.ts'
 import type { BalancedCall } from '../upstream/index.ts'
 import type { ExchangeCapture } from './capture/exchange-capture.ts'
-import { type Exchange, filled } from './exchange.ts'
+import { type Exchange, filled, type Peer } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
 import { answerStatus, grpcFacts } from './grpc.ts'
 import { valuesOf } from './header-fields.ts'
@@ -194,6 +194,9 @@ function draftCredential(credential: Credential): NonNullable<Who['credential']>
 
 export function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   const [userAgent] = valuesOf(fields, 'user-agent')
+  // The frozen object tells the recorder that it is the same place.
+  const last = lastPlaces.get(peer)
+  if (last !== undefined && last.userAgent === userAgent) return last.where
   const draft: Draft<Where> = { address: peer.address }
   if (peer.port !== 0) draft.port = peer.port
   if (peer.proxies !== undefined) draft.forwarded = peer.proxies
@@ -201,8 +204,17 @@ export function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   if (userAgent !== undefined) {
     draft.userAgent = redactText(userAgent).slice(0, USER_AGENT_LENGTH_MAX)
   }
+  // What proxies say is of one request, and so is the peer that is made of it.
+  if (peer.proxies !== undefined) return draft
+  lastPlaces.set(peer, { userAgent, where: Object.freeze(draft) })
   return draft
 }
+
+/** Of each connection the last: its requests say the same again and again. */
+const lastPlaces = new WeakMap<
+  Peer,
+  { readonly userAgent: string | undefined; readonly where: Where }
+>()
 
 /** As much as was understood. A target that was refused is not repeated: it is not understood. */
 function draftWhat({

@@ -1,35 +1,8 @@
 import { z } from 'zod'
+import { isFixed } from './field-names.ts'
 import type { HeaderFields } from './header-fields.ts'
 
 const FIELDS_MAX = 32
-
-/** Fields of a message's framing, of its connection, and of who says what: nobody sets them. */
-const FIXED = new Set([
-  'host',
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-authentication-info',
-  'te',
-  'trailer',
-  'upgrade',
-  'expect',
-  // Secrets do not stand in a configuration: its text is in the ledger.
-  'authorization',
-  'http2-settings',
-  'forwarded',
-  'via',
-  'x-request-id',
-  'traceparent',
-  'date',
-  'ratelimit',
-  'ratelimit-policy',
-])
-const FIXED_PREFIXES = ['countersign-', 'x-countersign-', 'x-forwarded-', 'sec-websocket-']
 
 const fieldName = z
   .string()
@@ -75,8 +48,4 @@ export class FieldRules {
     const kept = fields.filter(([name]) => !this.#gone.has(lookAlike(name)))
     return [...kept, ...this.#added]
   }
-}
-
-function isFixed(name: string): boolean {
-  return FIXED.has(name) || FIXED_PREFIXES.some((prefix) => name.startsWith(prefix))
 }

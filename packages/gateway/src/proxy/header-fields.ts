@@ -1,3 +1,5 @@
+import { HOP_BY_HOP } from './field-names.ts'
+
 /** Header lines in the order received, each name as it was spelled. */
 export type HeaderFields = readonly (readonly [name: string, value: string])[]
 
@@ -10,14 +12,16 @@ export function pairFields(flat: readonly string[]): HeaderFields {
 
 /** Every value under a name, in order; never joined, because joining hides how many there were. */
 export function valuesOf(fields: HeaderFields, lowerCaseName: string): readonly string[] {
-  const values: string[] = []
+  let values: string[] | undefined
   for (const [name, value] of fields) {
-    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) {
-      values.push(value)
-    }
+    if (name.length !== lowerCaseName.length || name.toLowerCase() !== lowerCaseName) continue
+    if (values === undefined) values = [value]
+    else values.push(value)
   }
-  return values
+  return values ?? NO_VALUES
 }
+
+const NO_VALUES: readonly string[] = []
 
 /** Space and tab, and nothing else that JavaScript would trim: 0xA0 is a part of a name. */
 const SPACE_AROUND = /^[ \t]+|[ \t]+$/g
@@ -43,24 +47,9 @@ export function listMembers(values: readonly string[]): readonly string[] {
 
 const NO_MEMBERS: readonly string[] = []
 
-/** Fields that speak of one connection only (RFC 9110, section 7.6.1). */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-authentication-info',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-])
-
 /**
- * The fields without those of the connection, the ones that `Connection` names among them, and
- * without those that `isOurs` says of.
+ * The fields without those of the connection (HOP_BY_HOP, and what `Connection` names), and without
+ * those that `isOurs` says of.
  */
 export function endToEnd(
   fields: HeaderFields,

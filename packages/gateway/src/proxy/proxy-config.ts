@@ -3,6 +3,7 @@ import { acmeSchema } from '../acme/index.ts'
 import { METHODS } from '../policy/index.ts'
 import { captureSchema } from './capture/capture-config.ts'
 import { forwardedSchema, proxyProtocolSchema } from './client-address/config.ts'
+import { mayTrail } from './field-names.ts'
 import { fieldRulesSchema } from './field-rules.ts'
 import {
   hasDistinctParameters,
@@ -258,18 +259,4 @@ function isOrigin(url: string): boolean {
 
 function isExactOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text
-}
-
-/** What frames or routes a message, says who sends it, or is the gateway's to say. */
-const NEVER_TRAILERS = new Set(
-  (
-    'host te trailer transfer-encoding connection keep-alive upgrade expect range authorization ' +
-    'cookie set-cookie dpop age date expires location retry-after vary via forwarded ' +
-    'cache-control x-request-id http2-settings'
-  ).split(' '),
-)
-const NEVER_TRAILERS_FORM = /^(content|proxy|www|if|x-forwarded|x-auth|countersign|x-countersign)-/
-
-function mayTrail(name: string): boolean {
-  return !NEVER_TRAILERS.has(name) && !NEVER_TRAILERS_FORM.test(name)
 }

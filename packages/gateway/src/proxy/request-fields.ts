@@ -2,50 +2,9 @@ import { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES, withoutCookies } from '../identity/
 import { forwardedFields } from './client-address/forwarded-fields.ts'
 import { egressRequestFields } from './egress/egress-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
+import { isOursToAsk } from './field-names.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import { handshakeFields } from './websocket/handshake.ts'
-
-/** Fields that only the gateway may say: a caller's are taken out, whoever the caller is. */
-const OURS = new Set([
-  'host',
-  'content-length',
-  'expect',
-  'authorization',
-  'forwarded',
-  'via',
-  'x-request-id',
-  'traceparent',
-  'proxy',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-  'x-host',
-  'x-original-url',
-  'x-original-uri',
-  'x-original-method',
-  'x-original-host',
-  'x-rewrite-url',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'x-remote-user',
-  'remote-user',
-  'x-user',
-  'x-user-id',
-  'x-groups',
-  'x-roles',
-  // A proof is for whoever it names, and used up; certificates are for the TLS peer to show.
-  'dpop',
-  'client-cert',
-  'client-cert-chain',
-  'x-client-cert',
-  'x-client-certificate',
-  'x-amzn-mtls-clientcert',
-  'ssl-client-cert',
-])
-const OUR_PREFIXES = /^(?:x-(?:forwarded|auth|countersign|envoy|ssl|client-cert)-|countersign-)/
 
 /** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
 export function requestFields(exchange: Exchange, statement: string | undefined): HeaderFields {
@@ -53,7 +12,7 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
   const route = filled(exchange.route, 'route')
-  const kept = withoutLogin(endToEnd(inbound.fields, isOurs))
+  const kept = withoutLogin(endToEnd(inbound.fields, isOursToAsk))
   const { webSocket } = asked
   const passed = webSocket === undefined ? kept : handshakeFields(webSocket, kept, route)
   const rules = inForce.fieldsOf(route).request
@@ -83,8 +42,4 @@ function withoutLogin(fields: HeaderFields): HeaderFields {
     const rest = withoutCookies(value, LOGIN_COOKIES)
     return rest === undefined ? [] : [[name, rest] as const]
   })
-}
-
-function isOurs(lowerCaseName: string): boolean {
-  return OURS.has(lowerCaseName) || OUR_PREFIXES.test(lowerCaseName)
 }

@@ -2,26 +2,19 @@ import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
 import { rateLimitFields } from '../limits/index.ts'
 import { egressResponseFields } from './egress/egress-fields.ts'
 import type { Exchange } from './exchange.ts'
+import { isOursToTell } from './field-names.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 import { timingFields } from './server-timing.ts'
 
-/** Fields of an upstream's response that are ours to say. */
-const OURS = new Set(['content-length', 'x-request-id', 'ratelimit', 'ratelimit-policy'])
-const OUR_PREFIX = 'countersign-'
-
 /** The upstream's fields, without those of its connection and without what only we may say. */
 export function passFields({ inForce, route }: Exchange, fields: HeaderFields): HeaderFields {
-  const kept = endToEnd(fields, isOurs)
+  const kept = endToEnd(fields, isOursToTell)
   const egress = route === undefined ? undefined : inForce.egressOf(route)
   const told = egress === undefined ? kept : egressResponseFields(egress, kept)
   const passed = told.filter((field) => !isLogin(field))
   const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
   return rules === undefined ? passed : rules.apply(passed)
-}
-
-function isOurs(lowerCaseName: string): boolean {
-  return OURS.has(lowerCaseName) || lowerCaseName.startsWith(OUR_PREFIX)
 }
 
 /** Who is signed in is between the browser and the gateway: no upstream says it. */
