@@ -19,6 +19,9 @@ interface Sample {
   readonly atMs: number
   readonly rssMiB: number
   readonly descriptors: number
+  /** Of the thread that serves: what is in use, garbage that waits included. */
+  readonly heapMiB: number
+  readonly externalMiB: number
   readonly lateMs: number
 }
 
@@ -47,6 +50,9 @@ export const soak: LoadCase = async ({ minutes, say }) => {
     say(`L6 p50 ${tally.percentileMs(50)} ms, p99 ${tally.percentileMs(99)} ms`)
     const memory = `${first?.rssMiB.toFixed(1)} -> ${last?.rssMiB.toFixed(1)} MiB`
     say(`L6 after the first third: memory ${memory}, slope ${perMinute.toFixed(2)} MiB/min`)
+    say(
+      `L6 least heap ${least(steady, 'heapMiB')} MiB, external ${least(steady, 'externalMiB')} MiB`,
+    )
     say(`L6 descriptors ${first?.descriptors} -> ${last?.descriptors}`)
     const worst = Math.max(...samples.map((each) => each.lateMs))
     say(`L6 event loop p99 ${lateMs.toFixed(1)} ms (mean), ${worst.toFixed(1)} ms (worst)`)
@@ -104,7 +110,11 @@ async function sample(rig: Rig, minutes: number, until: () => boolean): Promise<
   while (!until()) {
     const metrics = await rig.metrics()
     const lateMs = (metrics.get('nodejs_eventloop_lag_p99_seconds') ?? 0) * 1000
-    samples.push({ atMs: performance.now() - begun, ...rig.standing(), lateMs })
+    const mib = (name: string): number => (metrics.get(name) ?? 0) / 1_048_576
+    const heapMiB = mib('nodejs_heap_size_used_bytes')
+    const externalMiB = mib('nodejs_external_memory_bytes')
+    const atMs = performance.now() - begun
+    samples.push({ atMs, ...rig.standing(), heapMiB, externalMiB, lateMs })
     await sleep(Math.max(200, (minutes * 60_000) / SAMPLES))
   }
   return samples
@@ -112,6 +122,13 @@ async function sample(rig: Rig, minutes: number, until: () => boolean): Promise<
 
 function mean(samples: readonly Sample[], of: keyof Sample): number {
   return samples.reduce((sum, each) => sum + each[of], 0) / Math.max(1, samples.length)
+}
+
+/** Right after a collection: at the beginning, and at the end. */
+function least(samples: readonly Sample[], of: 'heapMiB' | 'externalMiB'): string {
+  const third = Math.max(1, Math.floor(samples.length / 3))
+  const ends = [samples.slice(0, third), samples.slice(-third)]
+  return ends.map((part) => Math.min(...part.map((each) => each[of])).toFixed(1)).join(' -> ')
 }
 
 /** Least squares. */
