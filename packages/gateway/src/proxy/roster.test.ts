@@ -9,7 +9,7 @@ interface Named {
 
 function seated(names: string): { readonly roster: Roster<Named>; readonly all: readonly Named[] } {
   const roster = new Roster<Named>()
-  const all = [...names].map((name) => ({ name, seat: NO_SEAT }))
+  const all = names.split('').map((name) => ({ name, seat: NO_SEAT }))
   for (const each of all) roster.add(each)
   return { roster, all }
 }
