@@ -19,6 +19,7 @@ import { Diary, type RecordKeeper } from './diary.ts'
 import type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
+import { type Awaited, type ExchangeRecords, ExchangeWaiter } from './exchange-waiter.ts'
 import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
 import { LateReceipts } from './late-receipts.ts'
@@ -73,6 +74,26 @@ export class Recorder {
   /** Bodies that are captured, from their first byte to their record. */
   readonly bodies: Bodies
   #openIntents = 0
+
+  readonly #intents: ExchangeRecords = {
+    told: (of, index, leaf, incarnation) => {
+      if (of.isMarked) this.#late.promise(of.exchange)
+      return this.#told(of, index, leaf, incarnation)
+    },
+    durable: (of, index) => this.#durable(of, index),
+  }
+
+  readonly #outcomes: ExchangeRecords = {
+    told: (of, index, leaf, incarnation) => {
+      this.#openIntents -= 1
+      if (of.isMarked) this.#late.promise(of.exchange)
+      return this.#told(of, index, leaf, incarnation)
+    },
+    durable: (of, index) => {
+      if (of.about !== undefined) this.#ends.remember(of.about.index, index)
+      this.#durable(of, index)
+    },
+  }
 
   constructor(options: RecorderOptions) {
     const { clock, random, heartbeatMs = HEARTBEAT_MS } = options
@@ -152,22 +173,23 @@ export class Recorder {
       const keys = this.bodies.keysOf(bodies)
       const isRelaxed = draft.isRelaxed === true
       const recording = this.#recordingOf(isRelaxed)
-      const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded => {
-        if (recording !== undefined) this.#late.promise(exchange)
-        return this.#recorded(exchange, { index, leaf, incarnation }, howSubject, isRelaxed)
-      }
-      const durable = (index: LeafIndex): void => {
-        if (recording !== undefined) this.#late.settle(exchange, index)
-        this.bodies.named(bodies)
-      }
+      const isMarked = recording !== undefined
+      const of = { exchange, about: undefined, howSubject, isRelaxed, isMarked, bodies }
       this.#begin(
         { kind: 'intent', recordId, exchange, opens: recordId, sections, keys, recording },
-        {
-          ...pendingUntilDurable(told, resolve, durable),
-          failed,
-        },
+        new ExchangeWaiter(of, this.#intents, resolve, failed),
       )
     })
+  }
+
+  #told(of: Awaited, index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded {
+    const { exchange, howSubject, isRelaxed } = of
+    return this.#recorded(exchange, { index, leaf, incarnation }, howSubject, isRelaxed)
+  }
+
+  #durable({ isMarked, exchange, bodies }: Awaited, index: LeafIndex): void {
+    if (isMarked) this.#late.settle(exchange, index)
+    if (bodies !== undefined) this.bodies.named(bodies)
   }
 
   /** What is relaxed is marked, where the window that is open has room for it. */
@@ -318,17 +340,9 @@ export class Recorder {
         { name: 'how', value: how, subject: about.howSubject },
       ],
     }
-    const told = (index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded => {
-      this.#openIntents -= 1
-      if (isRelaxed) this.#late.promise(exchange)
-      return this.#recorded(exchange, { index, leaf, incarnation }, undefined, isRelaxed)
-    }
-    const durable = (index: LeafIndex): void => {
-      this.#ends.remember(about.index, index)
-      if (isRelaxed) this.#late.settle(exchange, index)
-      this.bodies.named(bodies)
-    }
-    this.#begin(draft, { ...pendingUntilDurable(told, ended, durable), failed })
+    // The end of a relaxed exchange is looked for by its caller, marked or not.
+    const of = { exchange, about, howSubject: undefined, isRelaxed, isMarked: isRelaxed, bodies }
+    this.#begin(draft, new ExchangeWaiter(of, this.#outcomes, ended, failed))
   }
 
   /** The end of an exchange whose caller was told that its outcome is not on record. */
@@ -375,28 +389,6 @@ export class Recorder {
     const { epoch } = this.#options
     const facts = { epoch, index, leaf, exchange, incarnation, howSubject, isRelaxed }
     return new Recorded(facts, this.#receipts)
-  }
-}
-
-/** Tells at once of what is promised, and when it is durable. */
-function pendingUntilDurable(
-  told: (...record: Parameters<RecordWaiter['written']>) => Recorded,
-  resolve: (recorded: Recorded) => void,
-  durable: (...record: Parameters<RecordWaiter['written']>) => void,
-): Pick<RecordWaiter, 'promised' | 'written'> {
-  let pending: Recorded | undefined
-  return {
-    promised: (...record) => {
-      pending = told(...record)
-      pending.isDurable = false
-      resolve(pending)
-    },
-    written: (...record) => {
-      const recorded = pending ?? told(...record)
-      recorded.isDurable = true
-      durable(...record)
-      if (pending === undefined) resolve(recorded)
-    },
   }
 }
 
