@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { approvalsCommand } from './approvals.ts'
+import { bodyCommand } from './body.ts'
 import { breakGlassCommand } from './break-glass.ts'
 import type { CliContext, Exit, MakeCommand } from './command.ts'
 import { CliError } from './command.ts'
@@ -7,8 +8,8 @@ import { configCommand } from './config.ts'
 import { containCommand } from './contain.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
-import { keysCommand } from './keys.ts'
 import { drillCommand } from './drill.ts'
+import { keysCommand } from './keys.ts'
 import { policyCommand } from './policy.ts'
 import { printableLines } from './printable.ts'
 import { proveCommand } from './prove.ts'
@@ -28,15 +29,16 @@ const COMMANDS: readonly MakeCommand[] = [
   superviseCommand,
   verifyCommand,
   showCommand,
+  bodyCommand,
   proveCommand,
   keysCommand,
   policyCommand,
   tokensCommand,
   configCommand,
   doctorCommand,
+  drillCommand,
   reloadCommand,
   upstreamsCommand,
-  drillCommand,
   containCommand,
   approvalsCommand,
   breakGlassCommand,
