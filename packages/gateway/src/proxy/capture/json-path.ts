@@ -27,8 +27,11 @@ const STEP =
   /(?<descendant>\.\.)(?=[[*A-Za-z_\u0080-\uffff])|(?<dot>\.)(?=[*A-Za-z_\u0080-\uffff])|(?=\[)/y
 const SHORTHAND = /\*|[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*/y
 const BRACKETED = /\[\s*(?<list>(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^'"\]])*)\]/y
-const ITEM =
-  /\s*(?:(?<wildcard>\*)|(?<index>0|[1-9][0-9]{0,8})|(?<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))\s*(?:,|$)/y
+const QUOTED = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/.source
+const ITEM = new RegExp(
+  String.raw`\s*(?:(?<wildcard>\*)|(?<index>0|[1-9][0-9]{0,8})|(?<quoted>${QUOTED}))\s*(?:,|$)`,
+  'y',
+)
 
 /** Throws an Error that says what the subset does not have. */
 export function parseJsonPath(text: string): JsonPath {

@@ -13,8 +13,10 @@ const ASCII = 128
 const MATCH_LENGTH_MAX = 1024
 const PATTERN_LENGTH_MAX = 300
 
-const ATOM =
-  /(?<literal>[A-Za-z0-9 _@#%&=:;,~`"'<>!/-])|(?<escape>\\(?:[dws.\\/^$*+?()[\]{}|-]))|(?<set>\[(?:\\.|[^\]\\])+\])/y
+const LITERAL = /[A-Za-z0-9 _@#%&=:;,~`"'<>!/-]/.source
+const ESCAPE = /\\[dws.\\/^$*+?()[\]{}|-]/.source
+const SET = /\[(?:\\.|[^\]\\])+\]/.source
+const ATOM = new RegExp(`${LITERAL}|${ESCAPE}|${SET}`, 'y')
 const COUNT = /\{(?<exact>[0-9]{1,4})\}|\{(?<min>[0-9]{1,4}),(?<max>[0-9]{1,4})\}|(?<optional>\?)/y
 
 /**
