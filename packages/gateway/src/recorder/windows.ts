@@ -112,6 +112,7 @@ export class Windows {
   async end(): Promise<void> {
     this.use(undefined)
     if (this.isOpen) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+    this.#timer?.cancel()
   }
 
   #close(): void {

@@ -187,7 +187,7 @@ export class Metrics {
     })
     addCount(registers, {
       name: 'countersign_intents_total',
-      help: 'intents on record',
+      help: 'intents on record; on relaxed routes, promised to be',
       count: () => this.#intents,
     })
     const outcomes = this.#outcomes
