@@ -18,15 +18,17 @@ import {
 import { run } from '../run-cli.ts'
 
 const RESTARTS = Number(process.env.RESTARTS ?? 3)
-const PER_SECOND = 300
+const PER_SECOND = Number(process.env.PER_SECOND ?? 300)
 const TICK_MS = 10
 
 /** Asks at a fixed rate, however long answers take, over connections that are kept. */
 class Load {
   readonly answers = new Map<string, number>()
   slowestMs = 0
+  /** Asked again, for the connection was closed while the request was on its way. */
+  raced = 0
   sent = 0
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #agent = new Agent({ keepAlive: true, scheduling: 'fifo' })
   readonly #open = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
 
@@ -36,8 +38,7 @@ class Load {
       const due = ((performance.now() - fromMs) / 1000) * PER_SECOND
       while (this.sent < due) {
         this.sent += 1
-        const asked = ask(`${url}/orders`, token, this.#agent)
-        const told = asked.then((answer) => this.#note(answer))
+        const told = this.#askFor(`${url}/orders`, token)
         this.#open.add(told)
         void told.finally(() => this.#open.delete(told))
       }
@@ -50,6 +51,14 @@ class Load {
     this.#agent.destroy()
   }
 
+  /** A kept connection may be closed just now: whoever keeps connections asks again. */
+  async #askFor(url: string, token: string): Promise<void> {
+    const first = await ask(url, token, this.#agent)
+    if (!first.isRace) return this.#note(first)
+    this.raced += 1
+    this.#note(await ask(url, token, this.#agent))
+  }
+
   #note({ status, tookMs }: Answer): void {
     this.answers.set(status, (this.answers.get(status) ?? 0) + 1)
     this.slowestMs = Math.max(this.slowestMs, tookMs)
@@ -60,6 +69,8 @@ interface Answer {
   /** Of HTTP, or the code of an error of the connection. */
   readonly status: string
   readonly tookMs: number
+  /** No byte of an answer came on a connection that had answered before. */
+  readonly isRace: boolean
 }
 
 /** A body is sent in two parts, `pauseMs` apart. */
@@ -67,14 +78,18 @@ function ask(url: string, token: string, agent: Agent, pauseMs?: number): Promis
   const fromMs = performance.now()
   const method = pauseMs === undefined ? 'GET' : 'POST'
   return new Promise((resolve) => {
-    const end = (status: string): void => resolve({ status, tookMs: performance.now() - fromMs })
+    const end = (status: string, isRace = false): void => {
+      resolve({ status, tookMs: performance.now() - fromMs, isRace })
+    }
     const headers = { authorization: `Bearer ${token}` }
     const asked = request(url, { agent, method, headers }, (response) => {
       response.resume()
       response.on('error', ({ message }) => end(message))
       response.on('end', () => end(String(response.statusCode)))
     })
-    asked.on('error', ({ code, message }: NodeJS.ErrnoException) => end(code ?? message))
+    asked.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      end(code ?? message, code === 'ECONNRESET' && asked.reusedSocket)
+    })
     if (pauseMs === undefined) return void asked.end()
     asked.write('{"item":')
     setTimeout(() => asked.end('"tea","quantity":1}'), pauseMs)
@@ -140,7 +155,7 @@ test(`${RESTARTS} restarts under ${PER_SECOND} requests/s refuse nobody`, async 
   const gateways = new Set(incarnations).size
   context.diagnostic(
     `${load.sent} requests over ${gateways} gateways: ${answersOf(load)}, ` +
-      `the slowest in ${Math.round(load.slowestMs)} ms; ${intents} intents, ${outcomes} outcomes`,
+      `${load.raced} asked again, the slowest in ${Math.round(load.slowestMs)} ms; ${intents} intents, ${outcomes} outcomes`,
   )
   assert.deepEqual([...load.answers], [['200', load.sent]])
   assert.deepEqual([intents, outcomes, received], [load.sent, load.sent, load.sent])

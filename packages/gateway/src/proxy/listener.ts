@@ -205,6 +205,8 @@ export class Listener {
     this.#server.close()
     this.#ticketTimer?.cancel()
     this.#isLeaving = true
+    // A loop that is busy has not read everything that has come.
+    await new Promise<void>((resolve) => this.#context.clock.atTurnEnd(resolve))
     for (const connection of this.#connections) {
       if (connection.isIdle && !connection.isFresh) connection.leave()
     }
