@@ -120,7 +120,8 @@ export class ObtainedCertificates {
   ): ReturnType<typeof orderCertificate> {
     const { authority, externalAccount, directory } = config
     const http = httpClient(authority === undefined ? undefined : await readPem(authority))
-    signal.addEventListener('abort', () => void http.close(), { once: true })
+    const letGo = (): void => void http.close()
+    signal.addEventListener('abort', letGo)
     try {
       const secret = externalAccount && (await readSecret(externalAccount.macKey, this.#machine))
       return await orderCertificate({
@@ -133,6 +134,7 @@ export class ObtainedCertificates {
         signal,
       })
     } finally {
+      signal.removeEventListener('abort', letGo)
       await http.close()
     }
   }
