@@ -114,7 +114,9 @@ export class BodyWriter {
     }
   }
 
+  /** One write goes on while the next chunk fills. */
   async #sealFull(): Promise<void> {
+    await this.#settled()
     if (this.#waitingBytes > BODY_CHUNK_BYTES) {
       const all = concat(...this.#waiting)
       let at = 0
@@ -124,7 +126,6 @@ export class BodyWriter {
       this.#waiting = [all.subarray(at)]
       this.#waitingBytes = all.length - at
     }
-    await this.#settled()
   }
 
   #seal(plain: Uint8Array, isLast: boolean): void {
