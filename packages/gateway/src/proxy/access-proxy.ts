@@ -10,6 +10,7 @@ import {
   type ProxyContext,
   type ProxyEvent,
 } from './context.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
 import { Generations } from './generations.ts'
 import { type InForce, makeInForce, type ProxySettings } from './in-force.ts'
 import {
@@ -174,7 +175,8 @@ function makeContext(
   const live = new LiveExchanges(containment)
   const load = new Load({ clock, limits, pressures: options.pressures ?? NO_PRESSURES })
   const own = { answerOwn, challenges, captures: new CaptureMemory() }
-  const standing = { clock, random, recorder, containment, live, load, refusals, ...own }
+  const wheel = new DeadlineWheel(clock)
+  const standing = { clock, random, recorder, containment, live, wheel, load, refusals, ...own }
   const seen = { report, telemetry, tracing: options.tracing }
   const states = { inForce, isStopping, isSpaceScarce }
   return { ...standing, ...seen, ...states, approvals, breakGlass }

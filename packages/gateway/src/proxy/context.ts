@@ -2,6 +2,7 @@ import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { Approving, GlassBreaking } from './approve.ts'
 import type { CaptureMemory } from './capture/capture-memory.ts'
+import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
 import type { Load } from './load.ts'
@@ -49,6 +50,7 @@ export interface ProxyContext {
   readonly refusals: Refusals
   readonly containment: Containment
   readonly live: LiveExchanges
+  readonly wheel: DeadlineWheel
   readonly load: Load
   /** What captures in flight hold in memory. */
   readonly captures: CaptureMemory

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedClock } from '../platform/index.ts'
 import { Cut, Deadlines } from './cut.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
 
 function begin(): { clock: SimulatedClock; cut: Cut; deadlines: Deadlines } {
   const clock = new SimulatedClock()
   const cut = new Cut()
-  return { clock, cut, deadlines: new Deadlines(clock, cut) }
+  return { clock, cut, deadlines: new Deadlines(clock, cut, new DeadlineWheel(clock)) }
 }
 
 test('a deadline that is not met cuts, for its own reason', async () => {

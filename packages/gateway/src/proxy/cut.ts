@@ -1,6 +1,6 @@
 import type { Reason } from '@countersign/evidence'
 import type { Clock } from '../platform/index.ts'
-import { DeadlineWheel, type Due } from './deadline-wheel.ts'
+import type { DeadlineWheel, Due } from './deadline-wheel.ts'
 import { NO_SEAT } from './roster.ts'
 
 /** Ends an exchange from outside: the client leaves, a limit is reached. The first cause counts. */
@@ -47,10 +47,10 @@ export class Deadlines implements Due {
   /** Of the wheel. */
   seat: number = NO_SEAT
 
-  constructor(clock: Clock, cut: Cut) {
+  constructor(clock: Clock, cut: Cut, wheel: DeadlineWheel) {
     this.#clock = clock
     this.#cut = cut
-    this.#wheel = DeadlineWheel.of(clock)
+    this.#wheel = wheel
   }
 
   /** Cuts the exchange for `reason` unless `name` is met, or set anew, `withinMs` from `fromMs`. */

@@ -14,22 +14,12 @@ const TICK_MS = 50
  * all long before. There is none while nothing goes on.
  */
 export class DeadlineWheel {
-  static readonly #ofClock = new WeakMap<Clock, DeadlineWheel>()
   readonly #clock: Clock
   readonly #live = new Roster<Due>()
   #isTicking = false
 
-  private constructor(clock: Clock) {
+  constructor(clock: Clock) {
     this.#clock = clock
-  }
-
-  static of(clock: Clock): DeadlineWheel {
-    let wheel = DeadlineWheel.#ofClock.get(clock)
-    if (wheel === undefined) {
-      wheel = new DeadlineWheel(clock)
-      DeadlineWheel.#ofClock.set(clock, wheel)
-    }
-    return wheel
   }
 
   add(due: Due): void {

@@ -73,6 +73,7 @@ const NOTHING_UNDERSTOOD = {
   route: undefined,
   question: undefined,
   upstream: undefined,
+  forwardedPath: undefined,
   capture: undefined,
 }
 
@@ -223,17 +224,18 @@ function draftWhat({
   route,
   question,
   upstream,
+  forwardedPath,
   capture,
   inForce,
 }: Pick<
   Exchange,
-  'inbound' | 'asked' | 'route' | 'question' | 'upstream' | 'capture' | 'inForce'
+  'inbound' | 'asked' | 'route' | 'question' | 'upstream' | 'forwardedPath' | 'capture' | 'inForce'
 >): What {
   const draft: Draft<What> = { scheme: inbound.peer.scheme }
   if (inbound.method !== '') draft.method = inbound.method.slice(0, METHOD_LENGTH_MAX)
   if (inbound.version !== '') draft.protocol = `HTTP/${inbound.version}`
   if (asked === undefined) return draft
-  const forwarded = forwardedFacts({ route, asked, upstream, inForce })
+  const forwarded = forwardedFacts({ route, asked, upstream, inForce, forwardedPath })
   const headers =
     question?.context.headers ?? recordedHeaders(inbound.fields, route?.headers ?? []).values
   draft.authority = asked.authority

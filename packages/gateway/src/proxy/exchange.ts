@@ -161,6 +161,8 @@ export class Exchange implements Rostered {
   seat: number = NO_SEAT
   asked: Asked | undefined
   route: RouteConfig | undefined
+  /** That the upstream is asked for: of the route's rewriting, made once. */
+  forwardedPath: string | undefined
   upstream: Upstream | undefined
   principal: Principal | undefined
   credential: Credential | undefined

@@ -1,7 +1,6 @@
 import type { Forwarded } from '@countersign/evidence'
 import { type Exchange, filled } from './exchange.ts'
 import { FieldRules } from './field-rules.ts'
-import { rewritePath } from './path-rewrite.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import { recordedPath } from './recorded-text.ts'
 
@@ -28,10 +27,10 @@ export function fieldsByRoute(routes: readonly RouteConfig[]): (route: RouteConf
 }
 
 /** Path and query that the upstream is asked for. */
-export function forwardedTarget({ route, asked }: Exchange): string {
-  const { path, query } = filled(asked, 'asked')
-  const forwarded = rewritten(filled(route, 'route'), path)
-  return query === undefined ? forwarded : `${forwarded}?${query}`
+export function forwardedTarget({ forwardedPath, asked }: Exchange): string {
+  const path = filled(forwardedPath, 'forwardedPath')
+  const { query } = filled(asked, 'asked')
+  return query === undefined ? path : `${path}?${query}`
 }
 
 /** `Host` of the first target, where it is not said otherwise; each target has its own then. */
@@ -47,9 +46,11 @@ export function forwardedFacts({
   asked,
   upstream,
   inForce,
-}: Pick<Exchange, 'route' | 'asked' | 'upstream' | 'inForce'>): Forwarded | undefined {
-  if (route === undefined || asked === undefined) return undefined
-  const path = rewritten(route, asked.path)
+  forwardedPath: path,
+}: Pick<Exchange, 'route' | 'asked' | 'upstream' | 'inForce' | 'forwardedPath'>):
+  | Forwarded
+  | undefined {
+  if (route === undefined || asked === undefined || path === undefined) return undefined
   const egress = inForce.egressOf(route)
   const named = typeof upstream?.host === 'object' ? upstream.host.name : undefined
   // Of a service of somebody else the record always says which one it is.
@@ -61,8 +62,4 @@ export function forwardedFacts({
     ...(path === asked.path ? {} : { path: recordedPath(path).text }),
     ...(credential === undefined ? {} : { credential }),
   }
-}
-
-function rewritten({ rewrite, path: routePath }: RouteConfig, path: string): string {
-  return rewrite === undefined ? path : rewritePath(rewrite, routePath, path)
 }

@@ -109,9 +109,10 @@ export class Listener {
     this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
   }
 
-  #connectionHost({ clock, inForce, isStopping }: ProxyContext): ConnectionHost {
+  #connectionHost({ clock, wheel, inForce, isStopping }: ProxyContext): ConnectionHost {
     return {
       clock,
+      wheel,
       own: new OwnLines(clock),
       limits: () => inForce().limits,
       takesUpgrades: () => inForce().takesUpgrades,
@@ -365,7 +366,7 @@ export class Listener {
     const forwarded = this.#forwarded
     if (forwarded !== undefined) inbound.peer = clientOf(inbound.peer, inbound.fields, forwarded)
     const cut = new Cut()
-    const deadlines = new Deadlines(this.#context.clock, cut)
+    const deadlines = new Deadlines(this.#context.clock, cut, this.#context.wheel)
     const id = this.#context.recorder.newExchange()
     const inForce = this.#context.inForce()
     const startedMs = this.#context.clock.ticksMs()

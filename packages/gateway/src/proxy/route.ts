@@ -1,5 +1,6 @@
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
+import { rewritePath } from './path-rewrite.ts'
 import { ServerTiming } from './server-timing.ts'
 
 /** Finds where the request would go. */
@@ -9,6 +10,8 @@ export function route(exchange: Exchange, { clock }: ProxyContext): Step {
   const found = routes.find(host, path)
   if (found === undefined) return { stop: 'route-not-found' }
   exchange.route = found
+  exchange.forwardedPath =
+    found.rewrite === undefined ? path : rewritePath(found.rewrite, found.path, path)
   if (found.serverTiming !== 'never') exchange.timing = new ServerTiming(clock)
   exchange.upstream = filled(upstreams.get(found.upstream), `upstream ${found.upstream}`)
   const wants = filled(exchange.asked, 'asked').webSocket === undefined ? 'none' : 'websocket'

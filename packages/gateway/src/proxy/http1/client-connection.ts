@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
 import type { Limits } from '../../limits/index.ts'
 import type { Clock } from '../../platform/index.ts'
-import { DeadlineWheel, type Due } from '../deadline-wheel.ts'
+import type { DeadlineWheel, Due } from '../deadline-wheel.ts'
 import type { Peer, Switched } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { NO_SEAT } from '../roster.ts'
@@ -15,6 +15,7 @@ import { RequestReader, type RequestSink } from './request-reader.ts'
 /** What a connection needs of its listener. */
 export interface ConnectionHost {
   readonly clock: Clock
+  readonly wheel: DeadlineWheel
   readonly own: OwnLines
   limits(): Limits
   /** Whether any route lets a connection change protocols. */
@@ -78,7 +79,7 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     socket.on('error', this.#onError)
     socket.once('close', this.#onClose)
     this.#waitFor('head', host.limits().headMs)
-    DeadlineWheel.of(host.clock).add(this)
+    host.wheel.add(this)
     socket.resume()
   }
 
@@ -108,8 +109,12 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
   /** Of the wheel. */
   check(nowMs: number): void {
     if (nowMs < this.#dueMs) return
-    if (this.#waitsFor === 'head') this.unreadable('request-timeout')
-    else this.destroy()
+    // A loop that is busy has not read everything that has come.
+    this.#host.clock.atTurnEnd(() => {
+      if (nowMs < this.#dueMs) return
+      if (this.#waitsFor === 'head') this.unreadable('request-timeout')
+      else this.destroy()
+    })
   }
 
   head(head: RequestHead): void {
@@ -297,7 +302,7 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
   }
 
   readonly #onClose = (): void => {
-    DeadlineWheel.of(this.#host.clock).delete(this)
+    this.#host.wheel.delete(this)
     this.#reader.stop()
     if (!this.#isHandedOver) this.#lose()
     this.#host.closed(this)
