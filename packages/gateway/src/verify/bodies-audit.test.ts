@@ -22,7 +22,7 @@ interface Rig {
   readonly disk: SimulatedDisk
   readonly facts: CapturedFacts
   readonly body: CapturableBody
-  audit(body?: CapturableBody, gone?: Gone): Promise<Findings>
+  readonly audit: (body?: CapturableBody, gone?: Gone) => Promise<Findings>
 }
 
 async function open(): Promise<Rig> {

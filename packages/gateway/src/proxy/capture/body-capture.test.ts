@@ -13,7 +13,7 @@ const TYPE = { type: 'text/plain', charset: undefined, coding: undefined }
 interface Rig {
   readonly disk: SimulatedDisk
   readonly memory: CaptureMemory
-  capture(redacts: boolean, bodyBytesMax?: number): BodyCapture
+  readonly capture: (redacts: boolean, bodyBytesMax?: number) => BodyCapture
 }
 
 async function open(): Promise<Rig> {
@@ -98,7 +98,8 @@ for (const [name, bytes, isWhole, truncated] of [
 }
 
 for (const redacts of [true, false]) {
-  test(`a disk that is full is a fault, and leaves nothing (${redacts ? 'held' : 'stream'})`, async () => {
+  const what = redacts ? 'held' : 'a stream'
+  test(`a disk that is full is a fault, and leaves nothing: ${what}`, async () => {
     const { disk, memory, capture } = await open()
     const first = capture(redacts)
     await first.add(Buffer.from('the folder is made'))
