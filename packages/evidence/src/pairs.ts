@@ -3,6 +3,7 @@ import { FoldPairs } from './fold-pairs.ts'
 import type { ExchangeKind, Kind } from './kinds.ts'
 import { ProgressPairs } from './progress-pairs.ts'
 import type { ClockState, Ended, How, Progress, RecordPlace, When } from './section-types.ts'
+import { ShortLived } from './short-lived.ts'
 import { formatTime, parseTime } from './time.ts'
 import { parseUuid } from './uuid.ts'
 import { WindowPairs } from './window-pairs.ts'
@@ -81,8 +82,8 @@ export const SILENCE_GRACE_MS = 5_000
  */
 export class PairChecker {
   readonly #epoch: number
-  readonly #open = new Map<number, OpenIntent>()
-  readonly #exchanges = new Map<string, number>()
+  readonly #open = new ShortLived<number, OpenIntent>()
+  readonly #exchanges = new ShortLived<string, number>()
   readonly #folds = new FoldPairs()
   readonly #windows = new WindowPairs()
   readonly #progress = new ProgressPairs()
@@ -316,7 +317,7 @@ export class PairChecker {
 
   /** Intents that had to be closed by now. Their ends may be among the records skipped since. */
   #endOpen(isDead: (incarnation: number) => boolean, what: string): void {
-    for (const [index, intent] of this.#open) {
+    for (const [index, intent] of this.#open.entries()) {
       if (!isDead(intent.incarnation)) continue
       this.#close(index, intent)
       this.#progress.end(index, undefined)
