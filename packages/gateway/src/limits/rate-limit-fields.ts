@@ -22,7 +22,8 @@ export function rateLimitFields({
     for (const policy of quota.policies) policies += policies === '' ? policy : `, ${policy}`
     if (rate !== undefined) {
       const left = Math.max(0, rate.burst - used)
-      limits += `${limits === '' ? '' : ', '}"${name}";r=${left};t=${Math.ceil(resetUs / SECOND_US)}`
+      const seconds = Math.ceil(resetUs / SECOND_US)
+      limits += `${limits === '' ? '' : ', '}"${name}";r=${left};t=${seconds}`
     }
     if (concurrency !== undefined) {
       const both = rate === undefined ? name : `${name}.concurrent`
