@@ -141,7 +141,7 @@ async function startRecording(parts: {
   parts.space.recordIn(parts.recorder)
 }
 
-/** Who is let in at the control plane: whoever the data plane knows, and nobody under quarantine. */
+/** Who is let in at the control plane: whom the data plane knows, and nobody in quarantine. */
 function guardOf(parts: {
   readonly machine: Machine
   readonly recorder: Recorder

@@ -2,7 +2,7 @@ import type { Clock } from '../platform/index.ts'
 import type { Exchange } from './exchange.ts'
 import { type HeaderFields, valuesOf } from './header-fields.ts'
 
-/** What an answer may tell of: who it is, whether they may, the intent, the upstream, the outcome. */
+/** What an answer may tell of, in this order. */
 export type Phase = 'identify' | 'decide' | 'record' | 'upstream' | 'record-outcome'
 
 /** How a caller asks for it, where the route answers such callers. */
