@@ -303,6 +303,7 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
 
   readonly #onClose = (): void => {
     this.#host.wheel.delete(this)
+    this.#dueMs = NEVER_MS
     this.#reader.stop()
     if (!this.#isHandedOver) this.#lose()
     this.#host.closed(this)
