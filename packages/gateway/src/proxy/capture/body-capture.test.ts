@@ -47,10 +47,11 @@ async function open(): Promise<Rig> {
 test('a body that is held takes its room in memory, and gives it back', async () => {
   const { memory, capture } = await open()
   const one = capture(true)
-  one.add(Buffer.alloc(200_000))
+  await one.add(Buffer.alloc(200_000))
   assert.equal(memory.bytes, 200_000)
   const other = capture(true)
-  assert.throws(() => other.add(Buffer.alloc(200_000)), /captures in flight hold 200000 bytes/)
+  const add = async (): Promise<void> => other.add(Buffer.alloc(200_000))
+  await assert.rejects(add, /captures in flight hold 200000 bytes/)
   await other.close(async () => undefined)
   assert.ok((await one.end(true)).captured)
   assert.equal(memory.bytes, 0)

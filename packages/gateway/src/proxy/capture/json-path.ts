@@ -43,9 +43,9 @@ export function parseJsonPath(text: string): JsonPath {
     const step = matchAt(STEP, text, at)
     if (step === undefined) throw wrong(text, `is not understood at character ${at + 1}`)
     at += step[0].length
-    const isDescendant = step.groups?.['descendant'] !== undefined
+    const { descendant } = step.groups ?? {}
     const found = text[at] === '[' ? bracketed(text, at) : shorthand(text, at)
-    segments.push({ selectors: found.selectors, isDescendant })
+    segments.push({ selectors: found.selectors, isDescendant: descendant !== undefined })
     at = found.end
   }
   if (segments.length === 0) throw wrong(text, 'selects the whole body: leave the type out')
@@ -96,7 +96,7 @@ function shorthand(text: string, at: number): Found {
 
 function bracketed(text: string, at: number): Found {
   const found = matchAt(BRACKETED, text, at)
-  const list = found?.groups?.['list']
+  const { list } = found?.groups ?? {}
   if (found === undefined || list === undefined)
     throw wrong(text, `has no ] for character ${at + 1}`)
   const selectors: Selector[] = []
