@@ -42,7 +42,16 @@ function findRuntime() {
 // The child is in our process group, so a terminal's Ctrl-C reaches it without us; what is sent to
 // this process alone is passed on.
 function handOver(runtime) {
-  const child = spawn(runtime, [main, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const { WATCHDOG_PID, LISTEN_PID, LISTEN_FDS, ...env } = process.env
+  const self = String(process.pid)
+  const stdio = ['inherit', 'inherit', 'inherit']
+  // What systemd gave to this process is for the one that it starts.
+  if (LISTEN_PID === self) {
+    for (let fd = 3; fd < 3 + Number(LISTEN_FDS); fd += 1) stdio.push(fd)
+    Object.assign(env, { LISTEN_FDS, COUNTERSIGN_LISTEN_PARENT: self })
+  }
+  if (WATCHDOG_PID !== undefined && WATCHDOG_PID !== self) delete env.WATCHDOG_USEC
+  const child = spawn(runtime, [main, ...process.argv.slice(2)], { stdio, env })
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR2']) {
     process.on(signal, () => child.kill(signal))
   }
