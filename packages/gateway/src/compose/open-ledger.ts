@@ -33,7 +33,7 @@ export interface OpenLedger extends Pick<Secrets, 'vault' | 'signer'> {
   /** Nothing was published before this life. */
   readonly isNew: boolean
   /** Who is told how long each batch took to be on the disk. */
-  onFlush(listener: (ms: number) => void): void
+  readonly onFlush: (listener: (ms: number) => void) => void
   close(): Promise<void>
 }
 
