@@ -1,5 +1,5 @@
 // Loads by hand, with their figures: node test/load/run.ts L6 --minutes 30. Without a name: all.
-// L5 and the idle connections are tests of their own: SCALE=10 makes them as large as promised.
+// The others are tests of their own: SCALE=10 makes L5 and the idle connections as large as promised.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -7,11 +7,13 @@ import { LOAD_CASES } from './cases.ts'
 
 const OTHERS: Readonly<Record<string, readonly [file: string, name: string]>> = {
   L1: ['e2e/reload.test.ts', ''],
+  L2: ['e2e/restart.test.ts', ''],
   L3: ['e2e/upstream-faults.test.ts', ''],
   L4: ['e2e/hostile-clients.test.ts', 'slow'],
   L5: ['e2e/hostile-clients.test.ts', 'L5'],
   IDLE: ['e2e/hostile-clients.test.ts', 'idle'],
   L9: ['faults/full-disk.test.ts', ''],
+  L11: ['e2e/overload.test.ts', ''],
 }
 
 const { positionals, values } = parseArgs({
