@@ -107,7 +107,7 @@ export class Model {
   readonly shown = new Map<number, Hash>()
   readonly risk = new Risk()
 
-  submit({ leaf, opens, closes }: Entry, atMs: number): Attempt {
+  submit({ leaf, opens, closes }: Entry, atMs: number = 0): Attempt {
     const window = windowOf(opens)
     const attempt = { leaf: hexOf(leaf), opens: opens !== undefined, closes, window, atMs }
     this.attempts.set(attempt.leaf, attempt)
