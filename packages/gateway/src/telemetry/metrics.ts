@@ -99,7 +99,9 @@ export class Metrics {
     })
     this.#own = new Counter({
       name: 'countersign_own_answers_total',
-      help: 'requests for receipts, proofs, key sets and sign-in pages, which have no record',
+      help:
+        'requests for receipts, proofs, key sets, sign-in pages and what proves a name to its ' +
+        'certificate authority, which have no record',
       registers,
     })
     this.#orders = new Counter({
