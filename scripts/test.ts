@@ -10,7 +10,7 @@ const TIERS: Readonly<Record<string, readonly string[]>> = {
   unit: [
     'packages/*/src/**/*.test.ts',
     'test/*.test.ts',
-    'test/{admin,approval,config,demo,doctor,identity,policy}/**/*.test.ts',
+    'test/{acme,admin,approval,config,demo,doctor,identity,policy}/**/*.test.ts',
     'test/{proxy,sim,systemd,tamper,verify}/**/*.test.ts',
   ],
   faults: ['test/faults/**/*.test.ts'],
