@@ -129,10 +129,11 @@ export class BlockPacker {
       )
     })
     await this.#store.sync()
-    for (const block of full) {
-      await this.#removeNarrower(block, BLOCK_ENTRIES)
-      this.#blocks.delete(block.number)
-    }
+    for (const block of full) await this.#removeNarrower(block, BLOCK_ENTRIES)
+    // A map of its own: the tables that one leaves as it loses entries keep alive what was in them,
+    // and a block the memory of all its batches.
+    const isDone = new Set(full)
+    this.#blocks = new Map([...this.#blocks].filter(([, block]) => !isDone.has(block)))
     return full.flatMap((block) => reports.get(block) ?? [])
   }
 

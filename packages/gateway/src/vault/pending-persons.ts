@@ -41,10 +41,9 @@ export class PendingPersons {
   }
 
   dropBefore(end: number): void {
-    for (const [key, group] of this.#groups) {
-      group.dropBefore(end)
-      if (group.isEmpty) this.#groups.delete(key)
-    }
+    for (const group of this.#groups.values()) group.dropBefore(end)
+    // A map of its own: the tables that one leaves as it loses entries keep alive what was in them.
+    this.#groups = new Map([...this.#groups].filter(([, group]) => !group.isEmpty))
     this.#arenas = this.#arenas.filter(({ lastIndex }) => lastIndex >= end)
     this.#last = undefined
   }
