@@ -73,7 +73,7 @@ for (const [name, code] of [
   })
 }
 
-test('a thread that crashes ends the instance of the ledger, and the gateway serves on', async (context) => {
+test('a thread that crashes ends the instance of the ledger alone', async (context) => {
   const crashing = await scratchOf(context)
   const order = join(crashing.directory, 'crash')
   // One of them takes the order away, and does what it says.
@@ -109,7 +109,7 @@ if (!isMainThread) setInterval(obey, 20).unref()`,
   assert.equal(new Set(records.map(({ incarnation }) => incarnation)).size, 2)
 })
 
-test('a gateway that is killed is followed by another, and whoever comes meanwhile waits', async (context) => {
+test('a gateway that is killed is followed by another: nobody is refused', async (context) => {
   const { scratch } = await scratchOf(context)
   const life = await scratch.start('supervise')
   context.after(() => life.process.kill('SIGKILL'))

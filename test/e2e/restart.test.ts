@@ -155,7 +155,8 @@ test(`${RESTARTS} restarts under ${PER_SECOND} requests/s refuse nobody`, async 
   const gateways = new Set(incarnations).size
   context.diagnostic(
     `${load.sent} requests over ${gateways} gateways: ${answersOf(load)}, ` +
-      `${load.raced} asked again, the slowest in ${Math.round(load.slowestMs)} ms; ${intents} intents, ${outcomes} outcomes`,
+      `${load.raced} asked again, the slowest in ${Math.round(load.slowestMs)} ms; ` +
+      `${intents} intents, ${outcomes} outcomes`,
   )
   assert.deepEqual([...load.answers], [['200', load.sent]])
   assert.deepEqual([intents, outcomes, received], [load.sent, load.sent, load.sent])
@@ -167,7 +168,7 @@ test(`${RESTARTS} restarts under ${PER_SECOND} requests/s refuse nobody`, async 
   )
 })
 
-test('L2 a gateway that is told to stop under load answers all that it has begun', async (context) => {
+test('L2 a gateway that stops under load answers all that it has begun', async (context) => {
   const scratch = await scratchOf(context)
   const life = await scratch.start()
   const load = new Load(life.url, scratch.token)

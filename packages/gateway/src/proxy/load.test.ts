@@ -50,7 +50,7 @@ for (const [name, pressure, over, still, under] of [
   })
 }
 
-test('what there is too much of is looked at until there is not, also while nothing goes on', async () => {
+test('what there is too much of is looked at while nothing goes on, too', async () => {
   const { clock, found, load } = loadOf()
   load.begin()
   found.ledgerLagMs = 5000

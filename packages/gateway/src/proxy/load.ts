@@ -29,8 +29,8 @@ const LESS = 0.98
 /**
  * How much there is to do. A loop that goes on being late has as many exchanges as it can serve,
  * and a few more: fewer are let in until it is in time. What else there is too much of keeps all
- * out until there is less. Even a refusal costs something: beyond a rate they wait for their turn, and
- * so do their connections.
+ * out until there is less. Even a refusal costs something: beyond a rate they wait for their turn,
+ * and so do their connections.
  */
 export class Load {
   readonly #clock: Clock

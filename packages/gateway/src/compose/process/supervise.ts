@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { SuperviseOptions } from '../../cli/index.ts'
+import { systemClock } from '../../platform/index.ts'
 import { readConfig } from '../read-config.ts'
 import { type Descriptor, readDescriptors } from './descriptors.ts'
 import { notifierOf, PREPARED, supervisedEnvironment, type Told } from './notifier.ts'
@@ -32,6 +33,7 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
 class Supervisor {
   readonly #options: SuperviseOptions
   readonly #sockets: readonly Descriptor[]
+  readonly #clock = systemClock()
   readonly #notifier = notifierOf(process.env, process)
   /** The one that serves, or that is to serve next. */
   #current: Life
@@ -74,7 +76,7 @@ class Supervisor {
       return
     }
     this.#say(`countersign: the gateway ended with ${code}: the next one starts`)
-    if (performance.now() - life.startedMs > STEADY_MS) this.#backoffMs = BACKOFF_MS_MIN
+    if (this.#clock.ticksMs() - life.startedMs > STEADY_MS) this.#backoffMs = BACKOFF_MS_MIN
     const backoffMs = this.#backoffMs
     this.#backoffMs = Math.min(BACKOFF_MS_MAX, backoffMs * 2)
     await new Promise((resolve) => setTimeout(resolve, backoffMs))
@@ -119,7 +121,7 @@ class Supervisor {
       child.once('error', () => resolve(-1))
       child.once('exit', (code) => resolve(code ?? -1))
     })
-    const startedMs = performance.now()
+    const startedMs = this.#clock.ticksMs()
     const life = { process: child, ended, startedMs }
     child.on('message', (message) => this.#hear(life, message))
     return life
