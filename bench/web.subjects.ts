@@ -38,6 +38,8 @@ export interface GatewayWork {
   readonly verifiedTokensMax?: number
   readonly isRecording?: boolean
   readonly recording?: 'strict' | 'relaxed'
+  /** Of Node. */
+  readonly flags?: readonly string[]
 }
 
 /** ES256 tokens of so many people, the key that a program has, and a certificate. */
@@ -93,7 +95,8 @@ export function startGateway(place: Place, work: GatewayWork, bench: Bench): Chi
   writeFileSync(config, gatewayConfig(place, work, bench))
   const program =
     work.isRecording === false ? [UNRECORDED, config] : [MAIN, 'start', '--config', config]
-  return startPinned(SUBJECT_CORE, [process.execPath, ...program], directory)
+  const command = [process.execPath, ...(work.flags ?? []), ...program]
+  return startPinned(SUBJECT_CORE, command, directory)
 }
 
 function gatewayConfig(
