@@ -9,11 +9,14 @@ const OTHERS_WRITE = 0o022
 
 /** Who but the gateway's own user may read its secrets, or write what it goes by. */
 export async function* examinePermissions(config: Config): AsyncGenerator<Finding> {
-  const { data, vault, identity, policies } = config
+  const { data, vault, identity, policies, listeners } = config
   const kek = vault.kek !== undefined && 'file' in vault.kek ? vault.kek.file : undefined
   const secrets = [
     join(data, 'keys'),
     join(data, 'state'),
+    ...listeners.flatMap(({ tls }) => {
+      return tls?.acme === undefined ? [] : [tls.acme.store ?? join(data, 'acme')]
+    }),
     ...(kek === undefined ? [] : [kek]),
     identity.keysFile,
     ...referencedFiles(config).flatMap(({ path, isSecret }) => (isSecret ? [path] : [])),
