@@ -140,8 +140,8 @@ export const routeSchema = z
       .enum(['strict', 'relaxed'])
       .default('strict')
       .describe(
-        'strict: durable before forward and release; relaxed: durable soon after, and a crash may ' +
-          'take limits.relaxedRecordsMax records of the last limits.relaxedWindowMs',
+        'strict: durable before forward and release; relaxed: durable soon after, and a crash ' +
+          'may take limits.relaxedRecordsMax records of the last limits.relaxedWindowMs',
       ),
     headers: z
       .array(headerName)
