@@ -113,6 +113,12 @@ export async function waitFor(
   }
 }
 
+/** The process that this one has started first, of those that are there still. */
+export function oldestChild({ pid }: ChildProcess): number {
+  const [oldest] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+  return Number(oldest)
+}
+
 /** As a shell reads it: NAME='value', nothing else. */
 function parseEnvironment(text: string): Record<string, string> {
   const lines = text.trimEnd().split('\n')

@@ -1,11 +1,10 @@
 // What crashes is gone whole, and another takes its place: never a process that only looks alive.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { waitFor } from '../demo-process.ts'
+import { oldestChild, waitFor } from '../demo-process.ts'
 import {
   allRecords,
   type GatewayLife,
@@ -114,8 +113,7 @@ test('a gateway that is killed is followed by another: nobody is refused', async
   const life = await scratch.start('supervise')
   context.after(() => life.process.kill('SIGKILL'))
   assert.equal(await ask(life, scratch), 200)
-  const found = spawnSync('pgrep', ['-P', String(life.process.pid), '-f', ' start '])
-  process.kill(Number(String(found.stdout)), 'SIGKILL')
+  process.kill(oldestChild(life.process), 'SIGKILL')
   // Nobody listens now, and nobody is refused.
   assert.deepEqual(
     await Promise.all(Array.from({ length: 20 }, () => ask(life, scratch))),

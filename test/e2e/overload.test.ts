@@ -11,7 +11,7 @@ import { allRecords, scratchGateway } from '../faults/scratch-gateway.ts'
 import { run } from '../run-cli.ts'
 import type { Answered, Offered } from './overload-load.ts'
 
-const SECONDS = Number(process.env.SECONDS ?? 3)
+const SECONDS = Number(process.env.SECONDS ?? 2)
 /** As many callers as fit at once while the peak is looked for; far more come later. */
 const PEAK = { connections: 32, perSecond: 100_000 }
 const CROWD = 2048

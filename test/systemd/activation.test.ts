@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { waitFor } from '../demo-process.ts'
+import { oldestChild, waitFor } from '../demo-process.ts'
 import { need } from '../needs.ts'
 import { MAIN, type Ran, runIt, type Scratch, scratchConfig, startManager } from './notified.ts'
 
@@ -95,9 +95,7 @@ test('a gateway that hangs is seen through its supervisor', { skip }, async (con
   }
   await waitFor(() => said().includes('serving'))
   await hears()
-  const children = runIt('pgrep', ['-P', String(supervisor.pid), '-f', ' start '])
-  await children.ended
-  const gateway = Number(children.said())
+  const gateway = oldestChild(supervisor)
   process.kill(gateway, 'SIGSTOP')
   // What was under way when it stopped has come by now; nothing can follow.
   await new Promise((resolve) => setTimeout(resolve, 500))

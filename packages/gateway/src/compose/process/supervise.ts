@@ -92,6 +92,7 @@ class Supervisor {
     void next.ended.then((code) => {
       if (this.#next !== next) return
       this.#next = undefined
+      if (this.#isStopping) return
       this.#say(`countersign: the next gateway ended with ${code}: the former one goes on`)
     })
   }
