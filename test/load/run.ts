@@ -1,5 +1,5 @@
 // Loads by hand, with their figures: node test/load/run.ts L6 --minutes 30. Without a name: all.
-// The others are tests of their own: SCALE=10 makes L5 and the idle connections as large as promised.
+// The others are tests of their own: SCALE=10 makes L5 and IDLE as large as promised.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

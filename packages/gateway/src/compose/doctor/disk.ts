@@ -71,16 +71,16 @@ async function* examineReserve(data: string, wantedBytes: number): AsyncGenerato
   if (found.kind === 'unseen') return yield found.finding
   const wanted = `${Math.round(wantedBytes / MIB)} MiB`
   if (found.kind === 'nothing') {
-    yield { ...common, state: 'ok', says: `${wanted} will be kept from the first start on` }
+    yield {
+      ...common,
+      state: 'ok',
+      says: `${wanted} will be kept, as soon as it runs and there is room`,
+    }
     return
   }
   const keptBytes = Math.min(found.facts.size, found.facts.blocks * 512)
   const says = `${Math.round(keptBytes / MIB)} of ${wanted} are kept`
   if (keptBytes >= wantedBytes) return yield { ...common, state: 'ok', says }
-  if (keptBytes === 0) {
-    const missing = 'make room: it is taken by itself as soon as there is enough'
-    return yield { ...common, state: 'warning', says, advice: missing }
-  }
   const advice = 'make room: what is kept is in use, and nothing is forwarded until it is whole'
   yield { ...common, state: 'failure', says, advice }
 }

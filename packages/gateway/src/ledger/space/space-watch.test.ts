@@ -153,6 +153,22 @@ test('a volume that never had room for the reserve serves, and takes it when it 
   await again.close()
 })
 
+test('a watch that is closed while it takes the reserve waits for no timer', async () => {
+  const volume = new Volume()
+  const config = volume.config({ reserveBytes: 4 * MIB })
+  const { disk, clock } = volume
+  const random = new SeededRandom(1)
+  const told = { onLook: () => undefined, onFault: () => undefined }
+  const watch = await SpaceWatch.open({ disk, clock, random, data: '/data', config, ...told })
+  await settled()
+  const { reserveBytes } = watch.facts
+  await watch.close()
+  assert.ok(reserveBytes < 4 * MIB, `${reserveBytes} were there`)
+  const again = await volume.open({ reserveBytes: 4 * MIB })
+  assert.equal(again.facts.level, 'ample', 'a first taking that was cut short is none')
+  await again.close()
+})
+
 test('without a reserve and marks a full disk is met when it is full', async () => {
   const volume = new Volume()
   const watch = await volume.open({ reserveBytes: 0, warnFreeBytes: 0, refuseFreeBytes: 0 })

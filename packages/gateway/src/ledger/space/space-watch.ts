@@ -48,6 +48,7 @@ export class SpaceWatch {
   #giving: Promise<boolean> | undefined
   #taking: Promise<void> | undefined
   #takeFromMs = 0
+  #endPause: () => void = () => undefined
   #isClosed = false
 
   private constructor(options: SpaceWatchOptions, reserve: ReserveFile, wasGivenBack: boolean) {
@@ -95,6 +96,7 @@ export class SpaceWatch {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.cancel()
+    this.#endPause()
     await this.#looking
     await this.#giving
     await this.#reserve.close()
@@ -149,14 +151,26 @@ export class SpaceWatch {
     const isWanted = (): boolean => !this.#isClosed && this.#giving === undefined
     // A volume may say that it has room, and a quota say that it is somebody else's.
     this.#takeFromMs = this.#options.clock.ticksMs() + TAKE_AGAIN_MS
-    const pause = (): Promise<void> =>
-      new Promise((resolve) => this.#options.clock.after(TAKE_PAUSE_MS, resolve))
-    this.#taking = this.#reserve.take(isWanted, pause).finally(() => {
-      this.#taking = undefined
-    })
+    this.#taking = this.#reserve
+      .take(isWanted, () => this.#pause())
+      .finally(() => {
+        this.#taking = undefined
+      })
     await this.#taking
     if (this.#reserve.isWhole) this.#takeFromMs = 0
     await this.#measure()
+  }
+
+  /** Ends early with the watch: a timer keeps no process alive, and a close waits for this. */
+  #pause(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(TAKE_PAUSE_MS, resolve)
+      this.#endPause = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
   }
 
   async #measure(): Promise<void> {
