@@ -16,8 +16,8 @@ const STEP_BYTES_MIN = 65_536
 
 /**
  * Room on the disk that is nobody's: really written, so that it is ours, and cut off step by step
- * where it is needed. It has its name once it has been whole: a crash before leaves nothing, and one
- * after it a shorter file or a longer one, and either says truly how much is left.
+ * where it is needed. It has its name once it has been whole: a crash before leaves nothing; one
+ * after it leaves a shorter file or a longer one, and either says truly how much is left.
  */
 export class ReserveFile {
   readonly bytesMax: number
