@@ -183,6 +183,12 @@ export class Machine {
     return records
   }
 
+  /** Whether the key files hold a key that can be used. */
+  async holdsKey(id: Uint8Array): Promise<boolean> {
+    const key = await this.#ring().key(id)
+    return Buffer.from(key.id).equals(id)
+  }
+
   /** What the public log says. */
   log(): LogReader {
     return new LogReader(this.disk, `${EPOCH}/log`)
