@@ -32,7 +32,7 @@ function naming(body: SealedBody): IntentDraft {
   return { ...ADA, what: { ...ADA.what, body: { bytes: 4, captured } }, bodies: [body] }
 }
 
-test('the key of a body is as durable as the record that names it, whatever the month', async () => {
+test('the key of a body is as durable as the record that names it', async () => {
   const machine = new Machine()
   const { recorder } = await start(machine)
   const body = await seal(recorder)
@@ -48,7 +48,7 @@ test('the key of a body is as durable as the record that names it, whatever the 
   assert.equal(JSON.stringify(record?.sections.what).includes(body.sha256), true)
 })
 
-test('a body moves where it stays when its record is durable, and goes when it cannot be', async () => {
+test('a body stays when its record is durable, and goes when it cannot be', async () => {
   const machine = new Machine()
   const { recorder, store } = await start(machine)
   const [kept, late] = [await seal(recorder), await seal(recorder)]
