@@ -185,7 +185,7 @@ export const LIMITS = {
     meaning: 'exchanges that are going on, of all listeners together',
   },
   exchangesMin: {
-    of: 64,
+    of: 128,
     min: 1,
     max: 1_000_000,
     reason: 'none: so many are let in however late the loop is',
