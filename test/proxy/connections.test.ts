@@ -60,7 +60,7 @@ test('a second request that does not come whole: 408, as for a first one', async
   assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 408'])
 })
 
-test('byte by byte: two requests, each with its answer, and the end that was asked for', async () => {
+test('byte by byte: two requests, each with its answer, and the end that was asked', async () => {
   const text = await talk((socket) => {
     for (const byte of Buffer.from(ask() + ask('Connection: close\r\n'))) {
       socket.write(Buffer.of(byte))
