@@ -91,6 +91,7 @@ data: ./data
 log: {level: silent}
 identity: {keysFile: keys.yaml}
 policies: {directory: policies}
+limits: { loopLagMs: 60000, ledgerLagMs: 600000 }
 admin: {port: 0, roles: {operator: [{role: operator}]}}
 listeners: [{name: main, host: 0.0.0.0, port: 0}]
 upstreams: {ada: {url: '${first}'}, ben: {url: '${second}'}}

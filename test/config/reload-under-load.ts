@@ -358,6 +358,7 @@ listeners:
 admin: { port: 0, roles: { operator: [{ principal: ops }] } }
 identity: { keysFile: keys.yaml }
 policies: { directory: policies-${version} }
+limits: { loopLagMs: 60000, ledgerLagMs: 600000 }
 upstreams:
   orders: { url: "http://127.0.0.1:${upstreamPort}" }
 routes:

@@ -102,6 +102,7 @@ data: data
 log: { level: silent }
 listeners: [{ name: main, host: 127.0.0.1, port: 0 }]
 admin: { host: 127.0.0.1, port: 0 }
+limits: { loopLagMs: 60000, ledgerLagMs: 600000 }
 identity:
   keysFile: api-keys.yaml
   revocationsFile: revoked.yaml

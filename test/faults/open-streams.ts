@@ -107,7 +107,7 @@ listeners:
 admin: { host: 127.0.0.1, port: 0 }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
-limits: { progressMs: 1000, progressBytes: 65536 }
+limits: { progressMs: 1000, progressBytes: 65536, loopLagMs: 60000 }
 upstreams:
   app: { url: "http://127.0.0.1:${port}" }
   grpc: { url: "${grpc.url}", protocol: h2 }
