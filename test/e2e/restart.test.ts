@@ -56,7 +56,8 @@ class Load {
     const first = await ask(url, token, this.#agent)
     if (!first.isRace) return this.#note(first)
     this.raced += 1
-    this.#note(await ask(url, token, this.#agent))
+    // Of the kept ones others are closed in the same moment.
+    this.#note(await ask(url, token, new Agent()))
   }
 
   #note({ status, tookMs }: Answer): void {
