@@ -191,7 +191,7 @@ export const LIMITS = {
     reason: 'none: so many are let in however late the loop is',
     meaning: 'exchanges that may go on at once while the loop is later than loopLagMs',
   },
-  exchangesBurst: {
+  exchangesBurstMax: {
     of: 1000,
     min: 1,
     max: 1_000_000,

@@ -64,7 +64,7 @@ test('what there is too much of is looked at while nothing goes on, too', async 
 })
 
 test('many at once are let in when as many were served in time', async () => {
-  const { clock, load } = loadOf({ exchangesBurst: 10 })
+  const { clock, load } = loadOf({ exchangesBurstMax: 10 })
   for (let begun = 0; begun < 11; begun += 1) load.begin()
   assert.equal(load.overload, 'loop')
   await clock.advance(40)
@@ -91,7 +91,7 @@ test('refusals beyond a rate wait for their turn, in order', async () => {
 
 test('a loop that goes on being late is too much, until it is in time', async () => {
   const clock = systemClock()
-  const limits = { ...DEFAULT_LIMITS, loopLagMs: 10, exchangesMin: 4, exchangesBurst: 100 }
+  const limits = { ...DEFAULT_LIMITS, loopLagMs: 10, exchangesMin: 4, exchangesBurstMax: 100 }
   const load = new Load({ clock, limits: () => limits, pressures: NO_PRESSURE })
   for (let begun = 0; begun < 8; begun += 1) load.begin()
   // Nothing but this runs meanwhile.

@@ -57,7 +57,7 @@ export class Load {
     this.#clock = parts.clock
     this.#limits = parts.limits
     this.#pressures = parts.pressures
-    this.#allowed = parts.limits().exchangesBurst
+    this.#allowed = parts.limits().exchangesBurstMax
   }
 
   /** Of what there is too much now; undefined: of nothing. */
@@ -117,7 +117,7 @@ export class Load {
   }
 
   #allow(lateMs: number, limits: Limits): void {
-    const { loopLagMs, exchangesMin, exchangesBurst, exchangesMax } = limits
+    const { loopLagMs, exchangesMin, exchangesBurstMax, exchangesMax } = limits
     const served = this.#going - this.#refused
     if (lateMs > loopLagMs) {
       const part = Math.max(FEWER, loopLagMs / lateMs)
@@ -125,7 +125,7 @@ export class Load {
     } else if (served * 2 > this.#allowed) {
       this.#allowed = Math.min(exchangesMax, this.#allowed * MORE)
     } else {
-      this.#allowed = Math.max(Math.min(this.#allowed, exchangesBurst), this.#allowed * LESS)
+      this.#allowed = Math.max(Math.min(this.#allowed, exchangesBurstMax), this.#allowed * LESS)
     }
   }
 
@@ -140,7 +140,7 @@ export class Load {
 
   #rest(): void {
     this.#lateTicks = IN_TIME
-    this.#allowed = this.#limits().exchangesBurst
+    this.#allowed = this.#limits().exchangesBurstMax
   }
 }
 
