@@ -73,10 +73,10 @@ test('while a refusal is volatile nothing is said', () =>
 const BODY_OF_EVENTS = 'data: 0\n\ndata: 1\n\ndata: 2\n\n'
 
 for (const [name, path, checkTaken] of [
-  ['a response that fits is held back whole', '/chunks/3/10/20', (text) => assert.equal(text, '')],
+  ['a response that fits is held back whole', '/chunks/3/10/200', (text) => assert.equal(text, '')],
   [
     'of a stream the last chunk and its end are held back',
-    '/chunks/3/200000/20',
+    '/chunks/3/200000/200',
     (text) => {
       const { body, truncated } = readAnswer(text)
       assert.ok(body.length > 200_000 && body.length < 600_000, `${body.length} bytes`)
@@ -85,7 +85,7 @@ for (const [name, path, checkTaken] of [
   ],
   [
     'of events the end is held back, and no event',
-    '/events/3/0/20',
+    '/events/3/0/200',
     (text) => {
       const { body, truncated } = readAnswer(text)
       assert.deepEqual([body, truncated], [BODY_OF_EVENTS, true])
@@ -104,7 +104,8 @@ for (const [name, path, checkTaken] of [
       socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${key}\r\n\r\n`)
       await until(async () => (await upstream.received()).count > before, 'the upstream is called')
       gateway.gate.close()
-      await sleep(2 * A_WHILE_MS)
+      // Long enough for the upstream to say all of it.
+      await sleep(6 * A_WHILE_MS)
       checkTaken(text)
       gateway.gate.open()
       await once(socket, 'close')
