@@ -107,6 +107,7 @@ listeners:
 admin: { host: 127.0.0.1, port: 0 }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
+disk: { reserveBytes: 0, warnFreeBytes: 0, refuseFreeBytes: 0 }
 limits: { progressMs: 1000, progressBytes: 65536, loopLagMs: 60000 }
 upstreams:
   app: { url: "http://127.0.0.1:${port}" }

@@ -271,7 +271,7 @@ describe('how far an exchange has come', () => {
       const events = await open(gateway)
       gateway.gate.close()
       const broken = assert.rejects(events.next())
-      await sleep(3500)
+      await sleep(6000)
       gateway.gate.open()
       await broken
       const [outcome] = await found(gateway, 'outcome')

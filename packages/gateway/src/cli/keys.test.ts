@@ -29,7 +29,8 @@ test('a key is shown once, kept as a hash, and known from then on', async () => 
   assert.ok(!err.includes(token), 'the key itself is on standard output alone')
   const file = join(directory, 'keys/api.yaml')
   const text = await readFile(file, 'utf8')
-  assert.ok(!text.includes(token.split('_')[2] ?? token))
+  // The secret may have an underscore too.
+  assert.ok(!text.includes(token.split('_').slice(2).join('_')))
   assert.equal((await stat(file)).mode & 0o777, 0o600)
   const known = parseKeysFile(text).get(token.slice(3, 11))
   assert.deepEqual([known?.principal.id, known?.principal.groups], ['ada', ['staff']])
