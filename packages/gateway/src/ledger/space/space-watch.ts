@@ -71,7 +71,12 @@ export class SpaceWatch {
       bytesMax: config.reserveBytes,
     })
     const watch = new SpaceWatch(options, reserve, wasGivenBack)
-    await watch.#measure()
+    try {
+      await watch.#measure()
+    } catch (cause) {
+      await reserve.close()
+      throw cause
+    }
     watch.#look()
     return watch
   }
