@@ -74,6 +74,7 @@ listeners:
 admin: { host: 127.0.0.1, port: 0 }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
+disk: { reserveBytes: 0 }
 limits: { foldUntalliedMax: ${UNTALLIED_MAX}, loopLagMs: 60000, ledgerLagMs: 600000 }
 quotas:
   each: { key: principal, limit: ${QUOTA}, window: 31d }
