@@ -103,27 +103,48 @@ describe('a directory that', { skip }, () => {
     return `https://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
+  async function refused(): Promise<void> {
+    const order = orderCertificate({
+      config: acmeSchema.parse({
+        directory: `${base()}/dir`,
+        domains: ['a.example'],
+        termsOfServiceAgreed: true,
+      }),
+      clock: systemClock(),
+      http,
+      challenges: new PendingChallenges(),
+      accountKey: async () => KEY.toString(),
+      macKey: undefined,
+      signal: new AbortController().signal,
+    })
+    await assert.rejects(order, (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'ACME_DIRECTORY')
+      assert.ok(error.message.length <= 300)
+      return true
+    })
+  }
+
   for (const [what, how] of HOSTILE) {
     test(`${what} ends the order, and says so in a few words`, async () => {
       answer = how
-      const order = orderCertificate({
-        config: acmeSchema.parse({
-          directory: `${base()}/dir`,
-          domains: ['a.example'],
-          termsOfServiceAgreed: true,
-        }),
-        clock: systemClock(),
-        http,
-        challenges: new PendingChallenges(),
-        accountKey: async () => KEY.toString(),
-        macKey: undefined,
-        signal: new AbortController().signal,
+      await refused()
+    })
+  }
+
+  for (const [type, asked] of [
+    ['urn:ietf:params:acme:error:accountDoesNotExist', 2],
+    ['urn:ietf:params:acme:error:rateLimited', 1],
+    ['urn:ietf:params:acme:error:serverInternal', 1],
+  ] as const) {
+    test(`answers ${type} is asked ${asked} times for an account`, async () => {
+      let accounts = 0
+      answer = beyond((request, response) => {
+        if (request.url === '/account') accounts += 1
+        response.writeHead(400, { 'replay-nonce': 'abc' })
+        response.end(JSON.stringify({ type, detail: 'no' }))
       })
-      await assert.rejects(order, (error: Error & { code?: string }) => {
-        assert.equal(error.code, 'ACME_DIRECTORY')
-        assert.ok(error.message.length <= 300)
-        return true
-      })
+      await refused()
+      assert.equal(accounts, asked, 'an account is asked for only where there is none')
     })
   }
 })

@@ -2,6 +2,7 @@ import { type HttpClient, HttpError } from '../platform/index.ts'
 
 /** More than any answer of an authority: certificates come with their chains. */
 const ANSWER_BYTES_MAX = 1_048_576
+const STATUS_PROBLEM_MIN = 400
 
 /** As much of a request and a response as the library says and reads. */
 export interface TransportRequest {
@@ -19,10 +20,15 @@ export interface TransportResponse {
   readonly config: TransportRequest
 }
 
-/** Sends the library's requests as all others of the gateway: verified, bounded, not redirected. */
+/**
+ * Sends the library's requests as all others of the gateway: verified, bounded, not redirected.
+ * `hear` is told the kind of problem (RFC 7807, `type`) that each answer is, which the library's
+ * own errors leave out; undefined: it is none.
+ */
 export function directoryTransport(
   http: HttpClient,
   timeoutMs: number,
+  hear: (problem: string | undefined) => void,
 ): (request: TransportRequest) => Promise<TransportResponse> {
   return async (request) => {
     const { url = '', method = 'get', data, headers = {} } = request
@@ -37,7 +43,17 @@ export function directoryTransport(
     })
     const text = new TextDecoder().decode(response.body)
     const { status, headers: fields } = response
+    hear(status < STATUS_PROBLEM_MIN ? undefined : problemOf(text))
     return { status, statusText: '', data: text, headers: fields, config: request }
+  }
+}
+
+function problemOf(text: string): string | undefined {
+  try {
+    const { type } = Object(JSON.parse(text)) as { readonly type?: unknown }
+    return typeof type === 'string' ? type : undefined
+  } catch {
+    return undefined // No JSON: it does not say of what kind it is.
   }
 }
 

@@ -13,6 +13,8 @@ const POLL_MS = 250
 const POLL_MS_MAX = 5000
 const POLL_GROWTH = 1.5
 const PROBLEM_LENGTH_MAX = 300
+/** RFC 8555, section 7.3.1: the one failure that an account may be made after. */
+const NO_ACCOUNT = 'urn:ietf:params:acme:error:accountDoesNotExist'
 
 export interface OrderParts {
   readonly config: AcmeConfig
@@ -32,6 +34,7 @@ let newest: Promise<unknown> = Promise.resolve()
 /** One certificate, from the account to the chain. Throws AcmeError. */
 export function orderCertificate(parts: OrderParts): Promise<HeldCertificate> {
   const order = newest.then(() => run(parts))
+  // The caller has `order`, and is told; the next in the queue only waits for it.
   newest = order.catch(() => undefined)
   return order
 }
@@ -41,11 +44,14 @@ async function run(parts: OrderParts): Promise<HeldCertificate> {
   // Loaded only where there is something to order: it is much code.
   const library = await import('acme-client')
   const { config, http } = parts
+  const order = new OneOrder(library, parts)
   Object.assign(library.axios.defaults, {
-    adapter: directoryTransport(http, config.answerMs),
+    adapter: directoryTransport(http, config.answerMs, (problem) => {
+      order.problem = problem
+    }),
   })
   try {
-    return await new OneOrder(library, parts).run()
+    return await order.run()
   } catch (cause) {
     if (cause instanceof AcmeError) throw cause
     const said = cause instanceof Error ? cause.message : String(cause)
@@ -58,6 +64,8 @@ class OneOrder {
   readonly #parts: OrderParts
   readonly #untilMs: number
   readonly #shown: (() => void)[] = []
+  /** Of what kind the answer that came last is, where it is a problem. */
+  problem: string | undefined
 
   constructor(library: Library, parts: OrderParts) {
     this.#library = library
@@ -95,7 +103,10 @@ class OneOrder {
   /** An authority may have forgotten it since the last time. */
   async #account(client: Client): Promise<void> {
     const contact = [...this.#parts.config.contact]
-    const known = await client.createAccount({ onlyReturnExisting: true }).catch(() => undefined)
+    const known = await client.createAccount({ onlyReturnExisting: true }).catch((cause) => {
+      if (this.problem === NO_ACCOUNT) return undefined
+      throw cause
+    })
     if (known === undefined) {
       const contacts = contact.length === 0 ? {} : { contact }
       await client.createAccount({ termsOfServiceAgreed: true, ...contacts })
