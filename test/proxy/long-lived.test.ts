@@ -157,6 +157,28 @@ describe('a stream of events', () => {
   })
 })
 
+test('streams that stay open leave a late loop to short requests', async () => {
+  const limits = { loopLagMs: 1, exchangesMin: 1 }
+  await withGateway({ limits }, async (gateway) => {
+    const streams: Awaited<ReturnType<typeof open>>[] = []
+    for (let opened = 0; opened < 4; opened += 1) streams.push(await open(gateway))
+    await sleep(2500)
+    const holdUp = setInterval(() => {
+      const untilMs = performance.now() + 30
+      while (performance.now() < untilMs);
+    }, 5)
+    const statuses: number[] = []
+    for (let asked = 0; asked < 12; asked += 1) {
+      const short = await fetch(`http://127.0.0.1:${gateway.port}/nowhere`)
+      await short.text()
+      statuses.push(short.status)
+    }
+    clearInterval(holdUp)
+    assert.deepEqual(statuses, Array(12).fill(401))
+    for (const events of streams) await events.cancel()
+  })
+})
+
 const FORBID = `@id("nobody") forbid (principal, action, resource);`
 
 test('what becomes a stream after other policies came into force goes by them', async () => {

@@ -10,7 +10,7 @@ import type { Cut, Deadlines } from './cut.ts'
 import type { Framing } from './framing.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
-import type { Overload } from './load.ts'
+import type { Burden } from './load.ts'
 import type { Told } from './progress.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
@@ -196,8 +196,8 @@ export class Exchange implements Rostered {
   isConcluded = false
   /** A part of the response is with the client: ending now is breaking off. */
   isStreaming = false
-  /** What there was too much of when it came. */
-  shedFor: Overload | undefined
+  /** What it is to the loop. */
+  burden: Burden = 'short'
   /** Undefined where the route tells nobody. */
   timing: ServerTiming | undefined
   /** Of a call of gRPC. */

@@ -66,12 +66,21 @@ export class LiveExchanges {
       for (const exchange of this.#exchanges.members()) {
         recheck(exchange, atUs)
         tellProgress(exchange, context)
+        settle(exchange, context)
         if (isRenewing && exchange.isLongLived) exchange.quotas?.renew()
       }
       this.#isRechecking = false
       if (this.#exchanges.size > 0) this.#recheckLater(context)
     })
   }
+}
+
+/** What may be open for long, and is: of a call nobody knows it before. */
+function settle(exchange: Exchange, { load, clock }: ProxyContext): void {
+  if (!exchange.isLongLived || exchange.burden !== 'short') return
+  if (clock.ticksMs() - exchange.startedMs < RECHECK_EVERY_MS) return
+  exchange.burden = 'long'
+  load.settle()
 }
 
 function recheck({ isCredentialGood, credentialUntilUs, cut, inbound }: Exchange, atUs: number) {

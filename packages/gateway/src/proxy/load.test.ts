@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULT_LIMITS, type Limits } from '../limits/index.ts'
-import { SimulatedClock, systemClock } from '../platform/index.ts'
+import { type Clock, SimulatedClock, systemClock } from '../platform/index.ts'
 import { Load, type Overload } from './load.ts'
 
 const NO_PRESSURE = { ledgerLagMs: () => 0, heapPercent: () => 0 }
@@ -25,7 +25,7 @@ test('exchanges beyond their limit are too many, and the next one is not', () =>
     load.begin()
     seen.push(load.overload)
   }
-  load.end(false)
+  load.end('short')
   seen.push(load.overload)
   assert.deepEqual(seen, [undefined, undefined, 'exchanges', undefined])
 })
@@ -46,7 +46,7 @@ for (const [name, pressure, over, still, under] of [
       [await at(over - 1), await at(over), await at(still), await at(under), await at(still)],
       [undefined, name, name, undefined, undefined],
     )
-    load.end(false)
+    load.end('short')
   })
 }
 
@@ -55,7 +55,7 @@ test('what there is too much of is looked at while nothing goes on, too', async 
   load.begin()
   found.ledgerLagMs = 5000
   await clock.advance(100)
-  load.end(false)
+  load.end('short')
   await clock.advance(1000)
   assert.equal(load.overload, 'ledger')
   found.ledgerLagMs = 0
@@ -68,6 +68,26 @@ test('many at once are let in when as many were served in time', async () => {
   for (let begun = 0; begun < 11; begun += 1) load.begin()
   assert.equal(load.overload, 'loop')
   await clock.advance(40)
+  assert.equal(load.overload, undefined)
+})
+
+test('what stays open takes nobody the place that the loop has for what is short', async () => {
+  const { clock, load } = loadOf({ exchangesMax: 20, exchangesBurstMax: 4 })
+  for (let begun = 0; begun < 15; begun += 1) {
+    load.begin()
+    load.settle()
+  }
+  await clock.advance(100)
+  for (let begun = 0; begun < 4; begun += 1) load.begin()
+  assert.equal(load.overload, undefined)
+  load.begin()
+  assert.equal(load.overload, 'loop')
+  load.begin()
+  assert.equal(load.overload, 'exchanges', 'and yet they go on, all of them')
+  for (let left = 0; left < 5; left += 1) load.end('long')
+  assert.equal(load.overload, 'loop')
+  load.end('short')
+  load.end('short')
   assert.equal(load.overload, undefined)
 })
 
@@ -89,27 +109,48 @@ test('refusals beyond a rate wait for their turn, in order', async () => {
   assert.deepEqual(told.slice(10), [10, 11, 12])
 })
 
+/** Nothing but this runs meanwhile. */
+function holdUp(clock: Clock): void {
+  const untilMs = clock.ticksMs() + 40
+  while (clock.ticksMs() < untilMs);
+}
+
 test('a loop that goes on being late is too much, until it is in time', async () => {
   const clock = systemClock()
   const limits = { ...DEFAULT_LIMITS, loopLagMs: 10, exchangesMin: 4, exchangesBurstMax: 100 }
   const load = new Load({ clock, limits: () => limits, pressures: NO_PRESSURE })
   for (let begun = 0; begun < 8; begun += 1) load.begin()
-  // Nothing but this runs meanwhile.
-  const holdUp = (): void => {
-    const untilMs = clock.ticksMs() + 40
-    while (clock.ticksMs() < untilMs);
-  }
   for (let turn = 0; load.overload === undefined; turn += 1) {
     assert.ok(turn < 20)
-    holdUp()
+    holdUp(clock)
     await sleep(1)
     if (turn === 0) assert.equal(load.overload, undefined, 'once is nothing')
   }
   while (load.overload !== undefined) await sleep(1)
-  for (let left = 8; left > 4; left -= 1) load.end(false)
+  for (let left = 8; left > 4; left -= 1) load.end('short')
   for (let turn = 0; turn < 5; turn += 1) {
-    holdUp()
+    holdUp(clock)
     await sleep(1)
     assert.equal(load.overload, undefined, 'so few are always let in')
   }
+})
+
+test('a late loop with idle streams lets in as many short ones as without', async () => {
+  const clock = systemClock()
+  const limits = { ...DEFAULT_LIMITS, loopLagMs: 10, exchangesMin: 4, exchangesBurstMax: 100 }
+  const load = new Load({ clock, limits: () => limits, pressures: NO_PRESSURE })
+  for (let begun = 0; begun < 200; begun += 1) {
+    load.begin()
+    load.settle()
+  }
+  for (let begun = 0; begun < 4; begun += 1) load.begin()
+  for (let turn = 0; turn < 8; turn += 1) {
+    holdUp(clock)
+    await sleep(1)
+    assert.equal(load.overload, undefined)
+  }
+  load.begin()
+  assert.equal(load.overload, 'loop')
+  for (let left = 0; left < 200; left += 1) load.end('long')
+  for (let left = 0; left < 5; left += 1) load.end('short')
 })

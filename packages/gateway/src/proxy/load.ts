@@ -14,6 +14,12 @@ export const NO_PRESSURES: Pressures = { ledgerLagMs: () => 0, heapPercent: () =
 /** What there is too much of. */
 export type Overload = 'loop' | 'ledger' | 'heap' | 'exchanges'
 
+/**
+ * What an exchange is to the loop: work that is to end soon, a refusal, or something that stays
+ * open, of which how many there are says nothing about how much there is to do.
+ */
+export type Burden = 'short' | 'refused' | 'long'
+
 /** How often the loop is measured, and everything else. */
 const TICK_MS = 20
 const SLOW_TICKS = 10
@@ -27,24 +33,22 @@ const MORE = 1.1
 const LESS = 0.98
 
 /**
- * How much there is to do. A loop that goes on being late has as many exchanges as it can serve,
- * and a few more: fewer are let in until it is in time. What else there is too much of keeps all
- * out until there is less. Even a refusal costs something: beyond a rate they wait for their turn,
- * and so do their connections.
+ * How much there is to do. A loop that goes on being late has as many short exchanges as it can
+ * serve, and a few more: fewer are let in until it is in time. What else there is too much of keeps
+ * all out until there is less. Even a refusal costs something: beyond a rate they wait for their
+ * turn, and so do their connections.
  */
 export class Load {
   readonly #clock: Clock
   readonly #limits: () => Limits
   readonly #pressures: Pressures
-  /** Those that are served, and those that are refused. */
-  #going = 0
-  #refused = 0
+  readonly #going: Record<Burden, number> = { short: 0, refused: 0, long: 0 }
   /** Refusals that may be said at once, and those that wait for their turn. */
   #turns = 0
   readonly #waiting: (() => void)[] = []
   #ticks = 0
   #lateTicks: readonly number[] = IN_TIME
-  /** How many may go on at once. */
+  /** How many short ones may go on at once. */
   #allowed: number
   #isTicking = false
   #overloads: ReadonlySet<Overload> = new Set()
@@ -62,21 +66,21 @@ export class Load {
 
   /** Of what there is too much now; undefined: of nothing. */
   get overload(): Overload | undefined {
-    const served = this.#going - this.#refused
-    if (served > this.#limits().exchangesMax) return 'exchanges'
-    if (served > this.#allowed) return 'loop'
+    const { short, long } = this.#going
+    if (short + long > this.#limits().exchangesMax) return 'exchanges'
+    if (short > this.#allowed) return 'loop'
     for (const overload of this.#overloads) return overload
     return undefined
   }
 
   begin(): void {
-    this.#going += 1
+    this.#going.short += 1
     if (!this.#isTicking) this.#tickLater()
   }
 
   /** One that has begun is refused: a promise where that has to wait for its turn. */
   refuse(): void | Promise<void> {
-    this.#refused += 1
+    this.#become('refused')
     if (this.#turns >= 1 && this.#waiting.length === 0) {
       this.#turns -= 1
       return undefined
@@ -84,9 +88,18 @@ export class Load {
     return new Promise((resolve) => void this.#waiting.push(resolve))
   }
 
-  end(wasRefused: boolean): void {
-    this.#going -= 1
-    if (wasRefused) this.#refused -= 1
+  /** One that has begun stays open, and has for a while. */
+  settle(): void {
+    this.#become('long')
+  }
+
+  end(as: Burden): void {
+    this.#going[as] -= 1
+  }
+
+  #become(as: Burden): void {
+    this.#going.short -= 1
+    this.#going[as] += 1
   }
 
   /** How late the loop comes to a timer is how long whoever asks now will wait for anything. */
@@ -98,8 +111,10 @@ export class Load {
       const lateMs = this.#clock.ticksMs() - dueMs
       this.#measure(lateMs)
       this.#giveTurns(TICK_MS + lateMs)
-      if (this.#going > 0 || this.#overloads.size > 0) this.#tickLater()
-      else this.#rest()
+      const { short, refused, long } = this.#going
+      const isQuiet = short + refused === 0 && this.#overloads.size === 0
+      if (isQuiet) this.#rest()
+      if (!isQuiet || long > 0) this.#tickLater()
     })
   }
 
@@ -118,11 +133,11 @@ export class Load {
 
   #allow(lateMs: number, limits: Limits): void {
     const { loopLagMs, exchangesMin, exchangesBurstMax, exchangesMax } = limits
-    const served = this.#going - this.#refused
+    const { short } = this.#going
     if (lateMs > loopLagMs) {
       const part = Math.max(FEWER, loopLagMs / lateMs)
-      this.#allowed = Math.max(exchangesMin, Math.min(this.#allowed, served) * part)
-    } else if (served * 2 > this.#allowed) {
+      this.#allowed = Math.max(exchangesMin, Math.min(this.#allowed, short) * part)
+    } else if (short * 2 > this.#allowed) {
       this.#allowed = Math.min(exchangesMax, this.#allowed * MORE)
     } else {
       this.#allowed = Math.max(Math.min(this.#allowed, exchangesBurstMax), this.#allowed * LESS)

@@ -35,7 +35,7 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
     outbound.destroy()
   } finally {
     context.live.delete(exchange)
-    context.load.end(exchange.shedFor !== undefined)
+    context.load.end(exchange.burden)
     exchange.quotas?.release()
     void exchange.capture?.close((body) => context.recorder.bodies.forget(body))
     deadlines.clear()
@@ -138,7 +138,7 @@ async function answer(
   exchange.isConcluded = true
   exchange.status = answerStatus(exchange, reason)
   const { head, body } = problem(exchange, reason, recorded)
-  const isClosing = CLOSING.has(reason) && exchange.shedFor === undefined
+  const isClosing = CLOSING.has(reason) && exchange.burden !== 'refused'
   const isLast = isClosing || !exchange.inbound.isComplete() || context.isStopping()
   exchange.outbound.begin({ ...head, isLast })
   exchange.deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')

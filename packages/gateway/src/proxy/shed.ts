@@ -8,9 +8,8 @@ const OVERLOADED: Step = { stop: 'overloaded' }
  * may stay, for another one would cost more than the next refusal.
  */
 export function shed(exchange: Exchange, { load }: ProxyContext): Step | Promise<Step> {
-  const { overload } = load
-  if (overload === undefined) return 'next'
-  exchange.shedFor = overload
+  if (load.overload === undefined) return 'next'
+  exchange.burden = 'refused'
   const turn = load.refuse()
   return turn === undefined ? OVERLOADED : turn.then(() => OVERLOADED)
 }
