@@ -151,29 +151,24 @@ export class DataPlane {
       if (!isKept) await identity.close()
     }
     const opened = { prepared: next, identity, statements: statementsOf(next, this.#needs) }
+    await using parts = new AsyncDisposableStack()
+    parts.defer(closeUnused)
     const certificates = await this.#obtained.ready(next.config)
-    try {
-      const settings = settingsOf(opened, this.#quotaStore, this.#obtained)
-      const change = await this.#proxy.ready(settings)
-      return {
-        apply: () => {
-          this.#now.opened = opened
-          this.#hold(identity)
-          change.apply(() => this.#background(this.#letGo(former)))
-          // A bundle may have changed since its authorities were read.
-          renewAuthorities(this.#proxy, opened, this.#obtained)
-          certificates.apply()
-        },
-        abandon: async () => {
-          await change.abandon()
-          await certificates.abandon()
-          await closeUnused()
-        },
-      }
-    } catch (cause) {
-      await certificates.abandon()
-      await closeUnused()
-      throw cause
+    parts.defer(() => certificates.abandon())
+    const settings = settingsOf(opened, this.#quotaStore, this.#obtained)
+    const change = await this.#proxy.ready(settings)
+    parts.defer(() => change.abandon())
+    const unused = parts.move()
+    return {
+      apply: () => {
+        this.#now.opened = opened
+        this.#hold(identity)
+        change.apply(() => this.#background(this.#letGo(former)))
+        // A bundle may have changed since its authorities were read.
+        renewAuthorities(this.#proxy, opened, this.#obtained)
+        certificates.apply()
+      },
+      abandon: () => unused.disposeAsync(),
     }
   }
 

@@ -60,7 +60,7 @@ export class ObtainedCertificates {
 
   /** Reads what is kept for listeners that are new, and writes down what was found. */
   async ready({ listeners, data }: Config): Promise<ReadyCertificates> {
-    const added: string[] = []
+    const added = new Map<string, CertificateKeeper>()
     const wanted = new Map<string, AcmeConfig>()
     for (const { name, tls } of listeners) {
       if (tls?.acme === undefined) continue
@@ -68,13 +68,14 @@ export class ObtainedCertificates {
       if (this.#keepers.has(name)) continue
       const keeper = this.#keeper(name, tls.acme, data)
       await keeper.load()
-      this.#keepers.set(name, keeper)
-      added.push(name)
+      added.set(name, keeper)
     }
+    // Not before all of them are read: one that is here counts as started.
+    for (const [name, keeper] of added) this.#keepers.set(name, keeper)
     return {
       apply: () => this.#apply(wanted, added),
       abandon: async () => {
-        for (const name of added) this.#keepers.delete(name)
+        for (const name of added.keys()) this.#keepers.delete(name)
       },
     }
   }
@@ -83,14 +84,14 @@ export class ObtainedCertificates {
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()))
   }
 
-  #apply(wanted: ReadonlyMap<string, AcmeConfig>, added: readonly string[]): void {
+  #apply(wanted: ReadonlyMap<string, AcmeConfig>, added: ReadonlyMap<string, unknown>): void {
     const { log } = this.#needs
     for (const [name, keeper] of this.#keepers) {
       const config = wanted.get(name)
       if (config === undefined) {
         this.#keepers.delete(name)
         keeper.close().catch((cause: unknown) => log.error({ err: cause }, 'certificate'))
-      } else if (added.includes(name)) {
+      } else if (added.has(name)) {
         if (keeper.held === undefined) log.warn({ listener: name }, NONE_YET)
         keeper.start()
       } else keeper.adopt(config)
