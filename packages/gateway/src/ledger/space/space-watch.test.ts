@@ -114,6 +114,31 @@ test('a full disk gets the reserve in steps; it is whole before traffic is serve
   await watch.close()
 })
 
+test('the first step of it is not for traffic, whatever the volume says of its room', async () => {
+  const volume = new Volume()
+  const watch = await volume.open({ warnFreeBytes: 0, refuseFreeBytes: 0 })
+  await volume.fill(4096)
+  const given = watch.makeRoom()
+  assert.equal(watch.isScarce, true, 'before any of it is given back')
+  assert.equal(await given, true)
+  assert.equal(watch.facts.reserveBytes, MIB - MIB / 8)
+  assert.equal(watch.isScarce, true)
+  await volume.disk.remove('/ballast')
+  await volume.look()
+  assert.equal(watch.facts.level, 'ample')
+  await watch.close()
+})
+
+test('a reserve that cannot be cut stays whole, and keeps no traffic away', async () => {
+  const volume = new Volume()
+  const watch = await volume.open()
+  volume.disk.inject({ operation: 'truncate', nth: 1 })
+  assert.equal(await watch.makeRoom(), false)
+  assert.equal(volume.faults.length, 1)
+  assert.deepEqual([watch.facts.reserveBytes, watch.isScarce], [MIB, false])
+  await watch.close()
+})
+
 test('a step of the reserve stays free for whoever does not ask', async () => {
   const volume = new Volume()
   const watch = await volume.open()

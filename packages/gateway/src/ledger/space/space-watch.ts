@@ -115,12 +115,13 @@ export class SpaceWatch {
     // What is being taken stops first, and tells its own failure.
     await Promise.allSettled([this.#taking])
     try {
-      const isGiven = await this.#reserve.giveBack()
-      this.#tell({})
-      return isGiven
+      return await this.#reserve.giveBack()
     } catch (fault) {
       this.#options.onFault(fault)
       return false
+    } finally {
+      this.#isOpened = !this.#reserve.isWhole && this.#reserve.bytesMax > 0
+      this.#tell({})
     }
   }
 
@@ -162,7 +163,11 @@ export class SpaceWatch {
         this.#taking = undefined
       })
     await this.#taking
-    if (this.#reserve.isWhole) this.#takeFromMs = 0
+    if (this.#reserve.isWhole) {
+      this.#takeFromMs = 0
+      // Unless some of it is asked for again.
+      if (this.#giving === undefined) this.#isOpened = false
+    }
     await this.#measure()
   }
 
@@ -184,7 +189,6 @@ export class SpaceWatch {
   }
 
   #tell(space: Partial<Pick<SpaceFacts, 'freeBytes' | 'totalBytes'>>): void {
-    if (this.#reserve.isWhole) this.#isOpened = false
     const { bytes: reserveBytes } = this.#reserve
     const facts = { ...this.#facts, ...space, reserveBytes }
     this.#facts = { ...facts, level: this.#levelOf(facts) }
