@@ -1,6 +1,8 @@
-/** How long, and where the figures go. */
+/** How long, how long a caller rests between two requests, and where the figures go. */
 export interface Plan {
   readonly minutes: number
+  /** As long as the load itself says, where nothing stands. */
+  readonly pauseMs?: number
   readonly say: (line: string) => void
 }
 

@@ -8,6 +8,7 @@ import { assertIdentity, sayIdentity } from './identity.ts'
 import { Rig } from './rig.ts'
 
 const CALLERS = 16
+const PAUSE_MS = 2
 const SAMPLES = 60
 /** Shorter than this, what a process needs to get going at all looks like growth. */
 const JUDGED_MINUTES_MIN = 5
@@ -28,7 +29,7 @@ interface Sample {
   readonly lateMs: number
 }
 
-export const soak: LoadCase = async ({ minutes, say }) => {
+export const soak: LoadCase = async ({ minutes, pauseMs = PAUSE_MS, say }) => {
   const rig = await Rig.open({ policy: POLICY })
   try {
     const untilMs = performance.now() + minutes * 60_000
@@ -40,7 +41,7 @@ export const soak: LoadCase = async ({ minutes, say }) => {
       callers: CALLERS,
       ask: mix(rig),
       until,
-      pauseMs: 2,
+      pauseMs,
     })
     const samples = await sampling
     await streaming

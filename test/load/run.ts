@@ -1,4 +1,5 @@
 // Loads by hand, with their figures: node test/load/run.ts L6 --minutes 30. Without a name: all.
+// --pause-ms is how long a caller of L6 rests between two requests, for a soak beside other work.
 // The others are tests of their own: SCALE=10 makes L5 and IDLE as large as promised.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -18,16 +19,22 @@ const OTHERS: Readonly<Record<string, readonly [file: string, name: string]>> = 
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '0.2' } },
+  options: {
+    minutes: { type: 'string', default: '0.2' },
+    'pause-ms': { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 })
 const minutes = Number(values.minutes)
+const pauseMs = values['pause-ms'] === undefined ? undefined : Number(values['pause-ms'])
 const known = [...Object.keys(LOAD_CASES), ...Object.keys(OTHERS)]
 const asked =
   positionals.length > 0 ? positionals.map((name) => name.toUpperCase()) : Object.keys(LOAD_CASES)
 const unknown = asked.filter((name) => !known.includes(name))
-if (unknown.length > 0 || !(minutes > 0)) {
-  process.stderr.write(`usage: node test/load/run.ts [${known.join('|')} …] [--minutes N]\n`)
-  process.exit(2)
+if (values.help || unknown.length > 0 || !(minutes > 0) || Number.isNaN(pauseMs)) {
+  const options = '[--minutes N] [--pause-ms N]'
+  process.stderr.write(`usage: node test/load/run.ts [${known.join('|')} …] ${options}\n`)
+  process.exit(values.help ? 0 : 2)
 }
 
 let failed = 0
@@ -41,7 +48,7 @@ process.exitCode = failed === 0 ? 0 : 1
 async function runCase(name: string): Promise<0 | 1> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   try {
-    await LOAD_CASES[name]?.({ minutes, say })
+    await LOAD_CASES[name]?.({ minutes, ...(pauseMs !== undefined && { pauseMs }), say })
     return 0
   } catch (error) {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
