@@ -23,6 +23,7 @@ import type {
   StopFacts,
   TextPiece,
   WindowFacts,
+  WorkerLostFacts,
 } from './act-types.ts'
 import type { ActKind } from './kinds.ts'
 import type { Schema } from './schema.ts'
@@ -68,6 +69,17 @@ const SPACE = strictObject<SpaceFacts>(
     freeBytes: term.COUNT,
     totalBytes: term.COUNT,
     reserveBytes: term.COUNT,
+  },
+  {},
+)
+
+const WORKER_LOST = strictObject<WorkerLostFacts>(
+  {
+    act: { const: 'worker-lost' },
+    worker: term.COUNT,
+    cause: term.TEXT,
+    interrupted: term.COUNT,
+    folds: term.COUNT,
   },
   {},
 )
@@ -162,7 +174,7 @@ export const ACT_SCHEMAS = {
     },
     { subject: term.KEY_ID, expires: term.TIME },
   ),
-  system: { oneOf: [START, STOP, RECOVERY, HEARTBEAT, SPACE] },
+  system: { oneOf: [START, STOP, RECOVERY, HEARTBEAT, SPACE, WORKER_LOST] },
   block: strictObject<BlockFacts>({ files: term.list(FILE, BLOCK_FILES_MAX) }, {}),
   epoch: strictObject<EpochFacts>(
     { epoch: term.COUNT, origin: term.TEXT, vkeys: term.list(term.TEXT, 8) },

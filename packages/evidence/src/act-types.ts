@@ -192,8 +192,30 @@ export interface SpaceFacts {
   readonly reserveBytes: number
 }
 
+/**
+ * A process that served requests for this one ended unasked. What it left open is ended after this
+ * record, as interrupted, within the same incarnation: as many as it says, no others.
+ */
+export interface WorkerLostFacts {
+  readonly act: 'worker-lost'
+  /** From 1. */
+  readonly worker: number
+  /** What the machine said of its end. */
+  readonly cause: string
+  /** Intents that end as `interrupted`. */
+  readonly interrupted: number
+  /** Folds that end as gaps. */
+  readonly folds: number
+}
+
 /** The process's own life. */
-export type SystemFacts = StartFacts | StopFacts | RecoveryFacts | HeartbeatFacts | SpaceFacts
+export type SystemFacts =
+  | StartFacts
+  | StopFacts
+  | RecoveryFacts
+  | HeartbeatFacts
+  | SpaceFacts
+  | WorkerLostFacts
 
 /** One finished file of sealed sections. */
 export interface BlockFile {

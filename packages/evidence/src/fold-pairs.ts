@@ -31,12 +31,22 @@ export class FoldPairs {
     return undefined
   }
 
-  /** Returns what is wrong with a gap that ends a fold of a dead incarnation, or undefined. */
-  interrupt(about: number, incarnation: number, gap: GapFacts): string | undefined {
+  /**
+   * Returns what is wrong with a gap that ends a fold, or undefined: one of a dead incarnation, or
+   * one that a lost worker of this incarnation left open.
+   */
+  interrupt(
+    about: number,
+    incarnation: number,
+    gap: GapFacts,
+    isLost: () => boolean,
+  ): string | undefined {
     const fold = this.#open.get(about)
     if (fold === undefined) return `record ${about} is not a fold that is still open`
     this.#open.delete(about)
-    if (fold.incarnation === incarnation) return 'a fold of its own incarnation is interrupted'
+    if (fold.incarnation === incarnation && !isLost()) {
+      return 'a fold of its own incarnation is interrupted'
+    }
     if (gap.unrecordedMax === fold.opening.untalliedMax) return undefined
     return `it names another bound than record ${about}`
   }

@@ -55,6 +55,16 @@ class Story {
     return this.act('system', { act: 'stop', cause: 'test' })
   }
 
+  lost(interrupted: number, folds = 0): this {
+    return this.act('system', {
+      act: 'worker-lost',
+      worker: 1,
+      cause: 'SIGKILL',
+      interrupted,
+      folds,
+    })
+  }
+
   intent(when: Partial<When> = {}): this {
     return this.record('intent', { when })
   }
@@ -436,6 +446,41 @@ for (const [story, wanted, why] of [
   ],
 ] as const) {
   test(`broken: ${why}`, () => assert.deepEqual(broken(story), wanted))
+}
+
+const TWO = (): Story => begun().intent().intent()
+
+for (const [story, want, why] of [
+  [TWO().lost(1).end(2, 'interrupted').end(3).stop(), [], 'one of its own, the other lives on'],
+  [TWO().lost(2).end(3, 'interrupted').end(2, 'interrupted').stop(), [], 'both, in any order'],
+  [TWO().lost(0).end(2).end(3).stop(), [], 'it had nothing open'],
+  [TWO().lost(1).end(2, 'interrupted').end(3, 'interrupted'), ['incarnation at 6'], 'more'],
+  [TWO().lost(2).end(2, 'interrupted').end(3).stop(), ['terminal at 7'], 'fewer'],
+  [begun().lost(1).intent().end(3, 'interrupted'), ['incarnation at 4'], 'one that came after'],
+  [
+    begun().intent().lost(1).crash().start().end(2, 'interrupted').recovery().stop(),
+    [],
+    'all that ended before it was done',
+  ],
+  [
+    begun()
+      .intent()
+      .lost(1)
+      .crash()
+      .start()
+      .end(2, 'interrupted')
+      .recovery()
+      .intent()
+      .end(7, 'interrupted'),
+    ['incarnation at 8'],
+    'what is told of one incarnation is nothing to the next',
+  ],
+  [FOLDING().lost(0, 1).foldGap(2, 10).stop(), [], 'its fold ends as a gap'],
+  [FOLDING().lost(0, 1).foldGap(2, 9).stop(), ['fold at 4'], 'with another bound'],
+  [FOLDING().lost(1, 0).foldGap(2, 10), ['fold at 4'], 'an intent is no fold'],
+  [TWO().skip().end(2, 'interrupted').end(3), [], 'what told of it could not be read'],
+] as const) {
+  test(`a worker is lost: ${why}`, () => assert.deepEqual(broken(story), want))
 }
 
 test('open intents are counted', () => {

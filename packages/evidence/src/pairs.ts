@@ -69,6 +69,15 @@ interface OpenIntent {
   readonly incarnation: number
 }
 
+/** What a `worker-lost` at `index` told of and no record has ended yet. */
+interface Lost {
+  readonly index: number
+  readonly intents: number
+  readonly folds: number
+}
+
+const NOTHING_LOST: Lost = { index: 0, intents: 0, folds: 0 }
+
 /** Silence is judged by twice the heartbeat and this: timers are late on a busy machine. */
 export const SILENCE_GRACE_MS = 5_000
 
@@ -91,6 +100,8 @@ export class PairChecker {
   #incarnation: number | undefined
   #heartbeatMs: number | undefined
   #stopped = false
+  /** What this incarnation has told that it ends as interrupted of its own, and not ended yet. */
+  #lost = NOTHING_LOST
   #owesRecovery = false
   // The record before this one; undefined at the start and after a record that was skipped.
   #lastUs: number | undefined
@@ -178,6 +189,7 @@ export class PairChecker {
     this.#owesRecovery = this.#incarnation !== undefined && !this.#stopped && !unknown
     this.#incarnation = incarnation
     this.#stopped = false
+    this.#lost = NOTHING_LOST
     this.#heartbeatMs = undefined
   }
 
@@ -242,7 +254,7 @@ export class PairChecker {
       this.#break(index, 'about', `record ${about} is of another exchange`)
       return
     }
-    if (ended !== undefined) this.#checkWriter(index, intent.incarnation === incarnation, ended)
+    if (ended !== undefined) this.#checkWriter(facts, about, intent.incarnation === incarnation)
     if (kind === 'progress' && intent.incarnation !== incarnation) {
       this.#break(index, 'incarnation', 'tells of an intent of another incarnation as going on')
     }
@@ -263,11 +275,21 @@ export class PairChecker {
     return undefined
   }
 
-  #checkWriter(index: number, same: boolean, ended: Ended): void {
-    if (same === (ended === 'interrupted')) {
-      const whose = same ? 'its own incarnation' : 'another incarnation'
-      this.#break(index, 'incarnation', `an intent of ${whose} ends as ${ended}`)
+  #checkWriter({ index, ended }: Facts, about: number, same: boolean): void {
+    if (same !== (ended === 'interrupted')) return
+    if (same && this.#isLost('intents', about)) return
+    const whose = same ? 'its own incarnation' : 'another incarnation'
+    this.#break(index, 'incarnation', `an intent of ${whose} ends as ${ended}`)
+  }
+
+  /** Whether what began at `about` is one of those that a lost worker left open; it is then ended. */
+  #isLost(what: 'intents' | 'folds', about: number): boolean {
+    const left = this.#lost[what]
+    if (left > 0 && about < this.#lost.index) {
+      this.#lost = { ...this.#lost, [what]: left - 1 }
+      return true
     }
+    return (this.#skipped.at(-1)?.to ?? 0) > about
   }
 
   #close(index: number, { exchange }: OpenIntent): void {
@@ -290,8 +312,9 @@ export class PairChecker {
     if (gap === undefined || (!isFold && gap.reason !== 'window-interrupted')) return
     const about = this.#concernsEarlier(facts)
     if (about === undefined || this.#wasSkipped(about)) return
-    const pairs = isFold ? this.#folds : this.#windows
-    const why = pairs.interrupt(about, facts.incarnation, gap)
+    const why = isFold
+      ? this.#folds.interrupt(about, facts.incarnation, gap, () => this.#isLost('folds', about))
+      : this.#windows.interrupt(about, facts.incarnation, gap)
     if (why !== undefined) this.#break(facts.index, isFold ? 'fold' : 'window', why)
   }
 
@@ -303,10 +326,17 @@ export class PairChecker {
     if (why !== undefined) this.#break(facts.index, 'window', why)
   }
 
-  #checkSystem({ incarnation: own }: Facts, facts: SystemFacts | undefined): void {
+  #checkSystem({ index, incarnation: own }: Facts, facts: SystemFacts | undefined): void {
     if (facts?.act === 'start') this.#heartbeatMs = facts.heartbeatMs
+    if (facts?.act === 'worker-lost') {
+      const intents = this.#lost.intents + facts.interrupted
+      this.#lost = { index, intents, folds: this.#lost.folds + facts.folds }
+    }
     if (facts?.act === 'stop') {
       this.#stopped = true
+      const left = this.#lost.intents + this.#lost.folds
+      const isWhole = (this.#skipped.at(-1)?.to ?? 0) <= this.#lost.index
+      if (left > 0 && isWhole) this.#break(index, 'terminal', `${left} more were told to be lost`)
       this.#endOpen((incarnation) => incarnation === own, 'the stop of its incarnation')
     }
     if (facts?.act === 'recovery') {

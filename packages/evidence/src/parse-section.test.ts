@@ -70,6 +70,7 @@ const GOOD: readonly (readonly [SectionName, Kind, unknown])[] = [
     'what',
     'system',
     { act: 'space', level: 'scarce', freeBytes: 0, totalBytes: 12, reserveBytes: 3 },
+    { act: 'worker-lost', worker: 2, cause: 'SIGKILL', interrupted: 3, folds: 0 },
   ],
   ['what', 'block', { files: [{ path: 'records/x001/234', sha256: HASH, bytes: 1 }] }],
   ['what', 'epoch', { epoch: 1, origin: 'o', vkeys: ['a', 'b'] }],
