@@ -71,10 +71,10 @@ export interface Outbound {
   hint?(fields: HeaderFields): void
   /** Status and header fields; nothing is added but what frames the message. */
   begin(head: ResponseHead): void
-  /** Resolves when the client has taken enough for more to be sent. */
-  write(chunk: Uint8Array): Promise<void>
-  /** Sends what ends the response; resolves when the engine has let go of it. */
-  end(last: Uint8Array, trailers: HeaderFields): Promise<void>
+  /** Resolves when the client has taken enough for more to be sent; undefined: it has. */
+  write(chunk: Uint8Array): Promise<void> | undefined
+  /** Sends what ends the response; resolves when the engine has let go of it; undefined: it has. */
+  end(last: Uint8Array, trailers: HeaderFields): Promise<void> | undefined
   /** Changes protocols: the connection is the caller's from here on. */
   switchTo?(head: Omit<ResponseHead, 'isLast'>): Switched
   /** Breaks the connection, so that what was sent cannot be taken for a whole response. */

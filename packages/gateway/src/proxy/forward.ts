@@ -11,7 +11,7 @@ import { passTrailers } from './trailers.ts'
 import { type RequestBody, UpstreamCall } from './upstream-call.ts'
 
 /** Sends the request on, its intent being durable, and waits for the head of the response. */
-export async function forward(exchange: Exchange, context: ProxyContext): Promise<Step> {
+export function forward(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
   const { cut, deadlines, marks } = exchange
   if (cut.reason !== undefined) return { stop: cut.reason }
   const { method, bodyBytes, takesTrailers } = filled(exchange.asked, 'asked')
@@ -41,15 +41,18 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   )
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
-  try {
-    exchange.response = await call.whenHead()
-  } catch (fault) {
-    return { stop: faultReason(exchange, context, fault) }
-  } finally {
-    deadlines.meet('head')
-  }
-  marks.headMs = context.clock.ticksMs()
-  return 'next'
+  return call.whenHead().then(
+    (head) => {
+      exchange.response = head
+      deadlines.meet('head')
+      marks.headMs = context.clock.ticksMs()
+      return 'next'
+    },
+    (fault: unknown) => {
+      deadlines.meet('head')
+      return { stop: faultReason(exchange, context, fault) }
+    },
+  )
 }
 
 function bodyOf(exchange: Exchange, context: ProxyContext): RequestBody {

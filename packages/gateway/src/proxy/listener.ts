@@ -384,12 +384,8 @@ export class Listener {
       asked?.ended?.()
       if (this.#going.size === 0) this.#whenAllEnded?.()
     }
-    void this.#serve(exchange, refused).then(ended)
-  }
-
-  #serve(exchange: Exchange, refused: Reason | undefined): Promise<void> {
-    if (refused === undefined) return serve(exchange, this.#context)
-    return refuseOutright(exchange, this.#context, refused)
+    if (refused === undefined) serve(exchange, this.#context, ended)
+    else void refuseOutright(exchange, this.#context, refused).then(ended)
   }
 
   async #allEnded(): Promise<void> {

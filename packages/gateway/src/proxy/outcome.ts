@@ -6,7 +6,7 @@ import { type Exchange, filled } from './exchange.ts'
 import type { OutcomeDraft, Recorded } from './recording.ts'
 
 /** Makes the outcome durable; undefined where it cannot be, and then nothing may be released. */
-export async function recordOutcome(
+export function recordOutcome(
   exchange: Exchange,
   context: ProxyContext,
   how: Omit<How, 'request'>,
@@ -14,19 +14,37 @@ export async function recordOutcome(
   const intent = filled(exchange.intent, 'intent')
   exchange.isConcluded = true
   exchange.timing?.enter('record-outcome')
-  if (exchange.capture !== undefined) {
-    await captureEnds(exchange)
-    // What is not released is not kept either: the record tells of nothing that it would be.
-    if (how.response === undefined) exchange.capture.lose('response')
-  }
-  try {
-    const outcome = await context.recorder.outcome(intent, draftOutcome(exchange, how))
-    context.telemetry.concluded(how.ended)
-    return outcome
-  } catch (cause) {
+  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how)
+  return write(exchange, context, { intent, how })
+}
+
+async function recordCaptured(
+  exchange: Exchange,
+  context: ProxyContext,
+  how: Omit<How, 'request'>,
+): Promise<Recorded | undefined> {
+  await captureEnds(exchange)
+  // What is not released is not kept either: the record tells of nothing that it would be.
+  if (how.response === undefined) exchange.capture?.lose('response')
+  return write(exchange, context, { intent: filled(exchange.intent, 'intent'), how })
+}
+
+function write(
+  exchange: Exchange,
+  context: ProxyContext,
+  { intent, how }: { readonly intent: Recorded; readonly how: Omit<How, 'request'> },
+): Promise<Recorded | undefined> {
+  const failed = (cause: unknown): undefined => {
     context.telemetry.concluded('unrecorded')
     context.report({ event: 'outcome-unrecorded', exchange: exchange.id, cause })
-    return undefined
+  }
+  try {
+    return context.recorder.outcome(intent, draftOutcome(exchange, how)).then((outcome) => {
+      context.telemetry.concluded(how.ended)
+      return outcome
+    }, failed)
+  } catch (cause) {
+    return Promise.resolve(failed(cause))
   }
 }
 

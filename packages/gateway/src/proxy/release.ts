@@ -15,14 +15,26 @@ import { passTrailers } from './trailers.ts'
 const NOTHING = new Uint8Array()
 
 /** Lets the response go, its end never before its outcome is durable. */
-export async function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
+export function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
   const held: Uint8Array[] = []
   try {
-    if (mayHold(exchange)) {
-      const found = hold(exchange, context, held)
-      const isWhole = found instanceof Promise ? await found : found
-      if (isWhole) return await releaseWhole(exchange, context, held)
-    }
+    const isWhole = mayHold(exchange) && hold(exchange, context, held)
+    if (isWhole === true) return releaseWhole(exchange, context, held)
+    return releaseLater(exchange, context, held, isWhole)
+  } catch (fault) {
+    return Promise.resolve({ stop: faultReason(exchange, context, fault) })
+  }
+}
+
+/** Where the end of the response is still to come. */
+async function releaseLater(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: Uint8Array[],
+  isWhole: Promise<boolean> | boolean,
+): Promise<Step> {
+  try {
+    if (await isWhole) return await releaseWhole(exchange, context, held)
   } catch (fault) {
     return { stop: faultReason(exchange, context, fault) }
   }
@@ -110,24 +122,44 @@ function take(
   return chunk
 }
 
-async function releaseWhole(
+function releaseWhole(
   exchange: Exchange,
   context: ProxyContext,
   held: readonly Uint8Array[],
 ): Promise<Step> {
+  if (exchange.capture !== undefined) return releaseCaptured(exchange, context, held)
+  return recordWhole(exchange, context).then((outcome) => send(exchange, context, held, outcome))
+}
+
+async function releaseCaptured(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: readonly Uint8Array[],
+): Promise<Step> {
+  for (const chunk of held) await keep(exchange, 'response', chunk)
+  if (!(await captureEnds(exchange))) return { stop: 'capture-failed' }
+  return send(exchange, context, held, await recordWhole(exchange, context))
+}
+
+function recordWhole(exchange: Exchange, context: ProxyContext): ReturnType<typeof recordOutcome> {
+  return recordOutcome(exchange, context, {
+    ended: 'released',
+    status: filled(exchange.response, 'response').status,
+    source: 'upstream',
+    response: exchange.received.facts(),
+  })
+}
+
+/** Sends what is whole and on record. */
+function send(
+  exchange: Exchange,
+  context: ProxyContext,
+  held: readonly Uint8Array[],
+  outcome: Recorded | undefined,
+): Step | Promise<Step> {
+  if (outcome === undefined) return { stop: 'outcome-unrecorded' }
   const { inbound, outbound, deadlines, received } = exchange
   const { status, fields } = filled(exchange.response, 'response')
-  if (exchange.capture !== undefined) {
-    for (const chunk of held) await keep(exchange, 'response', chunk)
-    if (!(await captureEnds(exchange))) return { stop: 'capture-failed' }
-  }
-  const outcome = await recordOutcome(exchange, context, {
-    ended: 'released',
-    status,
-    source: 'upstream',
-    response: received.facts(),
-  })
-  if (outcome === undefined) return { stop: 'outcome-unrecorded' }
   const trailers = upstreamTrailers(exchange)
   // A length in HTTP/1.1 leaves no place for trailers.
   const length = trailers.length > 0 ? [] : wholeLength(exchange, received.bytes)
@@ -138,8 +170,8 @@ async function releaseWhole(
     isLast: !inbound.isComplete() || context.isStopping(),
   })
   deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
-  await outbound.end(joined(held), trailers)
-  return 'answered'
+  const taken = outbound.end(joined(held), trailers)
+  return taken === undefined ? 'answered' : taken.then(() => 'answered')
 }
 
 /** The length as counted; for an answer without a body, the one that the upstream claims. */

@@ -2,7 +2,7 @@ import type { Reason } from '@countersign/evidence'
 import { captureRefused } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { draftRefusal } from './drafts.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Step } from './exchange.ts'
 import { answerStatus } from './grpc.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
@@ -11,8 +11,8 @@ import type { Refused } from './refusals.ts'
 import { PHASES, STAGES } from './stages.ts'
 import { tellEnd } from './telemetry.ts'
 
-/** Serves one exchange, from its first stage to its end. Never rejects. */
-export async function serve(exchange: Exchange, context: ProxyContext): Promise<void> {
+/** Serves one exchange, from its first stage to its end, and says when that has come. */
+export function serve(exchange: Exchange, context: ProxyContext, ended: () => void): void {
   const { cut, deadlines, outbound } = exchange
   // A client that is gone, or takes nothing of an answer, is let go.
   cut.onMade(() => {
@@ -24,24 +24,80 @@ export async function serve(exchange: Exchange, context: ProxyContext): Promise<
   context.live.add(exchange, context)
   context.load.begin()
   context.telemetry.accepted()
-  try {
-    await runStages(exchange, context)
-  } catch (cause) {
-    // A bug of ours: nothing more is claimed or sent. An open intent gets its end all the same.
-    context.report({ event: 'internal-error', exchange: exchange.id, cause })
-    if (exchange.intent !== undefined && !exchange.isConcluded) {
-      await recordOutcome(exchange, context, { ended: 'interrupted', error: 'internal-error' })
+  new Course(exchange, context, ended).goOn()
+}
+
+/** An exchange on its way through the stages: where none waits there is no promise either. */
+class Course {
+  readonly #exchange: Exchange
+  readonly #context: ProxyContext
+  readonly #ended: () => void
+  #next = 0
+
+  constructor(exchange: Exchange, context: ProxyContext, ended: () => void) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#ended = ended
+  }
+
+  goOn(): void {
+    const step = this.#walk()
+    if (step instanceof Promise) step.then(this.#taken, this.#failed)
+    else if (step !== undefined) this.#settle(step)
+  }
+
+  /** Up to a stage that waits, or has the last word; undefined where one has failed. */
+  #walk(): Exclude<Step, 'next'> | Promise<Step> | undefined {
+    const [exchange, context] = [this.#exchange, this.#context]
+    try {
+      for (;;) {
+        const stage = STAGES[this.#next]
+        if (stage === undefined) return 'answered'
+        this.#next += 1
+        exchange.timing?.enter(PHASES.get(stage))
+        const step = stage(exchange, context)
+        if (step !== 'next') return step
+      }
+    } catch (cause) {
+      this.#failed(cause)
+      return undefined
     }
-    outbound.destroy()
-  } finally {
+  }
+
+  readonly #taken = (step: Step): void => {
+    if (step === 'next') this.goOn()
+    else this.#settle(step)
+  }
+
+  #settle(step: Exclude<Step, 'next'>): void {
+    if (step === 'answered') this.#end()
+    else refuse(this.#exchange, this.#context, step.stop).then(this.#end, this.#failed)
+  }
+
+  /** A bug of ours: nothing more is claimed or sent. An open intent gets its end all the same. */
+  readonly #failed = (cause: unknown): void => {
+    void breakOff(this.#exchange, this.#context, cause).then(this.#end)
+  }
+
+  readonly #end = (): void => {
+    const [exchange, context] = [this.#exchange, this.#context]
     context.live.delete(exchange)
     context.load.end(exchange.burden)
     exchange.quotas?.release()
     void exchange.capture?.close((body) => context.recorder.bodies.forget(body))
-    deadlines.clear()
-    cut.close()
+    exchange.deadlines.clear()
+    exchange.cut.close()
     tellEnd(context, exchange)
+    this.#ended()
   }
+}
+
+async function breakOff(exchange: Exchange, context: ProxyContext, cause: unknown): Promise<void> {
+  context.report({ event: 'internal-error', exchange: exchange.id, cause })
+  if (exchange.intent !== undefined && !exchange.isConcluded) {
+    await recordOutcome(exchange, context, { ended: 'interrupted', error: 'internal-error' })
+  }
+  exchange.outbound.destroy()
 }
 
 /** Answers what no stage is to see, because it is no request or one too many. Never rejects. */
@@ -59,17 +115,6 @@ export async function refuseOutright(
   } finally {
     exchange.deadlines.clear()
     tellEnd(context, exchange)
-  }
-}
-
-async function runStages(exchange: Exchange, context: ProxyContext): Promise<void> {
-  for (const stage of STAGES) {
-    exchange.timing?.enter(PHASES.get(stage))
-    const found = stage(exchange, context)
-    // Most are values: waiting for one costs a turn of the queue.
-    const step = found instanceof Promise ? await found : found
-    if (step === 'answered') return
-    if (step !== 'next') return refuse(exchange, context, step.stop)
   }
 }
 

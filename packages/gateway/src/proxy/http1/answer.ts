@@ -5,7 +5,6 @@ import { type AnswerFraming, formatAnswer, formatInterim, framingOf } from './an
 import type { ExchangeLine } from './client-exchange.ts'
 
 const NOTHING = new Uint8Array()
-const TAKEN = Promise.resolve()
 const EARLY_HINTS = 103
 
 /** The answer to one request; its head goes out with what follows it. */
@@ -49,14 +48,14 @@ export class Answer implements Outbound {
     if (head.isEager === true) void this.#line.put(this.#takeHead(undefined), NOTHING, '', false)
   }
 
-  write(chunk: Uint8Array): Promise<void> {
-    if (this.#hasEnded || chunk.length === 0) return TAKEN
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    if (this.#hasEnded || chunk.length === 0) return undefined
     const head = this.#takeHead(undefined)
     return this.#send(head, chunk, '', false)
   }
 
-  end(last: Uint8Array, trailers: HeaderFields): Promise<void> {
-    if (this.#hasEnded) return TAKEN
+  end(last: Uint8Array, trailers: HeaderFields): Promise<void> | undefined {
+    if (this.#hasEnded) return undefined
     const isWhole = this.#framing === undefined && trailers.length === 0
     const head = this.#takeHead(isWhole ? last.length : undefined)
     this.#hasEnded = true
@@ -67,7 +66,7 @@ export class Answer implements Outbound {
     this.#line.destroy()
   }
 
-  #send(head: string, bytes: Uint8Array, end: string, isEnd: boolean): Promise<void> {
+  #send(head: string, bytes: Uint8Array, end: string, isEnd: boolean): Promise<void> | undefined {
     const line = this.#line
     switch (this.#framing?.kind) {
       case 'chunked':
