@@ -65,7 +65,7 @@ function readUpgrade(
   const { connectProtocol } = inbound
   if (connectProtocol !== undefined) return readExtendedConnect(inbound, bodyBytes, random)
   if (valuesOf(inbound.fields, 'upgrade').length === 0) return undefined
-  if (outbound.switchTo === undefined) return { refused: 'upgrade-refused' }
+  if (outbound.switchTo === undefined && bodyBytes === 0) return { refused: 'upgrade-refused' }
   return readHandshake(inbound, bodyBytes)
 }
 

@@ -35,7 +35,6 @@ const LINGER_MS = 1000
 const IGNORED_BYTES_MAX = 1_048_576
 const NEVER_MS = Number.POSITIVE_INFINITY
 const LAST = 'connection: close\r\n'
-const TAKEN = Promise.resolve()
 const NO_FIELDS: HeaderFields = []
 
 /** One client connection of HTTP/1.1: its requests, one after the other, each with its answer. */
@@ -164,15 +163,20 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     else receiving.lose(reason)
   }
 
-  put(before: string, bytes: Uint8Array, after: string, isEnd: boolean): Promise<void> {
+  put(
+    before: string,
+    bytes: Uint8Array,
+    after: string,
+    isEnd: boolean,
+  ): Promise<void> | undefined {
     const socket = this.#socket
-    if (!socket.writable) return TAKEN
+    if (!socket.writable) return undefined
     // Of what is encrypted it is known only later whether it was taken.
     const taken = isEnd && this.#isTls ? Promise.withResolvers<void>() : undefined
     const goesOn = write(socket, { before, bytes, after }, taken && (() => taken.resolve()))
     if (taken !== undefined) return taken.promise
-    if (isEnd) return socket.writableLength === 0 ? TAKEN : whenTaken(socket)
-    return goesOn ? TAKEN : whenDrained(socket)
+    if (isEnd) return socket.writableLength === 0 ? undefined : whenTaken(socket)
+    return goesOn ? undefined : whenDrained(socket)
   }
 
   beginAnswer(exchange: ClientExchange, isLast: boolean): string {
@@ -215,8 +219,13 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     const next = this.#next.shift()
     if (next !== undefined) this.#begin(next)
     else if (this.#socket.destroyed) return
-    else if (this.#isOver) this.#close()
+    else if (this.#isOver || this.#hasComeEarly) this.#close()
     else this.#waitForNext(exchange)
+  }
+
+  /** Bytes that were meant for another protocol, perhaps, and it did not come to that. */
+  get #hasComeEarly(): boolean {
+    return this.#early !== undefined && this.#early.length > 0
   }
 
   #enqueue(exchange: ClientExchange): void {

@@ -69,6 +69,7 @@ function readMeaning(line: RequestLine, fields: HeaderFields): RequestHead | und
   const isRefused = 'refused' in framing
   if (isRefused && framing.refused === 'malformed-request') return undefined
   const connection = listMembers(valuesOf(fields, 'connection'))
+  const hasBody = !isRefused && framing.bytes !== 0
   return {
     method: line.method,
     target: line.target,
@@ -80,8 +81,9 @@ function readMeaning(line: RequestLine, fields: HeaderFields): RequestHead | und
       line.version !== '1.1' ||
       line.method === 'CONNECT' ||
       connection.includes('close'),
-    isWaiting: !isRefused && framing.bytes !== 0 && isToBeInvited(fields),
-    asksForUpgrade: connection.includes('upgrade') && asksForWebSocket(fields),
+    isWaiting: hasBody && isToBeInvited(fields),
+    // With a body, what follows is that body, whatever comes of the rest.
+    asksForUpgrade: !hasBody && connection.includes('upgrade') && asksForWebSocket(fields),
   }
 }
 
