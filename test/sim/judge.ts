@@ -21,7 +21,8 @@ interface Read {
   readonly texts: Readonly<Partial<Record<SectionName, string>>>
 }
 
-const ACTS: Readonly<Record<SystemFacts['act'], Covered>> = {
+/** There are no workers here that could be lost. */
+const ACTS: Readonly<Record<Exclude<SystemFacts['act'], 'worker-lost'>, Covered>> = {
   start: 'record: start',
   recovery: 'record: recovery',
   heartbeat: 'record: heartbeat',
@@ -190,6 +191,12 @@ export class Judge {
 
   #system({ index, when, texts }: Read): void {
     const facts: SystemFacts = JSON.parse(texts.what ?? '{}')
+    if (facts.act === 'worker-lost') {
+      throw new Violation(
+        'records keep the rules between them',
+        `record ${index} tells of a worker`,
+      )
+    }
     this.#hits.add(ACTS[facts.act])
     if (facts.act !== 'recovery') return
     const found = this.#model.recoveries.get(when.incarnation)

@@ -1,5 +1,6 @@
 import type { Actor, How, Via, What, Where, Who, Why } from '@countersign/evidence'
-import type { SealedBody } from '../vault/index.ts'
+import type { SealedBody, Subject } from '../vault/index.ts'
+import type { SectionText } from './section-text.ts'
 
 /** Sections that a route may put under the person's key; the others' keys are fixed. */
 export type PersonalChoice = 'what' | 'how'
@@ -40,4 +41,27 @@ export interface RefusalDraft {
   readonly personal?: readonly PersonalChoice[] | undefined
   /** Captured bodies that it names: on the disk already. */
   readonly bodies?: readonly SealedBody[] | undefined
+}
+
+/** Whose keys the personal sections of a request go under. */
+export interface DraftSubjects {
+  readonly party: Subject
+  readonly actor: Subject | undefined
+}
+
+type Texts<Names extends string> = { readonly [name in Names]: SectionText | undefined }
+
+/** An intent or a refusal whose sections were made elsewhere. */
+export interface AskedTexts extends Texts<'who' | 'actor' | 'where' | 'what' | 'why'> {
+  readonly exchange: string
+  readonly subjects: DraftSubjects
+  readonly personal: readonly PersonalChoice[] | undefined
+  readonly isRelaxed?: undefined
+  readonly bodies?: undefined
+}
+
+/** An outcome whose sections may have been made elsewhere. */
+export interface OutcomeTexts extends Pick<OutcomeDraft, 'bodies'> {
+  readonly via?: Via | SectionText | undefined
+  readonly how: How | SectionText
 }

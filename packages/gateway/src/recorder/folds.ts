@@ -1,4 +1,4 @@
-import { type FoldFacts, parseTime, type RecordPlace } from '@countersign/evidence'
+import { type FoldFacts, type GapFacts, parseTime, type RecordPlace } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import { RecorderError } from './error.ts'
 import { encodeOpenTag } from './open-tag.ts'
@@ -77,6 +77,22 @@ export class FoldRecords {
   async close(fold: OpenFold, counted: FoldCount): Promise<void> {
     await this.#about(fold, 'close', counted)
     this.#open.delete(fold.draft)
+  }
+
+  /** Ends a fold whose count is lost, after a record that tells of it: `worker-lost`. */
+  async interrupt({ index, incarnation, draft }: OpenFold, until: string): Promise<void> {
+    if (incarnation !== this.#incarnation()) {
+      throw new RecorderError('RECORDER_INTENT_CLOSED', 'the fold was interrupted')
+    }
+    const { from, untalliedMax: unrecordedMax } = draft
+    const what = { reason: 'fold-interrupted', from, until, unrecorded: 0, unrecordedMax } as const
+    await this.#write({
+      kind: 'gap',
+      about: { epoch: this.#epoch, index },
+      closes: index,
+      sections: [{ name: 'what', value: what satisfies GapFacts }],
+    })
+    this.#open.delete(draft)
   }
 
   async #about(

@@ -1,9 +1,18 @@
 export type { BodyWriter, SealedBody } from '../vault/index.ts'
 export { type Bodies, sealedFacts } from './bodies.ts'
 export type { RecordKeeper } from './diary.ts'
-export type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
+export type {
+  AskedTexts,
+  DraftSubjects,
+  IntentDraft,
+  OutcomeDraft,
+  OutcomeTexts,
+  PersonalChoice,
+  RefusalDraft,
+} from './drafts.ts'
 export { RecorderError, type RecorderErrorCode } from './error.ts'
 export type { FoldDraft, OpenFold } from './folds.ts'
+export { Identifiers } from './identifiers.ts'
 export { ReceiptMaker, type ReceiptMakerOptions } from './receipt-maker.ts'
 export {
   type ProvedRecord,
@@ -15,4 +24,6 @@ export {
 export type { RecordedLedger } from './record-writer.ts'
 export { Recorded, type RecordedFacts } from './recorded.ts'
 export { type RecordedAct, Recorder, type RecorderOptions } from './recorder.ts'
+export { SectionText, sectionText } from './section-text.ts'
+export { subjectOf } from './subject.ts'
 export type { WindowBounds, Windows } from './windows.ts'

@@ -16,7 +16,14 @@ import type { Clock, Random } from '../platform/index.ts'
 import type { BodyStore, Subject, Vault } from '../vault/index.ts'
 import { Bodies } from './bodies.ts'
 import { Diary, type RecordKeeper } from './diary.ts'
-import type { IntentDraft, OutcomeDraft, PersonalChoice, RefusalDraft } from './drafts.ts'
+import type {
+  AskedTexts,
+  DraftSubjects,
+  IntentDraft,
+  OutcomeTexts,
+  PersonalChoice,
+  RefusalDraft,
+} from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
 import { type Awaited, type ExchangeRecords, ExchangeWaiter } from './exchange-waiter.ts'
@@ -27,6 +34,7 @@ import { ReceiptMaker } from './receipt-maker.ts'
 import { RecordClock } from './record-clock.ts'
 import type { PlannedSection, RecordWaiter, WriteDraft, Written } from './record-writer.ts'
 import { Recorded } from './recorded.ts'
+import type { SectionText } from './section-text.ts'
 import { subjectOf } from './subject.ts'
 import { Windows } from './windows.ts'
 
@@ -136,6 +144,11 @@ export class Recorder {
     })
   }
 
+  /** The life of the ledger that records go into now. */
+  get incarnation(): number | undefined {
+    return this.#diary.incarnation
+  }
+
   /** Resolves when the first records of the first incarnation are durable. */
   start(): Promise<void> {
     return this.#diary.start()
@@ -157,7 +170,7 @@ export class Recorder {
   }
 
   /** Before one byte of the request is forwarded: durable, or relaxed under a window. */
-  intent(draft: IntentDraft): Promise<Recorded> {
+  intent(draft: IntentDraft | AskedTexts): Promise<Recorded> {
     return new Promise((resolve, reject) => {
       const recordId = this.#exchangeOf(draft)
       const exchange = draft.exchange ?? formatUuid(recordId)
@@ -227,7 +240,7 @@ export class Recorder {
    * How far an exchange has come that is still going on. Whoever has asked for its outcome asks
    * for no progress any more: it would tell of what has ended.
    */
-  async progress(about: Recorded, how: Progress): Promise<void> {
+  async progress(about: Recorded, how: Progress | SectionText): Promise<void> {
     if (about.incarnation !== this.#diary.incarnation) {
       throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
     }
@@ -240,7 +253,7 @@ export class Recorder {
   }
 
   /** Before the last byte of the response is released. */
-  outcome(about: Recorded, asked: OutcomeDraft): Promise<Recorded> {
+  outcome(about: Recorded, asked: OutcomeTexts): Promise<Recorded> {
     const draft = about.isRelaxed ? { ...asked, isRelaxed: true } : asked
     return new Promise((resolve, reject) => {
       // A later incarnation has closed it, or will: two ends must not meet.
@@ -265,8 +278,23 @@ export class Recorder {
     })
   }
 
+  /**
+   * Ends an exchange of which nobody is left to tell. A record that says how many they are comes
+   * before it: `worker-lost`.
+   */
+  interrupt(about: Recorded): Promise<Recorded> {
+    if (about.incarnation !== this.#diary.incarnation) {
+      const error = new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
+      return Promise.reject(error)
+    }
+    const how: How = { ended: 'interrupted' }
+    return new Promise((ended, failed) => this.#end(about, { how }, ended, failed))
+  }
+
   /** Before a refusal is sent. */
-  async refusal(draft: RefusalDraft): Promise<Recorded> {
+  async refusal(
+    draft: RefusalDraft | (AskedTexts & { readonly how: SectionText }),
+  ): Promise<Recorded> {
     const recordId = this.#exchangeOf(draft)
     const exchange = draft.exchange ?? formatUuid(recordId)
     const { sections, howSubject } = this.#asked(draft)
@@ -323,7 +351,7 @@ export class Recorder {
 
   #end(
     about: Recorded,
-    { via, how, bodies, isRelaxed = false }: OutcomeDraft & { readonly isRelaxed?: boolean },
+    { via, how, bodies, isRelaxed = false }: OutcomeTexts & { readonly isRelaxed?: boolean },
     ended: (outcome: Recorded) => void,
     failed: (error: unknown) => void,
   ): void {
@@ -346,7 +374,7 @@ export class Recorder {
   }
 
   /** The end of an exchange whose caller was told that its outcome is not on record. */
-  async #lateOutcome(about: Recorded, via: Via | undefined): Promise<void> {
+  async #lateOutcome(about: Recorded, via: Via | SectionText | undefined): Promise<void> {
     const error = 'outcome-unrecorded'
     const { status } = REASONS[error]
     try {
@@ -358,16 +386,16 @@ export class Recorder {
   }
 
   /** The sections of a request, each with its key. */
-  #asked(draft: IntentDraft | RefusalDraft): {
+  #asked(draft: IntentDraft | RefusalDraft | AskedTexts): {
     readonly sections: readonly PlannedSection[]
     readonly howSubject: Subject | undefined
   } {
     const { who, actor, where, what, why, personal } = draft
-    const subject = subjectOf(who, where)
+    const { party: subject, actor: ofActor } = subjectsOf(draft)
     const ofRoute = (name: PersonalChoice) => (personal?.includes(name) ? subject : undefined)
     const sections: readonly PlannedSection[] = [
       { name: 'who', value: who, subject },
-      { name: 'actor', value: actor, subject: actor && subjectOf(actor, where) },
+      { name: 'actor', value: actor, subject: ofActor },
       { name: 'where', value: where, subject },
       { name: 'what', value: what, subject: ofRoute('what') },
       { name: 'why', value: why },
@@ -390,6 +418,12 @@ export class Recorder {
     const facts = { epoch, index, leaf, exchange, incarnation, howSubject, isRelaxed }
     return new Recorded(facts, this.#receipts)
   }
+}
+
+function subjectsOf(draft: IntentDraft | RefusalDraft | AskedTexts): DraftSubjects {
+  if ('subjects' in draft) return draft.subjects
+  const { who, actor, where } = draft
+  return { party: subjectOf(who, where), actor: actor && subjectOf(actor, where) }
 }
 
 function isClosed(error: unknown): boolean {

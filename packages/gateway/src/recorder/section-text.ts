@@ -7,8 +7,18 @@ import {
 } from '@countersign/evidence'
 import { RecorderError } from './error.ts'
 
+/** The JSON of a section that was made elsewhere, by `sectionText`. */
+export class SectionText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
 /** The JSON of a section's value, strict where types alone cannot make it so. */
 export function sectionText(name: SectionName, value: object): string {
+  if (value instanceof SectionText) return value.text
   if ('requestSalt' in value) return whoText(name, value as Who)
   return Object.isFrozen(value) ? frozenText(name, value) : wholeText(name, value)
 }
