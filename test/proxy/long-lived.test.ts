@@ -293,9 +293,8 @@ describe('how far an exchange has come', () => {
       const events = await open(gateway)
       gateway.gate.close()
       const broken = assert.rejects(events.next())
-      await sleep(6000)
-      gateway.gate.open()
       await broken
+      gateway.gate.open()
       const [outcome] = await found(gateway, 'outcome')
       assert.equal(outcome?.how.error, 'ledger-unavailable')
     })

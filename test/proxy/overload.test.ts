@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { startGateway } from './gateway.ts'
 import { sendRaw } from './raw-client.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
@@ -61,7 +62,7 @@ test('where the opening of a fold cannot be written: ledger-unavailable', async 
   t.after(gateway.close)
   gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
   assert.match(await sendRaw(gateway.port, NOISE), /^HTTP\/1\.1 503 .*ledger-unavailable/s)
-  await sleep(1500)
+  await waitFor(async () => (await gateway.exchanges()).some(({ kind }) => kind === 'gap'))
   assert.match(await sendRaw(gateway.port, NOISE), /^HTTP\/1\.1 400/)
   await gateway.close()
   const records = await gateway.exchanges()

@@ -1,9 +1,9 @@
 // A flood of refusals cannot fill the ledger, and none of it is lost. Test/e2e has the large one.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { MemoryStore, quotaTime } from '../../packages/gateway/src/limits/index.ts'
 import { systemClock } from '../../packages/gateway/src/platform/index.ts'
+import { waitFor } from '../demo-process.ts'
 import { flood } from './flood.ts'
 import { type RecordView, startGateway } from './gateway.ts'
 import { Load } from './load.ts'
@@ -44,9 +44,8 @@ test('5,000 refusals of one caller: ten whole, a fold, and every one counted', a
     `GET /bytes/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.keys.ada}\r\n\r\n`
   const counts = await flood({ port: gateway.port, total: 5001, connections: 8, request })
   assert.deepEqual([counts.get(200), counts.get(429)], [1, 5000])
-  await sleep(1200)
-  const live = countsOf(await gateway.exchanges())
-  assert.equal(live.tally.at(-1)?.what.count, 4990, 'the last tally has them all')
+  const lastTally = async () => countsOf(await gateway.exchanges()).tally.at(-1)?.what.count
+  await waitFor(async () => (await lastTally()) === 4990)
 
   await gateway.close()
   const records = await gateway.exchanges()
@@ -101,8 +100,9 @@ test('a fold that is quiet is closed, and the next refusal is whole again', asyn
   const ben = new Load(gateway.port)
   t.after(() => ben.close())
   await ben.run(5, 1, '/bytes/1')
-  await sleep(2600)
-  const quiet = countsOf(await gateway.exchanges())
+  const counts = async () => countsOf(await gateway.exchanges())
+  await waitFor(async () => (await counts()).close.length > 0)
+  const quiet = await counts()
   assert.deepEqual([quiet.whole, quiet.folded, quiet.close.length], [1, 4, 1])
   await ben.run(1, 1, '/bytes/1')
   assert.equal(countsOf(await gateway.exchanges()).whole, 2)
@@ -116,8 +116,11 @@ test('a ledger that dies under a fold: what it was not told goes into another', 
   assert.deepEqual(await ben.run(20, 2, '/bytes/1'), new Map([[401, 20]]))
   const before = await gateway.exchanges()
   gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
-  await sleep(3500)
-  assert.deepEqual(await ben.run(20, 2, '/bytes/1'), new Map([[401, 20]]))
+  const isTold = async (): Promise<boolean> =>
+    (await gateway.exchanges()).some(({ text }) => text.includes('fold-interrupted'))
+  await waitFor(isTold)
+  await waitFor(async () => (await ben.run(1, 1, '/bytes/1')).has(401))
+  assert.deepEqual(await ben.run(19, 2, '/bytes/1'), new Map([[401, 19]]))
   await gateway.close()
   const byIndex = new Map([...before, ...(await gateway.exchanges())].map((r) => [r.index, r]))
   const records = [...byIndex.values()]

@@ -100,7 +100,7 @@ test('a gateway that hangs is seen through its supervisor', { skip }, async (con
   // What was under way when it stopped has come by now; nothing can follow.
   await new Promise((resolve) => setTimeout(resolve, 500))
   const before = signs()
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await new Promise((resolve) => setTimeout(resolve, 700))
   assert.equal(signs(), before)
   process.kill(gateway, 'SIGCONT')
   await hears()
