@@ -8,6 +8,7 @@ import { isGrpc } from './grpc.ts'
 import { type HeaderFields, valuesOf } from './header-fields.ts'
 import { becomeLongLived } from './long-lived.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
+import { addPiece } from './pieces.ts'
 import type { Recorded } from './recording.ts'
 import { ownFields, passFields, receiptField } from './response-fields.ts'
 import { passTrailers } from './trailers.ts'
@@ -65,7 +66,7 @@ function hold(
     const found = takeChunk(exchange, context)
     if (found instanceof Promise) return holdLater(exchange, context, held, found)
     if (found === undefined) return true
-    held.push(found)
+    addPiece(held, found)
     if (exchange.received.bytes > exchange.inForce.limits.releaseBufferBytesMax) return false
   }
 }
@@ -81,7 +82,7 @@ async function holdLater(
     // What is there already is taken without a turn of the queue.
     const chunk = found instanceof Promise ? await found : found
     if (chunk === undefined) return true
-    held.push(chunk)
+    addPiece(held, chunk)
     if (exchange.received.bytes > exchange.inForce.limits.releaseBufferBytesMax) return false
     found = takeChunk(exchange, context)
   }

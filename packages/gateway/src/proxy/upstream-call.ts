@@ -9,6 +9,7 @@ import {
   type UpstreamRequest,
 } from '../upstream/index.ts'
 import type { HeaderFields } from './header-fields.ts'
+import { addPiece } from './pieces.ts'
 
 export interface UpstreamHead {
   readonly status: number
@@ -132,7 +133,7 @@ export class UpstreamCall implements UpstreamHandler {
   }
 
   data(chunk: Uint8Array): void {
-    this.#chunks.push(chunk)
+    addPiece(this.#chunks, chunk)
     this.#waitingBytes += chunk.length
     if (this.#waitingBytes > WAITING_BYTES_MAX && !this.#isPaused) {
       this.#isPaused = true

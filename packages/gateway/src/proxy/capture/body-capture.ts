@@ -1,4 +1,5 @@
 import type { CapturedFacts, CaptureFacts } from '@countersign/evidence'
+import { addPiece } from '../pieces.ts'
 import { type BodyWriter, type SealedBody, sealedFacts } from '../recording.ts'
 import type { BodyType } from './body-type.ts'
 import type { CaptureMemory } from './capture-memory.ts'
@@ -79,7 +80,7 @@ export class BodyCapture {
       return undefined
     }
     this.#take(chunk.length)
-    this.#held.push(chunk)
+    addPiece(this.#held, chunk)
     return undefined
   }
 

@@ -2,6 +2,7 @@ import type { Reason, SampleFacts } from '@countersign/evidence'
 import type { ProxyContext } from '../context.ts'
 import { draftWhere, draftWho } from '../drafts.ts'
 import { type Exchange, filled, type Step } from '../exchange.ts'
+import { addPiece } from '../pieces.ts'
 import type { RouteConfig } from '../proxy-config.ts'
 import { TransferRate } from '../transfer-rate.ts'
 import { BodyCapture } from './body-capture.ts'
@@ -56,7 +57,7 @@ async function captureEarly(
 ): Promise<Step> {
   if (exchange.inbound.isWaiting) exchange.inbound.invite()
   await read(exchange, context, async (chunk) => {
-    kept.early.push(chunk)
+    addPiece(kept.early, chunk)
     kept.read.add(chunk)
     await kept.add('request', chunk)
     return true

@@ -1,3 +1,5 @@
+import { addPiece } from '../pieces.ts'
+
 /** Bytes that wait for their reader before the client is made to wait. */
 const WAITING_BYTES_MAX = 65_536
 const NOTHING = new Uint8Array()
@@ -23,7 +25,7 @@ export class ReceivedBody implements AsyncIterator<Uint8Array> {
   }
 
   add(chunk: Uint8Array): void {
-    this.#chunks.push(chunk)
+    addPiece(this.#chunks, chunk)
     this.#waitingBytes += chunk.length
     this.#wake?.()
   }
