@@ -1,4 +1,5 @@
 import type { LeafIndex } from '@countersign/tlog'
+import type { Clock } from '../platform/index.ts'
 import type { SealedBody, Subject } from '../vault/index.ts'
 import type { RecordWaiter } from './record-writer.ts'
 import type { Recorded } from './recorded.ts'
@@ -16,15 +17,41 @@ export interface Awaited {
   readonly bodies: readonly SealedBody[] | undefined
 }
 
+/**
+ * Whoever goes on with what is promised does so at the end of the turn, all of the turn at once:
+ * what each then sends to a peer that sleeps would wake it on its own, which costs more than all
+ * that is sent.
+ */
+export class Promised {
+  readonly #clock: Clock
+  #waiters: ExchangeWaiter[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  add(waiter: ExchangeWaiter): void {
+    if (this.#waiters.push(waiter) === 1) this.#clock.atTurnEnd(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter.goOn()
+  }
+}
+
 /** Is told before the caller is. */
 export interface ExchangeRecords {
   /** It has its place. */
   told(of: Awaited, index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded
+  /** It has it before it is durable: `goOn` is called at the end of the turn. */
+  promised(waiter: ExchangeWaiter): void
   durable(of: Awaited, index: LeafIndex): void
 }
 
 /**
- * Tells at once of what is promised, and when it is durable. One object for each record: as many
+ * Tells of what is promised, and when it is durable. One object for each record: as many
  * closures as it has methods cost more, twice for each exchange.
  */
 export class ExchangeWaiter implements RecordWaiter {
@@ -50,7 +77,12 @@ export class ExchangeWaiter implements RecordWaiter {
     const pending = this.#records.told(this.#of, index, leaf, incarnation)
     this.#pending = pending
     pending.isDurable = false
-    this.#resolve(pending)
+    this.#records.promised(this)
+  }
+
+  /** The turn in which it was promised is over; it may have failed in it. */
+  goOn(): void {
+    if (this.#pending !== undefined) this.#resolve(this.#pending)
   }
 
   written(index: LeafIndex, leaf: Uint8Array, incarnation: number): void {
@@ -62,6 +94,7 @@ export class ExchangeWaiter implements RecordWaiter {
   }
 
   failed(error: unknown): void {
+    this.#pending = undefined
     this.#failed(error)
   }
 }

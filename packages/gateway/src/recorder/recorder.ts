@@ -26,7 +26,7 @@ import type {
 } from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
-import { type Awaited, type ExchangeRecords, ExchangeWaiter } from './exchange-waiter.ts'
+import { type Awaited, type ExchangeRecords, ExchangeWaiter, Promised } from './exchange-waiter.ts'
 import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
 import { LateReceipts } from './late-receipts.ts'
@@ -74,6 +74,7 @@ export class Recorder {
   readonly #diary: Diary
   readonly #ends = new Ends()
   readonly #late = new LateReceipts()
+  readonly #promised: Promised
   readonly #receipts: ReceiptMaker
   /** Refusals that are counted instead of recorded one by one. */
   readonly folds: FoldRecords
@@ -88,6 +89,7 @@ export class Recorder {
       if (of.isMarked) this.#late.promise(of.exchange)
       return this.#told(of, index, leaf, incarnation)
     },
+    promised: (waiter) => this.#promised.add(waiter),
     durable: (of, index) => this.#durable(of, index),
   }
 
@@ -97,6 +99,7 @@ export class Recorder {
       if (of.isMarked) this.#late.promise(of.exchange)
       return this.#told(of, index, leaf, incarnation)
     },
+    promised: (waiter) => this.#promised.add(waiter),
     durable: (of, index) => {
       if (of.about !== undefined) this.#ends.remember(of.about.index, index)
       this.#durable(of, index)
@@ -113,6 +116,7 @@ export class Recorder {
       tag: (message) => vault.receiptTagText(message),
     })
     this.#clock = new RecordClock({ clock })
+    this.#promised = new Promised(clock)
     this.#identifiers = new Identifiers({ random })
     this.bodies = new Bodies({
       store: options.bodies,
