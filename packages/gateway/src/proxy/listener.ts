@@ -14,6 +14,7 @@ import { ProxiedSockets } from './client-address/proxied-sockets.ts'
 import type { ProxiedSource } from './client-address/proxy-header.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
+import { DirectSocket } from './direct-socket.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
 import { OwnLines } from './http1/answer-head.ts'
 import { ClientConnection, type ConnectionHost } from './http1/client-connection.ts'
@@ -37,6 +38,7 @@ import {
 /** Half a day, and 48 bytes as Node wants them. */
 const TICKET_KEYS_MS = 12 * 3_600_000
 const TICKET_KEYS_BYTES = 48
+const READ_BYTES = 65_536
 /** How late it may be noticed that nobody is left. */
 export const LAST_CALL_TICK_MS = 20
 
@@ -279,6 +281,7 @@ export class Listener {
       socket.destroy()
     })
     if (this.#proxied !== undefined) this.#wireProxied(this.#proxied)
+    else if (connected === 'connection' && !this.#protocols.includes('h2')) this.#wireDirect()
   }
 
   get #hasCertificate(): boolean {
@@ -315,14 +318,28 @@ export class Listener {
 
   /** What would take a connection takes it when its header is off. */
   #wireProxied(proxied: ProxiedSockets): void {
-    const server = this.#server
-    const takers = server.listeners('connection')
-    server.removeAllListeners('connection')
-    server.on('connection', (socket: Socket) => {
+    this.#wireBefore((socket, take) => {
       proxied.take(socket, (source) => {
         const place = placeOf(socket)
         if (source !== undefined) this.#sources.set(place, source)
         socket.once('close', () => this.#sources.delete(place))
+        take(socket)
+      })
+    })
+  }
+
+  /** Nobody looks at the bytes of a connection before HTTP/1.1 does. */
+  #wireDirect(): void {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+    this.#wireBefore((socket, take) => take(DirectSocket.of(socket, buffer)))
+  }
+
+  #wireBefore(prepare: (socket: Socket, take: (socket: Socket) => void) => void): void {
+    const server = this.#server
+    const takers = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (accepted: Socket) => {
+      prepare(accepted, (socket) => {
         for (const take of takers) take.call(server, socket)
       })
     })

@@ -4,6 +4,7 @@ import type { Reason } from '@countersign/evidence'
 import type { Limits } from '../../limits/index.ts'
 import type { Clock } from '../../platform/index.ts'
 import type { DeadlineWheel, Due } from '../deadline-wheel.ts'
+import { DirectSocket } from '../direct-socket.ts'
 import type { Peer, Switched } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { NO_SEAT } from '../roster.ts'
@@ -73,7 +74,8 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     this.own = host.own
     this.#isTls = socket instanceof TLSSocket
     this.#reader = new RequestReader(this, () => host.limits().headBytesMax)
-    socket.on('data', this.#onData)
+    if (socket instanceof DirectSocket) socket.takeBytes(this.#onDirect)
+    else socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
     socket.once('close', this.#onClose)
@@ -163,12 +165,7 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     else receiving.lose(reason)
   }
 
-  put(
-    before: string,
-    bytes: Uint8Array,
-    after: string,
-    isEnd: boolean,
-  ): Promise<void> | undefined {
+  put(before: string, bytes: Uint8Array, after: string, isEnd: boolean): Promise<void> | undefined {
     const socket = this.#socket
     if (!socket.writable) return undefined
     // Of what is encrypted it is known only later whether it was taken.
@@ -198,7 +195,8 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
   handOver(): Switched {
     const socket = this.#socket
     socket.pause()
-    socket.off('data', this.#onData)
+    if (socket instanceof DirectSocket) socket.takeBytes(undefined)
+    else socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
     socket.off('error', this.#onError)
     this.#isHandedOver = true
@@ -282,6 +280,11 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     this.#reader.push(bytes)
     const isTimed = this.#waitsFor === 'head' && this.#dueMs !== NEVER_MS
     if (this.#reader.isInHead && !isTimed) this.#waitFor('head', this.#host.limits().headMs)
+  }
+
+  readonly #onDirect = (bytes: Buffer): boolean => {
+    this.#onData(bytes)
+    return !this.#socket.isPaused()
   }
 
   #ignore(bytes: number): void {

@@ -11,7 +11,7 @@ import type { RequestHead } from './request-head.ts'
 export interface ExchangeLine {
   readonly peer: Peer
   readonly own: OwnLines
-  /** Resolves when the client has taken it, or enough of it where more follows; undefined: it has. */
+  /** Resolves when the client has taken it, or enough where more follows; undefined: it has. */
   put(before: string, bytes: Uint8Array, after: string, isEnd: boolean): Promise<void> | undefined
   /** An answer begins; says what it says of the connection. */
   beginAnswer(exchange: ClientExchange, isLast: boolean): string

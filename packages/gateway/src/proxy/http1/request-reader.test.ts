@@ -56,7 +56,12 @@ function read(pieces: readonly Buffer[]): Reading {
     },
     () => HEAD_BYTES_MAX,
   )
-  for (const piece of pieces) if (!reader.isOver) reader.push(Buffer.from(piece))
+  for (const piece of pieces) {
+    const bytes = Buffer.from(piece)
+    if (!reader.isOver) reader.push(bytes)
+    // As the next read would: nothing may have been kept of it.
+    bytes.fill('x')
+  }
   if (reader.isInHead) reading.refused = 'unfinished'
   return reading
 }

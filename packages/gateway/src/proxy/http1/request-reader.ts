@@ -72,6 +72,7 @@ export class RequestReader {
     this.#state = 'head'
   }
 
+  /** `received` may be used again afterwards. */
   push(received: Buffer): void {
     const seenTo = this.#pending?.length ?? 0
     const bytes = this.#pending === undefined ? received : Buffer.concat([this.#pending, received])
@@ -80,7 +81,8 @@ export class RequestReader {
     while (at < bytes.length) {
       const next = this.#take(bytes, at, Math.max(at, seenTo))
       if (next === at) {
-        if (this.#state !== 'over') this.#pending = at === 0 ? bytes : bytes.subarray(at)
+        const rest = bytes.subarray(at)
+        if (this.#state !== 'over') this.#pending = bytes === received ? Buffer.from(rest) : rest
         return
       }
       at = next
@@ -95,7 +97,7 @@ export class RequestReader {
       case 'body':
         return this.#takeBody(bytes, at)
       case 'passing':
-        this.#sink.data(bytes.subarray(at))
+        this.#sink.data(Buffer.from(bytes.subarray(at)))
         return bytes.length
       default:
         return bytes.length
