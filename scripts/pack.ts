@@ -25,9 +25,9 @@ const dependencies = Object.fromEntries(
 rmSync(stage, { recursive: true, force: true })
 mkdirSync(join(stage, 'bin'), { recursive: true })
 await build({
-  entryPoints: ['main.ts', 'integration-worker.ts', 'demo/api.ts'].map((file) => {
-    return join(gateway, 'src', file)
-  }),
+  entryPoints: ['main.ts', 'integration-worker.ts', 'data-plane-worker.ts', 'demo/api.ts'].map(
+    (file) => join(gateway, 'src', file),
+  ),
   outbase: join(gateway, 'src'),
   outdir: join(stage, 'dist'),
   bundle: true,

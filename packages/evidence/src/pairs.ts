@@ -282,7 +282,7 @@ export class PairChecker {
     this.#break(index, 'incarnation', `an intent of ${whose} ends as ${ended}`)
   }
 
-  /** Whether what began at `about` is one of those that a lost worker left open; it is then ended. */
+  /** Whether what began at `about` is one that a lost worker left open: then it is ended. */
   #isLost(what: 'intents' | 'folds', about: number): boolean {
     const left = this.#lost[what]
     if (left > 0 && about < this.#lost.index) {

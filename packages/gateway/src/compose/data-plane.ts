@@ -8,12 +8,12 @@ import { type QuotaStore, Quotas } from '../limits/index.ts'
 import {
   AccessProxy,
   type DataPlaneSettings,
+  type ExchangeRecorder,
   type ListenerSettings,
   type OwnHandler,
   type ReadyChange,
 } from '../proxy/index.ts'
-import type { Recorder } from '../recorder/index.ts'
-import type { Metrics, Traces } from '../telemetry/index.ts'
+import type { Counting, Traces } from '../telemetry/index.ts'
 import type { Machine } from './machine.ts'
 import { certificateEnds, ObtainedCertificates } from './open-acme.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
@@ -22,16 +22,21 @@ import type { Prepared } from './prepare.ts'
 import { ProofMemory } from './proof-memory.ts'
 
 export interface DataPlaneNeeds {
-  readonly recorder: Recorder
+  readonly recorder: ExchangeRecorder
   readonly containment: Containment
-  readonly approvals: Approvals
-  readonly breakGlass: BreakGlass
+  /** Without them nothing can be approved, and no glass is broken. */
+  readonly approvals?: Approvals
+  readonly breakGlass?: BreakGlass
+  /** Where quotas are counted; without it, here. */
+  readonly quotaStore?: QuotaStore
+  /** Changes of keys and revocations are recorded by another process. */
+  readonly isFollower?: boolean
   readonly answerOwn: OwnHandler
   /** The ledger that statements speak of, and what they are signed with. */
   readonly origin: string
   readonly statementKeys: readonly StatementKey[]
   readonly log: Logger
-  readonly telemetry: Metrics
+  readonly telemetry: Counting
   readonly tracing: Traces | undefined
   readonly isSpaceScarce: () => boolean
   /** How long the oldest record waits to be durable. */
@@ -84,9 +89,7 @@ export class DataPlane {
     const withTrust = { ...needs, proofMemory, onTrustChange: () => later.renew() }
     const identity = await openIdentity(first.config, machine, withTrust)
     parts.defer(() => identity.close())
-    const quotaStore = await openQuotas(first.config, machine, (fault) => {
-      log.warn({ err: fault }, 'a lease of the shared quota store')
-    })
+    const quotaStore = needs.quotaStore ?? (await openLoggedQuotas(first.config, machine, log))
     parts.defer(() => quotaStore.close())
     const statements = statementsOf(first, needs)
     const now = { opened: { prepared: first, identity, statements } }
@@ -99,8 +102,8 @@ export class DataPlane {
       challenges: obtained.challenges,
       recorder,
       containment,
-      approvals,
-      breakGlass,
+      ...(approvals === undefined ? {} : { approvals }),
+      ...(breakGlass === undefined ? {} : { breakGlass }),
       telemetry: needs.telemetry,
       tracing: needs.tracing,
       isSpaceScarce: needs.isSpaceScarce,
@@ -134,6 +137,11 @@ export class DataPlane {
   get certificates(): ReturnType<typeof certificateEnds> {
     const { listeners } = this.#now.opened.prepared
     return certificateEnds(listeners.map((listener) => this.#obtained.fill(listener)))
+  }
+
+  /** It serves by itself. */
+  get counts(): { readonly wanted: number; readonly serving: number; readonly lost: number } {
+    return { wanted: 1, serving: 1, lost: 0 }
   }
 
   get addresses(): AccessProxy['addresses'] {
@@ -195,6 +203,17 @@ export class DataPlane {
   #background(work: Promise<void>): void {
     work.catch((error: unknown) => this.#needs.log.error({ err: error }, 'former configuration'))
   }
+}
+
+/** The store of the quotas; what goes wrong with it is logged. */
+export function openLoggedQuotas(
+  config: Config,
+  machine: Machine,
+  log: Logger,
+): Promise<QuotaStore> {
+  return openQuotas(config, machine, (fault) => {
+    log.warn({ err: fault }, 'a lease of the shared quota store')
+  })
 }
 
 /** Of what V8 may have before it gives up. */
@@ -262,7 +281,7 @@ function adminUrl({ admin: { host, port, tls } }: Config): string | undefined {
 }
 
 /** Whether the stores and caches of the former can go on as they are. */
-function isSameIdentity(former: Prepared, next: Prepared): boolean {
+export function isSameIdentity(former: Prepared, next: Prepared): boolean {
   return identityOf(former) === identityOf(next)
 }
 

@@ -12,6 +12,7 @@ const FIXED = [
   'vault',
   'quotaStore',
   'telemetry',
+  'workers',
 ] as const
 const FIXED_OF_ADMIN = ['host', 'port'] as const
 

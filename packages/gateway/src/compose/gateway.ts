@@ -32,6 +32,7 @@ import { type Prepared, prepare } from './prepare.ts'
 import { referencedFiles } from './referenced-files.ts'
 import { Reloader } from './reloader.ts'
 import { FileWatch } from './watch-files.ts'
+import { type WorkersNeeds, WorkersPlane } from './workers/workers-plane.ts'
 
 /** A gateway that serves. */
 export interface Gateway {
@@ -65,8 +66,11 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   parts.defer(() => containment.close())
   // The control plane opens first and closes last: it tells why nothing is served.
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
-  const state = (): string => (phase === 'serving' ? ledger.keeper.state : phase)
-  let dataPlane: DataPlane | undefined
+  const state = (): string => {
+    if (phase !== 'serving') return phase
+    return dataPlane?.counts.serving === 0 ? 'starting' : ledger.keeper.state
+  }
+  let dataPlane: ServingPlane | undefined
   let admin: AdminServer | undefined
   const records = new ChangeRecords(recorder)
   const reloader = new Reloader({
@@ -106,7 +110,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   const given = { answerOwn, origin, statementKeys, telemetry, tracing }
   const ledgerLagMs = (): number => ledger.keeper.lag.unacknowledgedMs
   const planeNeeds = { ...standing, ...given, isSpaceScarce: space.isScarce, ledgerLagMs }
-  dataPlane = await DataPlane.open(first, machine, planeNeeds)
+  dataPlane = await openPlane(first, machine, planeNeeds)
   parts.defer(() => dataPlane.close())
   parts.defer(() => reloader.close())
   const watch = watchConfiguration(reloader, machine, log)
@@ -129,6 +133,17 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   }
 }
 
+/** What serves requests: this process, or several of its own. */
+type ServingPlane = Pick<
+  WorkersPlane,
+  'authenticators' | 'upstreams' | 'certificates' | 'addresses' | 'counts' | 'ready' | 'close'
+>
+
+function openPlane(first: Prepared, machine: Machine, needs: WorkersNeeds): Promise<ServingPlane> {
+  if (first.config.workers === 1) return DataPlane.open(first, machine, needs)
+  return WorkersPlane.open(first, machine, needs)
+}
+
 /** From the first records on; what an earlier life left of bodies is looked after meanwhile. */
 async function startRecording(parts: {
   readonly recorder: Recorder
@@ -147,7 +162,7 @@ function guardOf(parts: {
   readonly recorder: Recorder
   readonly containment: Containment
   readonly reloader: Reloader
-  readonly dataPlane: () => DataPlane | undefined
+  readonly dataPlane: () => ServingPlane | undefined
 }): GuardParts {
   const { machine, recorder, containment, reloader, dataPlane } = parts
   return {
@@ -184,7 +199,7 @@ async function openKept(
 /** Both planes: the data plane's part is what can fail last, so that nothing is left behind. */
 async function readyAll(
   next: Prepared,
-  planes: { readonly dataPlane: DataPlane | undefined; readonly admin: AdminServer | undefined },
+  planes: { readonly dataPlane: ServingPlane | undefined; readonly admin: AdminServer | undefined },
 ): Promise<ReadyChange> {
   const { dataPlane, admin } = planes
   const { adminTls } = next
@@ -247,7 +262,7 @@ function ledgerFacts({ keeper }: OpenLedger, state: string): ReturnType<MetricsP
 
 function addressesOf(
   config: Config,
-  addresses: DataPlane['addresses'],
+  addresses: ServingPlane['addresses'],
   adminPort: number,
 ): readonly string[] {
   const listeners = addresses.map(({ name, host, port }) => {

@@ -28,27 +28,29 @@ export interface OpenIdentity {
 }
 
 export interface IdentityNeeds {
-  readonly recorder: Recorder
+  readonly recorder: Pick<Recorder, 'act' | 'actant'>
   readonly log: Logger
   /** Of a trust domain: its authorities are others now. */
   readonly onTrustChange: () => void
   readonly proofMemory: ProofMemory
+  /** Another process records changes of keys and revocations. */
+  readonly isFollower?: boolean
 }
 
 /** Opens what the configuration names. No issuer has to answer for it. */
 export async function openIdentity(
   config: Config,
   machine: Machine,
-  { recorder, log, onTrustChange, proofMemory }: IdentityNeeds,
+  { recorder, log, onTrustChange, proofMemory, isFollower = false }: IdentityNeeds,
   memories: LoginMemories = new Map(),
 ): Promise<OpenIdentity> {
   await using parts = new AsyncDisposableStack()
   const { authority } = config.identity
   const http = httpClient(authority === undefined ? undefined : await readPem(authority))
   parts.defer(() => http.close())
-  const keys = await openKeys(config, machine, { recorder, log })
+  const keys = await openKeys(config, machine, { recorder, log, isFollower })
   parts.defer(() => keys.close())
-  const revocations = await openRevocations(config, machine, { recorder, log })
+  const revocations = await openRevocations(config, machine, { recorder, log, isFollower })
   parts.defer(() => revocations.close())
   const proofs = openProofs(config, proofMemory)
   const check = { binding: proofs.binding, revocations }

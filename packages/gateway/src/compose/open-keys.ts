@@ -18,6 +18,14 @@ import { SeenFile } from './seen-file.ts'
 
 const traceSchema = z.strictObject({ facts: z.string(), expiresAtUs: z.int().optional() })
 
+/** What goes by a file of credentials. */
+export interface KeyNeeds {
+  readonly recorder: Pick<Recorder, 'act' | 'actant'>
+  readonly log: Logger
+  /** Another process records every change. */
+  readonly isFollower?: boolean
+}
+
 /** The API keys in force. */
 export interface OpenKeys {
   readonly current: KeyRing
@@ -28,7 +36,7 @@ export interface OpenKeys {
 export async function openKeys(
   { identity, data }: Config,
   { clock, disk }: Machine,
-  { recorder, log }: { readonly recorder: Recorder; readonly log: Logger },
+  { recorder, log, isFollower }: KeyNeeds,
 ): Promise<OpenKeys> {
   const onRefused = (cause: unknown): void => log.error({ err: cause }, 'keys file')
   const records = new KeyRecords({ clock, recorder, onRefused })
@@ -36,6 +44,7 @@ export async function openKeys(
   const seen = new SeenFile<KeyTrace>(disk, join(data, 'state', 'keys-seen.json'), traceSchema)
   const before = await seen.read()
   const take = (changes: readonly KeyChange[], ring: () => KeyRing): void => {
+    if (isFollower) return
     for (const change of changes) records.take(apiKeyFacts(change))
     records.afterwards(() => seen.write(keyTraces(ring())))
   }

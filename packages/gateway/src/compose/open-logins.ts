@@ -17,7 +17,7 @@ const SWEEP_EVERY_MS = 10_000
 
 interface LoginNeeds {
   readonly http: HttpClient
-  readonly recorder: Recorder
+  readonly recorder: Pick<Recorder, 'act' | 'actant'>
   readonly log: Logger
   /** Of the logins in force until now: one that has not changed goes on with its sessions. */
   readonly memories: LoginMemories
@@ -103,7 +103,10 @@ async function openLogin(
 }
 
 /** A session is a credential that this gateway made: its life is on record like a key's. */
-async function recordSession({ act, session }: SessionEvent, recorder: Recorder): Promise<void> {
+async function recordSession(
+  { act, session }: SessionEvent,
+  recorder: Pick<Recorder, 'act' | 'actant'>,
+): Promise<void> {
   const { subject } = recorder.actant(session.principal)
   const expires = act === 'created' ? { expires: formatTime(session.untilUs) } : {}
   await recorder.act('key', { act, use: 'session', key: session.id, subject, ...expires })

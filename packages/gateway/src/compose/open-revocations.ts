@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Config } from '../config/index.ts'
 import {
@@ -11,10 +10,10 @@ import {
   type Revocation,
   type RevocationList,
 } from '../identity/index.ts'
-import type { Recorder } from '../recorder/index.ts'
 import { fileSource } from './file-source.ts'
 import { KeyRecords } from './key-records.ts'
 import type { Machine } from './machine.ts'
+import type { KeyNeeds } from './open-keys.ts'
 import { SeenFile } from './seen-file.ts'
 
 const seenSchema = z.strictObject({ key: z.string(), until: z.string().optional() })
@@ -32,7 +31,7 @@ export interface OpenRevocations {
 export async function openRevocations(
   { identity, data }: Config,
   machine: Machine,
-  { recorder, log }: { readonly recorder: Recorder; readonly log: Logger },
+  { recorder, log, isFollower }: KeyNeeds,
 ): Promise<OpenRevocations> {
   const { revocationsFile, issuers } = identity
   if (revocationsFile === undefined) return { isRevoked: () => false, close: async () => undefined }
@@ -46,6 +45,7 @@ export async function openRevocations(
     return recorder.actant({ issuer, id: `${prefix}${subject}` }).subject
   }
   const take = (act: 'revoked' | 'restored', entry: Revocation): void => {
+    if (isFollower) return
     const subject = subjectOf(entry)
     const facts = { act, use: 'token', key: entry.jti ?? entry.id } as const
     records.take(subject === undefined ? facts : { ...facts, subject })
@@ -53,7 +53,9 @@ export async function openRevocations(
   const seen = new SeenFile(disk, join(data, 'state', 'revocations-seen.json'), seenSchema)
   const before = await seen.read()
   await refuseLoss(before, revocationsFile, machine)
-  const remember = (): void => records.afterwards(() => seen.write(traces(file.current)))
+  const remember = (): void => {
+    if (!isFollower) records.afterwards(() => seen.write(traces(file.current)))
+  }
   const file = await FollowedFile.open({
     source: fromTheBeginning(fileSource(revocationsFile), machine, revocationsFile),
     clock,
@@ -75,7 +77,7 @@ export async function openRevocations(
     }
     for (const [id, { key, until }] of before) {
       if (file.current.entries.has(id) || hasRunOut({ until }, clock.nowUs())) continue
-      records.take({ act: 'restored', use: 'token', key })
+      if (!isFollower) records.take({ act: 'restored', use: 'token', key })
     }
   }
   remember()

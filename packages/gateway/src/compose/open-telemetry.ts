@@ -27,8 +27,17 @@ export async function openTelemetry(
   const telemetry = new Metrics({ ...parts, version: VERSION })
   parts.onFlush((ms) => telemetry.flushed(ms))
   const metrics = (): ReturnType<Metrics['render']> => telemetry.render()
-  const counted = { telemetry, metrics }
-  if (config === undefined) return { ...counted, tracing: undefined, close: async () => undefined }
+  const spans = await openTracing({ telemetry: { traces: config }, gateway }, machine, parts.log)
+  return { telemetry, metrics, ...spans }
+}
+
+/** Where spans go. */
+export async function openTracing(
+  { telemetry: { traces: config }, gateway }: Pick<Config, 'telemetry' | 'gateway'>,
+  machine: Machine,
+  log: Logger,
+): Promise<Pick<OpenTelemetry, 'tracing' | 'close'>> {
+  if (config === undefined) return { tracing: undefined, close: async () => undefined }
   const { Traces } = await import('../telemetry/traces.ts')
   const { authorization: place } = config
   const authorization =
@@ -36,7 +45,7 @@ export async function openTelemetry(
   const bytes = (count: number): Uint8Array => machine.random.bytes(count)
   const tracing = new Traces({ config, authorization, gateway, version: VERSION, bytes })
   const close = async (): Promise<void> => {
-    await tracing.close().catch((cause: unknown) => parts.log.warn({ err: cause }, 'traces'))
+    await tracing.close().catch((cause: unknown) => log.warn({ err: cause }, 'traces'))
   }
-  return { ...counted, tracing, close }
+  return { tracing, close }
 }

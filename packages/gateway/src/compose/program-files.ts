@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 const isBuilt = import.meta.url.endsWith('.js')
 
 /** Where a program of ours lies that runs beside this one: a worker, or the demo API. */
-export function programFile(name: 'integration-worker' | 'demo/api'): string {
+export function programFile(name: 'integration-worker' | 'data-plane-worker' | 'demo/api'): string {
   const place = isBuilt ? `./${name}.js` : `../${name}.ts`
   return fileURLToPath(new URL(place, import.meta.url))
 }

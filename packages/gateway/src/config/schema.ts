@@ -10,6 +10,7 @@ import { telemetryConfigSchema } from '../telemetry/index.ts'
 import { upstreamSchema } from '../upstream/index.ts'
 import { vaultConfigSchema } from '../vault/index.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { refuseUnshared } from './worker-limits.ts'
 
 /** The whole file. Each section is its room's own schema; only what spans sections is said here. */
 export const configSchema = z
@@ -31,6 +32,15 @@ export const configSchema = z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
       .prefault({})
       .describe('operational log on standard error; never holds a credential'),
+    workers: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe(
+        'processes that serve requests; with more than one, ledger, keys, quotas and control ' +
+          'plane are in one of their own',
+      ),
     telemetry: telemetryConfigSchema.prefault({}),
     ledger: ledgerConfigSchema.prefault({}),
     disk: diskConfigSchema.prefault({}),
@@ -48,6 +58,7 @@ export const configSchema = z
     routes: z.array(routeSchema).min(1),
   })
   .superRefine((config, context) => {
+    refuseUnshared(config, context)
     refuseTwice('listeners', config.listeners, context)
     refuseTwice('routes', config.routes, context)
     const upstreams = Object.keys(config.upstreams)

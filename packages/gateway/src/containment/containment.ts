@@ -61,6 +61,7 @@ export class Containment {
   readonly #measures = new Map<string, Measure>()
   readonly #index = new MeasureIndex()
   readonly #listeners = new Set<() => void>()
+  readonly #changeListeners = new Set<() => void>()
   /** Measures of which the disk or the ledger does not know yet. */
   readonly #owed = new Set<string>()
   /** Measures that are being lifted, or end. */
@@ -102,6 +103,23 @@ export class Containment {
   /** Calls back, in the same turn, whenever something more is under quarantine. */
   onMore(listener: () => void): void {
     this.#listeners.add(listener)
+  }
+
+  /** Calls back, in the same turn, whenever anything is other than it was. */
+  onChange(listener: () => void): void {
+    this.#changeListeners.add(listener)
+  }
+
+  /**
+   * Goes by the measures of another process, which keeps and records them: these and no others are
+   * in force from here on. Nothing ends here by itself.
+   */
+  follow(measures: readonly Measure[]): void {
+    const ids = new Set(measures.map(({ id }) => id))
+    for (const measure of this.list()) if (!ids.has(measure.id)) this.#forget(measure)
+    const more = measures.filter(({ id }) => !this.#measures.has(id))
+    for (const measure of more) this.#adopt(measure)
+    if (more.length > 0) for (const listener of this.#listeners) listener()
   }
 
   /** In force when the call returns its promise; resolves when it is durable and on record. */
@@ -152,12 +170,14 @@ export class Containment {
   #adopt(measure: Measure): void {
     this.#measures.set(measure.id, measure)
     this.#index.add(measure)
+    for (const listener of this.#changeListeners) listener()
   }
 
   #forget(measure: Measure): void {
     if (!this.#measures.delete(measure.id)) return
     this.#index.remove(measure)
     this.#owed.delete(measure.id)
+    for (const listener of this.#changeListeners) listener()
   }
 
   /** Two at once, an order and its retry, would put one measure on record twice. */

@@ -25,3 +25,8 @@ export const measureSchema = z.strictObject({
 
 /** One thing under quarantine: why, by whom, and until when. */
 export type Measure = z.infer<typeof measureSchema>
+
+/** Measures as JSON, of another process of ours. */
+export function parseMeasures(text: string): readonly Measure[] {
+  return z.array(measureSchema).parse(JSON.parse(text))
+}

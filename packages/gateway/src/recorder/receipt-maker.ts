@@ -34,14 +34,14 @@ export class ReceiptMaker {
   /** What its caller holds. */
   receipt(index: number, leaf: Uint8Array): Receipt {
     const { origin, epoch } = this.#options
-    const open = new Uint8Array(Buffer.from(this.#tag(index, leaf), 'latin1'))
+    const open = new Uint8Array(Buffer.from(this.tag(index, leaf), 'latin1'))
     return { origin, epoch, index, leaf, open }
   }
 
   /** The same as the value of its header. */
   field(index: number, leaf: Uint8Array): string {
     const bytes = this.#bytes
-    const tag = this.#tag(index, leaf)
+    const tag = this.tag(index, leaf)
     bytes.set(leaf)
     for (let at = 0; at < OPEN_BYTES; at++) bytes[LEAF_BYTES + at] = tag.charCodeAt(at)
     const committed = bytes.toString('base64', 0, LEAF_BYTES)
@@ -56,7 +56,8 @@ export class ReceiptMaker {
     return `${this.#name}; request="${exchange}"; open=:${open.toString('base64')}:`
   }
 
-  #tag(index: number, leaf: Uint8Array): string {
+  /** OPEN_BYTES as latin1. */
+  tag(index: number, leaf: Uint8Array): string {
     aimReceiptMessage(this.#message, index, leaf)
     return this.#options.tag(this.#message)
   }

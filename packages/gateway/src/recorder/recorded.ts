@@ -53,6 +53,11 @@ export class Recorded implements RecordedFacts {
     return this.#receipts.field(this.index, this.leaf)
   }
 
+  /** What opens its receipt, each byte a character: for whoever writes the receipt elsewhere. */
+  get receiptTag(): string {
+    return this.#receipts.tag(this.index, this.leaf)
+  }
+
   /** What it gets while that may not be told: a header of its own. */
   get pendingField(): string {
     return this.#receipts.pendingField(this.exchange)

@@ -18,6 +18,32 @@ export class Durations {
     row.counts[at] = (row.counts[at] ?? 0) + 1
   }
 
+  /** Takes everything out, to be added elsewhere. */
+  take(): readonly DurationRow[] {
+    const rows: DurationRow[] = []
+    for (const [first, seconds] of this.#rows) {
+      for (const [second, byStatus] of seconds) {
+        byStatus.forEach((row, status) => {
+          if (row !== undefined) rows.push({ first, second, status, ...row })
+        })
+      }
+    }
+    this.#rows.clear()
+    return rows
+  }
+
+  /** Adds what was taken out elsewhere, by the same bounds. */
+  add(rows: readonly DurationRow[]): void {
+    for (const { first, second, status, counts, sum } of rows) {
+      const known = this.#rows.get(first)?.get(second)?.[status]
+      const row = known ?? this.#add(first, second, status)
+      row.sum += sum
+      counts.forEach((count, at) => {
+        row.counts[at] = (row.counts[at] ?? 0) + count
+      })
+    }
+  }
+
   /** In Prometheus' text format. */
   text(): string {
     const { name, help, bounds } = this.#parts
@@ -61,6 +87,13 @@ export interface DurationsParts {
   readonly bounds: readonly number[]
   /** The labels of a row, as they stand between the braces; names of the configuration alone. */
   readonly labels: (first: string, second: string, status: number) => string
+}
+
+/** One row, as it crosses from one process to another. */
+export interface DurationRow extends Pick<Row, 'counts' | 'sum'> {
+  readonly first: string
+  readonly second: string
+  readonly status: number
 }
 
 interface Row {

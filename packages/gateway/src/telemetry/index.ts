@@ -1,3 +1,4 @@
-export { Metrics, type MetricsParts } from './metrics.ts'
+export { Counts } from './counts.ts'
+export { type Counting, type CountsFacts, Metrics, type MetricsParts } from './metrics.ts'
 export { telemetryConfigSchema } from './telemetry-config.ts'
 export type { TracedExchange, Traces } from './traces.ts'

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { Durations } from './durations.ts'
+import { type DurationRow, Durations } from './durations.ts'
 
 /** Seconds; a request that is answered from here is below the first, a slow upstream above. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -56,7 +56,53 @@ export interface MetricsParts {
 /** Seconds; a disk that flushes at once is below the first, one that is ill above the last. */
 const FLUSH_BUCKETS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
 
+/** What a process of ours has counted since it told last. */
+export interface CountsFacts {
+  readonly accepted: number
+  readonly ended: number
+  readonly intents: number
+  readonly own: number
+  readonly outcomes: readonly (readonly [ended: string, number])[]
+  readonly refusals: readonly (readonly [reason: string, recorded: string, number])[]
+  readonly requests: readonly DurationRow[]
+  readonly upstreams: readonly DurationRow[]
+}
+
 const KINDS = ['open', 'opening', 'full', 'dead', 'closed', 'refused', 'starting', 'stopping']
+
+/** What is told of requests and certificates as they come. */
+export type Counting = Pick<
+  Metrics,
+  | 'accepted'
+  | 'intended'
+  | 'concluded'
+  | 'refused'
+  | 'answeredOwn'
+  | 'ended'
+  | 'upstreamEnded'
+  | 'certificateOrdered'
+>
+
+/** How long requests took, from the head of each to the end of its answer. */
+export function requestDurations(): Durations {
+  return new Durations({
+    name: 'http_server_request_duration_seconds',
+    help: 'from the head of a request to the end of its answer',
+    bounds: DURATION_BUCKETS,
+    labels: (route, method, status) =>
+      `http_route="${route}",http_request_method="${method}",http_response_status_code="${status}"`,
+  })
+}
+
+/** How long upstreams took. */
+export function upstreamDurations(): Durations {
+  return new Durations({
+    name: 'http_client_request_duration_seconds',
+    help: 'from the first byte to an upstream to the last one from it',
+    bounds: DURATION_BUCKETS,
+    labels: (upstream, _, status) => `upstream="${upstream}",http_response_status_code="${status}"`,
+  })
+}
 
 /**
  * What Prometheus reads. Names are OpenTelemetry's where it has one, in Prometheus' spelling.
@@ -69,19 +115,8 @@ export class Metrics {
   #ended = 0
   #intents = 0
   readonly #outcomes = new Map<string, number>()
-  readonly #requests = new Durations({
-    name: 'http_server_request_duration_seconds',
-    help: 'from the head of a request to the end of its answer',
-    bounds: DURATION_BUCKETS,
-    labels: (route, method, status) =>
-      `http_route="${route}",http_request_method="${method}",http_response_status_code="${status}"`,
-  })
-  readonly #upstreams = new Durations({
-    name: 'http_client_request_duration_seconds',
-    help: 'from the first byte to an upstream to the last one from it',
-    bounds: DURATION_BUCKETS,
-    labels: (upstream, _, status) => `upstream="${upstream}",http_response_status_code="${status}"`,
-  })
+  readonly #requests = requestDurations()
+  readonly #upstreams = upstreamDurations()
   readonly #refusals: Counter<'reason' | 'recorded'>
   readonly #own: Counter
   readonly #flushes: Histogram
@@ -157,6 +192,21 @@ export class Metrics {
   /** A certificate authority was asked for a certificate. */
   certificateOrdered(listener: string, result: 'obtained' | 'renewed' | 'failed'): void {
     this.#orders.inc({ listener, result })
+  }
+
+  /** What another process of ours has counted. */
+  add({ accepted, ended, intents, own, outcomes, refusals, ...rows }: CountsFacts): void {
+    this.#accepted += accepted
+    this.#ended += ended
+    this.#intents += intents
+    this.#own.inc(own)
+    for (const [how, count] of outcomes) {
+      this.#outcomes.set(how, (this.#outcomes.get(how) ?? 0) + count)
+    }
+    for (const [reason, recorded, count] of refusals)
+      this.#refusals.inc({ reason, recorded }, count)
+    this.#requests.add(rows.requests)
+    this.#upstreams.add(rows.upstreams)
   }
 
   /** A batch of records is on the disk. */

@@ -12,18 +12,22 @@ export async function holdSockets(
   const missing = wanted.filter(({ name }) => !found.some((each) => each.name === name))
   const held = [...found]
   for (const { name, host, port } of missing) {
-    held.push({ name, fd: await bind(name, host, port) })
+    const socket = await bindSocket({ name, host, port })
+    HELD.push(socket)
+    held.push({ name, fd: socket.fd() })
   }
   return held
 }
 
 /** Bound, and not listened on: nobody is let in before there is a gateway. */
-async function bind(name: string, host: string, port: number): Promise<number> {
+export async function bindSocket({
+  name,
+  host,
+  port,
+}: Pick<Config['listeners'][number], 'name' | 'host' | 'port'>): Promise<BoundSocket> {
   try {
     const { address } = await lookup(host)
-    const socket = new BoundSocket({ host: address, port })
-    HELD.push(socket)
-    return socket.fd()
+    return new BoundSocket({ host: address, port })
   } catch (cause) {
     throw new Error(`cannot bind ${host}:${port} for listener ${name}`, { cause })
   }

@@ -1,0 +1,119 @@
+import type { FoldDraft, PersonalChoice } from '../../recorder/index.ts'
+import type { CountsFacts } from '../../telemetry/index.ts'
+import type { UpstreamView } from '../../upstream/index.ts'
+import type { PreparedWords } from './prepared-words.ts'
+
+/** Whose key a section goes under: an issuer and an id, or an address alone. */
+export type SubjectWords = readonly [issuer: string | undefined, name: string]
+
+/** The JSON of the sections of a request: who, actor, where, what, why. */
+export type AskedWords = readonly (string | undefined)[]
+
+/**
+ * What a worker asks for. Rows of plain values, because thousands of them cross in a second: first
+ * what it is, then the place of whoever waits for the answer.
+ */
+export type Asking =
+  | readonly [
+      'intent',
+      number,
+      exchange: string,
+      party: SubjectWords,
+      actor: SubjectWords | undefined,
+      personal: readonly PersonalChoice[] | undefined,
+      texts: AskedWords,
+    ]
+  | readonly [
+      'refusal',
+      number,
+      exchange: string,
+      party: SubjectWords,
+      actor: SubjectWords | undefined,
+      personal: readonly PersonalChoice[] | undefined,
+      texts: AskedWords,
+      how: string,
+    ]
+  | readonly ['outcome', number, intent: number, via: string | undefined, how: string]
+  | readonly ['progress', number, intent: number, how: string]
+  | readonly [
+      'fold',
+      number,
+      draft: FoldDraft,
+      key: SubjectWords | undefined,
+      about: number | undefined,
+    ]
+  | readonly ['count', number, fold: number, act: 'tally' | 'close', count: number, until: string]
+  | readonly ['take', number, asks: readonly (string | number)[], leaseUs: number]
+  | readonly [
+      'own',
+      number,
+      url: string,
+      method: string,
+      fields: readonly (readonly [string, string])[],
+    ]
+
+/** What a worker tells without asking. */
+export type Telling =
+  | readonly ['release', held: number]
+  | readonly ['renew', held: number]
+  | readonly ['counts', CountsFacts, readonly UpstreamView[]]
+  | readonly ['serving', ListeningWords]
+  | readonly ['stopped']
+  | readonly ['ready', token: number, problem: string | undefined]
+  | readonly ['failed', problem: string]
+
+export type FromWorker = Asking | Telling
+
+/** Where it listens. */
+export type ListeningWords = readonly {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}[]
+
+/** What the gateway answers, by the place of whoever waits. */
+export type Answer =
+  /** A record: its place, its leaf, and what opens its receipt, each byte a character. */
+  | readonly ['recorded', number, index: number, leaf: string, tag: string]
+  | readonly ['done', number]
+  | readonly ['refused', number, code: string, message: string]
+  | readonly [
+      'taken',
+      number,
+      held: number | undefined,
+      isAdmitted: boolean,
+      standings: readonly number[],
+    ]
+  | readonly [
+      'owned',
+      number,
+      status: number,
+      fields: readonly (readonly [string, string])[],
+      body: Uint8Array,
+    ]
+
+/** What the gateway tells its workers. */
+export type Order =
+  | readonly ['begin', WorkerBeginning]
+  | readonly ['prepare', token: number, PreparedWords]
+  | readonly ['apply', token: number]
+  | readonly ['abandon', token: number]
+  | readonly ['measures', text: string]
+  | readonly ['space', isScarce: boolean]
+  | readonly ['tell']
+  | readonly ['stop']
+
+export type FromGateway = Answer | Order
+
+/** What a worker begins with. */
+export interface WorkerBeginning {
+  readonly worker: number
+  readonly origin: string
+  readonly epoch: number
+  readonly prepared: PreparedWords
+  /** Listening sockets that it was started with: the name of the listener, the descriptor. */
+  readonly sockets: readonly (readonly [name: string, fd: number])[]
+  /** The measures in force, JSON. */
+  readonly measures: string
+  readonly isSpaceScarce: boolean
+}

@@ -1,0 +1,230 @@
+import { formatTime } from '@countersign/evidence'
+import type { Clock } from '../../platform/index.ts'
+import {
+  type AskedTexts,
+  type OpenFold,
+  type Recorded,
+  type Recorder,
+  RecorderError,
+  SectionText,
+} from '../../recorder/index.ts'
+import type { Answer, AskedWords, Asking, FromWorker, SubjectWords } from './messages.ts'
+
+type RecordAsking = Extract<
+  Asking,
+  readonly ['intent' | 'refusal' | 'outcome' | 'progress' | 'fold' | 'count', ...unknown[]]
+>
+
+const RECORDS = ['intent', 'outcome', 'refusal', 'progress', 'fold', 'count']
+
+export function isOfRecords(row: FromWorker): row is RecordAsking {
+  return RECORDS.includes(row[0])
+}
+
+/** How soon ends that could not be written are tried again. */
+const RETRY_MS = 1000
+
+export interface RecordDeskOptions {
+  readonly recorder: Recorder
+  readonly clock: Clock
+  readonly epoch: number
+  readonly worker: number
+  readonly answer: (row: Answer) => void
+}
+
+/**
+ * What one worker, in one life, has recorded here: its records are made of its texts, and what it
+ * leaves open when it dies is ended.
+ */
+export class RecordDesk {
+  readonly #options: RecordDeskOptions
+  readonly #intents = new Map<number, Recorded>()
+  readonly #folds = new Map<number, OpenFold>()
+  readonly #underWay = new Set<Promise<void>>()
+  #interrupted = 0
+
+  constructor(options: RecordDeskOptions) {
+    this.#options = options
+  }
+
+  take(row: RecordAsking): void {
+    const work = this.#take(row).catch((error: unknown) => this.#refuse(row[1], error))
+    this.#underWay.add(work)
+    void work.finally(() => this.#underWay.delete(work))
+  }
+
+  /**
+   * Ends what a worker has left open that is no more. Resolves when nothing of it is open: it is
+   * on record, or another life of the ledger has ended it; with how many exchanges it was here. A
+   * gateway that stops does not wait for a ledger that cannot be written.
+   */
+  async endAll(cause: string, isStopping: () => boolean): Promise<number> {
+    await Promise.all(this.#underWay)
+    let isTold = false
+    for (;;) {
+      this.#forgetFormer()
+      if (isTold && this.#intents.size + this.#folds.size === 0) return this.#interrupted
+      try {
+        if (!isTold) await this.#tellLoss(cause)
+        isTold = true
+        await this.#endOpen()
+        return this.#interrupted
+      } catch (error) {
+        if (!(error instanceof RecorderError)) throw error
+        if (isStopping()) return this.#interrupted
+      }
+      const former = this.#options.recorder.incarnation
+      await new Promise<void>((resolve) => void this.#options.clock.after(RETRY_MS, resolve))
+      // What an earlier life of the ledger told is nothing to this one, which ends all of it.
+      if (this.#options.recorder.incarnation !== former) isTold = false
+    }
+  }
+
+  #take(row: RecordAsking): Promise<void> {
+    if (row[0] === 'intent') return this.#intent(row)
+    if (row[0] === 'outcome') return this.#outcome(row)
+    if (row[0] === 'refusal') return this.#refusal(row)
+    if (row[0] === 'progress') return this.#progress(row)
+    return row[0] === 'fold' ? this.#fold(row) : this.#count(row)
+  }
+
+  async #intent(row: Extract<RecordAsking, readonly ['intent', ...unknown[]]>): Promise<void> {
+    const [, place, exchange, party, actor, personal, texts] = row
+    const draft = draftOf(exchange, party, actor, personal, texts)
+    const recorded = await this.#options.recorder.intent(draft)
+    this.#intents.set(recorded.index, recorded)
+    this.#tell(place, recorded)
+  }
+
+  async #refusal(row: Extract<RecordAsking, readonly ['refusal', ...unknown[]]>): Promise<void> {
+    const [, place, exchange, party, actor, personal, texts, how] = row
+    const draft = draftOf(exchange, party, actor, personal, texts)
+    const whole = { ...draft, how: new SectionText(how) }
+    this.#tell(place, await this.#options.recorder.refusal(whole))
+  }
+
+  async #outcome(row: Extract<RecordAsking, readonly ['outcome', ...unknown[]]>): Promise<void> {
+    const [, place, index, via, how] = row
+    const intent = this.#intentAt(index)
+    const draft = { via: textOf(via), how: new SectionText(how) }
+    // Whatever comes of it: what cannot be written now the recorder owes.
+    this.#intents.delete(index)
+    this.#tell(place, await this.#options.recorder.outcome(intent, draft))
+  }
+
+  async #progress([, place, index, how]: Extract<
+    RecordAsking,
+    readonly ['progress', ...unknown[]]
+  >): Promise<void> {
+    await this.#options.recorder.progress(this.#intentAt(index), new SectionText(how))
+    this.#options.answer(['done', place])
+  }
+
+  async #fold([, place, rest, words, about]: Extract<
+    RecordAsking,
+    readonly ['fold', ...unknown[]]
+  >): Promise<void> {
+    const { recorder, epoch } = this.#options
+    const key = words && recorder.actant({ issuer: words[0] ?? '', id: words[1] }).subject
+    const draft = key === undefined ? rest : { ...rest, key }
+    const whole = about === undefined ? undefined : { epoch, index: about }
+    const fold = await recorder.folds.open(draft, whole)
+    this.#folds.set(fold.index, fold)
+    this.#options.answer(['recorded', place, fold.index, '', ''])
+  }
+
+  async #count([, place, index, act, count, until]: Extract<
+    RecordAsking,
+    readonly ['count', ...unknown[]]
+  >): Promise<void> {
+    const fold = this.#folds.get(index)
+    if (fold === undefined) throw new RecorderError('RECORDER_INTENT_CLOSED', 'fold has its end')
+    await this.#options.recorder.folds[act](fold, { count, until })
+    if (act === 'close') this.#folds.delete(index)
+    this.#options.answer(['done', place])
+  }
+
+  #intentAt(index: number): Recorded {
+    const intent = this.#intents.get(index)
+    if (intent !== undefined) return intent
+    throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange has its end')
+  }
+
+  #tell(place: number, recorded: Recorded): void {
+    const leaf = Buffer.from(recorded.leaf).toString('latin1')
+    this.#options.answer(['recorded', place, recorded.index, leaf, recorded.receiptTag])
+  }
+
+  #refuse(place: number, error: unknown): void {
+    const isOurs = error instanceof RecorderError
+    const code = isOurs ? error.code : 'RECORDER_UNAVAILABLE'
+    this.#options.answer(['refused', place, code, String(error)])
+  }
+
+  /** What an earlier life of the ledger left open the present one has ended, or will. */
+  #forgetFormer(): void {
+    const { incarnation } = this.#options.recorder
+    for (const open of [this.#intents, this.#folds]) {
+      for (const [index, each] of open) if (each.incarnation !== incarnation) open.delete(index)
+    }
+  }
+
+  async #tellLoss(cause: string): Promise<void> {
+    const { recorder, worker } = this.#options
+    const counts = { interrupted: this.#intents.size, folds: this.#folds.size }
+    await recorder.act('system', { act: 'worker-lost', worker, cause, ...counts })
+  }
+
+  async #endOpen(): Promise<void> {
+    const { recorder, clock } = this.#options
+    const until = formatTime(clock.nowUs())
+    const ends = [
+      ...[...this.#intents].map(async ([index, intent]) => {
+        await unlessEnded(recorder.interrupt(intent))
+        this.#intents.delete(index)
+        this.#interrupted += 1
+      }),
+      ...[...this.#folds].map(async ([index, fold]) => {
+        await unlessEnded(recorder.folds.interrupt(fold, until))
+        this.#folds.delete(index)
+      }),
+    ]
+    const failed = (await Promise.allSettled(ends)).find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
+  }
+}
+
+async function unlessEnded(end: Promise<unknown>): Promise<void> {
+  try {
+    await end
+  } catch (error) {
+    if (!(error instanceof RecorderError) || error.code !== 'RECORDER_INTENT_CLOSED') throw error
+  }
+}
+
+function draftOf(
+  exchange: string,
+  party: SubjectWords,
+  actor: SubjectWords | undefined,
+  personal: AskedTexts['personal'],
+  [who, ofActor, where, what, why]: AskedWords,
+): AskedTexts {
+  return {
+    exchange,
+    subjects: { party: subjectIn(party), actor: actor && subjectIn(actor) },
+    personal,
+    who: textOf(who),
+    actor: textOf(ofActor),
+    where: textOf(where),
+    what: textOf(what),
+    why: textOf(why),
+  }
+}
+
+function textOf(text: string | undefined): SectionText | undefined {
+  return text === undefined ? undefined : new SectionText(text)
+}
+
+function subjectIn([issuer, name]: SubjectWords): AskedTexts['subjects']['party'] {
+  return issuer === undefined ? { anonymous: name } : { issuer, id: name }
+}

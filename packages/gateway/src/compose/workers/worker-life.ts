@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Clock } from '../../platform/index.ts'
+import { programFile } from '../program-files.ts'
+import { RowChannel } from './channel.ts'
+import type {
+  FromGateway,
+  FromWorker,
+  ListeningWords,
+  Telling,
+  WorkerBeginning,
+} from './messages.ts'
+
+/** The first descriptor that a child is given beside the standard ones. */
+const FIRST_DESCRIPTOR = 3
+
+export interface WorkerLifeOptions {
+  readonly clock: Clock
+  /** Listening sockets of this process, by the names of their listeners. */
+  readonly sockets: ReadonlyMap<string, number>
+  readonly beginning: Omit<WorkerBeginning, 'sockets'>
+  /** Whatever it asks and tells but what its beginning and changes come to. */
+  readonly hear: (row: FromWorker) => void
+}
+
+/** One process of a worker, from its start to its end. */
+export class WorkerLife {
+  readonly #process: ChildProcess
+  readonly #channel: RowChannel<FromGateway>
+  readonly #hear: (row: FromWorker) => void
+  /** Resolves when it serves, with where it listens; rejects where it cannot, or ends before. */
+  readonly serving: Promise<ListeningWords>
+  /** Resolves with what the machine says of its end. */
+  readonly ended: Promise<string>
+  readonly #serving = Promise.withResolvers<ListeningWords>()
+  readonly #readying = new Map<number, (problem: string | undefined) => void>()
+  #hasStopped = false
+  #hasEnded = false
+
+  constructor({ clock, sockets, beginning, hear }: WorkerLifeOptions) {
+    const handed = [...sockets]
+    this.#hear = hear
+    this.serving = this.#serving.promise
+    this.#process = spawn(
+      process.execPath,
+      [...process.execArgv, programFile('data-plane-worker')],
+      {
+        stdio: ['ignore', 'inherit', 'inherit', ...handed.map(([, fd]) => fd), 'ipc'],
+        serialization: 'advanced',
+      },
+    )
+    const child = this.#process
+    const pipe = {
+      send: (rows: readonly unknown[]): void => {
+        if (child.connected) child.send([...rows], () => undefined) // One that ended is told of.
+      },
+    }
+    this.#channel = new RowChannel({ pipe, clock })
+    child.on('message', (rows) => this.#take(rows as readonly FromWorker[]))
+    this.ended = endOf(child)
+    void this.ended.then((cause) => this.#end(cause))
+    // Whoever awaits it is told; where nobody does, its end is.
+    this.serving.catch(() => undefined)
+    const words = handed.map(([name], at) => [name, FIRST_DESCRIPTOR + at] as const)
+    this.#channel.send(['begin', { ...beginning, sockets: words }])
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** It ended because it was told to, with everything done. */
+  get hasStopped(): boolean {
+    return this.#hasStopped
+  }
+
+  send(row: FromGateway): void {
+    this.#channel.send(row)
+  }
+
+  /** Asks it to get ready for a change; undefined: it is. */
+  ready(token: number, row: FromGateway): Promise<string | undefined> {
+    if (this.#hasEnded) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      this.#readying.set(token, resolve)
+      this.#channel.send(row)
+    })
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL')
+  }
+
+  #take(rows: readonly FromWorker[]): void {
+    for (const row of rows) this.#one(row)
+  }
+
+  #one(row: FromWorker): void {
+    if (row[0] === 'serving') this.#serving.resolve(row[1])
+    else if (row[0] === 'failed') {
+      this.#serving.reject(new Error(row[1]))
+      this.kill()
+    } else if (row[0] === 'ready') this.#answered(row)
+    else if (row[0] === 'stopped') this.#hasStopped = true
+    else this.#hear(row)
+  }
+
+  #answered([, token, problem]: Extract<Telling, readonly ['ready', ...unknown[]]>): void {
+    this.#readying.get(token)?.(problem)
+    this.#readying.delete(token)
+  }
+
+  /** One that is gone is started again with what is in force then: it holds nobody up. */
+  #end(cause: string): void {
+    this.#hasEnded = true
+    this.#serving.reject(new Error(`it ended before it served: ${cause}`))
+    for (const resolve of this.#readying.values()) resolve(undefined)
+    this.#readying.clear()
+  }
+}
+
+/** When it is no more, and all that it said before was heard. */
+async function endOf(child: ChildProcess): Promise<string> {
+  const heard = new Promise<void>((resolve) => void child.once('disconnect', resolve))
+  const cause = await new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(String(error)))
+    child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`))
+  })
+  if (child.pid !== undefined) await heard
+  return cause
+}

@@ -1,0 +1,195 @@
+import { type Actant, formatUuid, type Progress, type Receipt } from '@countersign/evidence'
+import type { LeafIndex } from '@countersign/tlog'
+import type { Clock, Random } from '../../platform/index.ts'
+import type { ExchangeRecorder } from '../../proxy/index.ts'
+import {
+  type FoldDraft,
+  Identifiers,
+  type IntentDraft,
+  type OpenFold,
+  type OutcomeDraft,
+  ReceiptMaker,
+  Recorded,
+  type RecordedFacts,
+  RecorderError,
+  type RecorderErrorCode,
+  type RefusalDraft,
+  sectionText,
+  subjectOf,
+} from '../../recorder/index.ts'
+import type { Answer, AskedWords, Asking, SubjectWords } from './messages.ts'
+
+export interface WorkerRecorderOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly epoch: number
+  readonly origin: string
+  readonly ask: (row: (place: number) => Asking) => Promise<Answer>
+}
+
+/**
+ * The recorder of a worker: it makes the texts of the sections, and the gateway's recorder, which
+ * alone has the keys and the order of the records, makes records of them.
+ */
+export class WorkerRecorder implements ExchangeRecorder {
+  readonly #options: WorkerRecorderOptions
+  readonly #identifiers: Identifiers
+  readonly #receipts: TaggedReceipts
+
+  constructor(options: WorkerRecorderOptions) {
+    this.#options = options
+    this.#identifiers = new Identifiers(options)
+    this.#receipts = new TaggedReceipts(options)
+  }
+
+  newExchange(): string {
+    return formatUuid(this.#identifiers.next(this.#options.clock.nowUs()))
+  }
+
+  async intent(draft: IntentDraft): Promise<Recorded> {
+    const { exchange = this.newExchange(), personal } = draft
+    const { party, actor, texts } = wordsOf(draft)
+    return this.#record(exchange, (place) => {
+      return ['intent', place, exchange, party, actor, personal, texts]
+    })
+  }
+
+  async refusal(draft: RefusalDraft): Promise<Recorded> {
+    const { exchange = this.newExchange(), personal } = draft
+    const { party, actor, texts } = wordsOf(draft)
+    const how = sectionText('how', draft.how)
+    return this.#record(exchange, (place) => {
+      return ['refusal', place, exchange, party, actor, personal, texts, how]
+    })
+  }
+
+  async outcome({ index, exchange }: Recorded, draft: OutcomeDraft): Promise<Recorded> {
+    const via = draft.via && sectionText('via', draft.via)
+    const how = sectionText('how', draft.how)
+    return this.#record(exchange, (place) => ['outcome', place, index, via, how])
+  }
+
+  async progress({ index }: Recorded, how: Progress): Promise<void> {
+    const text = sectionText('how', how)
+    settled(await this.#options.ask((place) => ['progress', place, index, text]))
+  }
+
+  /** Acts are the gateway's own. */
+  act(): Promise<never> {
+    return Promise.reject(new RecorderError('RECORDER_STOPPED', 'a worker records no acts'))
+  }
+
+  /** A number for somebody takes a key that only the gateway has: it is put in place there. */
+  actant({ issuer, id }: { readonly issuer: string; readonly id: string }): Actant {
+    return { subject: JSON.stringify([issuer, id]) }
+  }
+
+  readonly folds = {
+    open: async (draft: FoldDraft, about: { readonly index: number } | undefined) => {
+      const { key, ...rest } = draft
+      const words = key === undefined ? undefined : (JSON.parse(key) as SubjectWords)
+      const answer = await this.#options.ask((place) => ['fold', place, rest, words, about?.index])
+      const { index } = this.#told('', answer)
+      return { index, incarnation: 0, draft }
+    },
+    tally: (fold: OpenFold, counted: Counted) => this.#count(fold, 'tally', counted),
+    close: (fold: OpenFold, counted: Counted) => this.#count(fold, 'close', counted),
+  }
+
+  /** No configuration with several workers asks for either. */
+  readonly bodies = {
+    begin: () => {
+      return Promise.reject(new RecorderError('RECORDER_UNAVAILABLE', 'a worker captures nothing'))
+    },
+    forget: async () => undefined,
+  }
+  readonly windows = { use: () => undefined }
+
+  async #count({ index }: OpenFold, act: 'tally' | 'close', { count, until }: Counted) {
+    settled(await this.#options.ask((place) => ['count', place, index, act, count, until]))
+  }
+
+  async #record(exchange: string, row: (place: number) => Asking): Promise<Recorded> {
+    return this.#told(exchange, await this.#options.ask(row))
+  }
+
+  #told(exchange: string, answer: Answer): Recorded {
+    settled(answer)
+    if (answer[0] !== 'recorded') throw new Error(`a record is answered with ${answer[0]}`)
+    const [, , index, leaf, tag] = answer
+    const facts = {
+      epoch: this.#options.epoch,
+      index: index as LeafIndex,
+      leaf: Buffer.from(leaf, 'latin1'),
+      exchange,
+      incarnation: 0,
+      howSubject: undefined,
+      isRelaxed: false,
+    }
+    return new TaggedRecorded(facts, this.#receipts, tag)
+  }
+}
+
+type Counted = Parameters<ExchangeRecorder['folds']['tally']>[1]
+
+/** Makes receipts of tags that somebody else has made, one at a time. */
+class TaggedReceipts {
+  readonly maker: ReceiptMaker
+  #tag = ''
+
+  constructor({ epoch, origin }: { readonly epoch: number; readonly origin: string }) {
+    this.maker = new ReceiptMaker({ epoch, origin, tag: () => this.#tag })
+  }
+
+  with(tag: string): ReceiptMaker {
+    this.#tag = tag
+    return this.maker
+  }
+}
+
+/** A record whose receipt is opened by what came with it. */
+class TaggedRecorded extends Recorded {
+  readonly #tagged: TaggedReceipts
+  readonly #tag: string
+
+  constructor(facts: RecordedFacts, tagged: TaggedReceipts, tag: string) {
+    super(facts, tagged.maker)
+    this.#tagged = tagged
+    this.#tag = tag
+  }
+
+  override get receipt(): Receipt {
+    return this.#tagged.with(this.#tag).receipt(this.index, this.leaf)
+  }
+
+  override get receiptField(): string {
+    return this.#tagged.with(this.#tag).field(this.index, this.leaf)
+  }
+}
+
+function settled(answer: Answer): void {
+  if (answer[0] !== 'refused') return
+  const [, , code, message] = answer
+  throw new RecorderError(code as RecorderErrorCode, message)
+}
+
+/** The texts of a request's sections, and whose they are. */
+function wordsOf({ who, actor, where, what, why }: IntentDraft | RefusalDraft): {
+  readonly party: SubjectWords
+  readonly actor: SubjectWords | undefined
+  readonly texts: AskedWords
+} {
+  const texts = [
+    who && sectionText('who', who),
+    actor && sectionText('actor', actor),
+    sectionText('where', where),
+    what && sectionText('what', what),
+    sectionText('why', why),
+  ]
+  const party = subjectWords(subjectOf(who, where))
+  return { party, actor: actor && subjectWords(subjectOf(actor, where)), texts }
+}
+
+function subjectWords(subject: ReturnType<typeof subjectOf>): SubjectWords {
+  return 'id' in subject ? [subject.issuer, subject.id] : [undefined, subject.anonymous]
+}

@@ -1,0 +1,73 @@
+import type { z } from 'zod'
+import type { Config } from './schema.ts'
+
+/** What several workers cannot share yet: its place, and what to do instead. */
+type Refusal = readonly [path: readonly (string | number)[], instead: string]
+
+/**
+ * With more than one worker, what they cannot share is refused, each with its key: nothing is
+ * counted, remembered or kept by each worker for itself that was to be kept for all.
+ */
+export function refuseUnshared(config: Config, context: z.RefinementCtx): void {
+  if (config.workers === 1) return
+  const all = [
+    ...ofRoutes(config),
+    ...ofIdentity(config),
+    ...ofListeners(config),
+    ...ofUpstreams(config),
+    ...ofPeople(config),
+  ]
+  for (const [path, instead] of all) {
+    const message = `several workers cannot share it yet: ${instead}, or workers: 1`
+    context.addIssue({ code: 'custom', path: [...path], message })
+  }
+}
+
+function ofRoutes({ routes }: Config): readonly Refusal[] {
+  return routes.flatMap(({ record, capture }, index): readonly Refusal[] => [
+    ...(record === 'relaxed' ? [[['routes', index, 'record'], 'record: strict'] as const] : []),
+    ...(capture === undefined ? [] : [[['routes', index, 'capture'], 'leave it out'] as const]),
+  ])
+}
+
+/** What is remembered so that it is used once has to be remembered by all. */
+function ofIdentity({ identity }: Config): readonly Refusal[] {
+  const { logins, dpop, issuers, introspection, spiffe, signatures } = identity
+  const refusals: Refusal[] = []
+  if (logins.length > 0) refusals.push([['identity', 'logins'], 'leave it out'])
+  const takesTokens = issuers.length + introspection.length + spiffe.length > 0
+  if (takesTokens && dpop.replaysFile === undefined) {
+    refusals.push([['identity', 'dpop', 'replaysFile'], 'name a file, which all of them share'])
+  }
+  if (takesTokens && dpop.nonce === 'always') {
+    refusals.push([['identity', 'dpop', 'nonce'], 'nonce: after-start'])
+  }
+  for (const [index, { noncesFile }] of signatures.entries()) {
+    if (noncesFile !== undefined) continue
+    const path = ['identity', 'signatures', index, 'noncesFile']
+    refusals.push([path, 'name a file, which all of them share'])
+  }
+  return refusals
+}
+
+function ofListeners({ listeners }: Config): readonly Refusal[] {
+  return listeners.flatMap(({ tls }, index): readonly Refusal[] => {
+    if (tls?.acme === undefined) return []
+    return [[['listeners', index, 'tls', 'acme'], 'name certificate and key']]
+  })
+}
+
+function ofUpstreams({ upstreams }: Config): readonly Refusal[] {
+  return Object.entries(upstreams).flatMap(([name, { egress }]): readonly Refusal[] => {
+    return egress === undefined ? [] : [[['upstreams', name, 'egress'], 'leave it out']]
+  })
+}
+
+function ofPeople({ approvals, breakGlass }: Config): readonly Refusal[] {
+  const refusals: Refusal[] = []
+  if (Object.keys(approvals.templates).length > 0) {
+    refusals.push([['approvals', 'templates'], 'leave them out'])
+  }
+  if (breakGlass.members.length > 0) refusals.push([['breakGlass', 'members'], 'leave them out'])
+  return refusals
+}
