@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 
@@ -157,16 +158,39 @@ describe('an upstream', () => {
     )
   })
 
-  test('that is busy refuses at once what it cannot take; one intent, one outcome', async () => {
+  test('that is busy: what it cannot take is refused before anything is spent on it', async () => {
     const key = `Authorization: Bearer ${gateway.keys.ada}\r\n`
     const first = sendRaw(gateway.port, `GET /busy HTTP/1.1\r\nHost: a\r\n${key}\r\n`)
     while (hanging.length === 0) await new Promise((resolve) => setImmediate(resolve))
-    const { answer, outcome, intent } = await ask('/busy')
+    const { answer } = await ask('/busy')
     assert.deepEqual([answer.status, JSON.parse(answer.body).reason], [503, 'upstream-overloaded'])
-    assert.deepEqual([outcome?.via.attempts, outcome?.via.fault], [0, 'limit-reached'])
-    assert.equal(intent?.kind, 'intent')
+    const refusal = (await gateway.exchanges()).at(-1)
+    assert.deepEqual(
+      [refusal?.kind, refusal?.why.reason, refusal?.who.principal?.id],
+      ['refusal', 'upstream-overloaded', 'ada'],
+    )
     hanging.pop()?.end('late')
     assert.equal(readAnswer(await first).status, 200)
+  })
+
+  test('that is busy: of several at once only one becomes an intent', async () => {
+    const before = (await gateway.exchanges()).length
+    gateway.gate.close()
+    const key = `Authorization: Bearer ${gateway.keys.ada}\r\n`
+    const all = Array.from({ length: 4 }, () => {
+      return sendRaw(gateway.port, `GET /busy HTTP/1.1\r\nHost: a\r\n${key}\r\n`)
+    })
+    await sleep(50)
+    gateway.gate.open()
+    while (hanging.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    hanging.pop()?.end('late')
+    const statuses = (await Promise.all(all)).map((text) => readAnswer(text).status)
+    assert.deepEqual(
+      statuses.toSorted((a, b) => a - b),
+      [200, 503, 503, 503],
+    )
+    const kinds = (await gateway.exchanges()).slice(before).map(({ kind }) => kind)
+    assert.deepEqual(kinds.toSorted(), ['intent', 'outcome', 'refusal', 'refusal', 'refusal'])
   })
 
   test('that is slow has a time of its own', async () => {

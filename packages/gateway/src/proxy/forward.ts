@@ -7,6 +7,7 @@ import type { HeaderFields } from './header-fields.ts'
 import { becomeLongLived } from './long-lived.ts'
 import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
+import { releaseReserved } from './reserve.ts'
 import { passTrailers } from './trailers.ts'
 import { type RequestBody, UpstreamCall } from './upstream-call.ts'
 
@@ -24,6 +25,7 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
   // Of a call nobody knows whether it is a stream: silence between messages is no fault.
   if (exchange.grpc !== undefined) becomeLongLived(exchange, context)
   if (cut.reason !== undefined) return { stop: cut.reason }
+  releaseReserved(exchange)
   const call = UpstreamCall.send(
     upstream.client,
     {

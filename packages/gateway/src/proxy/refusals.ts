@@ -21,6 +21,7 @@ const ALWAYS_FOLDABLE: ReadonlySet<Reason> = new Set([
   'quarantined',
   'read-only',
   'overloaded',
+  'upstream-overloaded',
   'connection-flooded',
   'shutting-down',
   'disk-reserve',

@@ -8,6 +8,7 @@ import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
 import type { Recorded, RefusalDraft } from './recording.ts'
 import type { Refused } from './refusals.ts'
+import { releaseReserved } from './reserve.ts'
 import { PHASES, STAGES } from './stages.ts'
 import { tellEnd } from './telemetry.ts'
 
@@ -84,6 +85,7 @@ class Course {
     context.live.delete(exchange)
     context.load.end(exchange.burden)
     exchange.quotas?.release()
+    releaseReserved(exchange)
     void exchange.capture?.close((body) => context.recorder.bodies.forget(body))
     exchange.deadlines.clear()
     exchange.cut.close()

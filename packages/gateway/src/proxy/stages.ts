@@ -13,6 +13,7 @@ import { answerOwn } from './own.ts'
 import { record } from './record.ts'
 import { release } from './release.ts'
 import { requireSpace } from './require-space.ts'
+import { reserve } from './reserve.ts'
 import { route } from './route.ts'
 import type { Phase } from './server-timing.ts'
 import { shed } from './shed.ts'
@@ -35,6 +36,7 @@ export const STAGES: readonly Stage[] = [
   limit,
   inspect,
   decide,
+  reserve,
   capture,
   approve,
   record,

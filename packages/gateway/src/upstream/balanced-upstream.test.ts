@@ -269,6 +269,34 @@ describe('limits of an upstream', () => {
     assert.deepEqual([upstream.view().active, upstream.view().overloaded], [0, 2])
   })
 
+  for (const [limits, most] of [
+    [{ connectionsMax: 1, waitingMax: 1 }, 2],
+    [{ connectionsMax: 1, waitingMax: 0 }, 1],
+    [{ requestsMax: 2 }, 2],
+  ] as const) {
+    test(`room is kept for ${most} with ${JSON.stringify(limits)}, and no more`, async () => {
+      const { url } = await target(hang)
+      const { upstream } = start({ url, ...limits })
+      const found = Array.from({ length: most + 1 }, () => upstream.reserve())
+      assert.deepEqual(found, [...Array(most).fill(true), false])
+      upstream.release()
+      const { call } = ask(upstream)
+      assert.equal(upstream.reserve(), false)
+      call.abort()
+      assert.equal(upstream.reserve(), true)
+    })
+  }
+
+  test('nobody is kept from hearing that nothing can be reached', async () => {
+    const { upstream } = start({
+      url: 'http://127.0.0.1:1',
+      health: { path: '/', unhealthyAfter: 1 },
+    })
+    await until(() => upstream.view().state === 'down')
+    assert.equal(upstream.reserve(), true)
+    assert.equal((await ask(upstream)).fault?.reason, 'upstream-unavailable')
+  })
+
   test('who waits goes on when a connection is free', async () => {
     const waiting: (() => void)[] = []
     const { url } = await target((_request, response) => waiting.push(() => response.end()))

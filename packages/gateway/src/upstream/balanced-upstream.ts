@@ -63,6 +63,8 @@ export class BalancedUpstream implements UpstreamClient {
   #unresolved: number
   #lastResolveFault: unknown
   #active = 0
+  /** Calls that are to come, and have been promised that they are not too many. */
+  #reserved = 0
   #retries = 0
   #overloaded = 0
   #isClosing = false
@@ -86,6 +88,25 @@ export class BalancedUpstream implements UpstreamClient {
     this.#unresolved = targets.length
     this.#watches = targets.map((target) => this.#watch(target))
     for (const watch of this.#watches) watch.start()
+  }
+
+  /**
+   * Whether there is room for one more call: to be asked before it is written down that there will
+   * be one. True: it is kept until `release` is called, right before the call or instead of it.
+   */
+  reserve(): boolean {
+    const { requestsMax, waitingMax } = this.#parts.config
+    const all = this.#active + this.#waiting.size + this.#reserved
+    const atOnce = this.#available.length * this.#balancing.connectionsMax
+    // Where nothing can be reached, that is what the caller is to hear.
+    const isFull = all >= requestsMax || (atOnce > 0 && all >= atOnce + waitingMax)
+    if (isFull) this.#overloaded += 1
+    else this.#reserved += 1
+    return !isFull
+  }
+
+  release(): void {
+    this.#reserved -= 1
   }
 
   /** One request, whatever it takes to have it answered. */
