@@ -39,6 +39,34 @@ test('a gateway at work, stopped, and started again', async () => {
   assert.ok(Number(size) > 10)
 })
 
+test('a segment that is read while two batches are written to it', async () => {
+  const ledger = new MadeLedger(19)
+  const recorder = await ledger.start()
+  await ledger.publish()
+  const before = await segmentOf(ledger)
+  const open = await recorder.intent(request('ada', 1))
+  const between = await segmentOf(ledger)
+  await recorder.outcome(open, DONE)
+  const disk = ledger.disk.observer()
+  let isTorn = false
+  const torn = readBy(disk, async (path, bytesMax) => {
+    const bytes = await disk.read(path, bytesMax)
+    if (isTorn || !path.endsWith('.wal')) return bytes
+    isTorn = true
+    // The pages of the first batch were read before it was written, that of the second after.
+    const places = [...bytes.keys()].filter((at) => between[at] !== (before[at] ?? 0))
+    return Uint8Array.from(bytes).fill(0, places[0], (places.at(-1) ?? 0) + 1)
+  })
+  await assertHonest(ledger, 'while it is read', torn)
+  assert.ok(isTorn)
+  await ledger.stop(recorder)
+})
+
+async function segmentOf({ disk }: MadeLedger): Promise<Uint8Array> {
+  const [segment] = (await disk.list(`${DATA}/state/wal`)).slice(-1)
+  return disk.read(`${DATA}/state/wal/${segment?.name}`)
+}
+
 test('more than a block and a segment of entries', async () => {
   const ledger = new MadeLedger(12, { segmentEntriesMax: 100 })
   const recorder = await ledger.start()
@@ -141,6 +169,13 @@ test('a ledger that grows while it is read', async (context) => {
 
 /** A disk that lets the gateway go on between any two reads of the audit. */
 function slow(disk: Disk): Disk {
+  return readBy(disk, async (path, bytesMax) => {
+    await setImmediate()
+    return disk.read(path, bytesMax)
+  })
+}
+
+function readBy(disk: Disk, read: Disk['read']): Disk {
   return Object.assign(Object.create(disk), {
     open: (...of: Parameters<Disk['open']>) => disk.open(...of),
     stat: (path: string) => disk.stat(path),
@@ -148,9 +183,6 @@ function slow(disk: Disk): Disk {
       await setImmediate()
       return disk.list(path)
     },
-    async read(path: string, bytesMax?: number) {
-      await setImmediate()
-      return disk.read(path, bytesMax)
-    },
+    read,
   })
 }

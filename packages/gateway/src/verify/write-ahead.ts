@@ -6,7 +6,11 @@ import type { Findings } from './report.ts'
 import { strangeness } from './source.ts'
 import { VerifyError } from './verify-error.ts'
 
-/** A running gateway may drop a segment while it is read; its entries are packed by then. */
+/**
+ * A running gateway may drop a segment while it is read, its entries being packed by then; or write
+ * two batches while one read goes on, which then has the second and not the first. What is damaged
+ * stays so.
+ */
 const ATTEMPTS_MAX = 5
 
 /** What the write-ahead log still holds: entries that no block has yet, and some that one has. */
@@ -40,8 +44,8 @@ export class WriteAhead {
         }
         return new WriteAhead(entries)
       } catch (cause) {
-        const gone = diskErrorCode(cause) === 'DISK_NOT_FOUND' || isGap(cause)
-        if (gone && attempt < ATTEMPTS_MAX) continue
+        const mayPass = diskErrorCode(cause) === 'DISK_NOT_FOUND' || cause instanceof LedgerError
+        if (mayPass && attempt < ATTEMPTS_MAX) continue
         if (cause instanceof LedgerError) {
           to.add('file', `cannot be read back: ${cause.message}`, { file: WAL })
           return WriteAhead.none
@@ -84,9 +88,4 @@ async function readAll(options: {
     for (const row of decodePayload(entry.payload)?.rows ?? []) options.ring.learn(row)
   }
   return { entries, end }
-}
-
-/** A segment that was dropped between listing and reading leaves a gap for a moment. */
-function isGap(cause: unknown): boolean {
-  return cause instanceof LedgerError && /the segment before it ends/.test(cause.message)
 }
