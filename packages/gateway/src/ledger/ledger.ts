@@ -43,6 +43,9 @@ const PROBE_EVERY_MS = 1_000
 /** How long what nobody waits for waits for others. */
 const LINGER_MS = 10
 
+/** Turns of the event loop that a batch waits for at most, while each brings more. */
+const TURNS_MAX = 2
+
 /**
  * One instance of the ledger: one incarnation, from a recovery to its death or its close. Any
  * failed write or flush ends it; a full disk does not.
@@ -167,18 +170,20 @@ export class Ledger {
     return this.#wal.roomBytes - (this.#inHand?.frameBytes ?? 0) - this.#intake.frameBytes
   }
 
-  /** What nobody waits for waits a little for others. */
-  get #lingers(): boolean {
-    return this.#state === 'open' && this.#intake.isPatient && !this.#intake.isLarge
+  /** Something waits that is to be written now: what nobody waits for waits a little for others. */
+  get #isPressing(): boolean {
+    const { isEmpty, isPatient, isLarge } = this.#intake
+    return !isEmpty && (this.#state !== 'open' || !isPatient || isLarge)
   }
 
   #begin(): void {
-    if (this.#draining !== undefined) return
-    if (!this.#lingers) this.#draining = this.#drain()
+    if (this.#draining !== undefined || this.#intake.isEmpty) return
+    if (this.#isPressing) this.#lingered()
     else this.#linger ??= this.#options.clock.after(LINGER_MS, () => this.#lingered())
   }
 
   #lingered(): void {
+    this.#linger?.cancel()
     this.#linger = undefined
     if (!this.#intake.isEmpty) this.#draining ??= this.#drain()
   }
@@ -233,13 +238,24 @@ export class Ledger {
   async #drain(): Promise<void> {
     try {
       do {
-        // Whatever comes in this turn rides along, unless a disk would wait for it.
-        if (!this.#intake.isLarge) await this.#turnEnd()
-      } while (this.#state !== 'dead' && (await this.#next()) && !this.#waits)
+        await this.#gather()
+      } while (this.#state !== 'dead' && (await this.#next()) && this.#isPressing)
     } catch (cause) {
       this.#die(cause)
     } finally {
       this.#drained()
+    }
+  }
+
+  /**
+   * Whatever comes in this turn rides along, and in the next where this one brought more: a loop
+   * that is busy makes few large batches. One that is not waits for nothing.
+   */
+  async #gather(): Promise<void> {
+    for (let turns = 0; turns < TURNS_MAX && !this.#intake.isLarge; turns += 1) {
+      const { entries } = this.#intake
+      await this.#turnEnd()
+      if (this.#intake.entries === entries) return
     }
   }
 
@@ -250,11 +266,7 @@ export class Ledger {
   /** Something may have been appended since the queue was seen to be empty. */
   #drained(): void {
     this.#draining = undefined
-    if (!this.#intake.isEmpty) this.#begin()
-  }
-
-  get #waits(): boolean {
-    return !this.#intake.isEmpty && this.#lingers
+    this.#begin()
   }
 
   /** False: there is nothing to do. */
