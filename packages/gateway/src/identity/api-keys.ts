@@ -36,9 +36,10 @@ function authenticateKey(
 ): Identification {
   const shown = presented.authorization
   if (shown.kind !== 'token') return refused('credentials-malformed')
-  const { token, keyPrefix: prefix } = shown
+  const { keyPrefix: prefix } = shown
   const key = keys.get(prefix)
-  if (!matchesApiKey(token, key?.hash) || key === undefined) return refused('credentials-invalid')
+  const isRight = matchesApiKey(presented.keyDigest, key?.hash)
+  if (!isRight || key === undefined) return refused('credentials-invalid')
   const { credential } = key
   // Only who holds the secret learns that the key has expired.
   if (hasExpired(key, presented.atUs)) return refused('credentials-expired', { credential })

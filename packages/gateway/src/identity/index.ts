@@ -45,7 +45,7 @@ export {
   type KeyTrace,
   parseKeysFile,
 } from './keys-file.ts'
-export { type Authorization, type ClientCertificate, Presented } from './presented.ts'
+export { type Authorization, type ClientCertificate, Presented, Shown } from './presented.ts'
 export {
   ANONYMOUS,
   type Claims,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { apiKeyPrefix } from './api-key.ts'
+import { apiKeyDigest, apiKeyPrefix } from './api-key.ts'
 import { type JwsReading, readJws } from './jwt/read-jws.ts'
 
 /** Header lines in the order received, each name as it was spelled. */
@@ -28,6 +28,8 @@ interface PresentedParts {
     readonly certificate?: ClientCertificate | undefined
   }
   readonly atUs: number
+  /** Of the same fields, where they came before. */
+  readonly shown?: Shown | undefined
 }
 
 /** What a request shows `Authorization` values of. */
@@ -43,42 +45,33 @@ export type Authorization =
       readonly keyPrefix: string
     }
 
-/** One request, as far as it can tell who makes it. Each reading is made once, when asked for. */
-export class Presented {
-  readonly method: string
-  readonly fields: Fields
-  readonly peer: PresentedParts['peer']
-  /** Microseconds since 1970. */
-  readonly atUs: number
-  readonly #url: () => string
+/** What fields show in `Authorization`, whatever is asked for. Each reading is made once. */
+export class Shown {
+  readonly #fields: Fields
   #authorization: Authorization | undefined
   #tokenSha256: string | undefined
+  #keyDigest: string | undefined
   #jws: JwsReading | undefined
 
-  constructor({ method, url, fields, peer, atUs }: PresentedParts) {
-    this.method = method
-    this.fields = fields
-    this.peer = peer
-    this.atUs = atUs
-    this.#url = url
-  }
-
-  get url(): string {
-    return this.#url()
+  constructor(fields: Fields) {
+    this.#fields = fields
   }
 
   get authorization(): Authorization {
-    this.#authorization ??= readAuthorization(this.valuesOf('authorization'))
+    this.#authorization ??= readAuthorization(valuesOf(this.#fields, 'authorization'))
     return this.#authorization
   }
 
-  /** Base64, of the token that `Authorization` shows; stands for it in memory. */
   get tokenSha256(): string {
     this.#tokenSha256 ??= hash('sha256', this.#token, 'base64')
     return this.#tokenSha256
   }
 
-  /** The token read as a JWS: what it says, with nothing of it verified. */
+  get keyDigest(): string {
+    this.#keyDigest ??= apiKeyDigest(this.#token)
+    return this.#keyDigest
+  }
+
   get jws(): JwsReading {
     this.#jws ??= readJws(this.#token)
     return this.#jws
@@ -87,17 +80,64 @@ export class Presented {
   get #token(): string {
     return this.authorization.kind === 'token' ? this.authorization.token : ''
   }
+}
+
+/** One request, as far as it can tell who makes it. */
+export class Presented {
+  readonly method: string
+  readonly fields: Fields
+  readonly peer: PresentedParts['peer']
+  /** Microseconds since 1970. */
+  readonly atUs: number
+  readonly #url: () => string
+  readonly #shown: Shown
+
+  constructor({ method, url, fields, peer, atUs, shown = new Shown(fields) }: PresentedParts) {
+    this.method = method
+    this.fields = fields
+    this.peer = peer
+    this.atUs = atUs
+    this.#url = url
+    this.#shown = shown
+  }
+
+  get url(): string {
+    return this.#url()
+  }
+
+  get authorization(): Authorization {
+    return this.#shown.authorization
+  }
+
+  /** Base64, of the token that `Authorization` shows; stands for it in memory. */
+  get tokenSha256(): string {
+    return this.#shown.tokenSha256
+  }
+
+  /** Of the token, as API keys are compared by. */
+  get keyDigest(): string {
+    return this.#shown.keyDigest
+  }
+
+  /** The token read as a JWS: what it says, with nothing of it verified. */
+  get jws(): JwsReading {
+    return this.#shown.jws
+  }
 
   /** Every value under a name, in order, never joined. */
   valuesOf(lowerCaseName: string): readonly string[] {
-    const values: string[] = []
-    for (const [name, value] of this.fields) {
-      if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) {
-        values.push(value)
-      }
-    }
-    return values
+    return valuesOf(this.fields, lowerCaseName)
   }
+}
+
+function valuesOf(fields: Fields, lowerCaseName: string): readonly string[] {
+  const values: string[] = []
+  for (const [name, value] of fields) {
+    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) {
+      values.push(value)
+    }
+  }
+  return values
 }
 
 /** Scheme, spaces, and a token in the characters of RFC 6750, section 2.1; nothing else. */

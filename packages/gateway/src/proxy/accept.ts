@@ -6,7 +6,7 @@ import type { ProxyContext } from './context.ts'
 import type { Exchange, Inbound, Step } from './exchange.ts'
 import { refuseAmbiguous } from './framing.ts'
 import { beginGrpc } from './grpc.ts'
-import { listMembers, valuesOf } from './header-fields.ts'
+import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import { continueTrace } from './trace-context.ts'
 import { readExtendedConnect, readHandshake } from './websocket/handshake.ts'
@@ -21,29 +21,29 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     return { stop: 'certificate-refused' }
   }
   if (inbound.peer.isDoubtful === true) return { stop: 'ambiguous-header' }
-  const wrong = refuseHead(inbound, inForce)
+  const head = headOf(inbound)
+  const wrong = refuseHead(inbound, head, inForce)
   if (wrong !== undefined) return { stop: wrong }
   const { framing } = inbound
   if ('refused' in framing) return { stop: framing.refused }
-  const unserved = refuseUnserved(inbound)
+  const unserved = refuseUnserved(inbound, head)
   if (unserved !== undefined) return { stop: unserved }
   const upgrade = readUpgrade(exchange, context, framing.bytes)
   if (upgrade?.asked === undefined && upgrade !== undefined) return { stop: upgrade.refused }
-  const authority = readHost(inbound)
+  const { authority } = head
   if (!authority.ok) return { stop: authority.reason }
   const target = readOwnTarget(inbound, authority.value)
   if (!target.ok) return { stop: target.reason }
-  const te = listMembers(valuesOf(inbound.fields, 'te'))
   exchange.asked = {
     method: inbound.method as Method,
     host: authority.value.host,
-    authority: formatAuthority(authority.value),
+    authority: head.authorityText,
     path: target.value.path,
     query: target.value.query,
     // What a stream of HTTP/2 carries after its head is the other protocol's.
     bodyBytes: upgrade === undefined ? framing.bytes : 0,
-    traceparent: continueTrace(valuesOf(inbound.fields, 'traceparent'), context),
-    takesTrailers: te.length === 1 && te[0] === 'trailers',
+    traceparent: continueTrace(head.traceparents, context),
+    takesTrailers: head.takesTrailers,
     ...(upgrade === undefined ? {} : { webSocket: upgrade.asked }),
   }
   if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }
@@ -54,6 +54,34 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     return { stop: 'host-mismatch' }
   }
   return 'next'
+}
+
+/** What the fields of a request say, whatever it asks for. */
+export interface HeadReading {
+  readonly ambiguous: Reason | undefined
+  readonly isExpectingMore: boolean
+  readonly authority: Reading<Authority>
+  /** Empty where it is none. */
+  readonly authorityText: string
+  readonly traceparents: readonly string[]
+  readonly takesTrailers: boolean
+}
+
+function headOf({ fields, standing }: Inbound): HeadReading {
+  const known = standing?.head
+  if (known !== undefined) return known
+  const te = listMembers(valuesOf(fields, 'te'))
+  const authority = readHost(fields)
+  const head: HeadReading = {
+    ambiguous: refuseAmbiguous(fields),
+    isExpectingMore: !valuesOf(fields, 'expect').every(isContinue),
+    authority,
+    authorityText: authority.ok ? formatAuthority(authority.value) : '',
+    traceparents: valuesOf(fields, 'traceparent'),
+    takesTrailers: te.length === 1 && te[0] === 'trailers',
+  }
+  if (standing !== undefined) standing.head = head
+  return head
 }
 
 /** Undefined: it is and stays a plain request. */
@@ -70,19 +98,23 @@ function readUpgrade(
 }
 
 /** Limits and refusals that need nothing but the head as it stands. */
-function refuseHead(inbound: Inbound, { limits }: InForce): Reason | undefined {
+function refuseHead(
+  inbound: Inbound,
+  { ambiguous }: HeadReading,
+  { limits }: InForce,
+): Reason | undefined {
   const { fields, target, version, fault } = inbound
   if (version !== '1.1' && version !== '2') return 'version-refused'
   if (fields.length > limits.headersMax) return 'head-too-large'
   if (version === '2' && headBytes(inbound) > limits.headBytesMax) return 'head-too-large'
   if (target.length > limits.targetBytesMax) return 'uri-too-long'
-  return fault ?? refuseAmbiguous(fields)
+  return fault ?? ambiguous
 }
 
 /** What is not served here; asked when it is certain where the request ends. */
-function refuseUnserved({ method, fields }: Inbound): Reason | undefined {
+function refuseUnserved({ method }: Inbound, { isExpectingMore }: HeadReading): Reason | undefined {
   if (!METHODS.some((known) => known === method)) return 'method-not-allowed'
-  return valuesOf(fields, 'expect').every(isContinue) ? undefined : 'expectation-failed'
+  return isExpectingMore ? 'expectation-failed' : undefined
 }
 
 /** Of a head that came compressed: as it would be in HTTP/1.1. */
@@ -98,7 +130,7 @@ function isContinue(expectation: string): boolean {
   return expectation.toLowerCase() === '100-continue'
 }
 
-function readHost({ fields }: Inbound): Reading<Authority> {
+function readHost(fields: HeaderFields): Reading<Authority> {
   const [host, second] = valuesOf(fields, 'host')
   if (host === undefined || second !== undefined) return { ok: false, reason: 'malformed-host' }
   return readAuthority(host)

@@ -16,6 +16,7 @@ import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
 import { NO_SEAT, type Rostered } from './roster.ts'
 import type { ServerTiming } from './server-timing.ts'
+import type { Standing } from './standing.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
 import type { WebSocketAsked } from './websocket/handshake.ts'
@@ -53,6 +54,8 @@ export interface Inbound {
   /** Where the body ends. */
   readonly framing: Framing
   readonly fields: HeaderFields
+  /** Undefined where the fields have not come before. */
+  readonly standing?: Standing | undefined
   /** The client waits to be invited before it sends its body. */
   readonly isWaiting: boolean
   /** Read at most once, and only when the request is to go on. */
@@ -164,6 +167,8 @@ export class Exchange implements Rostered {
   /** That the upstream is asked for: of the route's rewriting, made once. */
   forwardedPath: string | undefined
   upstream: Upstream | undefined
+  /** The upstream keeps room for its call. */
+  hasReserved = false
   principal: Principal | undefined
   credential: Credential | undefined
   /** Whether the credential would be taken at that time; undefined where nobody can know. */

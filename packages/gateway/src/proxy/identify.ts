@@ -4,9 +4,10 @@ import {
   insufficientScope,
   Presented,
   type Refused,
+  Shown,
 } from '../identity/index.ts'
 import type { ProxyContext } from './context.ts'
-import { type Exchange, filled, type Step } from './exchange.ts'
+import { type Exchange, filled, type Inbound, type Step } from './exchange.ts'
 import { limitRefused } from './limit.ts'
 import { recordedCredential } from './recorded-proof.ts'
 
@@ -27,11 +28,19 @@ export function identify(exchange: Exchange, context: ProxyContext): Step | Prom
     fields: inbound.fields,
     peer: inbound.peer,
     atUs: context.clock.nowUs(),
+    shown: shownBy(inbound),
   })
   const found = inForce.chainOf(filled(exchange.route, 'route')).identify(presented)
   return found instanceof Promise
     ? found.then((late) => adopt(exchange, context, late, presented))
     : adopt(exchange, context, found, presented)
+}
+
+/** What came before is not read, nor digested, again. */
+function shownBy({ fields, standing }: Inbound): Shown | undefined {
+  if (standing === undefined) return undefined
+  standing.shown ??= new Shown(fields)
+  return standing.shown
 }
 
 function adopt(

@@ -1,4 +1,5 @@
 import type { Reason } from '@countersign/evidence'
+import { UpstreamFault } from '../upstream/index.ts'
 import { BodyMeter } from './body-meter.ts'
 import { captureEnds, keep } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
@@ -14,6 +15,8 @@ import { ownFields, passFields, receiptField } from './response-fields.ts'
 import { passTrailers } from './trailers.ts'
 
 const NOTHING = new Uint8Array()
+const RESET_CONTENT = 205
+const BODYLESS: ReadonlySet<number> = new Set([204, RESET_CONTENT, 304])
 
 /** Lets the response go, its end never before its outcome is durable. */
 export function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
@@ -114,12 +117,17 @@ async function waitFor(
 }
 
 function take(
-  { marks, received }: Exchange,
+  { marks, received, response, call }: Exchange,
   clock: ProxyContext['clock'],
   chunk: Uint8Array | undefined,
 ): Uint8Array | undefined {
   if (chunk === undefined) marks.endMs = clock.ticksMs()
   else received.add(chunk)
+  if (chunk !== undefined && response?.status === RESET_CONTENT) {
+    // HTTP/2 engines send none of it, whatever they are given: the record would tell of it.
+    call?.abort('upstream-protocol')
+    throw new UpstreamFault('upstream-protocol', 'content in a 205 (RFC 9110, section 15.3.6)')
+  }
   return chunk
 }
 
@@ -315,12 +323,12 @@ function trailers(exchange: Exchange, outcome: Recorded): HeaderFields {
 
 function isBodyless(exchange: Exchange): boolean {
   const { status } = filled(exchange.response, 'response')
-  return filled(exchange.asked, 'asked').method === 'HEAD' || status === 204 || status === 304
+  return filled(exchange.asked, 'asked').method === 'HEAD' || BODYLESS.has(status)
 }
 
 /** Those that go on to a client that takes any. */
 function upstreamTrailers(exchange: Exchange): HeaderFields {
-  if (!filled(exchange.asked, 'asked').takesTrailers) return []
+  if (!filled(exchange.asked, 'asked').takesTrailers || isBodyless(exchange)) return []
   return passTrailers(exchange, filled(exchange.call, 'call').trailers, 'response')
 }
 

@@ -1,7 +1,7 @@
 import { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES, withoutCookies } from '../identity/index.ts'
 import { forwardedFields } from './client-address/forwarded-fields.ts'
 import { egressRequestFields } from './egress/egress-fields.ts'
-import { type Exchange, filled } from './exchange.ts'
+import { type Exchange, filled, type Inbound } from './exchange.ts'
 import { isOursToAsk } from './field-names.ts'
 import { endToEnd, type HeaderFields } from './header-fields.ts'
 import { handshakeFields } from './websocket/handshake.ts'
@@ -12,7 +12,7 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
   const asked = filled(exchange.asked, 'asked')
   const principal = filled(exchange.principal, 'principal')
   const route = filled(exchange.route, 'route')
-  const kept = withoutLogin(endToEnd(inbound.fields, isOursToAsk))
+  const kept = passingOf(inbound)
   const { webSocket } = asked
   const passed = webSocket === undefined ? kept : handshakeFields(webSocket, kept, route)
   const rules = inForce.fieldsOf(route).request
@@ -32,6 +32,12 @@ export function requestFields(exchange: Exchange, statement: string | undefined)
     ['countersign-principal-kind', principal.kind],
     ...signed,
   ]
+}
+
+function passingOf({ fields, standing }: Inbound): HeaderFields {
+  const passing = standing?.passing ?? withoutLogin(endToEnd(fields, isOursToAsk))
+  if (standing !== undefined) standing.passing = passing
+  return passing
 }
 
 /** Cookies of a login are between the browser and the gateway; the others go on as they came. */

@@ -7,12 +7,27 @@ import { endToEnd, type HeaderFields } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 import { timingFields } from './server-timing.ts'
 
+/** Of the head that came last from an upstream: many answers have the same. */
+export interface LastHead {
+  readonly fields: HeaderFields
+  readonly passing: HeaderFields
+}
+
+/** What passes of them whatever the route: it is of the fields alone. */
+function passingOf({ upstream }: Exchange, fields: HeaderFields): HeaderFields {
+  const known = upstream?.lastHead
+  if (known?.fields === fields) return known.passing
+  const passing = endToEnd(fields, isOursToTell).filter((field) => !isLogin(field))
+  if (upstream !== undefined) upstream.lastHead = { fields, passing }
+  return passing
+}
+
 /** The upstream's fields, without those of its connection and without what only we may say. */
-export function passFields({ inForce, route }: Exchange, fields: HeaderFields): HeaderFields {
-  const kept = endToEnd(fields, isOursToTell)
+export function passFields(exchange: Exchange, fields: HeaderFields): HeaderFields {
+  const { inForce, route } = exchange
+  const kept = passingOf(exchange, fields)
   const egress = route === undefined ? undefined : inForce.egressOf(route)
-  const told = egress === undefined ? kept : egressResponseFields(egress, kept)
-  const passed = told.filter((field) => !isLogin(field))
+  const passed = egress === undefined ? kept : egressResponseFields(egress, kept)
   const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
   return rules === undefined ? passed : rules.apply(passed)
 }

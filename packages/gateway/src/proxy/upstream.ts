@@ -8,6 +8,7 @@ import {
   UpstreamError,
 } from '../upstream/index.ts'
 import { ProxyError } from './proxy-error.ts'
+import type { LastHead } from './response-fields.ts'
 
 /** One upstream, its targets and its connections. */
 export interface Upstream {
@@ -19,6 +20,7 @@ export interface Upstream {
   readonly timeouts: UpstreamConfig['timeouts']
   /** Everything that its connections depend on. */
   readonly key: string
+  lastHead?: LastHead
 }
 
 /** Throws ProxyError PROXY_CERTIFICATE where TLS cannot be spoken as it is configured. */

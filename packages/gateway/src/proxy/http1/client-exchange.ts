@@ -94,6 +94,7 @@ class ReceivedRequest implements Inbound {
   readonly target: string
   readonly version: string
   readonly fields: HeaderFields
+  readonly standing: Inbound['standing']
   readonly framing: Inbound['framing']
   readonly fault: Reason | undefined
   readonly isWaiting: boolean
@@ -113,6 +114,7 @@ class ReceivedRequest implements Inbound {
     this.target = head.target
     this.version = head.version
     this.fields = head.fields
+    this.standing = head.standing
     this.framing = framing
     this.isWaiting = head.isWaiting
     // A tunnel to anywhere is nothing that is served here, whatever it says beside.

@@ -2,6 +2,7 @@ import { METHODS } from 'node:http'
 import { parseFields } from '../../http1/index.ts'
 import { type Framing, readFraming } from '../framing.ts'
 import { type HeaderFields, listMembers, valuesOf } from '../header-fields.ts'
+import type { Standing } from '../standing.ts'
 import { asksForWebSocket } from '../websocket/handshake.ts'
 
 /** A request's head as it came, and what it says of the connection. */
@@ -10,6 +11,8 @@ export interface RequestHead {
   readonly target: string
   readonly version: string
   readonly fields: HeaderFields
+  /** Of fields that came before, on the same connection. */
+  readonly standing?: Standing | undefined
   readonly framing: Framing
   /** Nothing that follows it is a request. */
   readonly isLast: boolean
@@ -34,13 +37,34 @@ const VERSIONS: ReadonlyMap<string, string> = new Map([
 const TARGET_FORM = /^(?:\/|\*$|[a-z]+:\/\/)/i
 const NOT_TARGET = /[^\x21-\x7e]/
 
-/** `text` is Latin-1, to the line end of the last line; undefined where it is no request's. */
-export function parseRequestHead(text: string): RequestHead | undefined {
-  const lineEnd = text.indexOf('\r\n')
-  const line = parseRequestLine(text.slice(0, lineEnd))
-  if (line === undefined) return undefined
-  const fields = parseFields(text, lineEnd + 2)
-  return fields === undefined ? undefined : readMeaning(line, fields)
+/** Longer ones are not remembered: connections are many, and most are idle. */
+const REMEMBERED_LENGTH_MAX = 4096
+
+/** Reads the heads of one connection, whose fields are the same again and again. */
+export class HeadParser {
+  /** The lines of the last head behind its first one, and what they are. */
+  #lines = ''
+  #fields: HeaderFields = []
+  #standing: Standing | undefined
+
+  /** `text` is Latin-1, to the line end of the last line; undefined where it is no request's. */
+  parse(text: string): RequestHead | undefined {
+    const lineEnd = text.indexOf('\r\n')
+    const line = parseRequestLine(text.slice(0, lineEnd))
+    if (line === undefined) return undefined
+    const lines = text.slice(lineEnd + 2)
+    if (lines === this.#lines) {
+      this.#standing ??= {}
+      return readMeaning(line, this.#fields, this.#standing)
+    }
+    const fields = parseFields(lines, 0)
+    if (fields === undefined) return undefined
+    const isShort = lines.length <= REMEMBERED_LENGTH_MAX
+    this.#lines = isShort ? lines : ''
+    this.#fields = isShort ? fields : []
+    this.#standing = undefined
+    return readMeaning(line, fields, undefined)
+  }
 }
 
 /** One space between its parts, and nothing else (RFC 9112, section 3). */
@@ -64,26 +88,46 @@ export function mayBegin(bytes: Buffer, at: number): boolean {
   return METHODS.some((method) => method.startsWith(begin))
 }
 
-function readMeaning(line: RequestLine, fields: HeaderFields): RequestHead | undefined {
-  const framing = readFraming(fields)
+/** What the fields say of the message and of the connection, without the request line. */
+export interface Meaning {
+  readonly framing: Framing
+  readonly isClosing: boolean
+  readonly isUpgrading: boolean
+  readonly isInvited: boolean
+}
+
+function readMeaning(
+  line: RequestLine,
+  fields: HeaderFields,
+  standing: Standing | undefined,
+): RequestHead | undefined {
+  const meaning = standing?.meaning ?? meaningOf(fields)
+  if (standing !== undefined) standing.meaning = meaning
+  const { framing, isClosing, isInvited, isUpgrading } = meaning
   const isRefused = 'refused' in framing
   if (isRefused && framing.refused === 'malformed-request') return undefined
-  const connection = listMembers(valuesOf(fields, 'connection'))
   const hasBody = !isRefused && framing.bytes !== 0
   return {
     method: line.method,
     target: line.target,
     version: line.version,
     fields,
+    standing,
     framing,
-    isLast:
-      isRefused ||
-      line.version !== '1.1' ||
-      line.method === 'CONNECT' ||
-      connection.includes('close'),
-    isWaiting: hasBody && isToBeInvited(fields),
+    isLast: isRefused || line.version !== '1.1' || line.method === 'CONNECT' || isClosing,
+    isWaiting: hasBody && isInvited,
     // With a body, what follows is that body, whatever comes of the rest.
-    asksForUpgrade: !hasBody && connection.includes('upgrade') && asksForWebSocket(fields),
+    asksForUpgrade: !hasBody && isUpgrading,
+  }
+}
+
+function meaningOf(fields: HeaderFields): Meaning {
+  const connection = listMembers(valuesOf(fields, 'connection'))
+  return {
+    framing: readFraming(fields),
+    isClosing: connection.includes('close'),
+    isUpgrading: connection.includes('upgrade') && asksForWebSocket(fields),
+    isInvited: isToBeInvited(fields),
   }
 }
 

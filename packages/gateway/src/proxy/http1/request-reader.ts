@@ -1,7 +1,7 @@
 import type { Reason } from '@countersign/evidence'
 import { BodyReader, hasBareLineEnd, parseFields } from '../../http1/index.ts'
 import type { HeaderFields } from '../header-fields.ts'
-import { mayBegin, parseRequestHead, parseRequestLine, type RequestHead } from './request-head.ts'
+import { HeadParser, mayBegin, parseRequestLine, type RequestHead } from './request-head.ts'
 
 /** What becomes of the bytes of one connection. */
 export interface RequestSink {
@@ -32,6 +32,7 @@ type State = 'head' | 'body' | 'passing' | 'over'
 export class RequestReader {
   readonly #sink: RequestSink
   readonly #headBytesMax: () => number
+  readonly #parser = new HeadParser()
   #state: State = 'head'
   #body: BodyReader | undefined
   /** The beginning of what is not whole yet. */
@@ -118,7 +119,7 @@ export class RequestReader {
     if (end === -1) return this.#waitForMore(bytes, at)
     this.#hasSkipped = false
     this.#checkedTo = 0
-    const head = parseRequestHead(bytes.toString('latin1', at, end + LINE_END.length))
+    const head = this.#parser.parse(bytes.toString('latin1', at, end + LINE_END.length))
     if (head === undefined) return this.#refuse('malformed-request', at)
     this.#begin(head)
     return end + HEAD_END.length

@@ -9,6 +9,7 @@ import {
 import { Http1Call } from './call.ts'
 import { type ConnectionOwner, Http1Connection, type Http1Target } from './connection.ts'
 import { formatHead } from './request-head.ts'
+import { HeadParser } from './response-head.ts'
 
 export interface Http1ClientOptions extends Http1Target {
   readonly clock: Clock
@@ -32,6 +33,7 @@ const HINT_MARGIN_MS = 1000
 /** HTTP/1.1 to one target: kept connections, one exchange at a time on each, nothing sent twice. */
 export class Http1Client implements UpstreamClient, ConnectionOwner {
   readonly headBytesMax = HEAD_BYTES_MAX
+  readonly heads: HeadParser = new HeadParser()
   readonly readBuffer: Uint8Array = Buffer.allocUnsafeSlow(READ_BYTES)
   #session: Buffer | undefined
   #verifiedMs = 0

@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { Timer } from '../../platform/index.ts'
 import { UpstreamFault, type UpstreamReached } from '../types.ts'
 import type { Http1Call } from './call.ts'
-import type { ResponseHead } from './response-head.ts'
+import type { HeadParser, ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
 
 /** Where a connection goes, and how. */
@@ -18,6 +18,7 @@ export interface Http1Target {
 /** What a pool wants to know of its connections. */
 export interface ConnectionOwner {
   readonly headBytesMax: number
+  readonly heads: HeadParser
   /** Filled by every read, and not kept by any. */
   readonly readBuffer: Uint8Array
   ready(connection: Http1Connection): void
@@ -56,7 +57,8 @@ export class Http1Connection implements ResponseSink {
 
   constructor(target: Http1Target, owner: ConnectionOwner, { isRaw = false } = {}) {
     this.#owner = owner
-    const limits = { headBytesMax: owner.headBytesMax, interimsMax: INTERIM_RESPONSES_MAX }
+    const { headBytesMax, heads } = owner
+    const limits = { headBytesMax, heads, interimsMax: INTERIM_RESPONSES_MAX }
     this.#reader = new ResponseReader(this, limits)
     this.#socket = this.#connect(target, isRaw)
     if (isRaw) this.#socket.on('data', this.#received)

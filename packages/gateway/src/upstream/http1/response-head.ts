@@ -39,6 +39,25 @@ export function parseHead(text: string, isBodyless: boolean): ResponseHead | Mal
   return readMeaning(fields, { status, isVersion11: minor === '1', isBodyless })
 }
 
+/** Longer ones are not remembered. */
+const REMEMBERED_LENGTH_MAX = 4096
+
+/** Reads the heads of one upstream's answers, of which many are the same as the one before. */
+export class HeadParser {
+  #text = ''
+  #head: ResponseHead | undefined
+
+  /** As `parseHead`; the same head, its fields too, for the same text. */
+  parse(text: string, isBodyless: boolean): ResponseHead | Malformed {
+    if (this.#head !== undefined && !isBodyless && text === this.#text) return this.#head
+    const head = parseHead(text, isBodyless)
+    if (isBodyless || 'malformed' in head || text.length > REMEMBERED_LENGTH_MAX) return head
+    this.#text = text
+    this.#head = head
+    return head
+  }
+}
+
 interface Known {
   readonly status: number
   readonly isVersion11: boolean

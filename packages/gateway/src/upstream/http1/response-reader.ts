@@ -1,6 +1,6 @@
 import { BodyReader, hasBareLineEnd } from '../../http1/index.ts'
 import type { UpstreamFields } from '../types.ts'
-import { type Malformed, parseHead, type ResponseHead } from './response-head.ts'
+import { HeadParser, type Malformed, type ResponseHead } from './response-head.ts'
 
 /** What becomes of the bytes of one connection. */
 export interface ResponseSink {
@@ -18,6 +18,8 @@ export interface ResponseSink {
 export interface ReaderLimits {
   readonly headBytesMax: number
   readonly interimsMax: number
+  /** Shared with those that read the same upstream. */
+  readonly heads?: HeadParser
 }
 
 const NO_FIELDS: UpstreamFields = []
@@ -35,6 +37,7 @@ type State = 'idle' | 'head' | 'body' | 'close'
 export class ResponseReader {
   readonly #sink: ResponseSink
   readonly #limits: ReaderLimits
+  readonly #heads: HeadParser
   #state: State = 'idle'
   #isBodyless = false
   #takesUpgrade = false
@@ -46,6 +49,7 @@ export class ResponseReader {
   constructor(sink: ResponseSink, limits: ReaderLimits) {
     this.#sink = sink
     this.#limits = limits
+    this.#heads = limits.heads ?? new HeadParser()
     this.#body = new BodyReader((chunk) => sink.data(chunk), {
       trailerBytesMax: limits.headBytesMax,
       isJoined: true,
@@ -116,7 +120,7 @@ export class ResponseReader {
       if (hasBareLineEnd(bytes, Math.max(at, seenTo - 1))) return this.#refuse('bare line end')
       return beginsHead(bytes, at) ? this.#keep(bytes, at) : this.#refuse('status line')
     }
-    const head = parseHead(bytes.toString('latin1', at, end + 2), this.#isBodyless)
+    const head = this.#heads.parse(bytes.toString('latin1', at, end + 2), this.#isBodyless)
     if ('malformed' in head) return this.#refuse(head)
     const next = end + HEAD_END.length
     return head.status < 200 ? this.#takeInterim(head, bytes, next) : this.#begin(head, bytes, next)
