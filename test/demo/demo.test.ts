@@ -166,7 +166,7 @@ describe('a running demo', () => {
   })
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    test(`${signal}, delivered twice, ends the demo cleanly and leaves a whole ledger`, async () => {
+    test(`${signal}, delivered twice, ends it cleanly and leaves a whole ledger`, async () => {
       const demo = await startDemo({ data: join(directory, signal) })
       demo.process.kill(signal)
       assert.equal(await demo.stop(signal), 0)

@@ -12,6 +12,7 @@ import {
   localCheckpointSigner,
   openWal,
   type SegmentLimits,
+  type Wal,
 } from '../../packages/gateway/src/ledger/index.ts'
 import {
   type Claim,
@@ -25,6 +26,8 @@ import {
 import {
   BlockPacker,
   BlockReader,
+  BodyReader,
+  decodePayload,
   KeyRing,
   parseKek,
   segmentSealer,
@@ -111,12 +114,25 @@ export function assembleLedger(world: World, vault: Vault): LedgerOptions {
   }
 }
 
+export function openWrittenAhead(disk: Disk, data: string): Promise<Wal> {
+  const sealer = segmentSealer({ kek: KEK, random: systemRandom(), origin: ORIGIN })
+  return openWal({ disk, directory: `${data}/state/wal`, sealer })
+}
+
+/** Opens captured bodies, under keys that may stand in the write-ahead log alone. */
+export async function openBodyReader(disk: Disk, data: string): Promise<BodyReader> {
+  const ring = new KeyRing({ disk, directory: `${data}/keys`, kek: KEK, origin: ORIGIN })
+  const wal = await openWrittenAhead(disk, data)
+  for await (const { payload } of wal.entries()) {
+    for (const row of decodePayload(payload)?.rows ?? []) ring.learn(row)
+  }
+  return new BodyReader({ disk, ring, origin: ORIGIN, data })
+}
+
 /** Opens what is sealed: blocks, persons, and the write-ahead log for what is in neither yet. */
 export async function openSealed(disk: Disk, data: string): Promise<BlockReader> {
   const directory = `${data}/keys`
-  const random = systemRandom()
-  const sealer = segmentSealer({ kek: KEK, random, origin: ORIGIN })
-  const wal = await openWal({ disk, directory: `${data}/state/wal`, sealer })
+  const wal = await openWrittenAhead(disk, data)
   const payloads = new Map<number, Uint8Array>()
   for await (const { index, payload } of wal.entries()) payloads.set(index, payload)
   return new BlockReader({

@@ -1,10 +1,12 @@
 import type { How } from '@countersign/evidence'
 import {
+  type IntentDraft,
   type OutcomeDraft,
   type Recorded,
   RecorderError,
   type RecorderErrorCode,
 } from '../../packages/gateway/src/recorder/index.ts'
+import { capture } from './bodies.ts'
 import type { Covered, Hits } from './coverage.ts'
 import { anyEnd, anyIntent, anyRefusal } from './drafts.ts'
 import type { Gateway } from './gateway.ts'
@@ -12,6 +14,10 @@ import type { Machine } from './machine.ts'
 import type { Model } from './model.ts'
 
 const UPSTREAM_MS_MAX = 300
+const ANY_SHA256 = '0'.repeat(64)
+
+/** What a request is, as far as its body is sealed for somebody. */
+type Asking = Pick<IntentDraft, 'who' | 'where' | 'what'>
 
 /** Not told to be written: the client is answered with ledger-unavailable, and counted. */
 const TURNED_AWAY: ReadonlySet<RecorderErrorCode> = new Set([
@@ -48,7 +54,11 @@ export class Clients {
   exchange(gateway: Gateway): void {
     this.#run(async () => {
       const { machine, model, hits } = this.#options
-      const draft = anyIntent(machine.random, gateway.recorder.newExchange())
+      const draft = await this.#withBody(
+        gateway,
+        anyIntent(machine.random, gateway.recorder.newExchange()),
+      )
+      if (draft === undefined) return
       const asked = model.ask(draft.exchange, draft)
       const { isRelaxed } = gateway
       if (isRelaxed && machine.random.chance(0.03)) gateway.relax()
@@ -62,7 +72,7 @@ export class Clients {
       }
       hits.add('forwarded')
       await this.#passes(machine.random.below(UPSTREAM_MS_MAX))
-      const end = anyEnd(machine.random)
+      const end = await this.#withResponse(gateway, draft, anyEnd(machine.random))
       const outcome = await this.#end(gateway, intent, end)
       if (outcome === undefined) return
       this.#release(asked, outcome, end.how)
@@ -73,7 +83,11 @@ export class Clients {
   refusal(gateway: Gateway): void {
     this.#run(async () => {
       const { machine, model } = this.#options
-      const draft = anyRefusal(machine.random, gateway.recorder.newExchange())
+      const draft = await this.#withBody(
+        gateway,
+        anyRefusal(machine.random, gateway.recorder.newExchange()),
+      )
+      if (draft === undefined) return
       const asked = model.ask(draft.exchange, draft)
       const refusal = await this.#begin(gateway, () => gateway.recorder.refusal(draft))
       if (refusal !== undefined) this.#release(asked, refusal, draft.how)
@@ -97,6 +111,38 @@ export class Clients {
   abandon(): void {
     this.#options.hits.add('unanswered at a crash', this.waiting)
     this.waiting = 0
+  }
+
+  /** Undefined: its body must be kept, and cannot be. */
+  async #withBody<Draft extends Asking>(
+    gateway: Gateway,
+    draft: Draft,
+  ): Promise<Draft | undefined> {
+    if (!gateway.captures) return draft
+    const kept = await this.#capture(gateway, draft)
+    if (kept === undefined) return undefined
+    const { body, captured } = kept
+    const what = { ...draft.what, body: { bytes: captured.contentBytes, captured } }
+    return { ...draft, what, bodies: [body] }
+  }
+
+  async #withResponse(gateway: Gateway, draft: Asking, end: OutcomeDraft): Promise<OutcomeDraft> {
+    if (end.how.source !== 'upstream' || !gateway.captures) return end
+    const kept = await this.#capture(gateway, draft)
+    if (kept === undefined) {
+      const how = { ended: 'released', status: 502, source: 'gateway' } as const
+      return { ...end, how: { ...how, error: 'capture-failed' } }
+    }
+    const { body, captured } = kept
+    const response = { bytes: captured.contentBytes, sha256: ANY_SHA256, captured }
+    return { ...end, how: { ...end.how, response }, bodies: [body] }
+  }
+
+  async #capture({ recorder }: Gateway, draft: Asking): ReturnType<typeof capture> {
+    const { machine, model, hits } = this.#options
+    const kept = await capture(draft, { recorder, random: machine.random, model })
+    hits.add(kept === undefined ? 'client: body not kept' : 'client: body kept')
+    return kept
   }
 
   #release(asked: Parameters<Model['release']>[0], end: Recorded, how: How): void {

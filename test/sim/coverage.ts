@@ -11,6 +11,8 @@ export const COVERED = [
   'client: interrupted meanwhile',
   'client: gateway stopped',
   'client: act recorded',
+  'client: body kept',
+  'client: body not kept',
   'unanswered at a crash',
   // What the ledger told the recorder.
   'refused: unavailable',
@@ -73,6 +75,7 @@ export const COVERED = [
   // What recovery found.
   'found: nothing at all',
   'found: temporary file',
+  'found: body that waits',
   'found: torn tail',
   'found: several segments',
   'found: entries above the lock',
@@ -81,6 +84,7 @@ export const COVERED = [
   'found: lost, as its window said',
   'found: after a failed flush',
   'found: second pass refused',
+  'checked: bodies',
   'checked: recovered twice alike',
   'checked: second owner refused',
   'checked: stale writer fenced',

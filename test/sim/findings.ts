@@ -18,6 +18,9 @@ export async function countFound(machine: Machine, auditor: Auditor, hits: Hits)
     hits.add('found: several segments')
   }
   if (await hasTemporary(disk, DATA)) hits.add('found: temporary file')
+  if ((await namesIn(disk, `${DATA}/bodies/incoming`)).length > 0) {
+    hits.add('found: body that waits')
+  }
   const { locked } = machine.cell
   if (locked === undefined) return
   const { size } = parseLockRecord(locked.value)

@@ -11,6 +11,7 @@ import { type Disk, roomyDisk } from '../../packages/gateway/src/platform/index.
 import { Recorder, RecorderError } from '../../packages/gateway/src/recorder/index.ts'
 import type { Vault } from '../../packages/gateway/src/vault/index.ts'
 import { assembleLedger, EPOCH, ORIGIN, openVault, type World } from './assembly.ts'
+import { SimulatedBodies } from './bodies.ts'
 import type { Hits } from './coverage.ts'
 import { type Machine, watchedDisk } from './machine.ts'
 import { type Model, Violation } from './model.ts'
@@ -43,6 +44,7 @@ export class Gateway {
   readonly #options: GatewayOptions
   readonly #writes: Writes
   readonly #room: Room
+  readonly bodies: SimulatedBodies | undefined
 
   private constructor(options: GatewayOptions, made: Made) {
     this.#options = options
@@ -50,6 +52,7 @@ export class Gateway {
     this.#parts = made.parts
     this.#writes = made.writes
     this.#room = made.room
+    this.bodies = made.bodies
     this.recorder = this.#makeRecorder(made.vault)
   }
 
@@ -64,10 +67,12 @@ export class Gateway {
       const vault = await openVault(world)
       const parts = assembleLedger(world, vault)
       const keeper = await LedgerKeeper.start(parts)
-      const gateway = new Gateway(options, { keeper, vault, parts, writes, room })
+      const bodies = await openBodies(options, watched, keeper)
+      const gateway = new Gateway(options, { keeper, vault, parts, writes, room, bodies })
       gateway.#listen()
       gateway.relax()
       await gateway.recorder.start()
+      bodies?.settle()
       room.tell = (facts) => gateway.#recordSpace(facts)
       return gateway
     } catch (cause) {
@@ -92,6 +97,12 @@ export class Gateway {
   get isRelaxed(): boolean {
     const { machine, swarm } = this.#options
     return machine.random.chance(swarm.relaxed)
+  }
+
+  /** Whether a body of this request is captured. */
+  get captures(): boolean {
+    const { machine, swarm } = this.#options
+    return swarm.captured > 0 && machine.random.chance(swarm.captured)
   }
 
   get isWriting(): boolean {
@@ -170,6 +181,7 @@ export class Gateway {
       version: '0.0.0',
       runtime: 'simulation',
       heartbeatMs: swarm.heartbeatMs,
+      bodies: this.bodies?.store,
       onFault: fail,
     })
   }
@@ -188,6 +200,22 @@ interface Made {
   readonly parts: LedgerOptions
   readonly writes: Writes
   readonly room: Room
+  readonly bodies: SimulatedBodies | undefined
+}
+
+/** Bodies never draw on the reserve. */
+async function openBodies(
+  { machine, swarm }: GatewayOptions,
+  disk: Disk,
+  keeper: LedgerKeeper,
+): Promise<SimulatedBodies | undefined> {
+  if (swarm.captured === 0) return undefined
+  try {
+    return await SimulatedBodies.open(disk, machine.random.fork(), DATA)
+  } catch (cause) {
+    await keeper.close()
+    throw cause
+  }
 }
 
 /** The reserve of a run that keeps one. */

@@ -1,4 +1,6 @@
 import {
+  type CapturedFacts,
+  type CaptureFacts,
   type GapFacts,
   type Kind,
   kindOfCode,
@@ -22,6 +24,11 @@ interface Read {
 }
 
 /** There are no workers here that could be lost. */
+interface NamesBodies {
+  readonly body?: CaptureFacts
+  readonly response?: CaptureFacts
+}
+
 const ACTS: Readonly<Record<Exclude<SystemFacts['act'], 'worker-lost'>, Covered>> = {
   start: 'record: start',
   recovery: 'record: recovery',
@@ -54,6 +61,8 @@ export class Judge {
   readonly #open = new Map<number, string>()
   readonly #kinds: Kind[] = []
   readonly #begun = new Map<string, number>()
+  /** Captured bodies that records name, by the digest of their files. */
+  readonly named = new Map<string, CapturedFacts>()
   readonly #gaps: { readonly incarnation: number; readonly unrecorded: number }[] = []
 
   constructor(parts: { readonly model: Model; readonly hits: Hits; readonly epoch: number }) {
@@ -73,6 +82,7 @@ export class Judge {
     this.#checkPairs(read)
     const { index, kind, when } = read
     if (when.clock !== undefined) this.#hits.add(CLOCKS[when.clock])
+    this.#noteBodies(read)
     if (kind === 'intent') this.#begin(read)
     else if (kind === 'refusal') this.#refuse(read)
     else if (kind === 'outcome') this.#end(read)
@@ -82,6 +92,15 @@ export class Judge {
     else if (kind === 'epoch') this.#hits.add('record: epoch')
     else if (kind === 'system') this.#system(read)
     else if (kind !== 'config') throw unlike(index, `nobody asked for a record of ${kind}`)
+  }
+
+  #noteBodies({ texts: { what, how } }: Read): void {
+    for (const text of [what, how]) {
+      if (text?.includes('"captured"') !== true) continue
+      const { body, response }: NamesBodies = JSON.parse(text)
+      const captured = body?.captured ?? response?.captured
+      if (captured !== undefined) this.named.set(captured.sha256, captured)
+    }
   }
 
   /** Records from an index on that are not the ledger's own story. */

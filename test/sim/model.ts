@@ -24,6 +24,8 @@ export type Property =
   | 'an old backup is refused'
   | 'every intent has one end'
   | 'what was sealed opens'
+  | 'a body that is named is there'
+  | 'a body that no record names goes away'
   | 'recovery is idempotent'
   | 'service returns when faults end'
   | 'files are used rightly'
@@ -106,6 +108,8 @@ export class Model {
   /** Largest size first seen with its root. */
   readonly shown = new Map<number, Hash>()
   readonly risk = new Risk()
+  /** Captured bodies, by the digest of their files: that of their content. */
+  readonly bodies = new Map<string, string>()
 
   submit({ leaf, opens, closes }: Entry, atMs: number = 0): Attempt {
     const window = windowOf(opens)

@@ -6,10 +6,11 @@ import {
   type LedgerKeeper,
   parseLockRecord,
 } from '../../packages/gateway/src/ledger/index.ts'
-import { nodeSha256, type SeededRandom } from '../../packages/gateway/src/platform/index.ts'
+import { nodeSha256, SeededRandom } from '../../packages/gateway/src/platform/index.ts'
 import { EPOCH, VERIFIERS } from './assembly.ts'
 import { type AuditedLog, Auditor } from './auditor.ts'
 import { type Backup, copyFiles, restoreFiles } from './backup.ts'
+import { checkBodies } from './bodies.ts'
 import { Clients } from './clients.ts'
 import { COVERED, Hits } from './coverage.ts'
 import { Faults } from './faults.ts'
@@ -32,6 +33,8 @@ const OWED_MS_MAX = 2_000
 const DRAIN_MS_MAX = 1_000
 
 const IDLE_MS_MAX = 15_000
+
+const CAPTURED_SEED = 1_000_003
 
 /** Where faults come faster than a start takes, nothing would ever be served. */
 const ACTIONS_BETWEEN_PEACE = 250
@@ -70,7 +73,9 @@ export class Scenario {
   constructor(options: RunOptions, random: SeededRandom) {
     this.#options = options
     this.#random = random
-    this.#swarm = drawSwarm(random)
+    // Drawn apart, so that the lives of all others are what they were without it.
+    const captured = new SeededRandom(CAPTURED_SEED + options.seed).pick([0, 0, 0.4])
+    this.#swarm = drawSwarm(random, captured)
     this.#machine = new Machine(random, this.#swarm.longestMs)
     this.#auditor = new Auditor({
       sha256: nodeSha256,
@@ -266,9 +271,19 @@ export class Scenario {
       if ((this.#gateway?.turnedAway ?? 0) > 0) await this.#machine.run(OWED_MS_MAX)
     } while (!this.#isSettled())
     if (wasFull) this.hits.add('checked: resumed after a full disk')
+    if (which === 'all') await this.#settleBodies()
     const log = await this.#audit(which)
     this.#judge.finish(this.#gateway)
     return log
+  }
+
+  /** What is left of bodies is looked after by a life in which nothing fails. */
+  async #settleBodies(): Promise<void> {
+    const bodies = this.#gateway?.bodies
+    if (bodies === undefined) return
+    await this.#machine.run(HEALING_MS_MAX, () => bodies.isSettled)
+    if (bodies.fault === undefined && bodies.isSettled) return
+    throw new Violation('a body that no record names goes away', String(bodies.fault))
   }
 
   async #heal(untilMs: number): Promise<void> {
@@ -298,6 +313,11 @@ export class Scenario {
     const disk = this.#machine.disk.observer()
     const log = await this.#auditor.audit(disk, this.#model, this.#random)
     await checkSealed({ disk, data: DATA, log, judge: this.#judge }, which)
+    if (this.#swarm.captured > 0) {
+      const { named } = this.#judge
+      const known = { model: this.#model, named, hits: this.hits }
+      await checkBodies({ disk, data: DATA, isQuiet: which === 'all' }, known)
+    }
     if (this.#model.risk.lost > 0) this.hits.add('found: lost, as its window said')
     if (log.size >= 256) this.hits.add('checked: full bundle')
     const segments = await disk.list(`${DATA}/state/wal`)

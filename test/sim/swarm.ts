@@ -75,11 +75,13 @@ export interface Swarm {
   readonly relaxed: number
   readonly recordsMax: number
   readonly windowMs: number
+  /** How much of the traffic has bodies that are captured. */
+  readonly captured: number
 }
 
 export const OPERATIONS_MIN = 50
 
-export function drawSwarm(random: SeededRandom): Swarm {
+export function drawSwarm(random: SeededRandom, captured: number): Swarm {
   const weights = new Map<Action, number>()
   for (const action of ACTIONS) {
     const isLeftOut = !NEVER_LEFT_OUT.includes(action) && random.chance(LEFT_OUT)
@@ -101,6 +103,7 @@ export function drawSwarm(random: SeededRandom): Swarm {
     relaxed: random.pick([0, 0, 0.5, 1]),
     recordsMax: random.pick([2, 6, 30, 300]),
     windowMs: random.pick([60, 1_000, 5_000]),
+    captured,
   }
 }
 

@@ -13,9 +13,15 @@ export interface OpenBodies {
 }
 
 export async function openBodies(
-  { data }: Config,
-  { disk, random }: Machine,
-  { ledger, log }: { readonly ledger: OpenLedger; readonly log: Logger },
+  { data }: Pick<Config, 'data'>,
+  { disk, random }: Pick<Machine, 'disk' | 'random'>,
+  {
+    ledger,
+    log,
+  }: {
+    readonly ledger: { readonly signer: Pick<OpenLedger['signer'], 'origin'> }
+    readonly log: Pick<Logger, 'error'>
+  },
 ): Promise<OpenBodies> {
   const onFault = (fault: unknown): void => log.error({ err: fault }, 'captured bodies')
   const store = new BodyStore({ disk, random, data, origin: ledger.signer.origin, onFault })

@@ -218,3 +218,31 @@ test('the same seed gives the same disk, operation by operation', async () => {
   assert.equal(traces[0], traces[1])
   assert.notEqual(traces[0], traces[2])
 })
+
+test('a move between directories is whole, whichever of them was flushed', async () => {
+  for (const flushed of ['/from', '/to']) {
+    const act = async (disk: SimulatedDisk) => {
+      await disk.makeDirectory('/from')
+      await disk.makeDirectory('/to')
+      const options = { syncDirectory: true }
+      await writeFileDurably(disk, '/from/f', bytes('abc'), options)
+      await disk.rename('/from/f', '/to/f')
+      await disk.syncDirectory(flushed)
+    }
+    const look = async (disk: SimulatedDisk) =>
+      `${await textOf(disk, '/from/f')}, ${await textOf(disk, '/to/f')}`
+    assert.deepEqual(await outcomes(act, look, 0), new Set(['missing, abc']))
+  }
+})
+
+test('a move that was not flushed leaves the file in one of two places', async () => {
+  const act = async (disk: SimulatedDisk) => {
+    await disk.makeDirectory('/from')
+    await disk.makeDirectory('/to')
+    await writeFileDurably(disk, '/from/f', bytes('abc'), { syncDirectory: true })
+    await disk.rename('/from/f', '/to/f')
+  }
+  const look = async (disk: SimulatedDisk) =>
+    `${await textOf(disk, '/from/f')}, ${await textOf(disk, '/to/f')}`
+  assert.deepEqual(await outcomes(act, look, 0.5), new Set(['missing, abc', 'abc, missing']))
+})

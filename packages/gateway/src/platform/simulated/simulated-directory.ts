@@ -30,13 +30,31 @@ export class SimulatedDirectory {
    * unsynced: a journal keeps them, or lets nothing more be written at all.
    */
   beginFlush(): (reached: () => boolean) => void {
-    const flushed = new Set(this.#unsynced)
+    const flushed = [...this.#unsynced]
     return (reached) => {
-      this.#unsynced = this.#unsynced.filter((change) => {
-        const stays = !flushed.has(change) || !reached()
-        if (!stays) this.#apply(this.#durable, change)
-        return stays
-      })
+      for (const change of flushed) {
+        if (this.#unsynced.includes(change) && reached()) SimulatedDirectory.#settle(change)
+      }
+    }
+  }
+
+  /**
+   * A move between two directories is one entry of a journal: with either of them it is on the
+   * disk whole. So is what was done before it to the same names.
+   */
+  static #settle(change: Change): void {
+    for (const directory of new Set(change.bindings.map((binding) => binding.directory))) {
+      const at = directory.#unsynced.indexOf(change)
+      if (at === -1) continue
+      const names = new Set(namesIn(directory, change))
+      const before = directory.#unsynced.slice(0, at)
+      for (const earlier of before) {
+        if (namesIn(directory, earlier).some((name) => names.has(name))) {
+          SimulatedDirectory.#settle(earlier)
+        }
+      }
+      directory.#unsynced = directory.#unsynced.filter((each) => each !== change)
+      directory.#apply(directory.#durable, change)
     }
   }
 
@@ -101,4 +119,8 @@ export class SimulatedDirectory {
       else names.set(name, node)
     }
   }
+}
+
+function namesIn(directory: SimulatedDirectory, { bindings }: Change): readonly string[] {
+  return bindings.filter((each) => each.directory === directory).map(({ name }) => name)
 }
