@@ -1,13 +1,11 @@
 // Captured bodies where the process is killed, and where their disk is full.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { bodyFiles, captureGateway, records, verified } from '../capture-gateway.ts'
 import { waitFor } from '../demo-process.ts'
-import { need } from '../needs.ts'
+import { NO_SMALL_VOLUME, smallVolume } from './small-volume.ts'
 
 const LIVES = 3
 const CALLERS = 8
@@ -61,26 +59,19 @@ test('kill -9 leaves no body that is missing, and none that no record names', {
   }
 })
 
-const skip = need('a small volume', {
-  met: () => process.getuid?.() === 0 && process.platform === 'linux',
-  install: 'run as root on Linux, to mount a tmpfs',
-})
+const skip = NO_SMALL_VOLUME
 
 test('where bodies cannot be kept nothing goes on, until there is room again', {
   skip,
   timeout: 120_000,
 }, async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'countersign-bodies-'))
-  const data = join(directory, 'data')
-  const volume = join(data, 'bodies')
-  await mkdir(volume, { recursive: true })
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', volume])
-  assert.equal(mounted.status, 0, String(mounted.stderr))
+  const small = await smallVolume(1, 'data/bodies')
+  const data = join(small.directory, 'data')
   const gateway = await captureGateway({ all: "types: ['text/*']" }, { data })
   try {
     const life = await gateway.start()
     assert.deepEqual(await post(life.url, gateway.token, 'before'), { status: 200 })
-    const ballast = join(volume, 'incoming', `${'0'.repeat(32)}.tmp`)
+    const ballast = join(small.path, 'incoming', `${'0'.repeat(32)}.tmp`)
     await writeFile(ballast, Buffer.alloc(1 << 20)).catch(() => undefined)
     const received = gateway.received()
     const refused = await post(life.url, gateway.token, 'while it is full')
@@ -96,7 +87,6 @@ test('where bodies cannot be kept nothing goes on, until there is room again', {
     for (const file of await bodyFiles(data)) assert.ok((await readFile(file)).length > 0)
   } finally {
     await gateway.close()
-    spawnSync('umount', ['-l', volume])
-    await rm(directory, { recursive: true, force: true })
+    await small.close()
   }
 })

@@ -2,13 +2,10 @@
 // and goes on recording refusals and what administrators do; killed on the full disk it starts
 // again, and when there is room it serves by itself.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, open, rm, stat, statfs, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { waitFor } from '../demo-process.ts'
-import { need } from '../needs.ts'
 import { run } from '../run-cli.ts'
 import {
   allRecords,
@@ -17,6 +14,7 @@ import {
   type ScratchGateway,
   scratchGateway,
 } from './scratch-gateway.ts'
+import { NO_SMALL_VOLUME, type SmallVolume, smallVolume } from './small-volume.ts'
 
 const MIB = 1_048_576
 const VOLUME_MIB = 32
@@ -24,28 +22,21 @@ const DISK =
   '{ reserveBytes: 4194304, warnFreePercent: 0, warnFreeBytes: 12582912, refuseFreeBytes: 4194304 }'
 const CALLERS = 8
 
-const skip = need('a small volume', {
-  met: () => process.getuid?.() === 0 && process.platform === 'linux',
-  install: 'run as root on Linux, to mount a tmpfs',
-})
+const skip = NO_SMALL_VOLUME
 
-let directory: string
+let small: SmallVolume
 let volume: string
 let scratch: ScratchGateway
 before(async () => {
   if (skip !== false) return
-  directory = await mkdtemp(join(tmpdir(), 'countersign-reserve-'))
-  volume = join(directory, 'volume')
-  await mkdir(volume)
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_MIB}m`, 'tmpfs', volume])
-  assert.equal(mounted.status, 0, String(mounted.stderr))
-  scratch = await scratchGateway(directory, join(volume, 'data'), DISK)
+  small = await smallVolume(VOLUME_MIB)
+  volume = small.path
+  scratch = await scratchGateway(small.directory, join(volume, 'data'), DISK)
 })
 after(async () => {
   if (skip !== false) return
   await scratch.close()
-  spawnSync('umount', ['-l', volume])
-  await rm(directory, { recursive: true })
+  await small.close()
 })
 
 /** Leaves so much room and no more, whatever was left before. */
@@ -154,7 +145,7 @@ test('a reserve keeps refusals and administration recordable on a full disk', {
     )?.[1],
   )
   assert.equal(accepted, refused, 'the metric counts what was answered')
-  const examined = await run(['doctor', join(directory, 'countersign.yaml'), '--json'])
+  const examined = await run(['doctor', join(small.directory, 'countersign.yaml'), '--json'])
   assert.equal(examined.exit, 1)
   assert.match(examined.out, /of 4 MiB are kept/)
 

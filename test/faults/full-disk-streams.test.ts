@@ -2,41 +2,33 @@
 // if it were whole, nothing new reaches an upstream, and service resumes when there is room.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../demo-process.ts'
-import { need } from '../needs.ts'
 import { run } from '../run-cli.ts'
 import { Callers, type StreamStage, streamStage } from './open-streams.ts'
 import { allRecords } from './scratch-gateway.ts'
+import { NO_SMALL_VOLUME, type SmallVolume, smallVolume } from './small-volume.ts'
 
 const VOLUME_MIB = 24
 
-const skip = need('a small volume', {
-  met: () => process.getuid?.() === 0 && process.platform === 'linux',
-  install: 'run as root on Linux, to mount a tmpfs',
-})
+const skip = NO_SMALL_VOLUME
 
-let directory: string
+let small: SmallVolume
 let volume: string
 let stage: StreamStage
 before(async () => {
   if (skip !== false) return
-  directory = await mkdtemp(join(tmpdir(), 'countersign-full-streams-'))
-  volume = join(directory, 'volume')
-  await mkdir(volume)
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_MIB}m`, 'tmpfs', volume])
-  assert.equal(mounted.status, 0, String(mounted.stderr))
-  stage = await streamStage(directory, join(volume, 'data'))
+  small = await smallVolume(VOLUME_MIB)
+  volume = small.path
+  stage = await streamStage(small.directory, join(volume, 'data'))
 })
 after(async () => {
   if (skip !== false) return
   stage.close()
-  spawnSync('umount', ['-l', volume])
-  await rm(directory, { recursive: true })
+  await small.close()
 })
 
 /** Takes what is left, to the last block. */

@@ -1,14 +1,11 @@
 // A ledger on a small volume that fills: requests are refused before the upstream is called, what
 // was acknowledged stays, and service resumes by itself when there is room again.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parseReceipt } from '../../packages/evidence/src/index.ts'
 import { waitFor } from '../demo-process.ts'
-import { need } from '../needs.ts'
 import { run } from '../run-cli.ts'
 import {
   allRecords,
@@ -16,35 +13,29 @@ import {
   type ScratchGateway,
   scratchGateway,
 } from './scratch-gateway.ts'
+import { NO_SMALL_VOLUME, type SmallVolume, smallVolume } from './small-volume.ts'
 
 const VOLUME_MIB = 12
 const BALLAST_MIB = 5
 const CALLERS = 16
 const REFUSED_MIN = 200
 
-const skip = need('a small volume', {
-  met: () => process.getuid?.() === 0 && process.platform === 'linux',
-  install: 'run as root on Linux, to mount a tmpfs',
-})
+const skip = NO_SMALL_VOLUME
 
-let directory: string
+let small: SmallVolume
 let volume: string
 let scratch: ScratchGateway
 before(async () => {
   if (skip !== false) return
-  directory = await mkdtemp(join(tmpdir(), 'countersign-full-'))
-  volume = join(directory, 'volume')
-  await mkdir(volume)
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_MIB}m`, 'tmpfs', volume])
-  assert.equal(mounted.status, 0, String(mounted.stderr))
+  small = await smallVolume(VOLUME_MIB)
+  volume = small.path
   await writeFile(join(volume, 'ballast'), Buffer.alloc(BALLAST_MIB << 20))
-  scratch = await scratchGateway(directory, join(volume, 'data'))
+  scratch = await scratchGateway(small.directory, join(volume, 'data'))
 })
 after(async () => {
   if (skip !== false) return
   await scratch.close()
-  spawnSync('umount', ['-l', volume])
-  await rm(directory, { recursive: true })
+  await small.close()
 })
 
 interface Answer {
