@@ -1,6 +1,7 @@
 // What an upstream answers, byte for byte, and what a client gets of it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { connect, type IncomingHttpHeaders } from 'node:http2'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { after, before, test } from 'node:test'
 import { startGateway, type TestGateway } from './gateway.ts'
@@ -21,6 +22,7 @@ before(async () => {
   await once(upstream, 'listening')
   gateway = await startGateway({
     upstream: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+    protocols: ['http/1.1', 'h2'],
     routes: [
       { name: 'held', path: '/held', upstream: 'upstream' },
       { name: 'stream', path: '/stream', upstream: 'upstream', release: 'stream' },
@@ -42,6 +44,16 @@ async function ask(line: string, fields: readonly string[] = []) {
   return text.slice(0, text.indexOf('HTTP/1.1 401 '))
 }
 
+async function statusOverHttp2(): Promise<number> {
+  const session = connect(`http://127.0.0.1:${gateway.port}`)
+  const authorization = `Bearer ${gateway.keys.ada}`
+  const stream = session.request({ ':path': '/held', authorization }).resume()
+  const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+  await once(stream, 'close')
+  session.destroy()
+  return Number(head[':status'])
+}
+
 for (const path of ['/held', '/stream']) {
   for (const [name, method, answer] of [
     ['HEAD with a length', 'HEAD', '200 OK\r\nContent-Length: 3'],
@@ -61,6 +73,30 @@ for (const path of ['/held', '/stream']) {
     })
   }
 }
+
+for (const [name, framed] of [
+  ['of a length', 'Content-Length: 3\r\n\r\nabc'],
+  ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'],
+  ['of events that go on', `${EVENTS}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`],
+] as const) {
+  for (const protocol of ['1.1', '2'] as const) {
+    test(`205 with content ${name} is no response, over HTTP/${protocol}`, async () => {
+      reply = `HTTP/1.1 205 Reset Content\r\n${framed}`
+      const status =
+        protocol === '2' ? await statusOverHttp2() : readAnswer(await ask('GET /held')).status
+      assert.equal(status, 502)
+      const outcome = (await gateway.exchanges()).findLast(({ kind }) => kind === 'outcome')
+      assert.equal(outcome?.how.error, 'upstream-protocol')
+      assert.equal(outcome?.how.response, undefined)
+    })
+  }
+}
+
+test('205 without content passes', async () => {
+  reply = 'HTTP/1.1 205 Reset Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+  assert.equal(await statusOverHttp2(), 205)
+  assert.equal(readAnswer(await ask('GET /stream')).headers['content-length'], '0')
+})
 
 test('no upstream says who is signed in, nor what the gateway says', async () => {
   const cookies = [
