@@ -241,7 +241,7 @@ test('each session is on record, and so is every page that led to signing in', a
   )
   const acts = sessions.map(({ what }) => (what as { act: string }).act)
   assert.equal(acts.filter((act) => act === 'created').length, 6)
-  assert.equal(acts.filter((act) => act === 'revoked').length, 2)
+  assert.equal(acts.filter((act) => act === 'revoked').length, 6)
   assert.ok(!JSON.stringify(sessions).includes('ursula'), 'people are numbers in acts')
   const refusals = await records('refusal')
   const led = refusals.filter(({ why, what }) => {

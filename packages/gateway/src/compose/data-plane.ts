@@ -140,9 +140,8 @@ export class DataPlane {
   }
 
   /** It serves by itself. */
-  get counts(): { readonly wanted: number; readonly serving: number; readonly lost: number } {
-    return { wanted: 1, serving: 1, lost: 0 }
-  }
+  readonly workers = []
+  readonly isServing = true
 
   get addresses(): AccessProxy['addresses'] {
     return this.#proxy.addresses
@@ -172,6 +171,7 @@ export class DataPlane {
         this.#now.opened = opened
         this.#hold(identity)
         change.apply(() => this.#background(this.#letGo(former)))
+        this.#background(former.withdrawLogins(identity.loginMemories))
         // A bundle may have changed since its authorities were read.
         renewAuthorities(this.#proxy, opened, this.#obtained)
         certificates.apply()

@@ -22,6 +22,8 @@ export interface OpenIdentity {
   answer(request: Request): Promise<Response | undefined>
   /** What its logins remember, for the configuration after this one. */
   readonly loginMemories: LoginMemories
+  /** Ends the sessions of logins that are not in force any more. */
+  withdrawLogins(next: LoginMemories): Promise<void>
   /** The listener with the authorities of its trust domain, as they are now. */
   withAuthorities(listener: ListenerSettings): ListenerSettings
   close(): Promise<void>
@@ -79,6 +81,7 @@ export async function openIdentity(
   const answer: OpenIdentity['answer'] = (request) => logins.answer(request)
   const withAuthorities: OpenIdentity['withAuthorities'] = (each) => spiffe.withAuthorities(each)
   const { memories: loginMemories } = logins
+  const withdrawLogins: OpenIdentity['withdrawLogins'] = (next) => logins.withdraw(next)
   const close = (): Promise<void> => open.disposeAsync()
-  return { authenticators, answer, loginMemories, withAuthorities, close }
+  return { authenticators, answer, loginMemories, withdrawLogins, withAuthorities, close }
 }

@@ -33,6 +33,8 @@ export interface OpenLogins {
   /** Answers what belongs to a login; undefined for what does not. */
   answer(request: Request): Promise<Response | undefined>
   readonly memories: LoginMemories
+  /** Ends, on record, the sessions of logins that the configuration after this one has not. */
+  withdraw(next: LoginMemories): Promise<void>
   close(): void
 }
 
@@ -61,6 +63,10 @@ export async function openLogins(
         if (answer !== undefined) return answer
       }
       return undefined
+    },
+    withdraw: async (next) => {
+      const gone = opened.filter(({ key, memory }) => next.get(key) !== memory)
+      await Promise.all(gone.map(({ login }) => login.withdraw()))
     },
     close: () => {
       isClosed = true

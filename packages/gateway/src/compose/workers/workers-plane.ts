@@ -3,7 +3,7 @@ import type { Authenticators } from '../../identity/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
 import type { ReadyChange } from '../../proxy/index.ts'
 import type { Recorder } from '../../recorder/index.ts'
-import type { Metrics } from '../../telemetry/index.ts'
+import type { Metrics, WorkerFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
 import { type DataPlaneNeeds, isSameIdentity, openLoggedQuotas } from '../data-plane.ts'
 import type { Machine } from '../machine.ts'
@@ -111,11 +111,12 @@ export class WorkersPlane {
     return this.#addresses
   }
 
-  /** How many there are to be, how many serve, and how many lives have ended unasked. */
-  get counts(): { readonly wanted: number; readonly serving: number; readonly lost: number } {
-    const serving = this.#seats.filter(({ isServing }) => isServing).length
-    const lost = this.#seats.reduce((sum, seat) => sum + seat.lost, 0)
-    return { wanted: this.#seats.length, serving, lost }
+  get workers(): readonly WorkerFacts[] {
+    return this.#seats.map(({ facts }) => facts)
+  }
+
+  get isServing(): boolean {
+    return this.#seats.some(({ facts }) => facts.isServing)
   }
 
   /** Asks every worker to get ready: all of them are, or nothing changes. */
@@ -198,6 +199,7 @@ export class WorkersPlane {
         this.#current = next
         this.#identity = identity
         tell(['apply', token])
+        this.#background(former.withdrawLogins(identity.loginMemories))
         if (!isKept) this.#background(former.close())
       },
     }

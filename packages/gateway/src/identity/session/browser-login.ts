@@ -115,9 +115,12 @@ export class BrowserLogin implements Authenticator {
     await this.#recordEnds(this.#sessions.sweep(this.#options.clock.nowUs()), 'expired')
   }
 
-  /** Ends every session of somebody. */
-  async endSessions(matches: (session: Session) => boolean): Promise<void> {
-    await this.#recordEnds(this.#sessions.endWhere(matches), 'logout')
+  /** Ends every session: the login is taken out of the configuration, or becomes another. */
+  async withdraw(): Promise<void> {
+    await this.#recordEnds(
+      this.#sessions.endWhere(() => true),
+      'withdrawn',
+    )
   }
 
   async #begin(presented: Presented): Promise<Refused> {

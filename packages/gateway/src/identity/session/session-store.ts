@@ -32,7 +32,13 @@ const ID_LENGTH = 16
 const MS_US = 1000
 
 /** Who ended a session, for the records. */
-export type SessionEnd = 'logout' | 'back-channel' | 'expired' | 'replaced' | 'evicted'
+export type SessionEnd =
+  | 'logout'
+  | 'back-channel'
+  | 'expired'
+  | 'replaced'
+  | 'evicted'
+  | 'withdrawn'
 
 /**
  * Sessions of one process, found by the hash of a secret that only the browser holds. They end with
