@@ -1,5 +1,5 @@
+import type { LedgerState } from './commit-loop.ts'
 import { LedgerError } from './error.ts'
-import type { LedgerState } from './ledger.ts'
 
 export function full(): LedgerError {
   return new LedgerError('LEDGER_FULL', 'disk is full: the entry was not written')

@@ -16,15 +16,15 @@
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
 import { diskErrorCode, type Timer } from '../platform/index.ts'
 import { Backlog } from './backlog.ts'
-import { type Batch, type EntryWaiter, FRAME_BYTES_MAX, isNeeded } from './batch.ts'
+import type { EntryWaiter } from './batch.ts'
 import type { ClosedSegments } from './closed-segments.ts'
-import { type Entry, entryBytes } from './entry.ts'
-import { LedgerError } from './error.ts'
+import { CommitLoop, type LedgerState } from './commit-loop.ts'
+import type { Entry } from './entry.ts'
+import type { LedgerError } from './error.ts'
 import { HandOver } from './hand-over.ts'
-import { Intake } from './intake.ts'
 import type { Settled } from './integration.ts'
 import { Lag } from './lag.ts'
-import { asLedgerError, backlog, full, unavailable } from './ledger-faults.ts'
+import { asLedgerError, unavailable } from './ledger-faults.ts'
 import type { LedgerOptions } from './ledger-options.ts'
 import { type Instance, openInstance, type Recovery } from './open-instance.ts'
 import { OpenIntents } from './open-intents.ts'
@@ -33,18 +33,7 @@ import { type PublishedListener, PublishedWatch } from './published-watch.ts'
 import type { Published, Publisher } from './publisher.ts'
 import type { WalWriter } from './wal-writer.ts'
 
-export type LedgerState = 'open' | 'full' | 'dead' | 'closed'
-
 export type PackedListener = (reports: readonly PackReport[]) => Promise<void> | void
-
-/** How often a full disk is asked again. */
-const PROBE_EVERY_MS = 1_000
-
-/** How long what nobody waits for waits for others. */
-const LINGER_MS = 10
-
-/** Turns of the event loop that a batch waits for at most, while each brings more. */
-const TURNS_MAX = 2
 
 /**
  * One instance of the ledger: one incarnation, from a recovery to its death or its close. Any
@@ -61,28 +50,17 @@ export class Ledger {
   readonly #publisher: Publisher
   readonly #wal: WalWriter
   readonly #segments: ClosedSegments
-  readonly #intents: OpenIntents
-  readonly #intake: Intake
+  readonly #commits: CommitLoop
   readonly #instance: Instance
   readonly #watch = new PublishedWatch()
   readonly #backlog: Backlog
   readonly #announceDeath: (reason: LedgerError) => void
-  #state: LedgerState = 'open'
-  #draining: Promise<void> | undefined
   #publishing: Promise<void> | undefined
   #settling: Promise<Settled> | undefined
-  /** The last allocation that no batch waits for; it never fails. */
-  #growing: Promise<void> | undefined
   /** The last early settle met a full disk: the publications try again, one a turn. */
   #isStuck = false
   #closing: Promise<void> | undefined
   #timer: Timer | undefined
-  #probe: Timer | undefined
-  #linger: Timer | undefined
-  /** The batch that was taken out of the queue, and whether it is written if anything is. */
-  #inHand: { readonly end: number; readonly frameBytes: number; isCertain: boolean } | undefined
-  /** What a full disk had no room for. */
-  #neededBytes = 0
 
   private constructor(options: LedgerOptions, instance: Instance) {
     const { promise, resolve } = Promise.withResolvers<LedgerError>()
@@ -94,10 +72,19 @@ export class Ledger {
     this.#publisher = instance.publisher
     this.#wal = instance.wal
     this.#segments = instance.segments
-    this.#intents = new OpenIntents(instance.recovery.interrupted)
-    this.#intake = new Intake(this.#intents)
     this.lag = new Lag(options.clock)
     this.#backlog = new Backlog(instance.published.size, options.backlogEntriesMax)
+    this.#commits = new CommitLoop({
+      options,
+      wal: instance.wal,
+      segments: instance.segments,
+      intents: new OpenIntents(instance.recovery.interrupted),
+      lag: this.lag,
+      backlog: this.#backlog,
+      settle: () => this.#settle(),
+      acknowledged: (first, count, plain) => this.#acknowledged(first, count, plain),
+      onFault: (cause) => this.#die(cause),
+    })
     this.incarnation = instance.incarnation
     this.recovery = instance.recovery
     // What an earlier life left behind is published at once: a life that ends before its first
@@ -116,7 +103,7 @@ export class Ledger {
   }
 
   get state(): LedgerState {
-    return this.#state
+    return this.#commits.state
   }
 
   /** One more than the newest durable entry. */
@@ -141,51 +128,7 @@ export class Ledger {
    * process, keeps it from the disk then.
    */
   appendFor(entry: Entry, waiter: EntryWaiter): LeafIndex | undefined {
-    this.#refuseUnlessOpen(entry)
-    const index = entry.isRelaxed === true ? this.#placeOf(entry) : undefined
-    if (index === undefined) {
-      const isMoving = this.#inHand?.isCertain === false
-      this.#intake.add(entry, waiter, isMoving ? 0 : this.#roomBytes)
-    } else {
-      this.#intake.addPromised(entry, waiter)
-      if (entry.opens !== undefined) this.#intents.promise(index)
-    }
-    this.lag.waits('unacknowledgedMs')
-    this.#begin()
-    return index
-  }
-
-  /** Where the entry will stand, if there is room for it and all that is before it. */
-  #placeOf(entry: Entry): LeafIndex | undefined {
-    const inHand = this.#inHand
-    const end = inHand?.end ?? this.#wal.end
-    if (this.#state !== 'open' || inHand?.isCertain === false) return undefined
-    if (this.#backlog.isTooLong(end as TreeSize)) return undefined
-    if (entryBytes(entry) + FRAME_BYTES_MAX > this.#roomBytes) return undefined
-    return (end + this.#intake.entries) as LeafIndex
-  }
-
-  /** What is allocated and not spoken for. */
-  get #roomBytes(): number {
-    return this.#wal.roomBytes - (this.#inHand?.frameBytes ?? 0) - this.#intake.frameBytes
-  }
-
-  /** Something waits that is to be written now: what nobody waits for waits a little for others. */
-  get #isPressing(): boolean {
-    const { isEmpty, isPatient, isLarge } = this.#intake
-    return !isEmpty && (this.#state !== 'open' || !isPatient || isLarge)
-  }
-
-  #begin(): void {
-    if (this.#draining !== undefined || this.#intake.isEmpty) return
-    if (this.#isPressing) this.#lingered()
-    else this.#linger ??= this.#options.clock.after(LINGER_MS, () => this.#lingered())
-  }
-
-  #lingered(): void {
-    this.#linger?.cancel()
-    this.#linger = undefined
-    if (!this.#intake.isEmpty) this.#draining ??= this.#drain()
+    return this.#commits.append(entry, waiter)
   }
 
   onPublished(listener: PublishedListener): void {
@@ -200,26 +143,22 @@ export class Ledger {
   /** Resolves when a checkpoint covers `size` entries. */
   waitPublished(size: TreeSize): Promise<Published> {
     if (this.published.size >= size) return Promise.resolve(this.published)
-    if (this.#state === 'dead' || this.#state === 'closed') {
-      return Promise.reject(unavailable(this.#state))
-    }
+    const { state } = this
+    if (state === 'dead' || state === 'closed') return Promise.reject(unavailable(state))
     return this.#watch.wait(size)
   }
 
   /** Writes what waits, publishes it, gives everything back; after a death waits for that. */
   close(): Promise<void> {
-    this.#closing ??= this.#state === 'dead' ? this.died.then(() => undefined) : this.#close()
+    this.#closing ??= this.state === 'dead' ? this.died.then(() => undefined) : this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
-    this.#state = 'closed'
     this.#timer?.cancel()
-    this.#probe?.cancel()
-    this.#lingered()
-    while (this.#draining !== undefined) await this.#draining
+    await this.#commits.close()
     // A settle that is under way may have begun before the last batch.
-    await Promise.allSettled([this.#publishing, this.#settling, this.#growing])
+    await Promise.allSettled([this.#publishing, this.#settling, this.#commits.ended()])
     await this.#publish()
     this.#watch.end(unavailable('closed'))
     // For the space alone. Zeros that stay mean nothing: a crash leaves the same, and the next
@@ -228,196 +167,13 @@ export class Ledger {
     await this.#giveBack()
   }
 
-  #refuseUnlessOpen(entry: Entry): void {
-    if (this.#state === 'dead' || this.#state === 'closed') throw unavailable(this.#state)
-    // What is needed is taken while allocated room lasts.
-    if (this.#state === 'full' && !isNeeded(entry)) throw full()
-  }
-
-  /** Group commit: while one batch is flushed the next one fills. */
-  async #drain(): Promise<void> {
-    try {
-      do {
-        await this.#gather()
-      } while (this.#state !== 'dead' && (await this.#next()) && this.#isPressing)
-    } catch (cause) {
-      this.#die(cause)
-    } finally {
-      this.#drained()
-    }
-  }
-
-  /**
-   * Whatever comes in this turn rides along, and in the next where this one brought more: a loop
-   * that is busy makes few large batches. One that is not waits for nothing.
-   */
-  async #gather(): Promise<void> {
-    for (let turns = 0; turns < TURNS_MAX && !this.#intake.isLarge; turns += 1) {
-      const { entries } = this.#intake
-      await this.#turnEnd()
-      if (this.#intake.entries === entries) return
-    }
-  }
-
-  #turnEnd(): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.atTurnEnd(resolve))
-  }
-
-  /** Something may have been appended since the queue was seen to be empty. */
-  #drained(): void {
-    this.#draining = undefined
-    this.#begin()
-  }
-
-  /** False: there is nothing to do. */
-  async #next(): Promise<boolean> {
-    const takenMs = this.lag.nowMs()
-    const batch = this.#intake.take()
-    if (batch === undefined) {
-      if (this.#state === 'full' || !this.#wal.isDue(0, 0)) return false
-      // Closing on a full disk, a segment stays due for ever: asked once is enough.
-      return this.#makeRoom(0, 0)
-    }
-    this.#inHand = {
-      end: this.#wal.end + batch.count,
-      frameBytes: batch.byteLength + FRAME_BYTES_MAX,
-      isCertain: false,
-    }
-    try {
-      const refusal = await this.#refusalOf(batch)
-      if (refusal === undefined) {
-        this.#inHand.isCertain = true
-        await this.#commit(batch)
-      } else {
-        batch.refuse(refusal, this.#intents)
-        this.#intake.refuseAll(refusal)
-      }
-    } finally {
-      this.#inHand = undefined
-      this.lag.passed('unacknowledgedMs', takenMs, this.#intake.isEmpty)
-    }
-    return true
-  }
-
-  /** Why the batch cannot be written now; undefined when there is room for it. */
-  async #refusalOf(batch: Batch): Promise<LedgerError | undefined> {
-    try {
-      const isCaughtUp = !this.#backlog.isTooLong(this.#wal.end) || (await this.#catchUp())
-      if (!isCaughtUp && !batch.isCertain) return backlog()
-      if (await this.#makeRoom(batch.count, batch.byteLength)) return undefined
-      const isTaken = batch.isNeeded || batch.isCertain
-      if (isTaken && this.#wal.hasRoom(batch.byteLength)) return undefined
-      if (batch.isCertain) throw new LedgerError('LEDGER_DEAD', 'what was promised has no room')
-      return full()
-    } catch (cause) {
-      batch.refuse(unavailable('dead', cause), this.#intents)
-      throw cause
-    }
-  }
-
-  /** False: the disk of the integration is full. Any other failure is told by the publication. */
-  async #catchUp(): Promise<boolean> {
-    try {
-      // One settle may be under way that does not reach far enough.
-      for (let time = 0; time < 2; time += 1) {
-        if (this.#backlog.isTooLong(this.#wal.end)) await this.#settle()
-      }
-      return true
-    } catch (cause) {
-      if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
-      return false
-    }
-  }
-
-  /**
-   * Rotates where it is time, and allocates for the batch and what follows. False: the disk is
-   * full, which is met before anything is written; what is left of the step takes closing entries.
-   */
-  async #makeRoom(count: number, bytes: number): Promise<boolean> {
-    const { preallocateBytes } = this.#options.limits
-    try {
-      if (this.#wal.isDue(count, bytes)) {
-        // What was promised its place has it in the next segment too.
-        const roomBytes = bytes + FRAME_BYTES_MAX + this.#intake.certainBytes
-        this.#segments.add(await this.#wal.rotate(this.#intents.list(), roomBytes))
-      }
-      // Half a step stays; the other half is for the time that the next one takes to be written.
-      const isFull = this.#state === 'full'
-      await this.#wal.makeRoom(bytes + (isFull ? preallocateBytes : preallocateBytes / 2))
-      if (this.#state === 'full') this.#state = 'open'
-      this.#neededBytes = 0
-      this.#growAhead(bytes)
-      return true
-    } catch (cause) {
-      if (diskErrorCode(cause) !== 'DISK_FULL') throw cause
-      this.#becomeFull(bytes)
-      return false
-    }
-  }
-
-  /** Keeps a step ahead of the batch, while it is written: none should wait for zeros. */
-  #growAhead(bytes: number): void {
-    if (this.#growing !== undefined) return
-    const growing = this.#wal.growAhead(bytes + this.#options.limits.preallocateBytes)
-    this.#growing = growing
-      ?.catch((cause: unknown) => {
-        if (diskErrorCode(cause) === 'DISK_FULL') this.#becomeFull(bytes)
-        else this.#die(cause)
-      })
-      .finally(() => {
-        this.#growing = undefined
-      })
-  }
-
-  #becomeFull(neededBytes: number): void {
-    if (this.#state !== 'open' && this.#state !== 'full') return
-    this.#state = 'full'
-    this.#neededBytes = Math.max(this.#neededBytes, neededBytes)
-    this.#probe?.cancel()
-    this.#probe = this.#options.clock.after(PROBE_EVERY_MS, () => {
-      if (this.#state === 'full') this.#draining ??= this.#askAgain()
-    })
-  }
-
-  async #askAgain(): Promise<void> {
-    try {
-      await this.#makeRoom(0, this.#neededBytes)
-    } catch (cause) {
-      this.#die(cause)
-    } finally {
-      this.#drained()
-    }
-  }
-
-  /** A crash before the flush ends leaves a torn tail or an entry that nobody was told of. */
-  async #commit(batch: Batch): Promise<void> {
-    const plain = batch.plain()
-    try {
-      const beganMs = this.lag.nowMs()
-      const first = await this.#wal.append(batch.count, plain)
-      this.#options.onFlush?.(this.lag.nowMs() - beganMs)
-      // A crash from here on leaves entries that recovery integrates: they are durable.
-      if (this.#state === 'dead') throw unavailable('dead')
-      batch.acknowledge(first, this.#intents)
-      this.#backlog.add(plain.length)
-      this.lag.durable()
-      if (!this.#handOver.add(first, batch.count, plain)) this.#intake.reuse(batch)
-      if (this.#backlog.isWorthSettling(this.#wal.end)) this.#settleEarly()
-    } catch (cause) {
-      const message = 'write of the batch failed: its entries may be there after recovery, or not'
-      batch.refuse(new LedgerError('LEDGER_DEAD', message, { cause }), this.#intents)
-      throw cause
-    }
-  }
-
   #schedule(delayMs: number): void {
     this.#timer = this.#options.clock.after(delayMs, () => {
-      if (this.#state !== 'open' && this.#state !== 'full') return
-      if (this.#wal.isDue(0, 0)) this.#draining ??= this.#drain()
+      if (this.#commits.isOver) return
+      this.#commits.rotateIfDue()
       this.#publishing = this.#publish(delayMs === 0).finally(() => {
         this.#publishing = undefined
-        if (this.#state === 'dead' || this.#state === 'closed') return
-        this.#schedule(this.#options.publishEveryMs)
+        if (!this.#commits.isOver) this.#schedule(this.#options.publishEveryMs)
       })
     })
   }
@@ -434,6 +190,13 @@ export class Ledger {
     } catch (cause) {
       if (diskErrorCode(cause) !== 'DISK_FULL') this.#die(cause)
     }
+  }
+
+  #acknowledged(first: LeafIndex, count: number, plain: Uint8Array<ArrayBuffer>): boolean {
+    this.#backlog.add(plain.length)
+    const isGivenAway = this.#handOver.add(first, count, plain)
+    if (this.#backlog.isWorthSettling(this.#wal.end)) this.#settleEarly()
+    return isGivenAway
   }
 
   #settle(): Promise<Settled> {
@@ -475,20 +238,17 @@ export class Ledger {
 
   /** Nothing is acknowledged any more; the reason is told when all that was under way has ended. */
   #die(cause: unknown): void {
-    if (this.#state === 'dead') return
-    this.#state = 'dead'
+    if (this.state === 'dead') return
     this.#timer?.cancel()
-    this.#probe?.cancel()
-    this.#linger?.cancel()
     const reason = asLedgerError(cause)
-    this.#intake.refuseAll(unavailable('dead', cause))
+    this.#commits.die(cause)
     this.#watch.end(unavailable('dead', cause))
     void this.#quiesce().then(() => this.#announceDeath(reason))
   }
 
   async #quiesce(): Promise<void> {
     await Promise.resolve()
-    await Promise.allSettled([this.#draining, this.#publishing, this.#settling, this.#growing])
+    await Promise.allSettled([this.#commits.ended(), this.#publishing, this.#settling])
     await this.#giveBack()
   }
 
