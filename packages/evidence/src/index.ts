@@ -51,6 +51,7 @@ export {
   encodeLeaf,
   LEAF_BYTES,
   LeafWriter,
+  SALT_AT,
   SALT_BYTES,
   SECTION_BYTES_MAX,
   SECTION_HEAD_BYTES,
@@ -126,7 +127,7 @@ export type {
   Why,
 } from './section-types.ts'
 export type { SectionId, SectionName } from './sections.ts'
-export { isSectionId, SECTION_NAMES, SECTIONS, sectionName } from './sections.ts'
+export { isSectionId, SECTION_NAMES, SECTIONS, sectionId, sectionName } from './sections.ts'
 export { FACTS_DEPTH_MAX, isStrictJson, strictJson } from './strict-json.ts'
 export { formatTime, parseTime, TIME_US_MAX } from './time.ts'
 export { formatUuid, makeUuid, parseUuid, UUID_RANDOM_BYTES } from './uuid.ts'

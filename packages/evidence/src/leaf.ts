@@ -110,6 +110,8 @@ export function encodeLeaf(sha256: Sha256, sections: readonly SectionDigest[]): 
 
 /** Bytes of a section's head. */
 export const SECTION_HEAD_BYTES: number = SECTION_PREFIX.length + 1 + SALT_BYTES
+/** Where the salt stands in it: at a multiple of four. */
+export const SALT_AT: number = SECTION_HEAD_BYTES - SALT_BYTES
 
 /**
  * Returns the head of what a section's digest is taken of, as text of as many ASCII characters:
@@ -152,10 +154,15 @@ export class LeafWriter {
 
   /** As `add`, for whoever has no use for the digest. */
   put(framed: Uint8Array, salt: Uint8Array): void {
+    framed.set(salt, SALT_AT)
+    this.putSalted(framed)
+  }
+
+  /** As `put`, where the salt stands at SALT_AT already. */
+  putSalted(framed: Uint8Array): void {
     if (framed.length - SECTION_HEAD_BYTES > SECTION_BYTES_MAX) {
       throw new EvidenceError('EVIDENCE_TOO_LARGE', `section of ${framed.length} bytes`)
     }
-    framed.set(salt, SECTION_HEAD_BYTES - SALT_BYTES)
     this.#input[this.#at] = framed[SECTION_PREFIX.length] ?? 0
     this.#sha256.digestInto(framed, this.#input, this.#at + 1)
     this.#count += 1

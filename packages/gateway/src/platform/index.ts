@@ -11,6 +11,7 @@ export {
   type HttpResponse,
 } from './http-client.ts'
 export { JumpingClock } from './jumping-clock.ts'
+export { writeLatin1 } from './latin1.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
 export { roomyDisk } from './roomy-disk.ts'
 export { tuneRuntime } from './runtime.ts'

@@ -2,11 +2,12 @@ import {
   KINDS,
   type Kind,
   LeafWriter,
+  SALT_AT,
   SECTION_BYTES_MAX,
   SECTION_HEAD_BYTES,
-  SECTIONS,
   type SectionName,
   sectionHead,
+  sectionId,
 } from '@countersign/evidence'
 import { nodeSha256 } from '../platform/index.ts'
 import { PayloadWriter, SaltCutter, type SealKey } from '../vault/index.ts'
@@ -53,6 +54,8 @@ const utf8Write = Buffer.prototype.utf8Write as (
 
 const input: Buffer = Buffer.alloc(INPUT_BYTES, sectionHead(1), 'latin1')
 const bytes = new Uint8Array(input.buffer, input.byteOffset, INPUT_BYTES)
+const words = new Int32Array(bytes.buffer, bytes.byteOffset, SECTION_HEAD_BYTES / 4)
+const SALT_WORD = SALT_AT / 4
 const views: (Uint8Array | undefined)[] = []
 const SECTION_ID_AT = sectionHead(1).indexOf('\u0001')
 const leaf = new LeafWriter(nodeSha256)
@@ -73,23 +76,22 @@ export function composeRecord(draft: RecordDraft): Composed {
   cutSalts(sections, recordId, ledgerKey, seal === undefined ? 0 : 1)
   for (let place = 0; place < sections.length; place++) {
     const { name, text, key } = sections[place] as SectionDraft
-    addSection(name, text, key === ledgerKey ? undefined : key, saltAt(key))
+    placeSalt(key)
+    addSection(name, text, key === ledgerKey ? undefined : key)
   }
-  if (seal !== undefined) addSection('seal', seal, undefined, saltAt(ledgerKey))
+  if (seal !== undefined) {
+    placeSalt(ledgerKey)
+    addSection('seal', seal, undefined)
+  }
   return { leaf: leaf.finish(), payload: payload.finish(), newKeys }
 }
 
-/** `key` is the section's own; without one it is under the ledger's. */
-function addSection(
-  name: SectionName,
-  text: string,
-  key: SealKey | undefined,
-  salt: Uint8Array,
-): void {
-  const id = SECTIONS[name]
+/** Its salt stands in its head. `key` is its own; without one it is under the ledger's. */
+function addSection(name: SectionName, text: string, key: SealKey | undefined): void {
+  const id = sectionId(name)
   const end = SECTION_HEAD_BYTES + encodeText(name, text)
   input[SECTION_ID_AT] = id
-  leaf.put(viewTo(end), salt)
+  leaf.putSalted(viewTo(end))
   if (key === undefined) payload.section(id, input, SECTION_HEAD_BYTES, end)
   else {
     const digestAt = payload.ownSection(id, key.id, input, SECTION_HEAD_BYTES, end)
@@ -134,7 +136,7 @@ function sealTextOf(sections: readonly SectionDraft[], ledgerKey: SealKey): stri
     if (key === ledgerKey) continue
     if (only !== undefined && key !== only) return sealText(sections, ledgerKey)
     only = key
-    under |= 1 << SECTIONS[name]
+    under |= 1 << sectionId(name)
   }
   if (only === undefined) return undefined
   const known = knownSeals.get(only)
@@ -199,11 +201,13 @@ function isCut(key: SealKey): boolean {
   return false
 }
 
-/** The next salt under `key`. */
-function saltAt(key: SealKey): Uint8Array {
+/** Writes the next salt under `key` to where the section's head has it. */
+function placeSalt(key: SealKey): void {
   for (let at = 0; at < keyCount; at++) {
     const salts = saltsByKey[at]
-    if (salts?.key === key) return salts.cutter.at(salts.taken++)
+    if (salts?.key !== key) continue
+    salts.cutter.copyTo(salts.taken++, words, SALT_WORD)
+    return
   }
   throw new RangeError('no salts were cut for the key')
 }

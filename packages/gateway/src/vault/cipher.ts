@@ -41,6 +41,9 @@ export function sealBytes(
   return Buffer.concat([head, sealed, tag], head.length + plain.length + TAG_BYTES)
 }
 
+/** What one call of the cipher returns: a larger piece has memory of its own from the system. */
+const PIECE_BYTES = 65_536
+
 /** As `sealBytes`, written to `into` at `at`: what is sealed may be large. */
 export function sealInto(
   by: { readonly key: KeyObject; readonly nonce: Uint8Array; readonly aad: Uint8Array },
@@ -50,7 +53,10 @@ export function sealInto(
 ): void {
   const cipher = createCipheriv('aes-256-gcm', by.key, by.nonce)
   cipher.setAAD(by.aad)
-  into.set(cipher.update(plain), at)
+  for (let from = 0; from < plain.length; from += PIECE_BYTES) {
+    const piece = plain.length <= PIECE_BYTES ? plain : plain.subarray(from, from + PIECE_BYTES)
+    into.set(cipher.update(piece), at + from)
+  }
   cipher.final()
   into.set(cipher.getAuthTag(), at + plain.length)
 }

@@ -1,8 +1,11 @@
 import { hash, type KeyObject } from 'node:crypto'
+import { writeLatin1 } from '../platform/index.ts'
 
 const BLOCK_BYTES = 64
 const DIGEST_BYTES = 32
 const FIRST_BYTES = 512
+/** With a length the runtime does not look up whether the algorithm is deprecated without one. */
+const AS_LATIN1 = { outputEncoding: 'latin1', outputLength: DIGEST_BYTES } as const
 const INNER = 0x36
 const OUTER = 0x5c
 
@@ -12,6 +15,8 @@ const OUTER = 0x5c
  */
 export class Mac {
   #inner: Buffer
+  /** What of it the last message took: most messages are as long as the one before. */
+  #input: Uint8Array
   readonly #outer: Buffer
 
   /** @param key at most 64 bytes */
@@ -19,6 +24,7 @@ export class Mac {
     const bytes = key.export()
     this.#inner = padded(bytes, INNER, FIRST_BYTES)
     this.#outer = padded(bytes, OUTER, BLOCK_BYTES + DIGEST_BYTES)
+    this.#input = this.#inner
     bytes.fill(0)
   }
 
@@ -27,15 +33,17 @@ export class Mac {
     const end = BLOCK_BYTES + message.length
     if (end > this.#inner.length) this.#grow(end)
     this.#inner.set(message, BLOCK_BYTES)
-    const inner = hash('sha256', this.#inner.subarray(0, end), 'latin1')
-    for (let at = 0; at < DIGEST_BYTES; at++) this.#outer[BLOCK_BYTES + at] = inner.charCodeAt(at)
-    return hash('sha256', this.#outer, 'latin1')
+    if (this.#input.length !== end) this.#input = this.#inner.subarray(0, end)
+    const inner = hash('sha256', this.#input, AS_LATIN1)
+    writeLatin1(this.#outer, BLOCK_BYTES, inner, DIGEST_BYTES)
+    return hash('sha256', this.#outer, AS_LATIN1)
   }
 
   #grow(bytes: number): void {
     const grown = Buffer.alloc(2 * bytes)
     grown.set(this.#inner.subarray(0, BLOCK_BYTES))
     this.#inner = grown
+    this.#input = grown
   }
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { cutSalts, type Sha512 } from '@countersign/evidence'
+import { writeLatin1 } from '../platform/index.ts'
 import type { SaltCutter } from './salts.ts'
 
 /** A key as the recorder uses it: it salts sections; sealing them is the packer's. */
@@ -62,17 +63,9 @@ export class SealKey {
 export const sha512: Sha512 = {
   digest: (bytes) => {
     const digest = new Uint8Array(SHA512_BYTES)
-    latin1Write.call(digest, hash('sha512', bytes, 'latin1'), 0, SHA512_BYTES)
+    writeLatin1(digest, 0, hash('sha512', bytes, 'latin1'), SHA512_BYTES)
     return digest
   },
 }
 
 const SHA512_BYTES = 64
-
-// Works on any Uint8Array; Buffer.from would cost an object for each call.
-const latin1Write = Buffer.prototype.latin1Write as (
-  this: Uint8Array,
-  text: string,
-  offset: number,
-  length: number,
-) => number
