@@ -47,7 +47,7 @@ export class Batch {
   /** `expectedBytes` spares it growing; `memory` is that of a batch that needs it no more. */
   constructor(expectedBytes = 0, memory?: Uint8Array<ArrayBuffer>) {
     const bytes = Math.max(FIRST_BYTES, expectedBytes)
-    this.#bytes = memory === undefined || memory.length < bytes ? new Uint8Array(bytes) : memory
+    this.#bytes = memory === undefined || memory.length < bytes ? freshMemory(bytes) : memory
     this.#view = viewOf(this.#bytes)
   }
 
@@ -132,9 +132,14 @@ export class Batch {
 
   #reserve(bytes: number): void {
     if (bytes <= this.#bytes.length) return
-    const grown = new Uint8Array(Math.max(bytes, this.#bytes.length * 2))
+    const grown = freshMemory(Math.max(bytes, this.#bytes.length * 2))
     grown.set(this.plain())
     this.#bytes = grown
     this.#view = viewOf(grown)
   }
+}
+
+/** Not filled with zeros: none of it is read before it is written, and it may be megabytes. */
+function freshMemory(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
 }

@@ -10,6 +10,9 @@ export const QUEUE_BYTES_MAX = 67_108_864
 /** What is worth a write of its own, though more may come. */
 const LARGE_BYTES = 131_072
 
+/** Memory that is kept for batches to come. */
+const SPARES_MAX = 2
+
 /** Room that a batch gets beyond the one before, and how fast a large one is forgotten. */
 const MORE = 1.125
 const LESS = 0.875
@@ -21,8 +24,8 @@ export class Intake {
   #entries = 0
   #bytes = 0
   #expectedBytes = 0
-  /** Of a batch that is durable. */
-  #spare: Uint8Array<ArrayBuffer> | undefined
+  /** Of batches that are durable: while one is written, the next one fills. */
+  readonly #spares: Uint8Array<ArrayBuffer>[] = []
 
   constructor(intents: OpenIntents) {
     this.#intents = intents
@@ -94,7 +97,8 @@ export class Intake {
 
   /** The memory of a batch that was taken and is needed no more. */
   reuse(batch: Batch): void {
-    this.#spare = batch.memory
+    if (this.#spares.length === SPARES_MAX) this.#spares.shift()
+    this.#spares.push(batch.memory)
   }
 
   /** Nothing that waits will be written. */
@@ -107,8 +111,7 @@ export class Intake {
   #batchFor(entry: Entry, isBeyond: boolean): Batch {
     const last = this.#batches.at(-1)
     if (last?.accepts(entry) && !(isBeyond && last.isCertain)) return last
-    const batch = new Batch(Math.ceil(this.#expectedBytes), this.#spare)
-    this.#spare = undefined
+    const batch = new Batch(Math.ceil(this.#expectedBytes), this.#spares.pop())
     this.#batches.push(batch)
     return batch
   }
