@@ -46,3 +46,13 @@ test('a frozen value has one text, and what is not frozen is looked at each time
   open.port = 1025
   assert.equal(sectionText('where', open), JSON.stringify(open))
 })
+
+test('facts and salts that are undefined are none', () => {
+  for (const value of [
+    { principal, facts: undefined, requestSalt: '0a'.repeat(16) },
+    { principal, facts, requestSalt: undefined },
+    { verdict: 'allow', facts: undefined },
+  ]) {
+    assert.equal(sectionText('who', value), JSON.stringify(value))
+  }
+})
