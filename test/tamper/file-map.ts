@@ -53,7 +53,18 @@ function readOnly({ files, other }: FileMap): Disk {
     return folders.has(path) ? 'directory' : 'file'
   }
   return {
-    open: async (path) => refuse(path),
+    open: async (path, mode) => {
+      const bytes = files.get(path)
+      if (mode.for !== 'read' || bytes === undefined) return refuse(path)
+      return {
+        read: async (offset, length) => bytes.slice(offset, offset + length),
+        size: async () => bytes.length,
+        close: async () => undefined,
+        write: async () => refuse(path),
+        sync: async () => refuse(path),
+        truncate: async () => refuse(path),
+      }
+    },
     rename: async (path) => refuse(path),
     remove: async (path) => refuse(path),
     makeDirectory: async (path) => refuse(path),

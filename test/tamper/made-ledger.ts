@@ -27,6 +27,7 @@ import {
 } from '../../packages/gateway/src/recorder/index.ts'
 import {
   BlockPacker,
+  BodyStore,
   KeyRing,
   newKekText,
   parseKek,
@@ -38,6 +39,8 @@ export const DATA = '/data'
 export const MADE_ORIGIN = 'ledger.example/1/k3v9'
 const KEYS = `${DATA}/keys`
 const EPOCH = `${DATA}/1`
+/** Of its own: what else is made stays the same. */
+const BODIES_RANDOM = new SeededRandom(99)
 
 /** One simulated machine on which a gateway's recorder runs, and may die. */
 export class MadeLedger {
@@ -81,10 +84,17 @@ export class MadeLedger {
       gateway: 'test',
       version: '0.1.0',
       runtime: 'test',
+      bodies: this.#bodies(),
       onFault: (fault) => this.faults.push(fault),
     })
     await recorder.start()
     return recorder
+  }
+
+  #bodies(): BodyStore {
+    const { disk } = this
+    const onFault = (fault: unknown): void => void this.faults.push(fault)
+    return new BodyStore({ disk, random: BODIES_RANDOM, data: DATA, origin: MADE_ORIGIN, onFault })
   }
 
   #keep(vault: Vault, signer: CheckpointSigner): Promise<LedgerKeeper> {
