@@ -1,9 +1,9 @@
-// A gateway as a process of its own, on one core. `strict` is the program as it is, and so is
-// `relaxed` with a route that is; `off` is the
+// A gateway as a process of its own, on one core. `strict` is the program as it is, and so are
+// `relaxed` with a route that is and `workers2` with two workers; `off` is the
 // same proxy with a recorder that remembers nothing, which only this bench composes; `bare` is
 // Node's HTTP server in front of an undici pool, without a line of ours.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ import { forgetful } from './web.forgetful.ts'
 
 tuneRuntime()
 
-export type Mode = 'bare' | 'off' | 'relaxed' | 'strict'
+export type Mode = 'bare' | 'off' | 'relaxed' | 'strict' | 'workers2'
 
 /** What the parent asks for: the mode, an empty directory, and where the upstream is. */
 export interface GatewayOrder {
@@ -41,7 +41,7 @@ export interface GatewayReady {
   readonly key: string
 }
 
-/** Microseconds of CPU since the process began: of all threads, and of the request thread. */
+/** Microseconds of CPU since the process began: of all threads and workers, and of this thread. */
 export interface CpuTimes {
   readonly allUs: number
   readonly requestThreadUs: number
@@ -60,7 +60,25 @@ process.on('message', (order: GatewayOrder | 'cpu') => {
 function cpuTimes(): CpuTimes {
   const all = process.cpuUsage()
   const own = process.threadCpuUsage()
-  return { allUs: all.user + all.system, requestThreadUs: own.user + own.system }
+  const allUs = all.user + all.system + workersUs()
+  return { allUs, requestThreadUs: own.user + own.system }
+}
+
+/** Of the processes that the gateway has started, all threads. */
+function workersUs(): number {
+  const tasks = `/proc/${process.pid}/task`
+  const pids = readdirSync(tasks).flatMap((task) => {
+    return readFileSync(`${tasks}/${task}/children`, 'utf8')
+      .split(' ')
+      .filter((pid) => pid !== '')
+  })
+  return pids.reduce((sum, pid) => {
+    const threads = `/proc/${pid}/task`
+    return readdirSync(threads).reduce((us, thread) => {
+      const [ranNs = 0] = readFileSync(`${threads}/${thread}/schedstat`, 'utf8').split(' ')
+      return us + Number(ranNs) / 1000
+    }, sum)
+  }, 0)
 }
 
 function open({ mode, data, upstream }: GatewayOrder): Promise<number> {
@@ -106,7 +124,7 @@ async function openUnrecorded(upstream: string): Promise<number> {
 }
 
 async function openRecorded(
-  record: 'strict' | 'relaxed',
+  record: 'strict' | 'relaxed' | 'workers2',
   data: string,
   upstream: string,
 ): Promise<number> {
@@ -120,8 +138,11 @@ async function openRecorded(
   return Number(main?.split(':').at(-1))
 }
 
-function configText(record: string, upstream: string): string {
+function configText(mode: string, upstream: string): string {
+  const workers = mode === 'workers2' ? 2 : 1
+  const record = mode === 'relaxed' ? mode : 'strict'
   return `version: 1
+workers: ${workers}
 gateway: bench
 origin: bench
 data: .

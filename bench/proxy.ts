@@ -1,4 +1,4 @@
-// npm run bench -- proxy [--seconds 10] [--rounds 2]: requests a second and CPU per request of the
+// npm run bench -- proxy [--seconds 10] [--rounds 2] [--modes strict --modes …]: requests a second and CPU per request of the
 // gateway on one core; upstream and load generator share the other. `bare` is the control.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,7 +10,7 @@ import type { CpuTimes, GatewayOrder, GatewayReady, Mode } from './proxy.gateway
 import type { Load, LoadResult } from './proxy.load.ts'
 import type { BenchResult } from './run.ts'
 
-const MODES: readonly Mode[] = ['bare', 'off', 'relaxed', 'strict']
+const MODES: readonly Mode[] = ['bare', 'off', 'relaxed', 'strict', 'workers2']
 const CONNECTIONS = 64
 const WARM_UP_SECONDS = 8
 const GATEWAY_CORE = '0'
@@ -30,16 +30,24 @@ export async function run(): Promise<BenchResult> {
     options: {
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '2' },
+      modes: { type: 'string', multiple: true },
     },
   })
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)]
   const data = join(import.meta.dirname, `.proxy-${process.pid}`)
   const upstream = startProcess('proxy.upstream.ts', OTHER_CORE)
   const port = await told<number>(upstream)
-  const results: Record<Mode, Measured[]> = { bare: [], off: [], relaxed: [], strict: [] }
+  const chosen = MODES.filter((mode) => values.modes === undefined || values.modes.includes(mode))
+  const results: Record<Mode, Measured[]> = {
+    bare: [],
+    off: [],
+    relaxed: [],
+    strict: [],
+    workers2: [],
+  }
   try {
     for (let round = 0; round < rounds; round += 1) {
-      for (const mode of MODES) {
+      for (const mode of chosen) {
         const order = { mode, data: join(data, `${round}`), upstream: `http://127.0.0.1:${port}` }
         results[mode].push(await measure(order, seconds))
       }
@@ -48,7 +56,7 @@ export async function run(): Promise<BenchResult> {
     upstream.kill()
     rmSync(data, { recursive: true, force: true })
   }
-  const best = Object.fromEntries(MODES.map((mode) => [mode, fastest(results[mode])]))
+  const best = Object.fromEntries(chosen.map((mode) => [mode, fastest(results[mode])]))
   const pinned = hasTaskset()
   return { bench: 'proxy', figures: { seconds, rounds, connections: CONNECTIONS, pinned, ...best } }
 }

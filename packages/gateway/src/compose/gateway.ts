@@ -68,7 +68,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   let phase: 'starting' | 'serving' | 'stopping' = 'starting'
   const state = (): string => {
     if (phase !== 'serving') return phase
-    return dataPlane?.counts.serving === 0 ? 'starting' : ledger.keeper.state
+    return dataPlane?.isServing === false ? 'starting' : ledger.keeper.state
   }
   let dataPlane: ServingPlane | undefined
   let admin: AdminServer | undefined
@@ -93,6 +93,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
     volume: space.facts,
     overdueReviews: () => breakGlass.overdue(machine.clock.nowUs()),
     certificates: () => dataPlane?.certificates ?? [],
+    workers: () => dataPlane?.workers ?? [],
     log,
   })
   parts.defer(() => spans.close())
@@ -136,7 +137,14 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
 /** What serves requests: this process, or several of its own. */
 type ServingPlane = Pick<
   WorkersPlane,
-  'authenticators' | 'upstreams' | 'certificates' | 'addresses' | 'counts' | 'ready' | 'close'
+  | 'authenticators'
+  | 'upstreams'
+  | 'certificates'
+  | 'addresses'
+  | 'workers'
+  | 'isServing'
+  | 'ready'
+  | 'close'
 >
 
 function openPlane(first: Prepared, machine: Machine, needs: WorkersNeeds): Promise<ServingPlane> {

@@ -43,12 +43,23 @@ export interface VolumeFacts {
   readonly reserveBytes: number
 }
 
+/** One process of those that serve. */
+export interface WorkerFacts {
+  readonly worker: number
+  readonly isServing: boolean
+  readonly requests: number
+  /** How many of its lives have ended unasked. */
+  readonly lost: number
+}
+
 export interface MetricsParts {
   readonly version: string
   readonly ledger: () => LedgerFacts
   /** Undefined where no volume is watched. */
   readonly volume?: () => VolumeFacts
   readonly overdueReviews: () => number
+  /** Where several processes serve. */
+  readonly workers?: () => readonly WorkerFacts[]
   /** When each listener's certificate ends, in milliseconds since 1970. */
   readonly certificates?: () => readonly { readonly listener: string; readonly endsMs: number }[]
 }
@@ -153,6 +164,7 @@ export class Metrics {
     })
     addStanding(parts, registers)
     addCertificates(parts, registers)
+    addWorkers(parts, registers)
   }
 
   /** A request, or what came where one should have been. */
@@ -375,6 +387,32 @@ function addCertificates({ certificates }: MetricsParts, registers: Registry[]):
       for (const { listener, endsMs } of certificates?.() ?? []) {
         this.set({ listener }, endsMs / 1000)
       }
+    },
+  })
+}
+
+function addWorkers({ workers = () => [] }: MetricsParts, registers: Registry[]): void {
+  new Gauge({
+    name: 'countersign_workers_serving',
+    help: 'processes that serve requests beside the one of the ledger; 0 where that serves itself',
+    registers,
+    collect() {
+      this.set(workers().filter(({ isServing }) => isServing).length)
+    },
+  })
+  addCount(registers, {
+    name: 'countersign_workers_lost_total',
+    help: 'workers that ended unasked; each is started again, and what it left open is on record',
+    count: () => workers().reduce((sum, { lost }) => sum + lost, 0),
+  })
+  new Counter({
+    name: 'countersign_worker_requests_total',
+    help: 'requests by the worker that accepted them',
+    labelNames: ['worker'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { worker, requests } of workers()) this.inc({ worker }, requests)
     },
   })
 }

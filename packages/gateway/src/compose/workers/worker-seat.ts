@@ -3,7 +3,7 @@ import type { QuotaStore } from '../../limits/index.ts'
 import type { Clock, Timer } from '../../platform/index.ts'
 import type { OwnHandler } from '../../proxy/index.ts'
 import type { Recorder } from '../../recorder/index.ts'
-import type { Metrics } from '../../telemetry/index.ts'
+import type { Metrics, WorkerFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
 import type { FromGateway, FromWorker, ListeningWords, WorkerBeginning } from './messages.ts'
 import { QuotaDesk, type QuotaNames } from './quota-desk.ts'
@@ -43,6 +43,7 @@ export class WorkerSeat {
   #isServing = false
   #isStopping = false
   #lost = 0
+  #requests = 0
   #backoffMs = BACKOFF_MS_MIN
   #retry: Timer | undefined
 
@@ -50,13 +51,10 @@ export class WorkerSeat {
     this.#parts = parts
   }
 
-  get isServing(): boolean {
-    return this.#isServing
-  }
-
-  /** How many of its lives have ended unasked. */
-  get lost(): number {
-    return this.#lost
+  get facts(): WorkerFacts {
+    const { worker } = this.#parts
+    const requests = this.#requests
+    return { worker, isServing: this.#isServing, requests, lost: this.#lost }
   }
 
   get views(): readonly UpstreamView[] {
@@ -207,6 +205,7 @@ export class WorkerSeat {
   ): void {
     active.accepted += counts.accepted
     active.ended += counts.ended
+    this.#requests += counts.accepted
     this.#views = views
     this.#parts.telemetry.add(counts)
   }
