@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect } from 'node:tls'
@@ -79,6 +79,25 @@ describe('TLS', { skip }, () => {
     )
     assert.equal(refusal?.where.address, '127.0.0.1')
   })
+
+  for (const end of ['destroy', 'resetAndDestroy'] as const) {
+    test(`a handshake that is broken off is on record from where it was: ${end}`, async () => {
+      const count = async () => (await gateway.exchanges()).length
+      const before = await count()
+      const socket = connectTcp(gateway.tlsPort, '127.0.0.1').on('error', () => undefined)
+      await once(socket, 'connect')
+      // The beginning of a ClientHello, whose rest does not come.
+      await new Promise((resolve) => socket.write(Buffer.from('1603010200', 'hex'), resolve))
+      await sleep(20)
+      socket[end]()
+      while ((await count()) === before) await sleep(10)
+      const [refusal, ...more] = (await gateway.exchanges()).slice(before)
+      assert.deepEqual(
+        [refusal?.kind, refusal?.why.reason, refusal?.where.address, more.length],
+        ['refusal', 'malformed-request', '127.0.0.1', 0],
+      )
+    })
+  }
 
   test('a protocol that is not spoken here is refused', async () => {
     await assert.rejects(ask({ ALPNProtocols: ['spdy/3'] }))

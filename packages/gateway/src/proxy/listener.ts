@@ -70,6 +70,8 @@ export class Listener {
   #isLeaving = false
   /** By which authorities each handshake goes, by where it comes from: those of its beginning. */
   readonly #handshakes = new Map<string, Trust>()
+  /** Of them, those that have not come to their end. */
+  readonly #unfinished = new Set<string>()
   readonly #externalOrigin: string | undefined
   readonly #proxied: ProxiedSockets | undefined
   /** What headers of the PROXY protocol said, by where the connection comes from. */
@@ -248,11 +250,20 @@ export class Listener {
     // Before TLS's own listener, which takes the secure context that is in force now.
     server.prependListener('connection', (socket: Socket) => {
       const place = placeOf(socket)
+      // Known as long as it is open: of one that was reset nobody can say where it came from.
+      const origin = originOf(socket, this.#sources.get(place))
       this.#handshakes.set(place, this.#trust)
-      socket.once('close', () => this.#handshakes.delete(place))
+      if (this.#scheme === 'https') this.#unfinished.add(place)
+      socket.once('close', () => {
+        this.#handshakes.delete(place)
+        if (this.#unfinished.delete(place)) this.#refuseOrigin(this.#whyUnfinished, origin)
+      })
     })
     // Renegotiation is work that a client can ask for without end, and nobody needs it.
-    server.on('secureConnection', (socket: TLSSocket) => socket.disableRenegotiation())
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#unfinished.delete(placeOf(socket))
+      socket.disableRenegotiation()
+    })
     server.on(connected, (socket: Socket) => {
       if (this.#isProofOrNothing(socket)) return
       const peer = peerOf(socket, {
@@ -276,12 +287,14 @@ export class Listener {
       whenProtocolIsKnown(socket, { protocols: this.#protocols, clock, withinMs }, serve)
     })
     server.on('drop', (gone) => this.#refuseUnseen('overloaded', gone))
-    server.on('tlsClientError', (_error, socket: Socket) => {
-      this.#refuseUnseen(this.#hasCertificate ? 'malformed-request' : 'certificate-pending', socket)
-      socket.destroy()
-    })
+    // What is below it is closed with it, and told then.
+    server.on('tlsClientError', (_error, socket: Socket) => socket.destroy())
     if (this.#proxied !== undefined) this.#wireProxied(this.#proxied)
     else if (connected === 'connection' && !this.#protocols.includes('h2')) this.#wireDirect()
+  }
+
+  get #whyUnfinished(): Reason {
+    return this.#hasCertificate ? 'malformed-request' : 'certificate-pending'
   }
 
   get #hasCertificate(): boolean {
@@ -370,7 +383,10 @@ export class Listener {
 
   /** A connection that is gone before there was anything to answer. */
   #refuseUnseen(reason: Reason, gone: Gone = {}): void {
-    const origin = originOf(gone, this.#sources.get(placeOf(gone)))
+    this.#refuseOrigin(reason, originOf(gone, this.#sources.get(placeOf(gone))))
+  }
+
+  #refuseOrigin(reason: Reason, origin: ReturnType<typeof originOf>): void {
     this.#refuseNowhere(reason, nothingAsked({ ...origin, scheme: this.#scheme, tls: undefined }))
   }
 
