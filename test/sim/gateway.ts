@@ -205,12 +205,13 @@ interface Made {
 
 /** Bodies never draw on the reserve. */
 async function openBodies(
-  { machine, swarm }: GatewayOptions,
-  disk: Disk,
+  { machine, swarm, planted }: GatewayOptions,
+  watched: Disk,
   keeper: LedgerKeeper,
 ): Promise<SimulatedBodies | undefined> {
   if (swarm.captured === 0) return undefined
   try {
+    const disk = planted?.bodiesDisk?.(watched) ?? watched
     return await SimulatedBodies.open(disk, machine.random.fork(), DATA)
   } catch (cause) {
     await keeper.close()

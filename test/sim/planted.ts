@@ -18,6 +18,8 @@ export interface PlantedBug {
   readonly ledgerDisk?: (disk: Disk) => Disk
   /** The disk of tiles, bundles and blocks. */
   readonly integrationDisk?: (disk: Disk) => Disk
+  /** The disk of captured bodies. */
+  readonly bodiesDisk?: (disk: Disk) => Disk
   /** The clock whose timers bring the recorder back to what it owes. */
   readonly recorderClock?: (clock: Clock) => Clock
   /** What tells the recorder of ledgers, and those what they acknowledge. */
@@ -32,6 +34,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   { name: 'recorder acknowledges before durable', firstSeed: 1, recorderKeeper: hasty },
   { name: 'a window is used before it is durable', firstSeed: 1, recorderKeeper: hastyWindows },
   { name: 'a relaxed record is told another place', firstSeed: 1, recorderKeeper: misplaced },
+  { name: 'a body is named before it is flushed', firstSeed: 5, bodiesDisk: withoutBodyFlushes },
 ]
 
 /** The write-ahead log without O_DSYNC: but for headers, a write ends when the cache has it. */
@@ -49,6 +52,17 @@ function withoutFlushes(disk: Disk): Disk {
           if (offset === 0) await file.sync()
         },
       }
+    },
+  }
+}
+
+/** What is sealed of a body is written, and never flushed. */
+function withoutBodyFlushes(disk: Disk): Disk {
+  return {
+    ...disk,
+    open: async (path, mode) => {
+      const file = await disk.open(path, mode)
+      return { ...file, close: () => file.close(), sync: async () => undefined }
     },
   }
 }
