@@ -28,6 +28,14 @@ export class LateReceipts {
     return place === 0 ? 'pending' : ((place - 1) as LeafIndex)
   }
 
+  /** A life of the ledger is over: what it promised and did not write will never be there. */
+  forgetPromised(): void {
+    for (let place = 0; place < PLACES; place += 1) {
+      // What holds nobody is not written to: memory that was never used takes no room.
+      if (this.#ids[place] !== 0 && this.#places[place] === 0) this.#ids[place] = 0
+    }
+  }
+
   #set(exchange: string, place: number): void {
     const id = idOf(exchange)
     this.#ids[id % PLACES] = id

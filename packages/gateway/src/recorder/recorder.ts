@@ -144,6 +144,7 @@ export class Recorder {
         this.#openIntents = 0
         this.folds.forget()
         this.windows.forget()
+        this.#late.forgetPromised()
       },
     })
   }
