@@ -1,5 +1,6 @@
-// npm run bench -- proxy [--seconds 10] [--rounds 2] [--modes strict --modes …]: requests a second and CPU per request of the
-// gateway on one core; upstream and load generator share the other. `bare` is the control.
+// npm run bench -- proxy [--seconds 10] [--rounds 2] [--modes strict --modes …]: requests a second
+// and CPU per request of the gateway, its workers included, on one core; upstream and load
+// generator share the other. `bare` is the control.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'

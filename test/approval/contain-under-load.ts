@@ -22,6 +22,8 @@ export interface ContainPlan {
   /** How long each measure is watched. */
   readonly watchMs: number
   readonly kinds: readonly ContainedKind[]
+  /** Processes that serve. */
+  readonly workers?: number
 }
 
 export type ContainedKind =
@@ -47,7 +49,7 @@ const METHOD = { ada: 'POST', ben: 'GET' } as const
 
 /** Runs the plan, and fails where something passes that must not, or is touched that must not. */
 export async function containUnderLoad(plan: ContainPlan): Promise<ContainReport> {
-  const bench = await Bench.open()
+  const bench = await Bench.open(plan.workers ?? 1)
   try {
     return await bench.play(plan)
   } finally {
@@ -70,7 +72,7 @@ class Bench {
   #isOver = false
   #requests = 0
 
-  private constructor(root: string, upstreams: readonly Server[]) {
+  private constructor(root: string, upstreams: readonly Server[], workers: number) {
     this.#root = root
     this.#upstreams = upstreams
     const making = { clock: systemClock(), random: systemRandom() }
@@ -88,6 +90,7 @@ class Bench {
       join(root, 'gateway.yaml'),
       `version: 1
 data: ./data
+workers: ${workers}
 log: {level: silent}
 identity: {keysFile: keys.yaml}
 policies: {directory: policies}
@@ -101,11 +104,12 @@ routes: [{name: ada, path: /ada, upstream: ada}, {name: ben, path: /ben, upstrea
     this.#gateway = startCommand(['start', '--config', join(root, 'gateway.yaml'), '--json'])
   }
 
-  static async open(): Promise<Bench> {
+  static async open(workers: number): Promise<Bench> {
     const root = mkdtempSync(join(tmpdir(), 'countersign-contain-'))
     let bench: Bench | undefined
     const reached = (who: Who): void => bench?.reached(who)
-    bench = new Bench(root, [await upstream('ada', reached), await upstream('ben', reached)])
+    const upstreams = [await upstream('ada', reached), await upstream('ben', reached)]
+    bench = new Bench(root, upstreams, workers)
     let said = ''
     const { child } = bench.#gateway
     child.stdout?.on('data', (chunk) => {

@@ -20,6 +20,8 @@ export interface Plan {
   readonly changes: number
   /** Which of the changes are none: 1 is the first. */
   readonly invalid: readonly number[]
+  /** Processes that serve. */
+  readonly workers?: number
 }
 
 export interface LoadReport {
@@ -41,7 +43,7 @@ const REQUESTS_EACH_MIN = 20
 
 /** Runs the plan, and fails where a promise of it is broken. */
 export async function reloadUnderLoad(plan: Plan): Promise<LoadReport> {
-  const bench = await Bench.open()
+  const bench = await Bench.open(plan.workers ?? 1)
   try {
     const load = bench.load(plan)
     await bench.changeAll(plan).finally(() => bench.finish())
@@ -63,11 +65,12 @@ class Bench {
   readonly #ports: readonly number[]
   readonly #gateway: ReturnType<typeof startCommand>
   #sent = 0
+  readonly #workers: number
   #isFinished = false
   #gatewayUrl = ''
   #adminUrl = ''
 
-  private constructor(data: string, upstreams: readonly Server[]) {
+  private constructor(data: string, upstreams: readonly Server[], workers: number) {
     const making = { clock: systemClock(), random: systemRandom() }
     const ada = createKey('', { principal: 'ada' }, making)
     const ops = createKey(ada.text, { principal: 'ops', kind: 'service' }, making)
@@ -75,15 +78,16 @@ class Bench {
     this.#config = join(data, 'gateway.yaml')
     this.#tokens = { ada: ada.token, ops: ops.token }
     this.#upstreams = upstreams
+    this.#workers = workers
     this.#ports = upstreams.map((each) => (each.address() as AddressInfo).port)
     writeFileSync(join(data, 'keys.yaml'), ops.text)
     this.#write(0)
     this.#gateway = startCommand(['start', '--config', this.#config, '--json'])
   }
 
-  static async open(): Promise<Bench> {
+  static async open(workers: number): Promise<Bench> {
     const data = mkdtempSync(join(tmpdir(), 'countersign-reload-'))
-    const bench = new Bench(data, [await upstream('even'), await upstream('odd')])
+    const bench = new Bench(data, [await upstream('even'), await upstream('odd')], workers)
     let said = ''
     bench.#gateway.child.stdout?.on('data', (chunk) => {
       said += String(chunk)
@@ -222,7 +226,7 @@ class Bench {
     const directory = join(this.data, `policies-${version}`)
     mkdirSync(directory)
     writeFileSync(join(directory, 'orders.cedar'), wrong.policy ?? policyOf(version))
-    const text = configOf(version, this.#ports[version % 2] ?? 0)
+    const text = configOf(version, this.#ports[version % 2] ?? 0, this.#workers)
     writeFileSync(`${this.#config}.next`, wrong.config?.(text) ?? text)
     renameSync(`${this.#config}.next`, this.#config)
   }
@@ -348,9 +352,10 @@ permit (principal == User::"ada", action, resource == Route::"v${version}");
 `
 }
 
-function configOf(version: number, upstreamPort: number): string {
+function configOf(version: number, upstreamPort: number, workers: number): string {
   return `# version ${version}
 version: 1
+workers: ${workers}
 data: data
 log: { level: error }
 listeners:

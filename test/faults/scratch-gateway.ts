@@ -37,17 +37,24 @@ export interface ScratchGateway {
   close(): Promise<void>
 }
 
+/** What a test adds to the configuration: at its end, and within its route. */
+export interface MoreYaml {
+  readonly file?: string
+  readonly route?: string
+}
+
 /** Lays out configuration, keys and policies; the ledger's data may lie elsewhere. */
 export async function scratchGateway(
   directory: string,
   data: string,
   disk: string = NO_RESERVE,
   recording: 'strict' | 'relaxed' = 'strict',
+  more: MoreYaml = {},
 ): Promise<ScratchGateway> {
   await mkdir(join(directory, 'policies'), { recursive: true })
   const api = await startApi(join(SOURCE, 'demo/api.ts'), 0)
   const config = join(directory, 'countersign.yaml')
-  await writeFile(config, configuration(data, { disk, recording }, api))
+  await writeFile(config, configuration(data, { disk, recording, more }, api))
   await writeFile(
     join(directory, 'policies/orders.cedar'),
     '@id("ada") permit (principal == User::"ada", action, resource == Route::"orders");\n',
@@ -75,7 +82,11 @@ export const RELAXED_RECORDS_MAX = 20
 
 function configuration(
   data: string,
-  { disk, recording }: { readonly disk: string; readonly recording: string },
+  {
+    disk,
+    recording,
+    more: { file = '', route = '' },
+  }: { readonly disk: string; readonly recording: string; readonly more: MoreYaml },
   api: DemoApi,
 ): string {
   return `version: 1
@@ -92,10 +103,10 @@ policies: { directory: policies }
 upstreams:
   orders: { url: "http://127.0.0.1:${api.port}" }
 routes:
-  - { name: orders, path: /orders, upstream: orders, headers: [], record: ${recording} }
+  - { name: orders, path: /orders, upstream: orders, headers: [], record: ${recording}${route} }
 limits:
   { relaxedRecordsMax: ${RELAXED_RECORDS_MAX}, relaxedWindowMs: 1000, loopLagMs: 60000 }
-`
+${file}`
 }
 
 /** Runs `start --config` until it is stopped. */

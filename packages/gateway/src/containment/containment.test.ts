@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { AdminFacts } from '@countersign/evidence'
 import { Machine } from '../recorder/testing.ts'
 import { Containment, type ContainmentOrder } from './containment.ts'
+import { parseMeasures } from './measure.ts'
 import type { ContainedFacts } from './measure-index.ts'
 import { fileStore } from './store.ts'
 import { formatPrefix, type Target, targetSchema } from './target.ts'
@@ -361,4 +362,32 @@ test('what is owed is not told of a second time while it is being told', async (
   assert.equal(told, 2)
   assert.deepEqual(await operations(machine), ['contain', 'contain'])
   containment.close()
+})
+
+test('who follows has what is followed in force, and nothing else', async () => {
+  const { machine, recorder, containment } = await started()
+  const nothing = async (): Promise<void> => undefined
+  const store = { load: async () => [], put: nothing, remove: nothing }
+  const { clock, random } = machine
+  const onFault = (fault: unknown): void => void machine.faults.push(fault)
+  const follower = await Containment.open({ clock, random, store, recorder, onFault })
+  const found = (): boolean => follower.finds({ principal: ADA }) !== undefined
+  let [told, more] = [0, 0]
+  follower.onMore(() => {
+    more += 1
+  })
+  containment.onChange(() => {
+    told += 1
+    follower.follow(parseMeasures(JSON.stringify(containment.list())))
+  })
+  const { measure } = await containment.contain(order(PRINCIPAL))
+  assert.deepEqual([found(), told, more], [true, 1, 1])
+  await containment.lift(measure.id, order(PRINCIPAL))
+  assert.deepEqual([found(), follower.isEmpty, told, more], [false, true, 2, 1])
+  const again = containment.contain(order(PRINCIPAL, 1000))
+  assert.ok(found(), 'at once')
+  await again
+  await machine.clock.advance(2000)
+  assert.deepEqual([found(), told, more], [false, 4, 2])
+  assert.deepEqual(machine.faults, [])
 })

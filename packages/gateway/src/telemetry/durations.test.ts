@@ -28,3 +28,22 @@ took_seconds_count{route="all",method="GET",status="404"} 1
 `,
   )
 })
+
+test('what two have counted, one tells', () => {
+  const parts = { name: 't', help: 'h', bounds: [1], labels: (route: string) => `r="${route}"` }
+  const [all, one, other] = [new Durations(parts), new Durations(parts), new Durations(parts)]
+  const both = new Durations(parts)
+  for (const [at, route, seconds] of [
+    [one, 'a', 0.5],
+    [one, 'b', 2],
+    [other, 'a', 3],
+    [other, 'a', 1],
+  ] as const) {
+    at.observe(route, '', 200, seconds)
+    all.observe(route, '', 200, seconds)
+  }
+  both.add(one.take())
+  both.add(other.take())
+  both.add(other.take())
+  assert.equal(both.text(), all.text())
+})

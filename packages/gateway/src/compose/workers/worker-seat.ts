@@ -95,7 +95,7 @@ export class WorkerSeat {
   }
 
   #begin(): { readonly life: WorkerLife; readonly over: Promise<void> } {
-    const { clock, sockets, beginning, worker } = this.#parts
+    const { clock, sockets, beginning, worker, log } = this.#parts
     const desks = this.#desks((row) => life.send(row))
     const active = { accepted: 0, ended: 0 }
     let silentLooks = 0
@@ -114,13 +114,17 @@ export class WorkerSeat {
     const look = (): void => {
       if (isOver) return
       silentLooks += 1
-      if (this.#isServing && silentLooks > SILENT_LOOKS_MAX) life.kill()
+      if (silentLooks > SILENT_LOOKS_MAX && this.#isServing) {
+        log.error({ worker, pid: life.pid }, 'worker-silent')
+        life.kill()
+      }
       clock.after(LOOK_EVERY_MS, look)
     }
     look()
     const startedMs = clock.ticksMs()
     life.serving.then(
       () => {
+        silentLooks = 0
         this.#isServing = true
       },
       () => undefined, // Its end is told.
