@@ -40,10 +40,8 @@ export class Deadlines implements Due {
   readonly #clock: Clock
   readonly #cut: Cut
   readonly #wheel: DeadlineWheel
-  // Few, and the same few each time: side by side, because a map costs more than the search.
-  readonly #names: string[] = []
-  readonly #dueMs: number[] = []
-  readonly #reasons: Reason[] = []
+  // Few, and the same few each time: a map costs more than the search.
+  #deadlines: Deadline[] | undefined
   /** Of the wheel. */
   seat: number = NO_SEAT
 
@@ -60,28 +58,43 @@ export class Deadlines implements Due {
     reason: Reason,
     fromMs: number = this.#clock.ticksMs(),
   ): void {
-    if (this.#names.length === 0) this.#wheel.add(this)
-    const known = this.#names.indexOf(name)
-    const at = known === -1 ? this.#names.push(name) - 1 : known
-    this.#dueMs[at] = fromMs + withinMs
-    this.#reasons[at] = reason
+    const known = this.#find(name)
+    const dueMs = fromMs + withinMs
+    if (known !== undefined) {
+      known.dueMs = dueMs
+      known.reason = reason
+    } else if (this.#deadlines === undefined) {
+      this.#deadlines = [{ name, dueMs, reason }]
+      this.#wheel.add(this)
+    } else this.#deadlines.push({ name, dueMs, reason })
   }
 
   meet(name: string): void {
-    const at = this.#names.indexOf(name)
-    if (at !== -1) this.#dueMs[at] = Number.POSITIVE_INFINITY
+    const known = this.#find(name)
+    if (known !== undefined) known.dueMs = Number.POSITIVE_INFINITY
   }
 
   /** Forgets all of them. */
   clear(): void {
-    this.#names.length = 0
+    this.#deadlines = undefined
     this.#wheel.delete(this)
   }
 
   /** Of the wheel. */
   check(nowMs: number): void {
-    const at = this.#names.findIndex((_, place) => (this.#dueMs[place] ?? 0) <= nowMs)
-    const reason = this.#reasons[at]
-    if (at !== -1 && reason !== undefined) this.#cut.make(reason)
+    const missed = this.#deadlines?.find(({ dueMs }) => dueMs <= nowMs)
+    if (missed !== undefined) this.#cut.make(missed.reason)
   }
+
+  #find(name: string): Deadline | undefined {
+    if (this.#deadlines === undefined) return undefined
+    for (const deadline of this.#deadlines) if (deadline.name === name) return deadline
+    return undefined
+  }
+}
+
+interface Deadline {
+  readonly name: string
+  dueMs: number
+  reason: Reason
 }

@@ -29,13 +29,13 @@ export function readJws(text: string, bytesMax: number = TOKEN_BYTES_MAX): JwsRe
   const parts = text.split('.', PARTS + 1)
   const [first = '', second = '', third = ''] = parts
   if (parts.length !== PARTS || first === '' || second === '') return no('token-form')
-  const headerBytes = decodePart(first)
+  const head = readHead(first)
   const payloadBytes = decodePart(second)
   const signature = decodePart(third)
-  if (headerBytes === undefined || payloadBytes === undefined || signature === undefined) {
+  if (head === undefined || payloadBytes === undefined || signature === undefined) {
     return no('token-encoding')
   }
-  const header = parseMembers(headerBytes)
+  const { header } = head
   const payload = parseMembers(payloadBytes)
   if (header === undefined || payload === undefined) return no('token-json')
   const signingInput = text.slice(0, first.length + 1 + second.length)
@@ -43,6 +43,27 @@ export function readJws(text: string, bytesMax: number = TOKEN_BYTES_MAX): JwsRe
 }
 
 const PARTS = 3
+
+interface Head {
+  readonly part: string
+  /** Undefined where it is no JSON with one meaning. */
+  readonly header: Members | undefined
+}
+
+/** All tokens that a key signs begin with the same header: the last one is remembered. */
+let lastHead: Head | undefined
+
+/** Undefined where it is not in its one spelling. */
+function readHead(part: string): Head | undefined {
+  if (lastHead?.part === part) return lastHead
+  const bytes = decodePart(part)
+  if (bytes === undefined) return undefined
+  const head = { part, header: parseMembers(bytes) }
+  if (part.length <= REMEMBERED_LENGTH_MAX) lastHead = head
+  return head
+}
+
+const REMEMBERED_LENGTH_MAX = 1024
 
 /** Base64url in its one canonical spelling; undefined for any other. */
 export function decodePart(part: string): Uint8Array | undefined {

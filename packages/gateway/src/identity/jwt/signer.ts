@@ -72,8 +72,19 @@ function isSigned(
 function isOf(key: KeyObject, { kty, crv }: AlgorithmRule): boolean {
   if (kty === 'oct') return key.type === 'secret'
   if (key.type !== 'public' || key.asymmetricKeyType !== KINDS[kty]) return false
-  return kty !== 'EC' || key.asymmetricKeyDetails?.namedCurve === CURVES[crv ?? '']
+  return kty !== 'EC' || curveOf(key) === CURVES[crv ?? '']
 }
+
+/** Asked of OpenSSL once for a key. */
+function curveOf(key: KeyObject): string | undefined {
+  const known = curves.get(key)
+  if (known !== undefined) return known
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  if (curve !== undefined) curves.set(key, curve)
+  return curve
+}
+
+const curves = new WeakMap<KeyObject, string>()
 
 function formOf(algorithm: Algorithm, { kty, hashBytes }: AlgorithmRule): SigningOptions {
   if (kty === 'EC') return { dsaEncoding: 'ieee-p1363' }

@@ -30,6 +30,8 @@ export class VerifiedTokens {
   readonly #generationMax: number
   #young = new Map<string, VerifiedToken>()
   #old = new Map<string, VerifiedToken>()
+  /** Asked for twice in a row: who recognises a token is asked to judge it next. */
+  #last: { readonly sha256: string; readonly token: VerifiedToken } | undefined
 
   constructor(tokensMax: number) {
     this.#generationMax = Math.max(1, Math.floor(tokensMax / 2))
@@ -37,20 +39,29 @@ export class VerifiedTokens {
 
   /** One that may still be shown; whoever takes it asks the revocation lists too. */
   get(sha256: string, atUs: number): VerifiedToken | undefined {
-    const found = this.#young.get(sha256) ?? this.#promoted(sha256)
+    const found = this.#find(sha256)
     if (found === undefined) return undefined
     const { untilUs, knownUntilUs = untilUs } = found
     if (atUs < knownUntilUs && found.isStillGood()) return found
     this.#young.delete(sha256)
+    this.#last = undefined
     return undefined
   }
 
   put(sha256: string, token: VerifiedToken): void {
+    this.#last = undefined
     if (this.#young.size >= this.#generationMax) {
       this.#old = this.#young
       this.#young = new Map()
     }
     this.#young.set(sha256, token)
+  }
+
+  #find(sha256: string): VerifiedToken | undefined {
+    if (this.#last?.sha256 === sha256) return this.#last.token
+    const token = this.#young.get(sha256) ?? this.#promoted(sha256)
+    if (token !== undefined) this.#last = { sha256, token }
+    return token
   }
 
   #promoted(sha256: string): VerifiedToken | undefined {
