@@ -6,6 +6,9 @@ import type { PreparedWords } from './prepared-words.ts'
 /** Whose key a section goes under: an issuer and an id, or an address alone. */
 export type SubjectWords = readonly [issuer: string | undefined, name: string]
 
+/** Where an intent stands in the log, and among those that its worker has open. */
+export type IntentWords = readonly [index: number, slot: number]
+
 /** The JSON of the sections of a request: who, actor, where, what, why. */
 export type AskedWords = readonly (string | undefined)[]
 
@@ -33,8 +36,8 @@ export type Asking =
       texts: AskedWords,
       how: string,
     ]
-  | readonly ['outcome', number, intent: number, via: string | undefined, how: string]
-  | readonly ['progress', number, intent: number, how: string]
+  | readonly ['outcome', number, intent: IntentWords, via: string | undefined, how: string]
+  | readonly ['progress', number, intent: IntentWords, how: string]
   | readonly [
       'fold',
       number,
@@ -73,8 +76,11 @@ export type ListeningWords = readonly {
 
 /** What the gateway answers, by the place of whoever waits. */
 export type Answer =
-  /** A record: its place, its leaf, and what opens its receipt, each byte a character. */
-  | readonly ['recorded', number, index: number, leaf: string, tag: string]
+  /**
+   * A record: its place, its leaf, and what opens its receipt, each byte a character. Of an intent
+   * its slot among those that the worker has open; else -1.
+   */
+  | readonly ['recorded', number, index: number, leaf: string, tag: string, slot: number]
   | readonly ['done', number]
   | readonly ['refused', number, code: string, message: string]
   | readonly [

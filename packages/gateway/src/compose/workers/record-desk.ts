@@ -8,7 +8,15 @@ import {
   RecorderError,
   SectionText,
 } from '../../recorder/index.ts'
-import type { Answer, AskedWords, Asking, FromWorker, SubjectWords } from './messages.ts'
+import type {
+  Answer,
+  AskedWords,
+  Asking,
+  FromWorker,
+  IntentWords,
+  SubjectWords,
+} from './messages.ts'
+import { NO_SLOT, Slots } from './slots.ts'
 
 type RecordAsking = Extract<
   Asking,
@@ -38,9 +46,10 @@ export interface RecordDeskOptions {
  */
 export class RecordDesk {
   readonly #options: RecordDeskOptions
-  readonly #intents = new Map<number, Recorded>()
+  readonly #intents = new Slots<Recorded>()
   readonly #folds = new Map<number, OpenFold>()
-  readonly #underWay = new Set<Promise<void>>()
+  #underWay = 0
+  #whenIdle: (() => void) | undefined
   #interrupted = 0
 
   constructor(options: RecordDeskOptions) {
@@ -48,9 +57,13 @@ export class RecordDesk {
   }
 
   take(row: RecordAsking): void {
-    const work = this.#take(row).catch((error: unknown) => this.#refuse(row[1], error))
-    this.#underWay.add(work)
-    void work.finally(() => this.#underWay.delete(work))
+    this.#underWay += 1
+    void this.#take(row)
+      .catch((error: unknown) => this.#refuse(row[1], error))
+      .finally(() => {
+        this.#underWay -= 1
+        if (this.#underWay === 0) this.#whenIdle?.()
+      })
   }
 
   /**
@@ -59,7 +72,7 @@ export class RecordDesk {
    * gateway that stops does not wait for a ledger that cannot be written.
    */
   async endAll(cause: string, isStopping: () => boolean): Promise<number> {
-    await Promise.all(this.#underWay)
+    await this.#idle()
     let isTold = false
     for (;;) {
       this.#forgetFormer()
@@ -80,6 +93,14 @@ export class RecordDesk {
     }
   }
 
+  /** Whatever was asked for is on record, or will not be. */
+  #idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#underWay === 0) resolve()
+      else this.#whenIdle = resolve
+    })
+  }
+
   #take(row: RecordAsking): Promise<void> {
     if (row[0] === 'intent') return this.#intent(row)
     if (row[0] === 'outcome') return this.#outcome(row)
@@ -92,8 +113,7 @@ export class RecordDesk {
     const [, place, exchange, party, actor, personal, texts] = row
     const draft = draftOf(exchange, party, actor, personal, texts)
     const recorded = await this.#options.recorder.intent(draft)
-    this.#intents.set(recorded.index, recorded)
-    this.#tell(place, recorded)
+    this.#tell(place, recorded, this.#intents.add(recorded))
   }
 
   async #refusal(row: Extract<RecordAsking, readonly ['refusal', ...unknown[]]>): Promise<void> {
@@ -104,19 +124,19 @@ export class RecordDesk {
   }
 
   async #outcome(row: Extract<RecordAsking, readonly ['outcome', ...unknown[]]>): Promise<void> {
-    const [, place, index, via, how] = row
-    const intent = this.#intentAt(index)
+    const [, place, at, via, how] = row
+    const intent = this.#intentAt(at)
     const draft = { via: textOf(via), how: new SectionText(how) }
     // Whatever comes of it: what cannot be written now the recorder owes.
-    this.#intents.delete(index)
+    this.#intents.remove(at[1])
     this.#tell(place, await this.#options.recorder.outcome(intent, draft))
   }
 
-  async #progress([, place, index, how]: Extract<
+  async #progress([, place, at, how]: Extract<
     RecordAsking,
     readonly ['progress', ...unknown[]]
   >): Promise<void> {
-    await this.#options.recorder.progress(this.#intentAt(index), new SectionText(how))
+    await this.#options.recorder.progress(this.#intentAt(at), new SectionText(how))
     this.#options.answer(['done', place])
   }
 
@@ -130,7 +150,7 @@ export class RecordDesk {
     const whole = about === undefined ? undefined : { epoch, index: about }
     const fold = await recorder.folds.open(draft, whole)
     this.#folds.set(fold.index, fold)
-    this.#options.answer(['recorded', place, fold.index, '', ''])
+    this.#options.answer(['recorded', place, fold.index, '', '', NO_SLOT])
   }
 
   async #count([, place, index, act, count, until]: Extract<
@@ -139,20 +159,23 @@ export class RecordDesk {
   >): Promise<void> {
     const fold = this.#folds.get(index)
     if (fold === undefined) throw new RecorderError('RECORDER_INTENT_CLOSED', 'fold has its end')
-    await this.#options.recorder.folds[act](fold, { count, until })
+    const { folds, incarnation } = this.#options.recorder
+    // An earlier life of the ledger's: the present one has ended it, and says so.
+    if (fold.incarnation !== incarnation) this.#folds.delete(index)
+    await folds[act](fold, { count, until })
     if (act === 'close') this.#folds.delete(index)
     this.#options.answer(['done', place])
   }
 
-  #intentAt(index: number): Recorded {
-    const intent = this.#intents.get(index)
-    if (intent !== undefined) return intent
+  #intentAt([index, slot]: IntentWords): Recorded {
+    const intent = this.#intents.at(slot)
+    if (intent?.index === index) return intent
     throw new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange has its end')
   }
 
-  #tell(place: number, recorded: Recorded): void {
+  #tell(place: number, recorded: Recorded, slot = NO_SLOT): void {
     const leaf = Buffer.from(recorded.leaf).toString('latin1')
-    this.#options.answer(['recorded', place, recorded.index, leaf, recorded.receiptTag])
+    this.#options.answer(['recorded', place, recorded.index, leaf, recorded.receiptTag, slot])
   }
 
   #refuse(place: number, error: unknown): void {
@@ -164,8 +187,11 @@ export class RecordDesk {
   /** What an earlier life of the ledger left open the present one has ended, or will. */
   #forgetFormer(): void {
     const { incarnation } = this.#options.recorder
-    for (const open of [this.#intents, this.#folds]) {
-      for (const [index, each] of open) if (each.incarnation !== incarnation) open.delete(index)
+    for (const [slot, each] of this.#intents.entries()) {
+      if (each.incarnation !== incarnation) this.#intents.remove(slot)
+    }
+    for (const [index, each] of this.#folds) {
+      if (each.incarnation !== incarnation) this.#folds.delete(index)
     }
   }
 
@@ -179,9 +205,9 @@ export class RecordDesk {
     const { recorder, clock } = this.#options
     const until = formatTime(clock.nowUs())
     const ends = [
-      ...[...this.#intents].map(async ([index, intent]) => {
+      ...[...this.#intents.entries()].map(async ([slot, intent]) => {
         await unlessEnded(recorder.interrupt(intent))
-        this.#intents.delete(index)
+        this.#intents.remove(slot)
         this.#interrupted += 1
       }),
       ...[...this.#folds].map(async ([index, fold]) => {

@@ -1,11 +1,13 @@
-/**
- * Whoever waits for answers, by number. A flat list whose places are used again: a map that gains
- * and loses an entry for every record keeps alive what it has outgrown.
- */
+import { Slots } from './slots.ts'
+
+interface Waiter<Answer> {
+  readonly answered: (answer: Answer) => void
+  readonly sinceMs: number
+}
+
+/** Whoever waits for answers, by number. */
 export class Waiting<Answer> {
-  readonly #waiters: (((answer: Answer) => void) | undefined)[] = []
-  readonly #sinceMs: number[] = []
-  readonly #free: number[] = []
+  readonly #waiters = new Slots<Waiter<Answer>>()
   readonly #ticksMs: () => number
 
   constructor(ticksMs: () => number) {
@@ -14,27 +16,23 @@ export class Waiting<Answer> {
 
   /** Returns the number of the waiter. */
   add(answered: (answer: Answer) => void): number {
-    const place = this.#free.pop() ?? this.#waiters.length
-    this.#waiters[place] = answered
-    this.#sinceMs[place] = this.#ticksMs()
-    return place
+    return this.#waiters.add({ answered, sinceMs: this.#ticksMs() })
   }
 
   answer(place: number, answer: Answer): void {
-    const answered = this.#waiters[place]
-    if (answered === undefined) throw new Error(`nobody waits at ${place}`)
-    this.#waiters[place] = undefined
-    this.#free.push(place)
-    answered(answer)
+    const waiter = this.#waiters.at(place)
+    if (waiter === undefined) throw new Error(`nobody waits at ${place}`)
+    this.#waiters.remove(place)
+    waiter.answered(answer)
   }
 
   /** For how long the one waits that waits longest. */
   get oldestMs(): number {
     const nowMs = this.#ticksMs()
-    let sinceMs = nowMs
-    for (const [place, waiter] of this.#waiters.entries()) {
-      if (waiter !== undefined) sinceMs = Math.min(sinceMs, this.#sinceMs[place] ?? nowMs)
+    let oldestMs = 0
+    for (const [, { sinceMs }] of this.#waiters.entries()) {
+      oldestMs = Math.max(oldestMs, nowMs - sinceMs)
     }
-    return nowMs - sinceMs
+    return oldestMs
   }
 }

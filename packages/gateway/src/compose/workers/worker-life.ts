@@ -20,6 +20,8 @@ export interface WorkerLifeOptions {
   readonly beginning: Omit<WorkerBeginning, 'sockets'>
   /** Whatever it asks and tells but what its beginning and changes come to. */
   readonly hear: (row: FromWorker) => void
+  /** It says what makes no sense, and is ended for it. */
+  readonly onFault: (fault: unknown) => void
 }
 
 /** One process of a worker, from its start to its end. */
@@ -27,6 +29,7 @@ export class WorkerLife {
   readonly #process: ChildProcess
   readonly #channel: RowChannel<FromGateway>
   readonly #hear: (row: FromWorker) => void
+  readonly #onFault: (fault: unknown) => void
   /** Resolves when it serves, with where it listens; rejects where it cannot, or ends before. */
   readonly serving: Promise<ListeningWords>
   /** Resolves with what the machine says of its end. */
@@ -36,7 +39,8 @@ export class WorkerLife {
   #hasStopped = false
   #hasEnded = false
 
-  constructor({ clock, sockets, beginning, hear }: WorkerLifeOptions) {
+  constructor({ clock, sockets, beginning, hear, onFault }: WorkerLifeOptions) {
+    this.#onFault = onFault
     const handed = [...sockets]
     this.#hear = hear
     this.serving = this.#serving.promise
@@ -91,7 +95,13 @@ export class WorkerLife {
   }
 
   #take(rows: readonly FromWorker[]): void {
-    for (const row of rows) this.#one(row)
+    try {
+      for (const row of rows) this.#one(row)
+    } catch (fault) {
+      // Whatever a worker says, the others go on.
+      this.#onFault(fault)
+      this.kill()
+    }
   }
 
   #one(row: FromWorker): void {

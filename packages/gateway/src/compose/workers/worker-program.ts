@@ -44,6 +44,8 @@ export class WorkerProgram {
   #sockets: ReadonlyMap<string, number> = new Map()
   #containment: Containment | undefined
   #plane: DataPlane | undefined
+  /** As the gateway told them last, JSON: more may come while the worker begins. */
+  #measures = '[]'
   #isSpaceScarce = false
 
   constructor(machine: Machine, process: WorkerProcess) {
@@ -68,7 +70,7 @@ export class WorkerProgram {
     else if (order[0] === 'prepare') this.#background(this.#prepare(order[1], order[2]))
     else if (order[0] === 'apply') this.#apply(order[1])
     else if (order[0] === 'abandon') this.#background(this.#abandon(order[1]))
-    else if (order[0] === 'measures') this.#containment?.follow(parseMeasures(order[1]))
+    else if (order[0] === 'measures') this.#follow(order[1])
     else if (order[0] === 'space') this.#isSpaceScarce = order[1]
     else if (order[0] === 'tell') this.#tellCounts()
     else this.#background(this.#stop())
@@ -78,6 +80,7 @@ export class WorkerProgram {
     try {
       this.#sockets = new Map(beginning.sockets)
       this.#isSpaceScarce = beginning.isSpaceScarce
+      this.#measures = beginning.measures
       const plane = await this.#open(beginning)
       this.#plane = plane
       this.#channel.send(['serving', plane.addresses])
@@ -93,8 +96,9 @@ export class WorkerProgram {
     const { config } = prepared
     const { clock, random, disk } = this.#machine
     const log: Logger = operationalLog(config.log.level).child({ worker })
-    const containment = await this.#follow(beginning.measures)
+    const containment = await this.#openContainment()
     this.#containment = containment
+    this.#follow(this.#measures)
     const ask = (row: (place: number) => Asking): Promise<Answer> => this.#ask(row)
     const tell = (row: FromWorker): void => this.#channel.send(row)
     const directory = join(config.data, 'keys')
@@ -116,18 +120,21 @@ export class WorkerProgram {
   }
 
   /** Quarantine as the gateway has it: nothing of it is kept, recorded or ended here. */
-  async #follow(measures: string): Promise<Containment> {
+  #openContainment(): Promise<Containment> {
     const { clock, random } = this.#machine
     const nothing = async (): Promise<void> => undefined
-    const containment = await Containment.open({
+    return Containment.open({
       clock,
       random,
       store: { load: async () => [], put: nothing, remove: nothing },
       recorder: { act: nothing, actant: () => ({ subject: '' }) },
       onFault: () => undefined, // Nothing is done that could fail.
     })
-    containment.follow(parseMeasures(measures))
-    return containment
+  }
+
+  #follow(measures: string): void {
+    this.#measures = measures
+    this.#containment?.follow(parseMeasures(measures))
   }
 
   #ask(row: (place: number) => Asking): Promise<Answer> {

@@ -17,7 +17,7 @@ import {
   sectionText,
   subjectOf,
 } from '../../recorder/index.ts'
-import type { Answer, AskedWords, Asking, SubjectWords } from './messages.ts'
+import type { Answer, AskedWords, Asking, IntentWords, SubjectWords } from './messages.ts'
 
 export interface WorkerRecorderOptions {
   readonly clock: Clock
@@ -63,15 +63,17 @@ export class WorkerRecorder implements ExchangeRecorder {
     })
   }
 
-  async outcome({ index, exchange }: Recorded, draft: OutcomeDraft): Promise<Recorded> {
+  async outcome(intent: Recorded, draft: OutcomeDraft): Promise<Recorded> {
+    const words = intentWords(intent)
     const via = draft.via && sectionText('via', draft.via)
     const how = sectionText('how', draft.how)
-    return this.#record(exchange, (place) => ['outcome', place, index, via, how])
+    return this.#record(intent.exchange, (place) => ['outcome', place, words, via, how])
   }
 
-  async progress({ index }: Recorded, how: Progress): Promise<void> {
+  async progress(intent: Recorded, how: Progress): Promise<void> {
+    const words = intentWords(intent)
     const text = sectionText('how', how)
-    settled(await this.#options.ask((place) => ['progress', place, index, text]))
+    settled(await this.#options.ask((place) => ['progress', place, words, text]))
   }
 
   /** Acts are the gateway's own. */
@@ -116,7 +118,7 @@ export class WorkerRecorder implements ExchangeRecorder {
   #told(exchange: string, answer: Answer): Recorded {
     settled(answer)
     if (answer[0] !== 'recorded') throw new Error(`a record is answered with ${answer[0]}`)
-    const [, , index, leaf, tag] = answer
+    const [, , index, leaf, tag, slot] = answer
     const facts = {
       epoch: this.#options.epoch,
       index: index as LeafIndex,
@@ -126,7 +128,7 @@ export class WorkerRecorder implements ExchangeRecorder {
       howSubject: undefined,
       isRelaxed: false,
     }
-    return new TaggedRecorded(facts, this.#receipts, tag)
+    return new TaggedRecorded(facts, this.#receipts, { tag, slot })
   }
 }
 
@@ -151,11 +153,18 @@ class TaggedReceipts {
 class TaggedRecorded extends Recorded {
   readonly #tagged: TaggedReceipts
   readonly #tag: string
+  /** Among those that the worker has open. */
+  readonly slot: number
 
-  constructor(facts: RecordedFacts, tagged: TaggedReceipts, tag: string) {
+  constructor(
+    facts: RecordedFacts,
+    tagged: TaggedReceipts,
+    { tag, slot }: { readonly tag: string; readonly slot: number },
+  ) {
     super(facts, tagged.maker)
     this.#tagged = tagged
     this.#tag = tag
+    this.slot = slot
   }
 
   override get receipt(): Receipt {
@@ -165,6 +174,11 @@ class TaggedRecorded extends Recorded {
   override get receiptField(): string {
     return this.#tagged.with(this.#tag).field(this.index, this.leaf)
   }
+}
+
+function intentWords(intent: Recorded): IntentWords {
+  if (!(intent instanceof TaggedRecorded)) throw new Error('the intent is none of this worker')
+  return [intent.index, intent.slot]
 }
 
 function settled(answer: Answer): void {

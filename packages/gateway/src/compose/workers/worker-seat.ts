@@ -103,6 +103,7 @@ export class WorkerSeat {
       clock,
       sockets,
       beginning: { ...beginning(), worker },
+      onFault: (fault) => log.error({ worker, err: fault }, 'worker-garbled'),
       hear: (row) => {
         silentLooks = 0
         if (row[0] === 'counts') this.#count(row, active)
