@@ -79,6 +79,7 @@ async function appendUpTo(ledger: Ledger, size: number): Promise<void> {
 
 const packsNothing: Packer = {
   add: () => undefined,
+  keptFrom: Number.MAX_SAFE_INTEGER,
   settle: () => Promise.resolve([]),
   closeSegment: () => Promise.resolve([]),
   resume: () => Promise.resolve(),

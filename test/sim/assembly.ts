@@ -147,7 +147,9 @@ export async function openSealed(disk: Disk, data: string): Promise<BlockReader>
 function openIntegration({ disk: main, integrationDisk: disk = main, random, data }: World) {
   const ring = new KeyRing({ disk, directory: `${data}/keys`, kek: KEK, origin: ORIGIN })
   const epochDirectory = `${data}/${EPOCH}`
-  const packer = new BlockPacker({ disk, random, ring, origin: ORIGIN, epochDirectory })
+  // Few blocks are finished here: each is packed plainly, what is left of a segment in columns.
+  const packing = { disk, random, ring, origin: ORIGIN, epochDirectory, plainBlocksMin: 1 }
+  const packer = new BlockPacker(packing)
   const directory = `${epochDirectory}/log`
   return new LocalIntegration({ disk, directory, sha256: nodeSha256, packer })
 }

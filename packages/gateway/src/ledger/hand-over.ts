@@ -1,9 +1,12 @@
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
 import type { Clock, Timer } from '../platform/index.ts'
 import type { Integration, Settled } from './integration.ts'
+import { SpareMemory } from './spare-memory.ts'
 
-/** What is handed over at once; a batch as large goes on its own, and its memory with it. */
+/** What is handed over at once; a batch as large goes on its own. */
 export const HAND_OVER_BYTES = 262_144
+/** Beyond it a batch is not copied: its memory goes with it. */
+const COPIED_BYTES_MAX = 2_097_152
 /** How long a batch waits for others. Nobody waits for it but the next checkpoint. */
 export const HAND_OVER_MS = 40
 
@@ -20,7 +23,8 @@ export interface HandOverOptions {
 export class HandOver {
   readonly #integration: Integration
   readonly #clock: Clock
-  #waiting = new Uint8Array(0)
+  readonly #memory = new SpareMemory(HAND_OVER_BYTES)
+  #waiting: Uint8Array<ArrayBuffer> | undefined
   #first = 0
   #count = 0
   #length = 0
@@ -29,21 +33,25 @@ export class HandOver {
   constructor({ integration, clock }: HandOverOptions) {
     this.#integration = integration
     this.#clock = clock
+    integration.onSpent((spent) => {
+      for (const memory of spent) this.#memory.give(memory)
+    })
   }
 
   /** Takes the next entries in order. True: their memory is given away. */
   add(first: LeafIndex, count: number, plain: Uint8Array<ArrayBuffer>): boolean {
     if (this.#length + plain.length > HAND_OVER_BYTES) this.#flush()
-    if (plain.length >= HAND_OVER_BYTES) {
+    if (plain.length > COPIED_BYTES_MAX) {
       this.#integration.add({ first, count, plain })
       return true
     }
-    if (this.#waiting.length === 0) this.#waiting = new Uint8Array(HAND_OVER_BYTES)
+    this.#waiting ??= this.#memory.take(plain.length)
     if (this.#count === 0) this.#first = first
     this.#waiting.set(plain, this.#length)
     this.#count += count
     this.#length += plain.length
-    this.#timer ??= this.#clock.after(HAND_OVER_MS, () => this.#flush())
+    if (this.#length >= HAND_OVER_BYTES) this.#flush()
+    else this.#timer ??= this.#clock.after(HAND_OVER_MS, () => this.#late())
     return false
   }
 
@@ -65,13 +73,18 @@ export class HandOver {
     return this.#integration.close()
   }
 
+  #late(): void {
+    this.#memory.ebb()
+    this.#flush()
+  }
+
   #flush(): void {
     this.#timer?.cancel()
     this.#timer = undefined
-    if (this.#count === 0) return
-    // A copy of its size: what it is gathered in is used again.
-    const plain = this.#waiting.slice(0, this.#length)
+    if (this.#waiting === undefined || this.#count === 0) return
+    const plain = this.#waiting.subarray(0, this.#length)
     const batch = { first: this.#first as LeafIndex, count: this.#count, plain }
+    this.#waiting = undefined
     this.#count = 0
     this.#length = 0
     this.#integration.add(batch)

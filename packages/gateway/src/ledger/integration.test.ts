@@ -170,12 +170,14 @@ test('entries below the tree go to the packer alone, a gap ends the integration'
   await assert.rejects(again.settle(), hasCode('LEDGER_INTEGRATION', /entry 11 follows/))
 })
 
-test('behind a port errors keep their codes, and batches give their memory away', async (t) => {
+test('behind a port errors keep their codes, and batches lend their memory', async (t) => {
   const { disk, packer, integration } = new Bench()
   const { port1, port2 } = new MessageChannel()
   t.after(() => port1.close())
   serveIntegration(port2, integration)
   const remote = new RemoteIntegration(port1)
+  const spent: Uint8Array[] = []
+  remote.onSpent((memory) => spent.push(...memory))
   await remote.resume(NO_SIZE, EMPTY)
   const batch = new Batch()
   batch.add({ leaf: text('entry-0'), payload: text('x') }, new OpenIntents(), NOBODY)
@@ -184,8 +186,14 @@ test('behind a port errors keep their codes, and batches give their memory away'
   const { size, root, reports } = await remote.settle()
   assert.deepEqual([size, Buffer.from(root).toString('hex'), reports], [1, ROOTS[1], []])
   assert.equal(plain.buffer.detached, true)
+  assert.deepEqual(spent, [])
+  packer.keptFrom = 1
   const [report] = await remote.closeSegment({ first: 0, end: 1 } as unknown as Span)
   assert.equal(report?.kind, 'persons')
+  assert.deepEqual(
+    spent.map(({ length }) => length),
+    [65_536],
+  )
   add(remote, 1, 3)
   disk.inject({ operation: 'write', nth: 1, code: 'DISK_FULL' })
   await assert.rejects(remote.settle(), { name: 'DiskError', code: 'DISK_FULL' })

@@ -34,5 +34,7 @@ export interface Integration {
   closeSegment(span: Span): Promise<readonly PackReport[]>
   /** Removes partial tiles and bundles that a full one below `size` replaced. */
   collect(size: TreeSize): Promise<void>
+  /** Is told of the memory of batches, whole, that nobody looks at any more. */
+  onSpent(listener: (spent: readonly Uint8Array<ArrayBuffer>[]) => void): void
   close(): Promise<void>
 }

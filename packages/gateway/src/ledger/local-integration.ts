@@ -31,6 +31,9 @@ export class LocalIntegration implements Integration {
   readonly #secondPass: SecondPass
   readonly #waiting: PlainBatch[] = []
   readonly #made = new Set<string>()
+  /** Batches that the packer may still look at, in order, and where each ends. */
+  #kept: { readonly plain: Uint8Array<ArrayBuffer>; readonly end: number }[] = []
+  #onSpent: (spent: readonly Uint8Array<ArrayBuffer>[]) => void = () => undefined
   #operation: Promise<unknown> = Promise.resolve()
   /** Resumptions under way: what is added meanwhile waits for their end. */
   #resuming = 0
@@ -72,6 +75,7 @@ export class LocalIntegration implements Integration {
     this.#reports = []
     await this.#collector.resume(size)
     await this.#packer.resume(size)
+    this.#kept = []
   }
 
   add(batch: PlainBatch): void {
@@ -89,18 +93,27 @@ export class LocalIntegration implements Integration {
       for (const half of await Promise.allSettled(halves)) {
         if (half.status === 'rejected') throw half.reason
       }
+      this.#giveBack()
       return { size: edge.size, root, reports: this.#reports.splice(0) }
     })
   }
 
   closeSegment(span: Span): Promise<readonly PackReport[]> {
-    return this.#inOrder(() => this.#packer.closeSegment(span))
+    return this.#inOrder(async () => {
+      const reports = await this.#packer.closeSegment(span)
+      this.#giveBack()
+      return reports
+    })
   }
 
   collect(size: TreeSize): Promise<void> {
     return this.#inOrder(async () => {
       for (const directory of await this.#collector.collect(size)) this.#made.delete(directory)
     })
+  }
+
+  onSpent(listener: (spent: readonly Uint8Array<ArrayBuffer>[]) => void): void {
+    this.#onSpent = listener
   }
 
   close(): Promise<void> {
@@ -118,6 +131,14 @@ export class LocalIntegration implements Integration {
 
   async #pack(size: TreeSize): Promise<void> {
     this.#reports.push(...(await this.#packer.settle(size)))
+  }
+
+  /** Whole, whatever part of it a batch took. */
+  #giveBack(): void {
+    const { keptFrom } = this.#packer
+    const isKept = this.#kept.findIndex(({ end }) => end > keptFrom)
+    const spent = this.#kept.splice(0, isKept < 0 ? this.#kept.length : isKept)
+    if (spent.length > 0) this.#onSpent(spent.map(({ plain }) => new Uint8Array(plain.buffer)))
   }
 
   #catchUp(): void {
@@ -141,6 +162,7 @@ export class LocalIntegration implements Integration {
       this.#builder.append(plain, leaves[2 * at] ?? 0, leaves[2 * at + 1] ?? 0)
     }
     this.#packer.add({ first, count, bytes: plain, payloads })
+    this.#kept.push({ plain, end: first + count })
   }
 
   /**

@@ -36,6 +36,8 @@ export interface Packer {
   settle(size: TreeSize): Promise<readonly PackReport[]>
   /** When it resolves the write-ahead segment is needed no more. */
   closeSegment(span: Span): Promise<readonly PackReport[]>
+  /** Of the batches that were added it keeps nothing below this entry. */
+  readonly keptFrom: number
   /** Forgets what is in memory: the entries of every segment still kept are added again. */
   resume(size: TreeSize): Promise<void>
 }

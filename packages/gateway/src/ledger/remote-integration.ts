@@ -30,8 +30,14 @@ type Call =
 type Request = Call & { readonly id: number }
 
 type Reply =
+  | Spent
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: Failure }
+
+/** Not asked for: memory comes back. */
+interface Spent {
+  readonly spent: readonly Uint8Array<ArrayBuffer>[]
+}
 
 /** An error as it crosses: a class does not survive cloning, its code must. */
 interface Failure {
@@ -46,6 +52,7 @@ export class RemoteIntegration implements Integration {
   readonly #port: IntegrationPort
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #end: () => Promise<unknown>
+  #onSpent: (spent: readonly Uint8Array<ArrayBuffer>[]) => void = () => undefined
   #lastId = 0
   #failure: Error | undefined
 
@@ -76,6 +83,10 @@ export class RemoteIntegration implements Integration {
     return this.#ask({ call: 'collect', size })
   }
 
+  onSpent(listener: (spent: readonly Uint8Array<ArrayBuffer>[]) => void): void {
+    this.#onSpent = listener
+  }
+
   async close(): Promise<void> {
     try {
       if (this.#failure === undefined) await this.#ask({ call: 'close' })
@@ -102,6 +113,10 @@ export class RemoteIntegration implements Integration {
   }
 
   #settle(reply: Reply): void {
+    if ('spent' in reply) {
+      this.#onSpent(reply.spent)
+      return
+    }
     const waiting = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
     if ('failure' in reply) waiting?.reject(errorOf(reply.failure))
@@ -119,6 +134,12 @@ export function workerIntegration(worker: IntegrationWorker): Integration {
 
 /** The other end: carries out what arrives, in the order it arrives. */
 export function serveIntegration(port: IntegrationPort, integration: Integration): void {
+  integration.onSpent((spent) => {
+    port.postMessage(
+      { spent },
+      spent.map(({ buffer }) => buffer),
+    )
+  })
   port.on('message', (message) => {
     const request = message as Request
     if (request.call === 'add') integration.add(request.batch)

@@ -38,6 +38,7 @@ export class RememberingPacker implements Packer {
   readonly calls: string[] = []
   readonly entries = new Map<number, { payload: Uint8Array }>()
   fails: Error | undefined
+  keptFrom = 0
 
   add({ first, count, bytes, payloads }: PackedBatch): void {
     for (let at = 0; at < count; at += 1) {

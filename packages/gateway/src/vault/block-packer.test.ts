@@ -4,6 +4,7 @@ import { encodeLeaf } from '@countersign/evidence'
 import { type DiskFault, nodeSha256, SeededRandom, SimulatedDisk } from '../platform/index.ts'
 import { VaultError } from './errors.ts'
 import type { OpenedRecord } from './opened-record.ts'
+import { splitPacks } from './pack.ts'
 import {
   batchOf,
   EPOCH_DIRECTORY,
@@ -157,6 +158,35 @@ test('entries of the next segment that came early stay out of the closed one', a
   await assertAllOpen(rig, entries)
   await rig.packer.closeSegment({ first: 300, end: 400 })
   await assertAllOpen(rig, entries, [])
+})
+
+for (const [blocks, layout] of [
+  [3, 1],
+  [4, 2],
+] as const) {
+  test(`${blocks} blocks at once are packed in layout ${layout}, and so are persons`, async () => {
+    const rig = await Rig.open(new SimulatedDisk())
+    const entries = traffic(rig, blocks * 256 + 20)
+    rig.packer.add(batchOf(0, entries))
+    await rig.packer.settle(blocks * 256)
+    await rig.packer.closeSegment({ first: 0, end: blocks * 256 })
+    for (const path of ['records/000', 'acts/001', 'persons/0000000000000000']) {
+      const bytes = await rig.disk.read(`${EPOCH_DIRECTORY}/${path}`)
+      const layouts = splitPacks(path, bytes).map(({ header }) => header.layout)
+      assert.deepEqual(new Set(layouts), new Set([layout]), path)
+    }
+    await assertAllOpen(rig, entries)
+  })
+}
+
+test('nothing is kept of what is in files, and all of what is not', async () => {
+  const rig = await Rig.open(new SimulatedDisk())
+  rig.packer.add(batchOf(0, traffic(rig, 600)))
+  assert.equal(rig.packer.keptFrom, 0)
+  await rig.packer.settle(600)
+  assert.equal(rig.packer.keptFrom, 512)
+  await rig.packer.closeSegment({ first: 0, end: 600 })
+  assert.equal(rig.packer.keptFrom, 600)
 })
 
 test('payloads that are no records are packed as they are', async () => {

@@ -5,7 +5,7 @@ import { BlockStore, type StoredBlock } from './block-store.ts'
 import { VaultError } from './errors.ts'
 import type { KeyRing } from './key-ring.ts'
 import { joinPacks, splitPacks } from './pack.ts'
-import { PackMaker, PackOpener } from './pack-maker.ts'
+import { type PackForm, PackMaker, PackOpener } from './pack-maker.ts'
 import { packedFrom } from './packed-from.ts'
 import { isSameRecord, NO_RECORD_ID } from './packed-record.ts'
 import { PackedRow, type RowSource } from './packed-row.ts'
@@ -38,10 +38,18 @@ export interface BlockPackerOptions {
   readonly origin: string
   /** `data/<epoch>`. */
   readonly epochDirectory: string
+  /** PLAIN_BLOCKS_MIN unless a test asks for less. */
+  readonly plainBlocksMin?: number
 }
 
 /** Blocks in memory as files at one time: while some are written the next one is packed. */
 const BLOCKS_AT_ONCE_MAX = 2
+
+/**
+ * A settle that finishes so many blocks packs them plainly: who is busy has no time for columns,
+ * and room enough to make up for it.
+ */
+const PLAIN_BLOCKS_MIN = 4
 
 interface PackedFile {
   readonly block: PendingBlock
@@ -81,14 +89,18 @@ export class BlockPacker {
   readonly #maker: PackMaker
   readonly #opener: PackOpener
   readonly #store: BlockStore
+  readonly #plainBlocksMin: number
   #blocks = new Map<number, PendingBlock>()
   #persons = new PendingPersons()
   #next: number | undefined
   #confirmed = 0
   #opaqueKeyId: Uint8Array = NO_RECORD_ID
+  /** How the blocks that were finished last are packed: what is closed after them follows. */
+  #form: PackForm = 'dense'
 
   constructor(options: BlockPackerOptions) {
     this.#ring = options.ring
+    this.#plainBlocksMin = options.plainBlocksMin ?? PLAIN_BLOCKS_MIN
     this.#maker = new PackMaker(options)
     this.#opener = new PackOpener(options)
     this.#store = new BlockStore(options.disk, options.epochDirectory)
@@ -101,6 +113,7 @@ export class BlockPacker {
     this.#store.forget()
     this.#next = undefined
     this.#confirmed = size
+    this.#form = 'dense'
     this.#opaqueKeyId = await this.#ring.opaqueKeyId()
   }
 
@@ -114,12 +127,20 @@ export class BlockPacker {
     this.#next = first + count
   }
 
+  /** Of the batches that were added it keeps nothing below this entry. */
+  get keptFrom(): number {
+    let from = this.#next ?? 0
+    for (const block of this.#blocks.values()) from = Math.min(from, block.first + block.from)
+    return from
+  }
+
   /** When it resolves every full block below `size` is durable, its keys before it. */
   async settle(size: number): Promise<readonly PackReport[]> {
     await this.#ring.flush()
     const full = [...this.#blocks.values()].filter(
       (block) => block.first + BLOCK_ENTRIES <= Math.min(size, this.#next ?? 0),
     )
+    if (full.length > 0) this.#form = full.length < this.#plainBlocksMin ? 'dense' : 'plain'
     const reports = new Map<PendingBlock, readonly PackReport[]>()
     await forEachAtOnce(full, BLOCKS_AT_ONCE_MAX, async (block) => {
       const files = await this.#writeBlock(block, BLOCK_ENTRIES)
@@ -205,7 +226,7 @@ export class BlockPacker {
     for (const { keyId, offsets } of byLedgerKey(block, rest)) {
       const from = block.first + found.width
       const spot = { keyId, from, to: block.first + width, ordinal: packs.length }
-      packs.push(await this.#maker.records(spot, rowsAt(block, offsets)))
+      packs.push(await this.#maker.records(spot, rowsAt(block, offsets), this.#form))
     }
     if (packs.length === 0) return undefined
     const path = blockPath(family, block.number, width)
@@ -282,7 +303,7 @@ export class BlockPacker {
     for (const rows of groups) {
       const { keyId } = rows
       const spot = { keyId, from: span.first, to: span.end, ordinal: packs.length }
-      packs.push(await this.#maker.persons(spot, rows))
+      packs.push(await this.#maker.persons(spot, rows, this.#form))
     }
     const bytes = joinPacks(packs)
     await this.#store.write({ path, bytes })

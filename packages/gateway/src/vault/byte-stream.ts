@@ -3,6 +3,15 @@ import { VaultError } from './errors.ts'
 /** What a writer that is used again keeps. */
 const KEPT_BYTES_MAX = 1_048_576
 
+// Works on any Uint8Array; a view for each call would cost more than the bytes.
+export const copyBytes = Buffer.prototype.copy as (
+  this: Uint8Array,
+  into: Uint8Array,
+  at: number,
+  start: number,
+  end: number,
+) => number
+
 /** Bytes that grow. Numbers are unsigned LEB128, signed ones zigzag. */
 export class ByteWriter {
   #bytes: Buffer
@@ -56,6 +65,13 @@ export class ByteWriter {
     let next = this.length
     for (let at = start; at < end; at++) bytes[next++] = source[at] ?? 0
     this.length = next
+  }
+
+  /** As `write`, of many bytes: one call is cheaper than a loop from some hundred on. */
+  copy(source: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start)
+    copyBytes.call(source, this.#bytes, this.length, start, end)
+    this.length += end - start
   }
 
   /** Whether the bytes at `from` are those from `start` to `end` of `other`. */
@@ -125,6 +141,11 @@ export class ByteReader {
     this.#at += count
     if (this.#at > this.#bytes.length) throw malformed(`${count} bytes are missing`)
     return this.#bytes.subarray(start, this.#at)
+  }
+
+  /** What is left. */
+  rest(): Uint8Array {
+    return this.take(this.#bytes.length - this.#at)
   }
 
   /** Where the next `count` parts begin, each ended by a `stop`; last, where they are over. */

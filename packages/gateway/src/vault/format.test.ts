@@ -6,8 +6,11 @@ import { blockPath, parseBlockPath, personsPath } from './block-path.ts'
 import { decodePersons, decodeRecords } from './columns.ts'
 import { openKeyRow, readKeyRow } from './key-row.ts'
 import { splitPacks } from './pack.ts'
-import type { PackedRecord } from './packed-record.ts'
+import { isSameRecord, NO_RECORD_ID, type PackedRecord } from './packed-record.ts'
+import { rowsOf } from './packed-row.ts'
 import { decodePayload } from './payload.ts'
+import { readRows } from './row-reader.ts'
+import { RowWriter } from './row-writer.ts'
 import { batchOf, EPOCH_DIRECTORY, KEK, packPersons, packRecords, Rig } from './testing.ts'
 
 // What was written once must be readable for ever. UPDATE=1 writes the vectors anew: only while the
@@ -48,6 +51,8 @@ async function made(): Promise<Vectors> {
     persons: hex(persons),
     plainRecords: hex(packRecords(entries.map(recordOf))),
     plainPersons: hex(packPersons([{ offset: 7, id: 2, bytes: Buffer.from('{"a":"b"}') }])),
+    layout2Records: hex(packRows(entries.map(recordOf), true)),
+    layout2Persons: hex(packRows([personRow(7, '{"a":"b"}')], false)),
     texts: entries.map(({ texts }) => texts),
   }
 }
@@ -58,6 +63,16 @@ function recordOf({ payload }: { readonly payload: Uint8Array }, offset: number)
     digest === undefined ? { id, bytes } : { id, keyId, digest },
   )
   return { offset, kind, recordId, sections: packed, opaque: undefined }
+}
+
+function personRow(offset: number, text: string): PackedRecord {
+  const sections = [{ id: 2, bytes: Buffer.from(text) }]
+  return { offset, kind: 0, recordId: NO_RECORD_ID, sections, opaque: undefined }
+}
+
+function packRows(records: readonly PackedRecord[], hasRecordIds: boolean): Uint8Array {
+  const plain = new RowWriter().encode(rowsOf(records), { hasRecordIds })
+  return Uint8Array.from(plain ?? [])
 }
 
 if (process.env.UPDATE === '1') {
@@ -104,6 +119,17 @@ test('the plaintexts of the vectors read as records and sections', () => {
   )
 })
 
+test('the plaintexts of layout 2 say what those of layout 1 say', () => {
+  const table = readRows(unhex(vectors.layout2Records), { hasRecordIds: true })
+  const records = Array.from({ length: table.rows }, (_, row) => table.record(row))
+  const columns = decodeRecords(unhex(vectors.plainRecords))
+  assert.equal(records.length, 2)
+  for (const [at, record] of records.entries()) assert.ok(isSameRecord(record, columns[at]))
+  const person = readRows(unhex(vectors.layout2Persons), { hasRecordIds: false })
+  assert.deepEqual([person.rows, person.offset(0)], [1, 7])
+  assert.equal(Buffer.from(person.sectionBytes(0, 0) ?? []).toString(), '{"a":"b"}')
+})
+
 test('the sealed block of the vectors opens with the key rows of the vectors', async () => {
   const rig = await Rig.open(new SimulatedDisk(), 99)
   for (const row of vectors.keyRows as string[]) rig.ring.learn(unhex(row))
@@ -132,7 +158,7 @@ test('a block begins with its magic, and a pack header says what the document sa
   const [pack, ...others] = splitPacks('records/000.p/2', block)
   assert.deepEqual(others, [])
   assert.deepEqual([pack?.header.from, pack?.header.to, pack?.header.ordinal], [0, 2, 0])
-  assert.equal(pack?.header.dictionary, 1)
+  assert.equal(pack?.header.layout, 1)
 })
 
 for (const [path, want] of [

@@ -25,7 +25,7 @@ export { BodyStore, type LeftBody } from './bodies/body-store.ts'
 export type { BodyWriter, SealedBody } from './bodies/body-writer.ts'
 export { type VaultConfig, vaultConfigSchema } from './config.ts'
 export { VaultError, type VaultErrorCode, type VaultPlace } from './errors.ts'
-export { MARKS } from './json-scan.ts'
+export { JsonScan, MARKS, Skeleton } from './json-scan.ts'
 export { type Kek, newKekText, parseKek } from './kek.ts'
 export { KeyRing, type KeyRingOptions } from './key-ring.ts'
 export type { OpenedRecord, OpenedSection } from './opened-record.ts'
@@ -48,7 +48,7 @@ export {
   type SegmentOpener,
   segmentSealer,
 } from './sealer.ts'
-export type { Form, Shape, ShapeColumn, Table } from './table.ts'
-export { CLOSED } from './table-encoder.ts'
+export type { Blobs, Form, Shape, ShapeColumn, Table } from './table.ts'
+export { CLOSED, WHOLE } from './table-encoder.ts'
 export type { Texts } from './texts.ts'
 export { type Subject, Vault, type VaultOptions } from './vault.ts'

@@ -2,20 +2,15 @@ import { hash } from 'node:crypto'
 import type { Random } from '../platform/index.ts'
 import { utf8 } from './bytes.ts'
 import { NONCE_BYTES } from './cipher.ts'
-import {
-  decodeRecords,
-  encodePersons,
-  encodeRecords,
-  LAYOUT,
-  readManyPersons,
-  readPersons,
-  readRecords,
-} from './columns.ts'
+import { type ColumnsOptions, cutColumns, encodePersons, encodeRecords, LAYOUT } from './columns.ts'
 import { asFault, VaultError } from './errors.ts'
+import { type Cut, readCut, readCuts } from './frames.ts'
 import type { DataKey, KeyRing } from './key-ring.ts'
 import { openPack, type Pack, sealPack } from './pack.ts'
 import type { PackedRecord } from './packed-record.ts'
 import type { RowSource } from './packed-row.ts'
+import { cutRows, PLAIN_LAYOUT } from './row-reader.ts'
+import { RowWriter } from './row-writer.ts'
 import type { Table } from './table.ts'
 import { TableEncoder } from './table-encoder.ts'
 
@@ -42,26 +37,33 @@ export class PackOpener {
   }
 
   async records(pack: Pack): Promise<readonly PackedRecord[]> {
-    return decodeRecords(await this.#open(pack))
+    const table = await this.recordTable(pack)
+    return Array.from({ length: table.rows }, (_, row) => table.record(row))
   }
 
   async recordTable(pack: Pack): Promise<Table> {
-    return readRecords(await this.#open(pack))
+    return this.#table(pack, { hasRecordIds: true })
   }
 
   async personTable(pack: Pack): Promise<Table> {
-    return readPersons(await this.#open(pack))
+    return this.#table(pack, { hasRecordIds: false })
+  }
+
+  async #table(pack: Pack, options: ColumnsOptions): Promise<Table> {
+    const plain = await this.#open(pack)
+    return readCut(() => cut(pack, plain, options))
   }
 
   /** As `personTable` of each; undefined where nothing is concluded. */
   async personTables(packs: readonly Pack[]): Promise<readonly (Table | undefined)[]> {
-    const opened: { readonly nth: number; readonly plain: Uint8Array }[] = []
+    const opened: { readonly nth: number; readonly cut: () => Cut }[] = []
     for (const [nth, pack] of packs.entries()) {
       const plain = await asFault(() => this.#open(pack))
-      if (!(plain instanceof VaultError)) opened.push({ nth, plain })
+      if (plain instanceof VaultError) continue
+      opened.push({ nth, cut: () => cut(pack, plain, { hasRecordIds: false }) })
     }
     const tables: (Table | undefined)[] = packs.map(() => undefined)
-    const read = readManyPersons(opened.map(({ plain }) => plain))
+    const read = readCuts(opened.map(({ cut }) => cut))
     for (const [at, { nth }] of opened.entries()) tables[nth] = read[at]
     return tables
   }
@@ -76,12 +78,27 @@ export class PackOpener {
   }
 }
 
-/** Encodes columns and seals them. */
+function cut({ header, place }: Pack, plain: Uint8Array, options: ColumnsOptions): Cut {
+  if (header.layout === LAYOUT) return cutColumns(plain, options)
+  if (header.layout === PLAIN_LAYOUT) return cutRows(plain, options)
+  throw new VaultError('VAULT_MALFORMED', `pack has the unknown layout ${header.layout}`, { place })
+}
+
+/** As columns, which takes little room, or plainly, which takes little time. */
+export type PackForm = 'dense' | 'plain'
+
+interface Encoded {
+  readonly layout: number
+  readonly plain: Uint8Array
+}
+
+/** Encodes rows and seals them. */
 export class PackMaker {
   readonly #random: Random
   readonly #ring: KeyRing
   readonly #originHash: Uint8Array
   readonly #encoder = new TableEncoder()
+  readonly #writer = new RowWriter()
 
   constructor(options: {
     readonly random: Random
@@ -93,14 +110,20 @@ export class PackMaker {
     this.#originHash = originHashOf(options.origin)
   }
 
-  async records(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
+  async records(spot: PackSpot, rows: RowSource, form: PackForm): Promise<Uint8Array> {
     const key = await this.#key(spot)
-    return this.#seal(key, spot, encodeRecords(rows, this.#encoder))
+    const isPlain = form === 'plain'
+    const plain = isPlain ? this.#writer.encode(rows, { hasRecordIds: true }) : undefined
+    if (plain !== undefined) return this.#seal(key, spot, { layout: PLAIN_LAYOUT, plain })
+    return this.#seal(key, spot, { layout: LAYOUT, plain: encodeRecords(rows, this.#encoder) })
   }
 
-  async persons(spot: PackSpot, rows: RowSource): Promise<Uint8Array> {
+  async persons(spot: PackSpot, rows: RowSource, form: PackForm): Promise<Uint8Array> {
     const key = await this.#key(spot)
-    return this.#seal(key, spot, encodePersons(rows, this.#encoder))
+    const isPlain = form === 'plain'
+    const plain = isPlain ? this.#writer.encode(rows, { hasRecordIds: false }) : undefined
+    if (plain !== undefined) return this.#seal(key, spot, { layout: PLAIN_LAYOUT, plain })
+    return this.#seal(key, spot, { layout: LAYOUT, plain: encodePersons(rows, this.#encoder) })
   }
 
   // Before anything is encoded: what that makes is sealed before another pack is begun.
@@ -109,8 +132,8 @@ export class PackMaker {
   }
 
   // Random nonces: one ledger key seals far fewer than 2^32 packs in its month.
-  #seal(key: DataKey, spot: PackSpot, plain: Uint8Array): Uint8Array {
+  #seal(key: DataKey, spot: PackSpot, { layout, plain }: Encoded): Uint8Array {
     const nonce = this.#random.bytes(NONCE_BYTES)
-    return sealPack(key, this.#originHash, { ...spot, dictionary: LAYOUT, nonce }, plain)
+    return sealPack(key, this.#originHash, { ...spot, layout, nonce }, plain)
   }
 }

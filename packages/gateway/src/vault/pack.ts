@@ -19,8 +19,8 @@ export interface PackHeader {
   readonly to: number
   /** Position in its file, from 0. */
   readonly ordinal: number
-  /** Layout of the plaintext and the dictionary it was compressed with. */
-  readonly dictionary: number
+  /** Of the plaintext. */
+  readonly layout: number
   readonly nonce: Uint8Array
 }
 
@@ -83,7 +83,7 @@ function readPack(file: string, bytes: Uint8Array, at: number, ordinal: number):
     from: Number(head.readBigUInt64BE(16)),
     to: Number(head.readBigUInt64BE(24)),
     ordinal: head.readUInt16BE(32),
-    dictionary: head.readUInt16BE(34),
+    layout: head.readUInt16BE(34),
     nonce: head.subarray(36, 36 + NONCE_BYTES),
   }
   if (header.ordinal !== ordinal || header.from >= header.to) {
@@ -99,7 +99,7 @@ function encodeHeader(header: PackHeader, length: number): Uint8Array {
   bytes.writeBigUInt64BE(BigInt(header.from), 16)
   bytes.writeBigUInt64BE(BigInt(header.to), 24)
   bytes.writeUInt16BE(header.ordinal, 32)
-  bytes.writeUInt16BE(header.dictionary, 34)
+  bytes.writeUInt16BE(header.layout, 34)
   bytes.set(header.nonce, 36)
   bytes.writeUInt32BE(length, PACK_HEADER_BYTES - 4)
   return bytes

@@ -15,6 +15,7 @@ import type { SealedRecord } from './sealed-record.ts'
 import { ShapeWriter } from './shape-writer.ts'
 import { type FormSection, ID_BYTES, type Shape, type Table } from './table.ts'
 import { CLOSED, WHOLE } from './table-encoder.ts'
+import { WholeWriter } from './whole-writer.ts'
 
 /** A row whose sections are all open and are what their digests say. */
 export interface HashedRow {
@@ -48,6 +49,7 @@ export class RowHasher {
   readonly #own = new SaltCutter()
   readonly #personal = new SaltCutter()
   readonly #people = new People()
+  readonly #whole = new WholeWriter(HEAD)
 
   hash(record: SealedRecord, file: PersonsFile | undefined): HashedRow | undefined {
     const { index, ledgerKey, table, row } = record
@@ -96,14 +98,14 @@ export class RowHasher {
     let [own, personal] = [0, 0]
     for (let nth = 0; nth < sections.length; nth++) {
       const section = sections[nth]
-      if (section === undefined || section.template === WHOLE) return false
+      if (section === undefined) return false
       const place = table.place(row, nth)
       if (section.template !== CLOSED) {
         if (!this.#add(table, section, place, this.#own.at(own++))) return false
         continue
       }
       const found = person?.table.form(person.row).sections[personal]
-      const isThere = found?.id === section.id && found.template !== WHOLE
+      const isThere = found?.id === section.id
       if (!isThere || person === undefined || found.template === CLOSED) return false
       const apart = person.table.place(person.row, personal)
       if (!this.#add(person.table, found, apart, this.#personal.at(personal++))) return false
@@ -113,13 +115,19 @@ export class RowHasher {
   }
 
   #add(table: Table, section: FormSection, place: number, salt: Uint8Array): boolean {
-    const shape = table.shape(section)
-    if (shape.bytesMax > SECTION_BYTES_MAX) return false
-    const framed = writerOf(shape).write(place)
+    const framed =
+      section.template === WHOLE
+        ? this.#whole.write(table.blobs, place)
+        : shaped(table.shape(section), place)
+    if (framed === undefined) return false
     framed[SECTION_ID_AT] = section.id
     this.#writer.put(framed, salt)
     return true
   }
+}
+
+function shaped(shape: Shape, place: number): Uint8Array | undefined {
+  return shape.bytesMax > SECTION_BYTES_MAX ? undefined : writerOf(shape).write(place)
 }
 
 /** Kept where a pack of many shapes cannot make it keep much. */

@@ -2,6 +2,7 @@ import { ByteReader, malformed } from './byte-stream.ts'
 import { readIntegers, VALUES_MAX } from './integer-column.ts'
 import { MARK_MAX, MARKS } from './json-scan.ts'
 import {
+  type Blobs,
   type Form,
   ID_BYTES,
   type Shape,
@@ -27,7 +28,7 @@ const HEX8_BYTES = 8
 /** No value but a text takes more. */
 const VALUE_BYTES_MAX = 64
 /** Entries of a segment, and some: no pack speaks of more. */
-const ROWS_MAX = 131_072
+export const ROWS_MAX = 131_072
 /** Sections of one pack, together. */
 export const SECTIONS_BYTES_MAX: number = 288 * 1024 * 1024
 
@@ -82,7 +83,7 @@ class TableDecoder {
       shapeOf(template, at(columns, nth), pools, left),
     )
     const read = { forms, offsets, recordIds, shapes, pools, closedKeys, digests, shapedBytes }
-    const table = new Table({ ...read, blobs: blobLengths.map((length) => blobs.take(length)) })
+    const table = new Table({ ...read, blobs: blobsOf(blobs, blobLengths) })
     const isDone = Object.values(this.#from).every((stream: ByteReader) => stream.isAtEnd)
     if (!isDone || left.bytes !== 0) throw malformed('bytes are left over')
     return table
@@ -138,6 +139,19 @@ class TableDecoder {
     }
     return { uuid, hex16: raw.take(hex16), hex32: raw.take(hex32) }
   }
+}
+
+function blobsOf(from: ByteReader, lengths: readonly number[]): Blobs {
+  const starts = new Int32Array(lengths.length)
+  const ends = new Int32Array(lengths.length)
+  let end = 0
+  for (const [nth, length] of lengths.entries()) {
+    if (length < 0) throw malformed(`blob of ${length} bytes`)
+    starts[nth] = end
+    end = atMost(SECTIONS_BYTES_MAX, end + length, 'bytes of blobs')
+    ends[nth] = end
+  }
+  return { memory: from.take(end), starts, ends }
 }
 
 function countRows(

@@ -43,6 +43,13 @@ export interface ShapeColumn {
   readonly bytes?: Uint8Array
 }
 
+/** Sections and payloads that stand as they are: where each begins and ends. */
+export interface Blobs {
+  readonly memory: Uint8Array
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+}
+
 /** Values that stand once, one after the other. */
 export interface TablePools {
   readonly uuid: Uint8Array
@@ -62,7 +69,7 @@ export interface TableParts {
   /** Places in the pool hex16, by closed section. */
   readonly closedKeys: readonly number[]
   readonly digests: Uint8Array
-  readonly blobs: readonly Uint8Array[]
+  readonly blobs: Blobs
   /** Of the sections that follow a shape, together. */
   readonly shapedBytes: number
 }
@@ -76,7 +83,7 @@ export class Table implements TableParts {
   readonly pools: TablePools
   readonly closedKeys: readonly number[]
   readonly digests: Uint8Array
-  readonly blobs: readonly Uint8Array[]
+  readonly blobs: Blobs
   readonly shapedBytes: number
   /** By row: where its sections begin among the sections of all rows. */
   readonly #firsts: Int32Array
@@ -103,7 +110,10 @@ export class Table implements TableParts {
 
   /** Of all sections and opaque payloads. */
   get bytes(): number {
-    return this.blobs.reduce((sum, { length }) => sum + length, this.shapedBytes)
+    const { starts, ends } = this.blobs
+    let bytes = this.shapedBytes
+    for (let nth = 0; nth < ends.length; nth++) bytes += (ends[nth] ?? 0) - (starts[nth] ?? 0)
+    return bytes
   }
 
   form(row: number): Form {
@@ -149,7 +159,7 @@ export class Table implements TableParts {
     const section = at(this.form(row).sections, nth)
     const place = this.place(row, nth)
     if (section.template === CLOSED) return undefined
-    if (section.template === WHOLE) return at(this.blobs, place)
+    if (section.template === WHOLE) return this.#blob(place)
     const shape = this.shape(section)
     const bytes = new Uint8Array(lengthOf(shape, place))
     this.write(shape, place, bytes, 0)
@@ -162,7 +172,7 @@ export class Table implements TableParts {
       offset: this.offset(row),
       kind,
       recordId: this.recordId(row),
-      opaque: isOpaque ? at(this.blobs, this.place(row, 0)) : undefined,
+      opaque: isOpaque ? this.#blob(this.place(row, 0)) : undefined,
       sections: sections.map(({ id }, nth) => this.#section(row, id, nth)),
     }
   }
@@ -182,9 +192,20 @@ export class Table implements TableParts {
 
   #isLarge(section: FormSection, place: number): boolean {
     if (section.template === CLOSED) return false
-    if (section.template === WHOLE) return at(this.blobs, place).length > SECTION_BYTES_MAX
+    if (section.template === WHOLE) return this.#blobBytes(place) > SECTION_BYTES_MAX
     const shape = this.shape(section)
     return shape.bytesMax > SECTION_BYTES_MAX && lengthOf(shape, place) > SECTION_BYTES_MAX
+  }
+
+  #blobBytes(place: number): number {
+    const { starts, ends } = this.blobs
+    return (ends[place] ?? 0) - (starts[place] ?? 0)
+  }
+
+  #blob(place: number): Uint8Array {
+    const { memory, starts, ends } = this.blobs
+    if (place >= ends.length) throw malformed(`no blob ${place} of ${ends.length}`)
+    return memory.subarray(starts[place], ends[place])
   }
 
   #section(row: number, id: number, nth: number): PackedSection {

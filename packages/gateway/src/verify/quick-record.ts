@@ -21,8 +21,10 @@ import {
   type Shape,
   type Table,
   type Texts,
+  WHOLE,
 } from '../vault/index.ts'
-import { type CheckedShape, ShapeChecks, skeletonText, textOf } from './shape-check.ts'
+import { PlainRecords } from './plain-record.ts'
+import { type CheckedShape, ShapeChecks, skeletonText, tellsBodies, textOf } from './shape-check.ts'
 
 const UUID_BYTES = 16
 const KEY_BYTES = 16
@@ -70,6 +72,7 @@ interface Values<Text extends string> {
  * of all rows of a shape at once. What it is not certain of has no answer.
  */
 export class QuickRecords {
+  readonly #plain = new PlainRecords()
   readonly #checks = new ShapeChecks()
   readonly #plans = new WeakMap<Form, FormPlan | 'none'>()
   /** What is known of a person's form, for the plan that asked last. */
@@ -77,11 +80,25 @@ export class QuickRecords {
 
   /** Whether it is worth hashing a record for `read`. */
   knows({ table, row }: SealedRecord): boolean {
-    return table !== undefined && this.#plan(table, table.form(row)) !== undefined
+    if (table === undefined) return false
+    if (isPlainTable(table)) return this.#plain.knows(table, row)
+    return this.#plan(table, table.form(row)) !== undefined
   }
 
   /** The facts of a record that is as every schema says and as it is stored. */
   read(
+    hashed: HashedRow,
+    by: { readonly index: number; readonly ledgerKeyId: Uint8Array },
+  ): ExchangeFacts | undefined {
+    if (!isPlainTable(hashed.table)) return this.#readColumns(hashed, by)
+    const kind = kindOfCode(hashed.table.form(hashed.row).kind)
+    if (kind === undefined || !isExchangeKind(kind)) return undefined
+    return this.#plain.read(hashed, by, (closed) =>
+      this.#personHolds({ kind, closed }, hashed.person),
+    )
+  }
+
+  #readColumns(
     { table, row, person }: HashedRow,
     { index, ledgerKeyId }: { readonly index: number; readonly ledgerKeyId: Uint8Array },
   ): ExchangeFacts | undefined {
@@ -96,11 +113,14 @@ export class QuickRecords {
     return factsOf(plan, table, row, index)
   }
 
-  #personHolds(plan: FormPlan, person: HashedRow['person']): boolean {
+  #personHolds(plan: Pick<FormPlan, 'kind' | 'closed'>, person: HashedRow['person']): boolean {
     const { closed } = plan
     if (closed.length === 0) return true
     if (person === undefined) return false
     const { table, row } = person
+    if (isPlainTable(table)) {
+      return closed.every(({ schema }, nth) => this.#plain.holds(table, row, nth, schema))
+    }
     const form = table.form(row)
     let known = this.#personal.get(form)
     if (known?.kind !== plan.kind || known.checked.length !== closed.length) {
@@ -114,10 +134,14 @@ export class QuickRecords {
     return true
   }
 
-  #personChecks({ closed }: FormPlan, table: Table, form: Form): readonly CheckedShape[] {
+  #personChecks(
+    { closed }: Pick<FormPlan, 'closed'>,
+    table: Table,
+    form: Form,
+  ): readonly CheckedShape[] {
     return closed.flatMap(({ schema }, nth) => {
       const section = form.sections[nth]
-      const shape = section && table.shape(section)
+      const shape = section?.template === WHOLE ? undefined : section && table.shape(section)
       return shape === undefined || namesBodies(shape)
         ? []
         : this.#checks.check(table, shape, schema)
@@ -131,6 +155,11 @@ export class QuickRecords {
     this.#plans.set(form, plan ?? 'none')
     return plan
   }
+}
+
+/** Its sections stand as they are, all of them. */
+function isPlainTable({ shapes }: Table): boolean {
+  return shapes.length === 0
 }
 
 function planOf(table: Table, form: Form, checks: ShapeChecks): FormPlan | undefined {
@@ -165,10 +194,10 @@ function planOf(table: Table, form: Form, checks: ShapeChecks): FormPlan | undef
 
 /** What a record names beside itself is read one by one. */
 function namesBodies(shape: Shape): boolean {
-  return skeletonText(shape).includes('"captured":')
+  return tellsBodies(skeletonText(shape))
 }
 
-function hasItsSections(kind: ExchangeKind, { isOpaque, sections }: Form): boolean {
+export function hasItsSections(kind: ExchangeKind, { isOpaque, sections }: Form): boolean {
   try {
     checkSections(
       kind,
@@ -225,8 +254,12 @@ function sealColumns(
     if (column === undefined) return undefined
     columns.push(column.values)
   }
-  const isPlain = named.length === closed.length && !/:"[^"]{2}/.test(skeletonText(seal))
-  return isPlain ? columns : undefined
+  return named.length === closed.length && isSealPlain(skeletonText(seal)) ? columns : undefined
+}
+
+/** Every string in it is a value that varies. */
+export function isSealPlain(skeleton: string): boolean {
+  return !/:"[^"]{2}/.test(skeleton)
 }
 
 /**
@@ -234,12 +267,16 @@ function sealColumns(
  * names and whole strings, and no schema asked here has a name twice.
  */
 function columnOf(shape: Shape, name: string, mark: number): Shape['columns'][number] | undefined {
-  const skeleton = skeletonText(shape)
+  return shape.columns[columnIn(skeletonText(shape), name, mark)]
+}
+
+/** Its number; −1 where there is none. */
+export function columnIn(skeleton: string, name: string, mark: number): number {
   const at = skeleton.indexOf(name)
-  if (at < 0 || skeleton.charCodeAt(at + name.length) !== mark) return undefined
+  if (at < 0 || skeleton.charCodeAt(at + name.length) !== mark) return -1
   let column = 0
   for (let before = 0; before < at; before += 1) if (skeleton.charCodeAt(before) < 32) column += 1
-  return shape.columns[column]
+  return column
 }
 
 /** Whether `seal` names the keys of the closed sections, and these are not the ledger's. */
@@ -285,7 +322,7 @@ function factsOf(
 }
 
 /** As `textOf` of 16 bytes, without the view and the call that it costs. */
-function uuidText(ids: Uint8Array, at: number): string {
+export function uuidText(ids: Uint8Array, at: number): string {
   return String.fromCharCode(
     ids[at] ?? 0,
     ids[at + 1] ?? 0,
@@ -306,7 +343,12 @@ function uuidText(ids: Uint8Array, at: number): string {
   )
 }
 
-function isSame(one: Uint8Array, oneAt: number, other: Uint8Array, otherAt: number): boolean {
+export function isSame(
+  one: Uint8Array,
+  oneAt: number,
+  other: Uint8Array,
+  otherAt: number,
+): boolean {
   for (let at = 0; at < UUID_BYTES; at += 1) {
     if (one[oneAt + at] !== other[otherAt + at]) return false
   }

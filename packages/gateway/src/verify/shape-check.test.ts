@@ -14,6 +14,7 @@ import { readRecords } from '../vault/columns.ts'
 import { MARKS } from '../vault/index.ts'
 import { packRecords } from '../vault/testing.ts'
 import { type MarkRule, skeletonRules } from './quick-check.ts'
+import { SectionChecks } from './section-check.ts'
 import { ShapeChecks, skeletonText } from './shape-check.ts'
 
 const UUID = '019f5a3c-0000-7000-8000-0000000000aa'
@@ -43,7 +44,9 @@ const pick = <Value>(values: readonly Value[]): Value => {
 
 test('sections as they are written are all told at once', () => {
   for (const [name, kind, value] of SAMPLES) {
-    assert.deepEqual(told(name, kind, [JSON.stringify(value)]), [true], name)
+    const text = JSON.stringify(value)
+    assert.deepEqual(toldInColumns(name, kind, [text]), [true], name)
+    assert.deepEqual(toldAsTheyAre(name, kind, [text]), [true], name)
   }
 })
 
@@ -92,7 +95,30 @@ function parses(name: SectionName, kind: Kind, text: string): void {
 
 const LATER = ['EVIDENCE_TIME', 'EVIDENCE_UNKNOWN_KIND']
 
+/** As sections in columns, and as they are: what is said of the one is said of the other. */
 function told(name: SectionName, kind: Kind, texts: readonly string[]): readonly boolean[] {
+  const [inColumns, asTheyAre] = [
+    toldInColumns(name, kind, texts),
+    toldAsTheyAre(name, kind, texts),
+  ]
+  return texts.map((_, at) => inColumns[at] === true || asTheyAre[at] === true)
+}
+
+const sections = new SectionChecks()
+
+function toldAsTheyAre(name: SectionName, kind: Kind, texts: readonly string[]): boolean[] {
+  return texts.map((text) => {
+    const memory = new TextEncoder().encode(text)
+    const blobs = { memory, starts: Int32Array.of(0), ends: Int32Array.of(memory.length) }
+    return sections.check(sectionSchema(name, kind), blobs, 0) !== undefined
+  })
+}
+
+function toldInColumns(
+  name: SectionName,
+  kind: Kind,
+  texts: readonly string[],
+): readonly boolean[] {
   const id = SECTIONS[name]
   const records = texts.map((text, offset) => ({
     offset,

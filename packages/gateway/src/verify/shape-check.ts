@@ -41,6 +41,11 @@ export class ShapeChecks {
   }
 }
 
+/** Whether sections of this skeleton name bodies. */
+export function tellsBodies(skeleton: string): boolean {
+  return skeleton.includes('"captured":')
+}
+
 export function skeletonText({ skeleton }: Shape): string {
   return textOf(skeleton)
 }
@@ -89,7 +94,7 @@ function rowCheck(table: Table, column: ShapeColumn, rule: MarkRule): (row: numb
 }
 
 /** Printable ASCII without quote and backslash. */
-function isPlain(byte: number): boolean {
+export function isPlain(byte: number): boolean {
   return byte >= 0x20 && byte <= 0x7e && byte !== 0x22 && byte !== 0x5c
 }
 
