@@ -32,7 +32,7 @@ export interface WorkerProcess extends Pipe {
 
 /**
  * A process that serves requests and keeps nothing: records, quotas, measures and answers about
- * the log are the gateway's, which it asks. It has none of the ledger's keys.
+ * the log are the gateway's, which it asks. None of the ledger's keys is in its memory.
  */
 export class WorkerProgram {
   readonly #machine: Machine
