@@ -1,14 +1,12 @@
 /** Lines of name and value in the order received, each name as it was spelled. */
 export type Fields = readonly (readonly [name: string, value: string])[]
 
-const COLON = 0x3a
 const CR = 0x0d
 const LF = 0x0a
 const SPACE = 0x20
 const TAB = 0x09
 
-const TOKEN = tableOf(/[A-Za-z0-9!#$%&'*+.^`|~_-]/)
-const VALUE = tableOf(/[\t\x20-\x7e\x80-\xff]/)
+const LINE = /([A-Za-z0-9!#$%&'*+.^`|~_-]+):([\t\x20-\x7e\x80-\xff]*)\r\n/y
 /** What would end a line, or be cut to another byte, on its way out. */
 const NOT_TOKEN = /[^A-Za-z0-9!#$%&'*+.^`|~_-]/
 const NOT_VALUE = /[^\t\x20-\x7e\x80-\xff]/
@@ -21,21 +19,23 @@ export function parseFields(text: string, from: number): [string, string][] | un
   const fields: [string, string][] = []
   let at = from
   while (at < text.length) {
-    const nameAt = at
-    while (TOKEN[text.charCodeAt(at)] === 1) at += 1
-    if (at === nameAt || text.charCodeAt(at) !== COLON) return undefined
-    const name = text.slice(nameAt, at)
-    at += 1
-    while (isBlank(text.charCodeAt(at))) at += 1
-    const valueAt = at
-    while (VALUE[text.charCodeAt(at)] === 1) at += 1
-    if (text.charCodeAt(at) !== CR || text.charCodeAt(at + 1) !== LF) return undefined
-    let valueEnd = at
-    while (valueEnd > valueAt && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd -= 1
-    fields.push([name, text.slice(valueAt, valueEnd)])
-    at += 2
+    LINE.lastIndex = at
+    // One expression a line: a loop looks up the method anew for every character that it reads.
+    const [, name, value] = LINE.exec(text) ?? []
+    if (name === undefined || value === undefined) return undefined
+    fields.push([name, withoutBlanks(value)])
+    at = LINE.lastIndex
   }
   return fields
+}
+
+/** Without space and tab around it, and nothing else that JavaScript would trim. */
+function withoutBlanks(value: string): string {
+  let from = 0
+  let to = value.length
+  while (from < to && isBlank(value.charCodeAt(from))) from += 1
+  while (to > from && isBlank(value.charCodeAt(to - 1))) to -= 1
+  return value.slice(from, to)
 }
 
 /** The lines as they are sent, in Latin-1; undefined where one would end early. */
@@ -66,11 +66,4 @@ export function hasBareLineEnd(bytes: Buffer, from: number): boolean {
 
 function isBlank(code: number): boolean {
   return code === SPACE || code === TAB
-}
-
-/** One for each byte that the form takes. */
-function tableOf(form: RegExp): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, code) =>
-    form.test(String.fromCharCode(code)) ? 1 : 0,
-  )
 }
