@@ -8,6 +8,7 @@ import {
   zstdCompressSync,
   zstdDecompressSync,
 } from 'node:zlib'
+import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 
 const dictionary = Buffer.from(
@@ -32,6 +33,43 @@ for (const [name, options] of Object.entries<ZstdOptions>({
     }
     assert.equal(writer.isQuick, true)
   })
+}
+
+test('frames are taken apart one after the other, and what holds more or less is not taken', () => {
+  const [reader, writer] = [
+    new FrameReader({ dictionary }),
+    new FrameWriter({ params, dictionary }),
+  ]
+  for (const length of [1, 700, 20_000, 300, 131_073, 64, 5_000_000, 5_000]) {
+    for (const bytes of [randomBytes(length), Buffer.alloc(length, '{"path":"/orders/7"}')]) {
+      assert.ok(Buffer.from(reader.content(writer.frame(bytes), length)).equals(bytes))
+    }
+  }
+  assert.equal(reader.isQuick, true, 'this runtime has no context that serves for many frames')
+  for (const [made, claimed] of [
+    [700, 699],
+    [700, 701],
+  ] as const) {
+    const frame = writer.frame(Buffer.alloc(made, 7))
+    const again = new FrameReader({ dictionary })
+    assert.notEqual(
+      lengthOf(() => again.content(frame, claimed)),
+      claimed,
+    )
+    const broken = Uint8Array.from(frame.subarray(0, frame.length - 2))
+    assert.notEqual(
+      lengthOf(() => again.content(broken, made)),
+      made,
+    )
+  }
+})
+
+function lengthOf(content: () => Uint8Array): number {
+  try {
+    return content().length
+  } catch {
+    return -1
+  }
 }
 
 test('a context that fails makes no frame, least of all the one before', async () => {

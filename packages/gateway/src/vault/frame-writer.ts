@@ -1,4 +1,5 @@
 import { constants, createZstdCompress, type ZstdOptions, zstdCompressSync } from 'node:zlib'
+import { type FrameStream, streamOf } from './frame-stream.ts'
 
 /**
  * One frame after the other from one context. The runtime's own call makes a context for each,
@@ -8,7 +9,7 @@ import { constants, createZstdCompress, type ZstdOptions, zstdCompressSync } fro
 export class FrameWriter {
   readonly #options: ZstdOptions
   /** Made by the first frame; `false`: there is none. */
-  #stream: Stream | false | undefined
+  #stream: FrameStream | false | undefined
   #into = Buffer.alloc(0)
 
   constructor(options: ZstdOptions) {
@@ -17,7 +18,7 @@ export class FrameWriter {
 
   /** Whether one context serves for all. */
   get isQuick(): boolean {
-    this.#stream ??= streamOf(this.#options) ?? false
+    this.#stream ??= streamOf(createZstdCompress(this.#options)) ?? false
     return this.#stream !== false
   }
 
@@ -46,35 +47,3 @@ export class FrameWriter {
 const QUICK_BYTES_MAX = 1_048_576
 /** More than a frame of what does not get smaller has in heads. */
 const OVERHEAD_BYTES = 512
-
-interface Stream {
-  readonly _handle: {
-    writeSync(
-      flush: number,
-      from: Uint8Array,
-      fromAt: number,
-      fromBytes: number,
-      into: Uint8Array,
-      intoAt: number,
-      intoBytes: number,
-    ): void
-  }
-  /** What is left of the room, and of what was to be written. */
-  readonly _writeState: Uint32Array
-}
-
-function streamOf(options: ZstdOptions): Stream | undefined {
-  const made = createZstdCompress(options)
-  // Whoever waits for a frame sees at once that there is none; nobody listens to this.
-  made.on('error', () => undefined)
-  const stream: object = made
-  const isIt =
-    '_handle' in stream &&
-    typeof stream._handle === 'object' &&
-    stream._handle !== null &&
-    'writeSync' in stream._handle &&
-    typeof stream._handle.writeSync === 'function' &&
-    '_writeState' in stream &&
-    stream._writeState instanceof Uint32Array
-  return isIt ? (stream as Stream) : undefined
-}

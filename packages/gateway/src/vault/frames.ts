@@ -2,6 +2,7 @@ import { constants, zstdDecompressSync } from 'node:zlib'
 import { malformed } from './byte-stream.ts'
 import { concat } from './bytes.ts'
 import { VaultError } from './errors.ts'
+import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { DICTIONARY_1 } from './generated/dictionary-1.ts'
 import type { Table } from './table.ts'
@@ -21,6 +22,9 @@ export const BULK: FrameWriter = new FrameWriter(level(BULK_LEVEL))
 export const FEW: FrameWriter = new FrameWriter({ ...level(BULK_LEVEL), dictionary })
 /** Beyond it what is in a frame is like what came before in it: no dictionary helps. */
 export const BULK_BYTES_MIN = 32_768
+
+/** Reads what a writer wrote, to hold it against what was to be written. */
+export const AGAIN: FrameReader = new FrameReader({ dictionary })
 
 /** A frame of less than this only gets longer. */
 const FRAME_BYTES_MIN = 48

@@ -1,8 +1,9 @@
 import { ByteWriter, malformed } from './byte-stream.ts'
-import { BULK, BULK_BYTES_MIN, FEW, frame } from './frames.ts'
+import { VaultError } from './errors.ts'
+import { AGAIN, BULK, BULK_BYTES_MIN, FEW, frame, guarded } from './frames.ts'
 import { JoinedBytes } from './joined-bytes.ts'
 import { digestAt, PackedRow, type RowSource } from './packed-row.ts'
-import { CLOSED_STATE, NO_PLACE, readRows } from './row-reader.ts'
+import { CLOSED_STATE, cutRows, NO_PLACE } from './row-reader.ts'
 import type { Table } from './table.ts'
 import { CLOSED, OPAQUE_SECTIONS, WHOLE } from './table-encoder.ts'
 import { isUuidAt, UUID_CHARACTERS, viewOf } from './words.ts'
@@ -119,13 +120,29 @@ function readsBack(
   from: RowSource,
   options: { readonly hasRecordIds: boolean },
 ): boolean {
-  const table = readRows(plain, options)
-  if (table.rows !== from.count) return false
+  const table = readAgain(plain, options)
+  if (table?.rows !== from.count) return false
   for (let nth = 0; nth < from.count; nth++) {
     from.read(nth, row)
     if (!saysRow(table, nth)) return false
   }
   return true
+}
+
+/** Until another is read; undefined where it cannot be. */
+function readAgain(
+  plain: Uint8Array,
+  options: { readonly hasRecordIds: boolean },
+): Table | undefined {
+  try {
+    return guarded(() => {
+      const { frame, frameBytes, read } = cutRows(plain, options)
+      return read(frame.length === frameBytes ? frame : AGAIN.content(frame, frameBytes))
+    })
+  } catch (error) {
+    if (error instanceof VaultError) return undefined
+    throw error
+  }
 }
 
 /** Whether a row of the table is the one in `row`. */
