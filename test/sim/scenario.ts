@@ -269,9 +269,9 @@ export class Scenario {
       await this.#heal(untilMs)
       // What the recorder owes it tries again each second.
       if ((this.#gateway?.turnedAway ?? 0) > 0) await this.#machine.run(OWED_MS_MAX)
+      if (which === 'all') await this.#settleBodies()
     } while (!this.#isSettled())
     if (wasFull) this.hits.add('checked: resumed after a full disk')
-    if (which === 'all') await this.#settleBodies()
     const log = await this.#audit(which)
     this.#judge.finish(this.#gateway)
     return log
