@@ -10,6 +10,8 @@ export interface Stamp {
   readonly ticksMs: number
   readonly at: string
   readonly clock: ClockState | undefined
+  /** How many leaps came before it. */
+  readonly leaps: number
 }
 
 /**
@@ -24,6 +26,7 @@ export class RecordClock {
   #durable: Stamp | undefined
   #isUnknown = true
   #isAhead = false
+  #leaps = 0
 
   constructor({ clock }: { readonly clock: Clock }) {
     this.#clock = clock
@@ -37,7 +40,7 @@ export class RecordClock {
     const atUs = this.#clock.nowUs()
     const ticksMs = this.#clock.ticksMs()
     const clock = this.#stateAt(atUs, ticksMs)
-    this.#last = { atUs, ticksMs, at: formatTime(atUs), clock }
+    this.#last = { atUs, ticksMs, at: formatTime(atUs), clock, leaps: this.#leaps }
     this.#highestUs = Math.max(this.#highestUs, atUs)
     return this.#last
   }
@@ -49,16 +52,20 @@ export class RecordClock {
 
   /** The record with this stamp is durable. */
   told(stamp: Stamp): void {
-    const { clock } = stamp
+    const { clock, leaps } = stamp
     this.#durable = stamp
     if (clock === 'unknown') this.#isUnknown = false
-    if (clock === 'ahead') this.#isAhead = false
+    // One that has leapt again since is told of by a later record, which may never be written.
+    if (clock === 'ahead' && leaps === this.#leaps) this.#isAhead = false
   }
 
   #stateAt(atUs: number, ticksMs: number): ClockState | undefined {
     if (this.#last !== undefined) {
       const leapMs = (atUs - this.#last.atUs) / 1000 - (ticksMs - this.#last.ticksMs)
-      if (leapMs > CLOCK_LEAP_MS_MAX) this.#isAhead = true
+      if (leapMs > CLOCK_LEAP_MS_MAX) {
+        this.#isAhead = true
+        this.#leaps += 1
+      }
     }
     if (this.#isUnknown) return 'unknown'
     if (atUs < this.#highestUs) return 'behind'
