@@ -1,5 +1,6 @@
 import { parseWhen, SECTIONS } from '@countersign/evidence'
-import type { Wal } from '../ledger/index.ts'
+import { LedgerError, type Wal } from '../ledger/index.ts'
+import { diskErrorCode } from '../platform/index.ts'
 import {
   BLOCK_ENTRIES,
   type BlockReader,
@@ -14,11 +15,31 @@ export interface LeftBodiesNeeds {
 }
 
 /**
+ * The ledger goes on meanwhile: a segment may be dropped, its entries being packed by then, or
+ * written while it is read, which may then have the second of two batches and not the first.
+ */
+const ATTEMPTS_MAX = 5
+
+/**
  * Which of the bodies that an earlier life left are named by a record: nearly always one that the
  * write-ahead log still holds. Before any is called nameless, every record of its life and of those
  * after it was read. Throws where one of them cannot be.
  */
 export async function namedOf(
+  left: readonly LeftBody[],
+  needs: LeftBodiesNeeds,
+): Promise<ReadonlySet<string>> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await searchAll(left, needs)
+    } catch (cause) {
+      const mayPass = diskErrorCode(cause) === 'DISK_NOT_FOUND' || cause instanceof LedgerError
+      if (!mayPass || attempt === ATTEMPTS_MAX) throw cause
+    }
+  }
+}
+
+async function searchAll(
   left: readonly LeftBody[],
   { wal, reader }: LeftBodiesNeeds,
 ): Promise<ReadonlySet<string>> {

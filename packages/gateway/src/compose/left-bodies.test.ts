@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { test } from 'node:test'
+import { LedgerError, type Wal } from '../ledger/index.ts'
+import { DiskError } from '../platform/index.ts'
+import { namedOf } from './left-bodies.ts'
+
+const LEFT = [{ sha256: 'ab'.repeat(32), incarnation: 1, path: '/data/bodies/incoming/x' }]
+const reader = { block: () => Promise.reject(new Error('there is no block')) }
+
+/** A write-ahead log that cannot be read so many times, and is empty then. */
+function walAfter(failures: number, cause: Error): { reads: number; wal(): Promise<Wal> } {
+  return {
+    reads: 0,
+    async wal() {
+      this.reads += 1
+      if (this.reads <= failures) throw cause
+      const wal: unknown = { segments: [], entries: () => Readable.from([]) }
+      return wal as Wal
+    },
+  }
+}
+
+for (const [name, cause, failures, reads] of [
+  ['dropped while it is read', new DiskError('DISK_NOT_FOUND', '7.wal', 'gone'), 2, 3],
+  ['written while it is read', new LedgerError('LEDGER_DAMAGED', 'another frame follows'), 4, 5],
+] as const) {
+  test(`a segment that is ${name} is read again`, async () => {
+    const log = walAfter(failures, cause)
+    assert.deepEqual(await namedOf(LEFT, { wal: () => log.wal(), reader }), new Set())
+    assert.equal(log.reads, reads)
+  })
+}
+
+for (const [name, cause, reads] of [
+  ['is damaged stays so', new LedgerError('LEDGER_DAMAGED', 'a frame is broken'), 5],
+  ['the disk does not give is not asked for again', new DiskError('DISK_IO', '7.wal', 'EIO'), 1],
+] as const) {
+  test(`what ${name}`, async () => {
+    const log = walAfter(9, cause)
+    await assert.rejects(namedOf(LEFT, { wal: () => log.wal(), reader }), cause)
+    assert.equal(log.reads, reads)
+  })
+}
