@@ -349,7 +349,13 @@ export class Scenario {
     // Stopping may have been cut short by a crash, and then there is nothing to stop any more.
     if (this.#gateway !== gateway) return
     if (!isStopped) throw new Violation('service returns when faults end', 'it does not stop')
-    const left = this.#machine.disk.openFiles
+    const { disk } = this.#machine
+    // A body that is under way has its file until it is whole: no stop waits for impatient ones.
+    await this.#machine.run(
+      HEALING_MS_MAX,
+      () => disk.openFiles.length === 0 || this.#clients.waiting === 0,
+    )
+    const left = disk.openFiles
     if (left.length > 0) throw new Violation('files are used rightly', `left open: ${left.join()}`)
     this.hits.add('restart: stopped cleanly')
     this.#goAway()
