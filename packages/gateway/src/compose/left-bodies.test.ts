@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { LedgerError, type Wal } from '../ledger/index.ts'
 import { DiskError } from '../platform/index.ts'
+import { VaultError } from '../vault/index.ts'
 import { namedOf } from './left-bodies.ts'
 
 const LEFT = [{ sha256: 'ab'.repeat(32), incarnation: 1, path: '/data/bodies/incoming/x' }]
@@ -23,6 +24,7 @@ function walAfter(failures: number, cause: Error): { reads: number; wal(): Promi
 
 for (const [name, cause, failures, reads] of [
   ['dropped while it is read', new DiskError('DISK_NOT_FOUND', '7.wal', 'gone'), 2, 3],
+  ['packed while it is read', new VaultError('VAULT_FILE_MISSING', 'no block'), 1, 2],
   ['written while it is read', new LedgerError('LEDGER_DAMAGED', 'another frame follows'), 4, 5],
 ] as const) {
   test(`a segment that is ${name} is read again`, async () => {

@@ -7,6 +7,7 @@ import {
   decodePayload,
   type LeftBody,
   type OpenedRecord,
+  VaultError,
 } from '../vault/index.ts'
 
 export interface LeftBodiesNeeds {
@@ -16,7 +17,8 @@ export interface LeftBodiesNeeds {
 
 /**
  * The ledger goes on meanwhile: a segment may be dropped, its entries being packed by then, or
- * written while it is read, which may then have the second of two batches and not the first.
+ * written while it is read, which may then have the second of two batches and not the first; and
+ * files of blocks give way to wider ones.
  */
 const ATTEMPTS_MAX = 5
 
@@ -33,10 +35,14 @@ export async function namedOf(
     try {
       return await searchAll(left, needs)
     } catch (cause) {
-      const mayPass = diskErrorCode(cause) === 'DISK_NOT_FOUND' || cause instanceof LedgerError
-      if (!mayPass || attempt === ATTEMPTS_MAX) throw cause
+      if (!mayPass(cause) || attempt === ATTEMPTS_MAX) throw cause
     }
   }
+}
+
+function mayPass(cause: unknown): boolean {
+  if (cause instanceof VaultError) return cause.code === 'VAULT_FILE_MISSING'
+  return cause instanceof LedgerError || diskErrorCode(cause) === 'DISK_NOT_FOUND'
 }
 
 async function searchAll(
