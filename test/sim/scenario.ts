@@ -75,7 +75,8 @@ export class Scenario {
     this.#random = random
     // Drawn apart, so that the lives of all others are what they were without it.
     const captured = new SeededRandom(CAPTURED_SEED + options.seed).pick([0, 0, 0.4])
-    this.#swarm = drawSwarm(random, captured)
+    // Every other scenario has none: with them it takes twice as long.
+    this.#swarm = drawSwarm(random, options.seed % 2 === 0 ? 0 : captured)
     this.#machine = new Machine(random, this.#swarm.longestMs)
     this.#auditor = new Auditor({
       sha256: nodeSha256,
@@ -350,11 +351,9 @@ export class Scenario {
     if (this.#gateway !== gateway) return
     if (!isStopped) throw new Violation('service returns when faults end', 'it does not stop')
     const { disk } = this.#machine
-    // A body that is under way has its file until it is whole: no stop waits for impatient ones.
-    await this.#machine.run(
-      HEALING_MS_MAX,
-      () => disk.openFiles.length === 0 || this.#clients.waiting === 0,
-    )
+    // No stop waits for a body that is under way, nor for the search for records of earlier ones.
+    const isDone = (): boolean => this.#clients.waiting === 0 && gateway.bodies?.isSettled !== false
+    await this.#machine.run(HEALING_MS_MAX, () => disk.openFiles.length === 0 || isDone())
     const left = disk.openFiles
     if (left.length > 0) throw new Violation('files are used rightly', `left open: ${left.join()}`)
     this.hits.add('restart: stopped cleanly')
