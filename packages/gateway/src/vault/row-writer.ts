@@ -16,8 +16,8 @@ const KINDS = 256
 const row = new PackedRow()
 
 /**
- * Writes packs of layout 2: rows as they are, one after the other, under one frame. It costs a
- * fifth of what columns do and takes a quarter more room: for who has much to pack.
+ * Writes packs of layout 2: rows as they are, one after the other, under one frame. It costs less
+ * than columns do and takes more room (0016): for who has much to pack.
  */
 export class RowWriter {
   readonly #rows = new ByteWriter(1024)
