@@ -4,7 +4,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const START_MS_MAX = 30_000
+/** However busy the machine is. */
+const START_MS_MAX = 60_000
 
 export interface Demo {
   readonly process: ChildProcess
@@ -102,13 +103,17 @@ export function runToEnd(args: readonly string[]): Promise<Ended> {
   return startCommand(args).ended
 }
 
+/** `told`: what is said with it when it never comes. */
 export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   msMax: number = START_MS_MAX,
+  told: () => unknown = () => '',
 ): Promise<void> {
-  const until = Date.now() + msMax
+  const until = performance.now() + msMax
   while (!(await condition())) {
-    if (Date.now() > until) throw new Error(`waited ${msMax} ms for ${String(condition)}`)
+    if (performance.now() > until) {
+      throw new Error(`waited ${msMax} ms for ${String(condition)} ${String(await told())}`)
+    }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

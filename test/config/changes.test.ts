@@ -18,6 +18,7 @@ import {
   systemRandom,
 } from '../../packages/gateway/src/platform/index.ts'
 import { waitFor } from '../demo-process.ts'
+import { freePort } from '../free-port.ts'
 import { makeAuthority } from '../proxy/certificates.ts'
 import { type Ran, run } from '../run-cli.ts'
 
@@ -36,7 +37,7 @@ describe('changes while it runs', () => {
   let gateway: Gateway | undefined
   let ownership: Ownership | undefined
   let base: string
-  let [plainPort, tlsPort, freePort] = [0, 0, 0]
+  let [plainPort, tlsPort, morePort] = [0, 0, 0]
 
   before(async () => {
     upstream = createServer((request, response) => {
@@ -48,7 +49,7 @@ describe('changes while it runs', () => {
       return setTimeout(() => response.end(request.url), late)
     })
     await listening(upstream)
-    ;[plainPort, tlsPort, freePort] = await freePorts()
+    ;[plainPort, tlsPort, morePort] = [await freePort(), await freePort(), await freePort()]
     mkdirSync(policies)
     writeFileSync(join(directory, 'keys.yaml'), ops.text)
     writeFileSync(join(policies, 'a.cedar'), POLICY)
@@ -149,18 +150,18 @@ routes:
     const first = await localPort(agent, plainPort)
     writeFileSync(
       config,
-      base.replace(/( {2}- \{ name: tls)/, `  - { name: more, port: ${freePort} }\n$1`),
+      base.replace(/( {2}- \{ name: tls)/, `  - { name: more, port: ${morePort} }\n$1`),
     )
     assert.equal((await reload()).exit, 0)
-    assert.equal(await status(freePort), 200)
+    assert.equal(await status(morePort), 200)
     assert.equal(await localPort(agent, plainPort), first, 'the same connection')
 
-    const slow = status(freePort, '/slow')
+    const slow = status(morePort, '/slow')
     await new Promise((resolve) => setTimeout(resolve, 100))
     writeFileSync(config, base)
     assert.equal((await reload()).exit, 0)
     assert.equal(await slow, 200, 'what was under way ends well')
-    await assert.rejects(status(freePort), 'nobody listens there any more')
+    await assert.rejects(status(morePort), 'nobody listens there any more')
     assert.equal(await localPort(agent, plainPort), first, 'the same connection still')
     agent.destroy()
   })
@@ -245,12 +246,12 @@ routes:
 
   test('an address that somebody else has is refused, and what was bound is let go', async () => {
     const taken = (upstream.address() as AddressInfo).port
-    const more = [freePort, taken].map((port) => `  - { name: p${port}, port: ${port} }\n`).join('')
+    const more = [morePort, taken].map((port) => `  - { name: p${port}, port: ${port} }\n`).join('')
     writeFileSync(config, base.replace('listeners:\n', `listeners:\n${more}`))
     const { exit, err } = await reload()
     assert.equal(exit, 1)
     assert.match(err, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${taken}`))
-    await assert.rejects(status(freePort))
+    await assert.rejects(status(morePort))
     writeFileSync(config, base)
     await reload()
   })
@@ -322,14 +323,6 @@ routes:
 
 async function listening(server: Server): Promise<void> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-}
-
-async function freePorts(): Promise<[number, number, number]> {
-  const servers = [createServer(), createServer(), createServer()] as const
-  await Promise.all(servers.map(listening))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports as [number, number, number]
 }
 
 /** The port that a connection of the agent comes from: one connection has one. */

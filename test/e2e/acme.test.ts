@@ -20,9 +20,10 @@ import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
 import { Findings } from '../../packages/gateway/src/verify/report.ts'
 import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { freePort } from '../free-port.ts'
 import { need } from '../needs.ts'
 import { run } from '../run-cli.ts'
-import { freePort, type Pebble, startPebble } from './acme/pebble.ts'
+import { type Pebble, startPebble } from './acme/pebble.ts'
 
 const skip =
   need('openssl', { command: 'openssl', install: 'apt-get install openssl' }) ||

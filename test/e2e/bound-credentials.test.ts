@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { request } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import type { Configuration } from 'oidc-provider'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { freePort } from '../free-port.ts'
 import { need } from '../needs.ts'
 import { type Authority, makeAuthority } from '../proxy/certificates.ts'
 import { ClientAuthority, type Holder } from '../proxy/client-authority.ts'
@@ -407,13 +408,4 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
     await sleep(100)
   }
   assert.fail('it did not come about')
-}
-
-async function freePort(): Promise<number> {
-  const socket = createTcpServer().listen(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address() as AddressInfo
-  socket.close()
-  await once(socket, 'close')
-  return port
 }

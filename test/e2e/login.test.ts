@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { type AddressInfo, createServer as createPlainServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { freePort } from '../free-port.ts'
 import { makeAuthority } from '../proxy/certificates.ts'
 import { run } from '../run-cli.ts'
 import { Browser } from './browser.ts'
@@ -26,7 +27,7 @@ let key: string
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'countersign-login-'))
-  const port = await freePort()
+  const port = await freePort('localhost')
   url = `https://localhost:${port}`
   provider = await startProvider(() => ({
     clients: [
@@ -100,14 +101,6 @@ routes:
   const made = await run(['keys', 'create', '--principal', 'robot', '--config', config, '--json'])
   assert.equal(made.exit, 0, made.err)
   key = (JSON.parse(made.out) as { token: string }).token
-}
-
-async function freePort(): Promise<number> {
-  const server = createPlainServer().listen(0, 'localhost')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 /** Records that `show` tells of, by kind. */
@@ -205,7 +198,7 @@ async function reconfigure(change: (text: string) => string, path: string): Prom
   const route = `{ name: ${path.slice(1)}, path: ${path}, upstream: app, authenticators: [keys] }`
   await writeFile(config, `${text}  - ${route}\n`)
   const browser = new Browser(authority.pem)
-  const until = Date.now() + 20_000
+  const until = Date.now() + 60_000
   for (;;) {
     const page = await browser.request(`${url}${path}`, { 'sec-fetch-mode': 'navigate' })
     if (page.status === 401) break

@@ -13,7 +13,7 @@ import { Findings } from '../../packages/gateway/src/verify/report.ts'
 import { run } from '../run-cli.ts'
 
 const SOURCE = join(import.meta.dirname, '../../packages/gateway/src')
-const START_MS_MAX = 60_000
+const START_MS_MAX = 120_000
 
 /** One life of the gateway process. */
 export interface GatewayLife {

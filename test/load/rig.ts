@@ -1,12 +1,12 @@
 // A gateway as `countersign start` runs it, in a process of its own, before an upstream in ours.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createKey } from '../../packages/gateway/src/identity/index.ts'
 import { systemClock, systemRandom } from '../../packages/gateway/src/platform/index.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { freePort } from '../free-port.ts'
 import { Upstream } from './upstream.ts'
 
 const MIB = 1_048_576
@@ -50,6 +50,7 @@ export class Rig {
     writeFileSync(join(directory, 'keys.yaml'), ops.text)
     mkdirSync(join(directory, 'policies'))
     const upstream = await Upstream.open()
+    // The port stays the same over restarts, so that callers find it again.
     const port = await freePort()
     const upstreamPort = (await options.upstreamPort?.(upstream)) ?? upstream.port
     const tokens = { ada: ada.token, ben: ben.token, ops: ops.token }
@@ -107,15 +108,6 @@ export class Rig {
     await this.upstream.close()
     rmSync(this.directory, { recursive: true, force: true })
   }
-}
-
-/** The port stays the same over restarts, so that callers find it again. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 function configuration(port: number, upstreamPort: number, identity: readonly string[]): string {

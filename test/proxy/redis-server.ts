@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../free-port.ts'
 import { need } from '../needs.ts'
 
 export function withoutRedis(): false | string {
@@ -37,7 +37,7 @@ export async function startRedis(
     said += chunk.toString('latin1')
   })
   for (let tries = 0; !said.includes('Ready to accept connections'); tries += 1) {
-    if (tries > 200 || child.exitCode !== null) throw new Error(`redis-server: ${said}`)
+    if (tries > 2400 || child.exitCode !== null) throw new Error(`redis-server: ${said}`)
     await sleep(25)
   }
   return {
@@ -53,14 +53,4 @@ export async function startRedis(
     freeze: () => child.kill('SIGSTOP'),
     thaw: () => child.kill('SIGCONT'),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

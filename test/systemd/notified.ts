@@ -1,12 +1,11 @@
 // A gateway as systemd runs it: its sockets come from systemd's own program, and what it says goes
 // to a socket like systemd's, by systemd's own program.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitFor } from '../demo-process.ts'
+import { freePort } from '../free-port.ts'
 
 export const MAIN = join(import.meta.dirname, '../../packages/gateway/src/main.ts')
 
@@ -43,14 +42,6 @@ routes:
 `,
   )
   return { directory, config, ports, close: () => rm(directory, { recursive: true }) }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 export interface Ran {

@@ -1,12 +1,11 @@
 // Debian's pebble, an authority for tests, and a name server that says that every name is this
 // machine: what it validates it really connects to.
-import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { get } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '../../free-port.ts'
 import { type Authority, makeAuthority } from '../../proxy/certificates.ts'
 
 export interface PebbleOptions {
@@ -30,16 +29,6 @@ export interface Pebble {
   stop(): Promise<void>
   start(): Promise<void>
   close(): Promise<void>
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  server.close()
-  await once(server, 'close')
-  return address.port
 }
 
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
