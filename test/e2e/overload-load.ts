@@ -1,6 +1,7 @@
 // Callers who do not wait for each other, as a process of its own: a request is due at its time,
-// whatever became of the earlier ones. Told an `Offered`; says how each was answered. Begins by
-// saying at which port it is an upstream itself, of which nothing is asked but to answer at once.
+// whatever became of the earlier ones, once all of them have a connection. Told an `Offered`; says
+// how each was answered. Begins by saying at which port it is an upstream itself, of which nothing
+// is asked but to answer at once.
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface Offered {
@@ -14,7 +15,10 @@ export interface Offered {
 }
 
 export interface Answered {
-  /** How often each status came; `broken` is a connection that ended without one. */
+  /**
+   * How often each status came; `broken` is a connection that ended without one, `unanswered` one
+   * that was given up.
+   */
   readonly statuses: Readonly<Record<string, number>>
   readonly retryAfter: number
   readonly unsent: number
@@ -24,7 +28,9 @@ export interface Answered {
 }
 
 const TICK_MS = 2
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 60_000
+/** How many connect at once: fewer than any queue of a listener holds, so that none tries twice. */
+const CONNECTING_MAX = 64
 
 const BODY = 'x'.repeat(1024)
 const RESPONSE = `HTTP/1.1 200 OK\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
@@ -57,6 +63,7 @@ class Callers {
 
   async run(): Promise<Answered> {
     const { perSecond, seconds } = this.#offered
+    await this.#connectAll()
     const fromMs = performance.now()
     let due = 0
     while (due < perSecond * seconds) {
@@ -71,7 +78,10 @@ class Callers {
       await new Promise((resolve) => setTimeout(resolve, TICK_MS))
     }
     for (const socket of this.#free) socket.destroy()
-    for (const socket of this.#askedMs.keys()) socket.destroy()
+    for (const socket of this.#askedMs.keys()) {
+      this.#count('unanswered')
+      socket.destroy()
+    }
     this.#tookMs.sort((one, other) => one - other)
     const at = (share: number): number => {
       return Math.round(this.#tookMs[Math.floor(this.#tookMs.length * share)] ?? 0)
@@ -81,20 +91,32 @@ class Callers {
   }
 
   #ask(): void {
-    const socket = this.#free.pop() ?? this.#connect()
+    const socket = this.#free.pop()
     if (socket === undefined) {
       this.#unsent += 1
+      if (this.#open < this.#offered.connections) this.#connect()
       return
     }
     this.#askedMs.set(socket, performance.now())
     socket.write(this.#offered.head, 'latin1')
   }
 
-  #connect(): Socket | undefined {
-    if (this.#open >= this.#offered.connections) return undefined
+  /** A crowd that is still connecting would be no load. */
+  async #connectAll(): Promise<void> {
+    const { connections } = this.#offered
+    const untilMs = performance.now() + PATIENCE_MS
+    while (this.#free.length < connections && performance.now() < untilMs) {
+      const most = Math.min(connections, this.#free.length + CONNECTING_MAX)
+      while (this.#open < most) this.#connect()
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+    }
+  }
+
+  #connect(): void {
     this.#open += 1
     const socket = connect(this.#offered.port, '127.0.0.1')
     socket.setNoDelay()
+    socket.on('connect', () => this.#free.push(socket))
     let text = ''
     socket.setEncoding('latin1')
     socket.on('data', (chunk: string) => {
@@ -115,7 +137,6 @@ class Callers {
       if (at >= 0) this.#free.splice(at, 1)
       if (this.#askedMs.delete(socket)) this.#count('broken')
     })
-    return socket
   }
 
   #note(socket: Socket, head: string): void {

@@ -11,11 +11,13 @@ import { allRecords, scratchGateway } from '../faults/scratch-gateway.ts'
 import { run } from '../run-cli.ts'
 import type { Answered, Offered } from './overload-load.ts'
 
-const SECONDS = Number(process.env.SECONDS ?? 2)
+const SECONDS = Number(process.env.SECONDS ?? 1)
 /** As many callers as fit at once while the peak is looked for; far more come later. */
 const PEAK = { connections: 32, perSecond: 100_000 }
 const CROWD = 2048
 const TIMES = 3
+/** The peak may have been looked for while the machine was busy elsewhere: it is asked again. */
+const ROUNDS_MAX = 8
 /** Below the default, so that any machine gets there. */
 const LOOP_LAG_MS = 20
 
@@ -33,7 +35,7 @@ function pin(process: ChildProcess, core: number): void {
 class Health {
   slowestMs = 0
   count = 0
-  failed = 0
+  readonly failures: string[] = []
   #isOver = false
   readonly #done: Promise<void>
 
@@ -44,10 +46,9 @@ class Health {
   async #watch(url: string): Promise<void> {
     while (!this.#isOver) {
       const fromMs = performance.now()
-      const answer = await fetch(url).catch(() => undefined)
-      await answer?.body?.cancel()
+      const said = await fetch(url).then(saidBy, (error: Error) => String(error.cause ?? error))
       this.count += 1
-      if (answer?.status !== 200) this.failed += 1
+      if (said !== '200') this.failures.push(said)
       this.slowestMs = Math.max(this.slowestMs, performance.now() - fromMs)
       await sleep(50)
     }
@@ -57,6 +58,11 @@ class Health {
     this.#isOver = true
     return this.#done
   }
+}
+
+async function saidBy(answer: Response): Promise<string> {
+  await answer.body?.cancel()
+  return String(answer.status)
 }
 
 /** The sum of all series of one metric that carry every label given. */
@@ -103,34 +109,60 @@ test('L11 beyond its capacity it refuses early, serves on, and recovers', async 
   }
 
   await offered(PEAK)
-  const peak = served(await offered(PEAK))
-  const health = new Health(`${admin}/healthz`)
-  const beyond = await offered({ connections: CROWD, perSecond: TIMES * peak })
-  await health.end()
-  const after = await offered({ connections: CROWD, perSecond: Math.ceil(peak / 10) })
+  let peak = served(await offered(PEAK))
+  assert.ok(peak > 0, 'served before the storm')
+  const beyond = await storm()
+  const after = await calm()
   const metrics = await (
     await fetch(`${admin}/metrics`, { headers: { authorization: `Bearer ${scratch.token}` } })
   ).text()
   assert.equal(await life.stop('SIGTERM'), 0)
+  assert.ok((beyond.statuses['200'] ?? 0) > 0, `served in the storm: ${told(beyond)}`)
+  assert.equal(beyond.retryAfter, beyond.statuses['503'], 'each refusal says when to come again')
+  assert.ok((after.statuses['200'] ?? 0) > 0, `served after the storm: ${told(after)}`)
+  await assertIdentity()
 
-  const shed = beyond.statuses['503'] ?? 0
-  context.diagnostic(
-    `peak ${peak}/s; offered ${TIMES * peak}/s: served ${served(beyond)}/s ` +
-      `(${Math.round((served(beyond) / peak) * 100)} % of the peak), p50 ${beyond.p50Ms} ms, ` +
-      `p99 ${beyond.p99Ms} ms; refused ${Math.round(shed / beyond.tookSeconds)}/s, ` +
-      `not offered ${Math.round(beyond.unsent / beyond.tookSeconds)}/s; ` +
-      `health ${health.count} times, the slowest ${Math.round(health.slowestMs)} ms`,
-  )
-  assert.ok(shed > 0, 'refused')
-  assert.equal(beyond.retryAfter, shed)
-  assert.ok((beyond.statuses['200'] ?? 0) > 0, 'and served')
-  assert.equal(health.failed, 0)
-  assert.ok((after.statuses['200'] ?? 0) > 0, 'served again')
+  /** Three times the best that was ever served, until some of it was refused. */
+  async function storm(): Promise<Answered> {
+    for (let round = 1; ; round += 1) {
+      const health = new Health(`${admin}/healthz`)
+      const perSecond = TIMES * peak
+      const answered = await offered({ connections: CROWD, perSecond })
+      await health.end()
+      context.diagnostic(`storm ${round}: peak ${peak}/s, ${figures(answered, perSecond, health)}`)
+      assert.deepEqual(health.failures, [], 'health is answered in the storm')
+      if ((answered.statuses['503'] ?? 0) > 0) return answered
+      assert.ok(round < ROUNDS_MAX, `refused in none of ${round} storms: ${told(answered)}`)
+      peak = Math.max(peak, served(answered))
+    }
+  }
+
+  /** A tenth of the peak: the first of it may find what the storm has left. */
+  async function calm(): Promise<Answered> {
+    for (let round = 1; ; round += 1) {
+      const perSecond = Math.ceil(peak / 10)
+      const answered = await offered({ connections: PEAK.connections, perSecond })
+      context.diagnostic(`calm ${round}: ${told(answered)}`)
+      if ((answered.statuses['200'] ?? 0) > 0 || round === ROUNDS_MAX) return answered
+    }
+  }
+
+  function figures(answered: Answered, perSecond: number, health: Health): string {
+    const aSecond = (count: number): number => Math.round(count / answered.tookSeconds)
+    return (
+      `offered ${perSecond}/s: served ${served(answered)}/s ` +
+      `(${Math.round((served(answered) / peak) * 100)} % of the peak), p50 ${answered.p50Ms} ms, ` +
+      `p99 ${answered.p99Ms} ms; refused ${aSecond(answered.statuses['503'] ?? 0)}/s, ` +
+      `not offered ${aSecond(answered.unsent)}/s; ` +
+      `health ${health.count} times, the slowest ${Math.round(health.slowestMs)} ms`
+    )
+  }
+
   await assertIdentity()
 
   async function assertIdentity(): Promise<void> {
-    const told = (status: string): number =>
-      all.reduce((sum, { statuses }) => sum + (statuses[status] ?? 0), 0)
+    const sum = (status: string): number =>
+      all.reduce((count, { statuses }) => count + (statuses[status] ?? 0), 0)
     const verified = await run(['verify', scratch.data, '--no-memory', '--json'])
     assert.equal(verified.exit, 0, verified.out + verified.err)
     const { size } = JSON.parse(verified.out) as { size: number }
@@ -139,15 +171,24 @@ test('L11 beyond its capacity it refuses early, serves on, and recovers', async 
     const closed = records.filter(({ act }) => act === 'close')
     const folded = closed.reduce((sum, { count = 0 }) => sum + count, 0)
     const refused = count('refusal') + folded
-    // Some of the first ones were let in before there were too many: the upstream had no room.
     const intents = count('intent')
-    const answered = told('200') + told('503')
-    assert.equal(told('broken'), 0)
-    assert.ok(refused > 0 && intents >= told('200'))
-    assert.equal(intents + refused, answered)
-    assert.equal(count('outcome'), intents)
-    assert.equal(sumOf(metrics, 'countersign_requests_accepted_total'), answered)
-    assert.equal(sumOf(metrics, 'countersign_intents_total'), intents)
-    assert.equal(sumOf(metrics, 'countersign_refusals_total'), refused)
+    const statuses = all.map(told).join('; ')
+    assert.equal(sum('broken') + sum('unanswered'), 0, `every caller has an answer: ${statuses}`)
+    // Some of the first ones were let in before there were too many: the upstream had no room.
+    const answered = all.flatMap((each) => Object.values(each.statuses)).reduce((a, b) => a + b, 0)
+    assert.ok(refused > 0, `refusals are on record: ${statuses}`)
+    assert.ok(intents >= sum('200'), `${intents} intents for what was served: ${statuses}`)
+    assert.equal(intents + refused, answered, `records for answers: ${statuses}`)
+    assert.equal(count('outcome'), intents, 'an outcome for each intent')
+    assert.equal(sumOf(metrics, 'countersign_requests_accepted_total'), answered, 'accepted')
+    assert.equal(sumOf(metrics, 'countersign_intents_total'), intents, 'intents')
+    assert.equal(sumOf(metrics, 'countersign_refusals_total'), refused, 'refusals')
   }
 })
+
+/** How often each status came, in words. */
+function told({ statuses }: Answered): string {
+  return Object.entries(statuses)
+    .map(([status, count]) => `${count} of ${status}`)
+    .join(', ')
+}
