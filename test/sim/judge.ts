@@ -11,6 +11,7 @@ import {
   type When,
   type WindowFacts,
 } from '@countersign/evidence'
+import { nodeSha256 } from '../../packages/gateway/src/platform/index.ts'
 import type { OpenedRecord } from '../../packages/gateway/src/vault/index.ts'
 import type { Covered, Hits } from './coverage.ts'
 import type { Gateway } from './gateway.ts'
@@ -68,7 +69,7 @@ export class Judge {
   constructor(parts: { readonly model: Model; readonly hits: Hits; readonly epoch: number }) {
     this.#model = parts.model
     this.#hits = parts.hits
-    this.#pairs = new PairChecker(parts)
+    this.#pairs = new PairChecker({ epoch: parts.epoch, sha256: nodeSha256 })
   }
 
   /** How many records it has seen. */

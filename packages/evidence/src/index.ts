@@ -59,6 +59,7 @@ export {
   sectionDigestInto,
   sectionHead,
 } from './leaf.ts'
+export { chainMessage, MESSAGE_CHAIN_START, MESSAGES_LISTED_MAX } from './message-chain.ts'
 export {
   type CheckedRecord,
   type ExchangeFacts,
@@ -110,6 +111,7 @@ export type {
   InspectionFacts,
   LimitFacts,
   MessageCounts,
+  MessageDigests,
   PersonalSection,
   PhaseTimings,
   Principal,

@@ -1,3 +1,4 @@
+import type { Sha256 } from '@countersign/tlog'
 import type { AnyActFacts, FoldFacts, GapFacts, SystemFacts, WindowFacts } from './act-types.ts'
 import { FoldPairs } from './fold-pairs.ts'
 import type { ExchangeKind, Kind } from './kinds.ts'
@@ -95,7 +96,7 @@ export class PairChecker {
   readonly #exchanges = new ShortLived<string, number>()
   readonly #folds = new FoldPairs()
   readonly #windows = new WindowPairs()
-  readonly #progress = new ProgressPairs()
+  readonly #progress: ProgressPairs
   readonly #skipped: { from: number; to: number }[] = []
   #incarnation: number | undefined
   #heartbeatMs: number | undefined
@@ -109,8 +110,9 @@ export class PairChecker {
   #highestUs = 0
   #violations: PairViolation[] = []
 
-  constructor({ epoch }: { readonly epoch: number }) {
+  constructor({ epoch, sha256 }: { readonly epoch: number; readonly sha256: Sha256 }) {
     this.#epoch = epoch
+    this.#progress = new ProgressPairs(sha256)
   }
 
   /** Intents without an end so far. */
@@ -141,7 +143,7 @@ export class PairChecker {
     })
   }
 
-  /** As `add`; never of a progress, nor of an outcome where `hasProgress`. */
+  /** As `add`; never of a progress, nor of an outcome that has digests of messages or `hasProgress`. */
   addExchange(facts: ExchangeFacts): readonly PairViolation[] {
     return this.#add(facts)
   }

@@ -1,4 +1,5 @@
 import { KINDS } from './kinds.ts'
+import { MESSAGES_LISTED_MAX } from './message-chain.ts'
 import type { ObjectSchema, Schema } from './schema.ts'
 import { strictObject } from './schema.ts'
 import type {
@@ -14,6 +15,7 @@ import type {
   InspectionFacts,
   LimitFacts,
   MessageCounts,
+  MessageDigests,
   PersonalSection,
   PhaseTimings,
   Principal,
@@ -202,7 +204,24 @@ export const VIA: ObjectSchema = {
   properties: { upstream: term.TEXT, address: term.TEXT, ...VIA_MEMBERS.properties },
 }
 
-const MESSAGES = strictObject<MessageCounts>({ request: term.COUNT, response: term.COUNT }, {})
+const DIGESTS = strictObject<MessageDigests>(
+  {
+    first: term.COUNT,
+    listed: term.list(term.SHA256, MESSAGES_LISTED_MAX),
+    chain: term.SHA256,
+  },
+  {},
+)
+
+const MESSAGES = strictObject<MessageCounts>(
+  { request: term.COUNT, response: term.COUNT },
+  {
+    digests: strictObject<NonNullable<MessageCounts['digests']>>(
+      { request: DIGESTS, response: DIGESTS },
+      {},
+    ),
+  },
+)
 
 const CLOSE = strictObject<CloseFacts>(
   { code: term.integer(4999), by: term.oneWordOf(['client', 'upstream', 'gateway']) },

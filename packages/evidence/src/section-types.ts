@@ -238,10 +238,22 @@ export interface FailedAttemptFacts {
 /** What became of the release. An outcome authorises it; it does not claim delivery. */
 export type Ended = 'released' | 'client-aborted' | 'upstream-aborted' | 'interrupted'
 
-/** Messages of a protocol that has them, each way. */
+/** Messages of a protocol that has them, each way: those that have passed whole. */
 export interface MessageCounts {
   readonly request: number
   readonly response: number
+  /** Where the route says that messages are digested. */
+  readonly digests?: { readonly request: MessageDigests; readonly response: MessageDigests }
+}
+
+/** SHA-256 of the messages of one direction: those since the record before, and what all chain to. */
+export interface MessageDigests {
+  /** Number of the first that is listed, or of the next to come; the exchange's first is 1. */
+  readonly first: number
+  /** In order, at most MESSAGES_LISTED_MAX: what is beyond that is in `chain` alone. */
+  readonly listed: readonly string[]
+  /** Of all messages so far, as `chainMessage` makes it. */
+  readonly chain: string
 }
 
 /** How a connection of messages was closed: the code that was said, and who said it first. */

@@ -18,6 +18,7 @@ import { type Exchange, filled, type Peer } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
 import { answerStatus, grpcFacts } from './grpc.ts'
 import { valuesOf } from './header-fields.ts'
+import { takeMessages } from './message-digests.ts'
 import { patternOf } from './operations.ts'
 import { bounded, recordedHeaders, recordedPath } from './recorded-text.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
@@ -80,11 +81,11 @@ const NOTHING_UNDERSTOOD = {
 /** How a request that went on has ended at the client. */
 export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
   const isForwarded = exchange.call !== undefined
-  const { messages } = exchange
   const draft: Draft<How> = { ...how }
   if (isForwarded) {
     draft.request = requestFacts(exchange)
-    if (messages !== undefined) draft.messages = messages()
+    const messages = takeMessages(exchange)
+    if (messages !== undefined) draft.messages = messages
   }
   const kept = exchange.capture?.facts('response')
   if (kept !== undefined && how.response !== undefined) {

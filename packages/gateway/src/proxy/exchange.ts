@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { MessageCounts, Reason, TlsFacts } from '@countersign/evidence'
 import type { Approval, Use } from '../approval/index.ts'
+import type { KeptFields } from '../http1/index.ts'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { QuotaVerdict } from '../limits/index.ts'
 import type { Decision, Method, Question } from '../policy/index.ts'
@@ -11,6 +12,7 @@ import type { Framing } from './framing.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import type { Burden } from './load.ts'
+import type { ExchangeDigests } from './message-digests.ts'
 import type { Told } from './progress.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
@@ -95,6 +97,8 @@ export interface Switched {
 export interface ResponseHead {
   readonly status: number
   readonly fields: HeaderFields
+  /** More of them, which go before the others, and frame nothing. */
+  readonly kept?: KeptFields
   /** The connection ends with this response. */
   readonly isLast: boolean
   /** It leaves at once: what follows may be long in coming. */
@@ -154,6 +158,8 @@ export class Exchange implements Rostered {
   capture: ExchangeCapture | undefined
   /** Messages so far, where there are such. */
   messages: (() => MessageCounts) | undefined
+  /** Of the messages, where the route says so. */
+  digests: ExchangeDigests | undefined
   /** Of its progress records; undefined while none was looked for. */
   told: Told | undefined
   /** It stays open for what may come: a stream of events, or another protocol. */

@@ -1,6 +1,7 @@
 import { type GrpcFacts, REASONS, type Reason } from '@countersign/evidence'
 import type { Exchange } from './exchange.ts'
 import { type HeaderFields, valuesOf } from './header-fields.ts'
+import type { MessageDigester } from './message-digests.ts'
 
 const TYPE_FORM = /^application\/grpc(?:[+;]|$)/i
 const TIMEOUT_FORM = /^([0-9]{1,8})([HMSmun])$/
@@ -38,27 +39,37 @@ const STATUS_OF: Readonly<Record<number, number>> = {
   504: 4,
 }
 
-/** Counts messages as they pass, by their prefixes; what they contain is not looked at. */
+/**
+ * Counts messages that have passed whole, by their prefixes; what they contain is digested, where
+ * that is wanted, and not looked at.
+ */
 class MessageCounter {
   count = 0
   #prefix: number[] = []
+  /** Of the message that has begun; none has while its prefix is not whole. */
   #left = 0
 
-  add(chunk: Uint8Array): void {
+  add(chunk: Uint8Array, digester: MessageDigester | undefined): void {
     let at = 0
     while (at < chunk.length) {
-      const skipped = Math.min(this.#left, chunk.length - at)
-      this.#left -= skipped
-      at += skipped
-      const byte = chunk[at]
-      if (this.#left > 0 || byte === undefined) return
-      this.#prefix.push(byte)
-      at += 1
-      if (this.#prefix.length < PREFIX_BYTES) continue
-      this.#left = Buffer.from(this.#prefix).readUInt32BE(1)
-      this.#prefix = []
+      if (this.#left === 0 && !this.#begins(chunk[at++] ?? 0)) continue
+      const end = Math.min(at + this.#left, chunk.length)
+      digester?.add(chunk.subarray(at, end))
+      this.#left -= end - at
+      at = end
+      if (this.#left > 0) return
       this.count += 1
+      digester?.end()
     }
+  }
+
+  /** Whether the prefix is whole with this byte. */
+  #begins(byte: number): boolean {
+    this.#prefix.push(byte)
+    if (this.#prefix.length < PREFIX_BYTES) return false
+    this.#left = Buffer.from(this.#prefix).readUInt32BE(1)
+    this.#prefix = []
+    return true
   }
 }
 
@@ -78,8 +89,8 @@ export function beginGrpc(exchange: Exchange): Reason | undefined {
     deadlines.set('exchange', timeoutMs, 'exchange-timeout')
   }
   const [requests, responses] = [new MessageCounter(), new MessageCounter()]
-  forwarded.watch = (chunk) => requests.add(chunk)
-  received.watch = (chunk) => responses.add(chunk)
+  forwarded.watch = (chunk) => requests.add(chunk, exchange.digests?.request)
+  received.watch = (chunk) => responses.add(chunk, exchange.digests?.response)
   exchange.messages = () => ({ request: requests.count, response: responses.count })
   exchange.grpc = { timeoutMs }
   return undefined

@@ -1,7 +1,8 @@
-import type { MessageCounts, Progress } from '@countersign/evidence'
+import type { Progress } from '@countersign/evidence'
 import { BodyMeter } from './body-meter.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
+import { takeMessages } from './message-digests.ts'
 
 /** What is known of the progress records of an exchange. */
 export interface Told {
@@ -25,7 +26,7 @@ export function tellProgress(exchange: Exchange, context: ProxyContext): void {
   exchange.told ??= { atMs: startedMs, bytes: 0, isBeingWritten: false }
   const { told } = exchange
   const isTime = nowMs - told.atMs >= inForce.limits.progressMs
-  if (!isTime && passedBytes(exchange) - told.bytes < inForce.limits.progressBytes) return
+  if (!isTime && !isWorthTelling(exchange, told)) return
   if (!told.isBeingWritten) void write(exchange, context, told)
   else if (isTime) cut.make('ledger-unavailable')
 }
@@ -46,12 +47,19 @@ async function write(exchange: Exchange, context: ProxyContext, told: Told): Pro
   }
 }
 
+function isWorthTelling(exchange: Exchange, told: Told): boolean {
+  const { inForce, digests } = exchange
+  if (passedBytes(exchange) - told.bytes >= inForce.limits.progressBytes) return true
+  return digests?.isWorthTelling === true
+}
+
 function passedBytes({ forwarded, released }: Exchange): number {
   return forwarded.bytes + (released?.bytes ?? 0)
 }
 
-function howFar({ forwarded, released = NOTHING_YET, messages }: Exchange): Progress {
-  const counted: MessageCounts | undefined = messages?.()
+function howFar(exchange: Exchange): Progress {
+  const { forwarded, released = NOTHING_YET } = exchange
+  const counted = takeMessages(exchange)
   return {
     request: forwarded.facts(),
     response: released.facts(),

@@ -176,6 +176,10 @@ export const routeSchema = z
           ),
       })
       .prefault({}),
+    messages: z
+      .enum(['counted', 'digested'])
+      .default('counted')
+      .describe('digested: records hold the SHA-256 of each message of a WebSocket or gRPC call'),
     forwarded: z
       .enum(['x-forwarded', 'forwarded', 'both', 'none'])
       .default('x-forwarded')

@@ -1,5 +1,6 @@
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
+import { ExchangeDigests } from './message-digests.ts'
 import { rewritePath } from './path-rewrite.ts'
 import { ServerTiming } from './server-timing.ts'
 
@@ -13,6 +14,7 @@ export function route(exchange: Exchange, { clock }: ProxyContext): Step {
   exchange.forwardedPath =
     found.rewrite === undefined ? path : rewritePath(found.rewrite, found.path, path)
   if (found.serverTiming !== 'never') exchange.timing = new ServerTiming(clock)
+  if (found.messages === 'digested') exchange.digests = new ExchangeDigests()
   exchange.upstream = filled(upstreams.get(found.upstream), `upstream ${found.upstream}`)
   const wants = filled(exchange.asked, 'asked').webSocket === undefined ? 'none' : 'websocket'
   if (wants !== 'none' && found.upgrade !== wants) return { stop: 'upgrade-refused' }

@@ -236,7 +236,7 @@ function readRecord(record: OpenedRecord | undefined, index: number, leaf: Uint8
 
 /** What the pair rules say of these records. */
 export function pairViolations(records: readonly ReadRecord[]): readonly PairViolation[] {
-  const checker = new PairChecker({ epoch: 1 })
+  const checker = new PairChecker({ epoch: 1, sha256: nodeSha256 })
   return records.flatMap(({ index, when, sections }) => {
     const act = sections.what as CheckedRecord['act']
     const how = sections.how as CheckedRecord['how']

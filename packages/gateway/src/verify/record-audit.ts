@@ -72,7 +72,7 @@ export class RecordAudit {
   }) {
     this.#sha256 = options.sha256
     this.#facts = options.facts
-    this.#pairs = new PairChecker({ epoch: options.epoch })
+    this.#pairs = new PairChecker(options)
     this.#to = options.to
   }
 

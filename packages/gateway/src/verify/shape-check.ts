@@ -41,9 +41,9 @@ export class ShapeChecks {
   }
 }
 
-/** Whether sections of this skeleton name bodies. */
+/** Whether sections of this skeleton name bodies, or digests of messages that chain to others. */
 export function tellsBodies(skeleton: string): boolean {
-  return skeleton.includes('"captured":')
+  return skeleton.includes('"captured":') || skeleton.includes('"digests":')
 }
 
 export function skeletonText({ skeleton }: Shape): string {

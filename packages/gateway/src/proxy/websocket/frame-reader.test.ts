@@ -105,3 +105,27 @@ test('between frames there is room for another, inside one there is none', () =>
     assert.equal(reader.isAtBoundary, isAtBoundary, hex)
   }
 })
+
+test('whoever is told of messages gets what they contain, without masks, in frames or not', () => {
+  const told: string[] = []
+  let message = ''
+  const sink = {
+    add: (bytes: Uint8Array) => {
+      message += Buffer.from(bytes).toString('latin1')
+    },
+    end: () => {
+      told.push(message)
+      message = ''
+    },
+  }
+  const reader = new FrameReader(CLIENT, sink)
+  const first = `0185 ${MASK} 69676f686e`
+  const ping = `8981 ${MASK} 78`
+  const last = `8083 05060708 242625`
+  const empty = `8280 ${MASK}`
+  const bytes = Buffer.from([first, ping, last, empty].join('').replaceAll(' ', ''), 'hex')
+  reader.read(bytes)
+  assert.deepEqual(told, ['hello! "', ''])
+  for (const byte of bytes) reader.read(Buffer.of(byte))
+  assert.deepEqual(told, ['hello! "', '', 'hello! "', ''])
+})

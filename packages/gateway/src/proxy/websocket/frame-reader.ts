@@ -37,6 +37,12 @@ interface Head {
   readonly maskAt: number | undefined
 }
 
+/** Whoever is told what messages contain, without their masks. */
+export interface MessageSink {
+  add(bytes: Uint8Array): void
+  end(): void
+}
+
 /**
  * Reads one side's frames as they pass, unchanged. A head, and a control frame whole, goes on only
  * when all of it is there and is as RFC 6455 says; payloads of messages go on as they come. So what
@@ -44,7 +50,11 @@ interface Head {
  */
 export class FrameReader {
   readonly #rules: FrameRules
+  readonly #sink: MessageSink | undefined
   #held: Buffer | undefined
+  /** Of the payload under way, where somebody is told of it: its next byte meets `#maskAt`. */
+  #mask: Uint8Array | undefined
+  #maskAt = 0
   #payloadLeft = 0
   /** Bytes of the message that has begun; undefined between messages. */
   #messageBytes: number | undefined
@@ -52,8 +62,9 @@ export class FrameReader {
   #messages = 0
   #closeCode: number | undefined
 
-  constructor(rules: FrameRules) {
+  constructor(rules: FrameRules, sink?: MessageSink) {
     this.#rules = rules
+    this.#sink = sink
   }
 
   /** Messages that have passed whole. */
@@ -80,7 +91,7 @@ export class FrameReader {
     let closeBytes = 0
     while (at < all.length && this.#closeCode === undefined) {
       if (this.#payloadLeft > 0) {
-        at += this.#takePayload(all.length - at)
+        at += this.#takePayload(all.subarray(at))
         continue
       }
       const head = this.#readHead(all.subarray(at))
@@ -90,6 +101,10 @@ export class FrameReader {
       }
       if ('code' in head) return { pass: all.subarray(0, at), closeBytes, fault: head }
       if (head.opcode === CLOSE) closeBytes = head.bytes + head.payloadBytes
+      if (this.#sink !== undefined && head.maskAt !== undefined && head.opcode < CLOSE) {
+        this.#mask = Buffer.from(all.subarray(at + head.maskAt, at + head.bytes))
+        this.#maskAt = 0
+      }
       at += head.bytes
       if (head.opcode < CLOSE) this.#begin(head)
       else at += head.payloadBytes
@@ -98,11 +113,20 @@ export class FrameReader {
     return { pass: at === 0 ? NOTHING : all.subarray(0, at), closeBytes }
   }
 
-  #takePayload(available: number): number {
-    const taken = Math.min(available, this.#payloadLeft)
+  #takePayload(available: Uint8Array): number {
+    const taken = Math.min(available.length, this.#payloadLeft)
+    this.#sink?.add(this.#unmasked(available.subarray(0, taken)))
     this.#payloadLeft -= taken
     if (this.#payloadLeft === 0 && this.#isLastFrame) this.#endMessage()
     return taken
+  }
+
+  #unmasked(bytes: Uint8Array): Uint8Array {
+    const mask = this.#mask
+    if (mask === undefined) return bytes
+    const plain = unmask(bytes, mask, this.#maskAt)
+    this.#maskAt = (this.#maskAt + bytes.length) & 3
+    return plain
   }
 
   #begin({ payloadBytes, isFinal }: Head): void {
@@ -114,6 +138,7 @@ export class FrameReader {
 
   #endMessage(): void {
     this.#messages += 1
+    this.#sink?.end()
     this.#messageBytes = undefined
     this.#isLastFrame = false
   }
@@ -170,12 +195,10 @@ export class FrameReader {
   }
 
   #readClose(bytes: Buffer, head: Head): FrameFault | undefined {
-    const payload = Buffer.from(bytes.subarray(head.bytes, head.bytes + head.payloadBytes))
-    if (head.maskAt !== undefined) {
-      for (let at = 0; at < payload.length; at += 1) {
-        payload[at] = (payload[at] ?? 0) ^ (bytes[head.maskAt + (at & 3)] ?? 0)
-      }
-    }
+    const masked = bytes.subarray(head.bytes, head.bytes + head.payloadBytes)
+    const { maskAt } = head
+    const payload =
+      maskAt === undefined ? masked : unmask(masked, bytes.subarray(maskAt, head.bytes), 0)
     if (payload.length === 1) return fault('half a status code')
     const code = payload.length === 0 ? NO_CODE : payload.readUInt16BE(0)
     if (payload.length > 0 && !isStatusCode(code)) return fault(`status code ${code}`)
@@ -183,6 +206,15 @@ export class FrameReader {
     this.#closeCode = code
     return undefined
   }
+}
+
+/** A copy of `bytes`, the first of which meets the mask at `from`. */
+function unmask(bytes: Uint8Array, mask: Uint8Array, from: number): Buffer {
+  const plain = Buffer.allocUnsafe(bytes.length)
+  for (let at = 0; at < bytes.length; at += 1) {
+    plain[at] = (bytes[at] ?? 0) ^ (mask[(from + at) & 3] ?? 0)
+  }
+  return plain
 }
 
 /** Undefined where a shorter form would have done, or no such message could be. */
@@ -225,6 +257,5 @@ export function closeFrame(code: number, reason: string, mask: Uint8Array | unde
   payload.write(reason, 2)
   const head = Buffer.of(0x80 | CLOSE, payload.length | (mask === undefined ? 0 : 0x80))
   if (mask === undefined) return Buffer.concat([head, payload])
-  for (const [at, byte] of payload.entries()) payload[at] = byte ^ (mask[at & 3] ?? 0)
-  return Buffer.concat([head, mask, payload])
+  return Buffer.concat([head, mask, unmask(payload, mask, 0)])
 }

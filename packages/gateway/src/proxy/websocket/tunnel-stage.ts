@@ -47,7 +47,7 @@ async function letThrough(
     stream.destroy()
     return { stop: exchange.cut.reason }
   }
-  const head = answerHead(exchange, status, passFields(exchange, fields))
+  const head = answerHead(exchange, status, passFields(exchange, fields).fields)
   exchange.status = head.status
   const client = outbound.switchTo(head)
   await run(exchange, context, {
@@ -114,6 +114,7 @@ async function run(
     ...parts,
     messageBytesMax: limits.messageBytesMax,
     meters: { request: exchange.forwarded, response: released },
+    digests: exchange.digests,
     onPass: heard,
     onStall: (who, isStalled) => {
       const reason = who === 'client' ? 'client-aborted' : 'upstream-timeout'
@@ -138,7 +139,6 @@ async function run(
     status: filled(exchange.status, 'status'),
     source: 'upstream',
     response: released.facts(),
-    messages: between.messages,
   })
   if (outcome === undefined) between.destroy()
   else await say(between, ending, context, limits.closeMs)

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { CloseFacts, MessageCounts } from '@countersign/evidence'
 import type { BodyMeter } from '../body-meter.ts'
+import type { ExchangeDigests } from '../message-digests.ts'
 import { closeFrame, type FrameFault, FrameReader } from './frame-reader.ts'
 
 /** Why nothing more goes through. */
@@ -19,6 +20,8 @@ interface TunnelParts {
   readonly mayCompress: boolean
   /** Bytes that go to the upstream, and to the client. */
   readonly meters: { readonly request: BodyMeter; readonly response: BodyMeter }
+  /** Told of the messages, where that is wanted. */
+  readonly digests: ExchangeDigests | undefined
   /** Something has passed, or somebody takes nothing. */
   readonly onPass: () => void
   readonly onStall: (who: 'client' | 'upstream', isStalled: boolean) => void
@@ -44,10 +47,11 @@ export class Tunnel {
 
   constructor(parts: TunnelParts) {
     this.#parts = parts
-    const { messageBytesMax, mayCompress } = parts
+    const { messageBytesMax, mayCompress, digests } = parts
+    const rules = { messageBytesMax, mayCompress }
     this.#readers = {
-      client: new FrameReader({ isMasked: true, messageBytesMax, mayCompress }),
-      upstream: new FrameReader({ isMasked: false, messageBytesMax, mayCompress }),
+      client: new FrameReader({ ...rules, isMasked: true }, digests?.request),
+      upstream: new FrameReader({ ...rules, isMasked: false }, digests?.response),
     }
   }
 
