@@ -12,6 +12,7 @@ import {
 
 export interface LeftBodiesNeeds {
   readonly wal: () => Promise<Pick<Wal, 'segments' | 'entries'>>
+  /** Of what is packed alone: what is not yet is read from the write-ahead log, all of it once. */
   readonly reader: Pick<BlockReader, 'block'>
 }
 
@@ -60,10 +61,21 @@ async function searchAll(
   for (let number = Math.ceil(first / BLOCK_ENTRIES) - 1; number >= 0; number -= 1) {
     const { records, faults } = await reader.block(number)
     if (faults[0] !== undefined) throw faults[0]
+    assertWhole(number, records, first)
     for (const record of records) searchRecord(record, search)
     if (search.isOver || isBefore(records[0], oldest)) break
   }
   return search.found
+}
+
+/** Everything before the write-ahead log is packed, in a file that may just give way to a wider. */
+function assertWhole(number: number, records: readonly OpenedRecord[], first: number): void {
+  const begin = number * BLOCK_ENTRIES
+  const wanted = Math.min(first - begin, BLOCK_ENTRIES)
+  const there = records.filter(({ index }) => index < begin + wanted).length
+  if (there === wanted) return
+  const message = `block ${number} has ${there} of the ${wanted} entries before ${first}`
+  throw new VaultError('VAULT_FILE_MISSING', message)
 }
 
 /** A section that is closed might name anything. */

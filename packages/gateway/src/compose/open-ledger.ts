@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { leafIndex } from '@countersign/tlog'
 import type { Config } from '../config/index.ts'
 import type { IntegrationWorkerData } from '../integration-worker.ts'
 import {
@@ -24,7 +23,7 @@ import { programFile } from './program-files.ts'
 /** Everything that is kept, open for writing. */
 export interface OpenLedger extends Pick<Secrets, 'vault' | 'signer'> {
   readonly keeper: LedgerKeeper
-  /** The read side: what was sealed, and what is still in the write-ahead log. */
+  /** The read side of what is packed; `wal` is that of the rest. */
   readonly reader: BlockReader
   /** What is there now of the write-ahead log. */
   readonly wal: () => Promise<Wal>
@@ -115,14 +114,11 @@ function openReader(config: Config, machine: Machine, secrets: Secrets): BlockRe
   const { directory, kek, signer } = secrets
   const { data } = config
   const { disk } = machine
-  const wal = walOf(config, machine, secrets)
   return new BlockReader({
     disk,
     origin: signer.origin,
     epochDirectory: join(data, String(EPOCH)),
     ring: new KeyRing({ disk, directory, kek, origin: signer.origin }),
-    // Opened anew each time: segments come and go under a running ledger.
-    unpacked: async (index) => (await (await openWal(wal)).read(leafIndex(index)))?.payload,
   })
 }
 
