@@ -78,7 +78,7 @@ gateway: capture
 origin: countersign.test
 data: ${data}
 disk: { reserveBytes: 0, warnFreeBytes: 0, warnFreePercent: 0, refuseFreeBytes: 0 }
-log: { level: silent }
+log: { level: error }
 listeners:
   - { name: main, host: 127.0.0.1, port: 0, protocols: [h2, http/1.1] }
 admin: { host: 127.0.0.1, port: 0 }

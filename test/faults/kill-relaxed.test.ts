@@ -60,7 +60,7 @@ function leafOf(header: string): string {
 }
 
 test(`${KILLS} kills under load take no more than was said`, {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async (context) => {
   /** What had reached the upstream when a life ended. */
   const livesEnd: number[] = []
@@ -100,7 +100,7 @@ test(`${KILLS} kills under load take no more than was said`, {
     `${ids.length} reached the upstream, ${recorded.size} intents, ${lost} lost in ${KILLS} kills, \
 at most ${worst} in one, ${pending} answers before their receipt, ${receipts.size} receipts`,
   )
-  assert.ok(pending > KILLS, 'answers did not wait')
+  assert.ok(pending > KILLS, `${pending} of ${answered} answers did not wait`)
 })
 
 /** An answer that came before its receipt says how that can be had. */
@@ -111,9 +111,14 @@ async function lateReceipt(url: string): Promise<void> {
     await response.arrayBuffer()
     return response.headers.get('countersign-receipt-pending')
   }
-  await waitFor(async () => (await pendingOf()) !== null)
+  // Not every answer comes before its receipt: it is as quick as the disk.
+  let pended: string | null = null
+  await waitFor(async () => {
+    pended = await pendingOf()
+    return pended !== null
+  })
   const form = /request="([^"]+)"; open=(:[^:]+:)$/
-  const [, request = '', open = ''] = form.exec((await pendingOf()) ?? '') ?? []
+  const [, request = '', open = ''] = form.exec(pended ?? '') ?? []
   const path = `${url}/.well-known/countersign/receipts/pending/${request}`
   assert.equal((await fetch(path)).status, 401)
   const headers = { authorization: `Countersign-Receipt ${open}` }

@@ -15,6 +15,8 @@ const KILLS = Number(process.env.KILLS ?? 6)
 /** Past the first look at how far each has come, and before the second. */
 const OPEN_MS = 1_100
 const AFTER_MS_MAX = 900
+/** Three of each kind. */
+const STREAMS = 15
 
 let directory: string
 let stage: StreamStage
@@ -31,9 +33,12 @@ test(`${KILLS} kills under open streams`, { timeout: 600_000 }, async (context) 
   let seed = 7
   for (let kill = 0; kill < KILLS; kill += 1) {
     const life = await stage.start()
+    const before = stage.received().length
     const callers = new Callers(life, stage.token)
     callers.begin()
-    await waitFor(() => callers.told.opened >= 15)
+    // What has reached an upstream has its intent, which the kill must leave.
+    const reached = (): number => stage.received().length - before
+    await waitFor(() => callers.told.opened >= STREAMS && reached() >= STREAMS)
     seed = (seed * 48_271) % 2_147_483_647
     await sleep(OPEN_MS + (seed % AFTER_MS_MAX))
     assert.equal(await life.stop('SIGKILL'), 'SIGKILL')
@@ -58,7 +63,7 @@ test(`${KILLS} kills under open streams`, { timeout: 600_000 }, async (context) 
   assert.equal(new Set(ends.map(({ about }) => about)).size, ends.length)
   const interrupted = ends.filter(({ ended }) => ended === 'interrupted').length
   assert.equal(interrupted, ends.length, 'none of them had ended')
-  assert.ok(interrupted >= KILLS * 15)
+  assert.ok(interrupted >= KILLS * STREAMS, `${interrupted} interrupted in ${KILLS} kills`)
   assert.ok(of('progress').length >= KILLS, `${of('progress').length} records of progress`)
   context.diagnostic(
     `${stage.received().length} reached an upstream, ${interrupted} interrupted, \

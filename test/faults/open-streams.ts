@@ -108,7 +108,7 @@ admin: { host: 127.0.0.1, port: 0 }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
 disk: { reserveBytes: 0, warnFreeBytes: 0, refuseFreeBytes: 0 }
-limits: { progressMs: 1000, progressBytes: 65536, loopLagMs: 60000 }
+limits: { progressMs: 1000, progressBytes: 65536, loopLagMs: 60000, ledgerLagMs: 600000 }
 upstreams:
   app: { url: "http://127.0.0.1:${port}" }
   grpc: { url: "${grpc.url}", protocol: h2 }

@@ -10,9 +10,9 @@ import { nodeDisk } from '../../packages/gateway/src/platform/index.ts'
 import type { OpenedBlock, OpenedRecord } from '../../packages/gateway/src/vault/index.ts'
 import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
 import { Findings } from '../../packages/gateway/src/verify/report.ts'
+import { API, MAIN } from '../program.ts'
 import { run } from '../run-cli.ts'
 
-const SOURCE = join(import.meta.dirname, '../../packages/gateway/src')
 const START_MS_MAX = 120_000
 
 /** One life of the gateway process. */
@@ -22,6 +22,8 @@ export interface GatewayLife {
   /** Every listener, as `name url`. */
   readonly addresses: readonly string[]
   readonly origin: string
+  /** What it has said on its error output. */
+  errors(): string
   /** Sends a signal and waits for the end: exit code, or the signal's name. */
   stop(signal: NodeJS.Signals): Promise<number | string>
 }
@@ -41,6 +43,8 @@ export interface ScratchGateway {
 export interface MoreYaml {
   readonly file?: string
   readonly route?: string
+  /** Within its limits. */
+  readonly limits?: string
 }
 
 /** Lays out configuration, keys and policies; the ledger's data may lie elsewhere. */
@@ -52,7 +56,7 @@ export async function scratchGateway(
   more: MoreYaml = {},
 ): Promise<ScratchGateway> {
   await mkdir(join(directory, 'policies'), { recursive: true })
-  const api = await startApi(join(SOURCE, 'demo/api.ts'), 0)
+  const api = await startApi(API, 0)
   const config = join(directory, 'countersign.yaml')
   await writeFile(config, configuration(data, { disk, recording, more }, api))
   await writeFile(
@@ -85,7 +89,7 @@ function configuration(
   {
     disk,
     recording,
-    more: { file = '', route = '' },
+    more: { file = '', route = '', limits = '' },
   }: { readonly disk: string; readonly recording: string; readonly more: MoreYaml },
   api: DemoApi,
 ): string {
@@ -105,7 +109,8 @@ upstreams:
 routes:
   - { name: orders, path: /orders, upstream: orders, headers: [], record: ${recording}${route} }
 limits:
-  { relaxedRecordsMax: ${RELAXED_RECORDS_MAX}, relaxedWindowMs: 1000, loopLagMs: 60000 }
+  { relaxedRecordsMax: ${RELAXED_RECORDS_MAX}, relaxedWindowMs: 1000, loopLagMs: 60000,
+    ledgerLagMs: 600000${limits} }
 ${file}`
 }
 
@@ -114,11 +119,9 @@ export async function startLife(
   config: string,
   command: 'start' | 'supervise' = 'start',
 ): Promise<GatewayLife> {
-  const child = spawn(
-    process.execPath,
-    [join(SOURCE, 'main.ts'), command, '--config', config, '--json'],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const child = spawn(process.execPath, [MAIN, command, '--config', config, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let errors = ''
   child.stderr.on('data', (chunk) => {
     errors += String(chunk)
@@ -138,6 +141,7 @@ export async function startLife(
     url,
     addresses,
     origin,
+    errors: () => errors,
     stop: (signal) => {
       child.kill(signal)
       return ended

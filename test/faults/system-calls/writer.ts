@@ -9,7 +9,7 @@ import { ENTRIES, entryAt, openWorld, PUBLISH_EVERY_MS } from './small-ledger.ts
 const PUBLISH_EVERY_ENTRIES = 5
 
 /** A writer that hangs is a failure, not a reason to wait. */
-const LIFE_MS_MAX = 30_000
+const LIFE_MS_MAX = 120_000
 setTimeout(() => process.exit(4), LIFE_MS_MAX).unref()
 
 const [home = ''] = process.argv.slice(2)
