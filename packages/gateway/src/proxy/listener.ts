@@ -18,6 +18,7 @@ import { DirectSocket } from './direct-socket.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
 import { OwnLines } from './http1/answer-head.ts'
 import { ClientConnection, type ConnectionHost } from './http1/client-connection.ts'
+import { RememberedHeads } from './http1/remembered-heads.ts'
 import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
 import { ClientSessions } from './http2/sessions.ts'
 import { type ListenPlace, listenAt } from './listen.ts'
@@ -118,6 +119,7 @@ export class Listener {
       clock,
       wheel,
       own: new OwnLines(clock),
+      heads: new RememberedHeads(clock),
       limits: () => inForce().limits,
       takesUpgrades: () => inForce().takesUpgrades,
       isLeaving: () => this.#isLeaving || isStopping(),
@@ -221,6 +223,7 @@ export class Listener {
     await this.#allEnded()
     for (const connection of this.#connections) connection.leave()
     await this.#sessions.close()
+    this.#host.heads.close()
   }
 
   /** Cuts what is still going on; `drain` then resolves as soon as it is recorded. */

@@ -10,6 +10,7 @@ import type { HeaderFields } from '../header-fields.ts'
 import { NO_SEAT } from '../roster.ts'
 import type { OwnLines } from './answer-head.ts'
 import { ClientExchange, type ExchangeLine } from './client-exchange.ts'
+import type { RememberedHeads } from './remembered-heads.ts'
 import type { RequestHead } from './request-head.ts'
 import { RequestReader, type RequestSink } from './request-reader.ts'
 
@@ -18,6 +19,7 @@ export interface ConnectionHost {
   readonly clock: Clock
   readonly wheel: DeadlineWheel
   readonly own: OwnLines
+  readonly heads: RememberedHeads
   limits(): Limits
   /** Whether any route lets a connection change protocols. */
   takesUpgrades(): boolean
@@ -73,7 +75,7 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     this.peer = peer
     this.own = host.own
     this.#isTls = socket instanceof TLSSocket
-    this.#reader = new RequestReader(this, () => host.limits().headBytesMax)
+    this.#reader = new RequestReader(this, () => host.limits().headBytesMax, host.heads)
     if (socket instanceof DirectSocket) socket.takeBytes(this.#onDirect)
     else socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)

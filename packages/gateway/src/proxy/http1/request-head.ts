@@ -4,6 +4,7 @@ import { type Framing, readFraming } from '../framing.ts'
 import { type HeaderFields, listMembers, valuesOf } from '../header-fields.ts'
 import type { Standing } from '../standing.ts'
 import { asksForWebSocket } from '../websocket/handshake.ts'
+import type { RememberedHeads } from './remembered-heads.ts'
 
 /** A request's head as it came, and what it says of the connection. */
 export interface RequestHead {
@@ -11,7 +12,7 @@ export interface RequestHead {
   readonly target: string
   readonly version: string
   readonly fields: HeaderFields
-  /** Of fields that came before, on the same connection. */
+  /** Of fields that came before. */
   readonly standing?: Standing | undefined
   readonly framing: Framing
   /** Nothing that follows it is a request. */
@@ -42,10 +43,15 @@ const REMEMBERED_LENGTH_MAX = 4096
 
 /** Reads the heads of one connection, whose fields are the same again and again. */
 export class HeadParser {
+  readonly #remembered: RememberedHeads
   /** The lines of the last head behind its first one, and what they are. */
   #lines = ''
   #fields: HeaderFields = []
   #standing: Standing | undefined
+
+  constructor(remembered: RememberedHeads) {
+    this.#remembered = remembered
+  }
 
   /** `text` is Latin-1, to the line end of the last line; undefined where it is no request's. */
   parse(text: string): RequestHead | undefined {
@@ -57,13 +63,22 @@ export class HeadParser {
       this.#standing ??= {}
       return readMeaning(line, this.#fields, this.#standing)
     }
-    const fields = parseFields(lines, 0)
+    if (lines.length > REMEMBERED_LENGTH_MAX) return this.#parseLong(line, lines)
+    const known = this.#remembered.get(lines)
+    const fields = known?.fields ?? parseFields(lines, 0)
     if (fields === undefined) return undefined
-    const isShort = lines.length <= REMEMBERED_LENGTH_MAX
-    this.#lines = isShort ? lines : ''
-    this.#fields = isShort ? fields : []
+    this.#lines = lines
+    this.#fields = fields
+    this.#standing = known?.standing ?? this.#remembered.see(lines, fields)
+    return readMeaning(line, fields, this.#standing)
+  }
+
+  #parseLong(line: RequestLine, lines: string): RequestHead | undefined {
+    const fields = parseFields(lines, 0)
+    this.#lines = ''
+    this.#fields = []
     this.#standing = undefined
-    return readMeaning(line, fields, undefined)
+    return fields && readMeaning(line, fields, undefined)
   }
 }
 

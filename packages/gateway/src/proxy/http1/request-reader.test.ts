@@ -4,8 +4,9 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
-import { SeededRandom } from '../../platform/index.ts'
+import { SeededRandom, systemClock } from '../../platform/index.ts'
 import type { HeaderFields } from '../header-fields.ts'
+import { RememberedHeads } from './remembered-heads.ts'
 import type { RequestHead } from './request-head.ts'
 import { RequestReader } from './request-reader.ts'
 
@@ -55,6 +56,7 @@ function read(pieces: readonly Buffer[]): Reading {
       },
     },
     () => HEAD_BYTES_MAX,
+    new RememberedHeads(systemClock()),
   )
   for (const piece of pieces) {
     const bytes = Buffer.from(piece)

@@ -1,6 +1,7 @@
 import type { Reason } from '@countersign/evidence'
 import { BodyReader, hasBareLineEnd, parseFields } from '../../http1/index.ts'
 import type { HeaderFields } from '../header-fields.ts'
+import type { RememberedHeads } from './remembered-heads.ts'
 import { HeadParser, mayBegin, parseRequestLine, type RequestHead } from './request-head.ts'
 
 /** What becomes of the bytes of one connection. */
@@ -32,7 +33,7 @@ type State = 'head' | 'body' | 'passing' | 'over'
 export class RequestReader {
   readonly #sink: RequestSink
   readonly #headBytesMax: () => number
-  readonly #parser = new HeadParser()
+  readonly #parser: HeadParser
   #state: State = 'head'
   #body: BodyReader | undefined
   /** The beginning of what is not whole yet. */
@@ -42,9 +43,10 @@ export class RequestReader {
   /** An empty line before a request has been left out. */
   #hasSkipped = false
 
-  constructor(sink: RequestSink, headBytesMax: () => number) {
+  constructor(sink: RequestSink, headBytesMax: () => number, remembered: RememberedHeads) {
     this.#sink = sink
     this.#headBytesMax = headBytesMax
+    this.#parser = new HeadParser(remembered)
   }
 
   /** A part of a head is here, and the rest is awaited. */
