@@ -27,6 +27,13 @@ class Account {
   waiting = 0
 }
 
+/** What a request asks of one quota, and what that is counted in, as it is in force now. */
+interface Need {
+  readonly ask: Ask
+  readonly account: Account
+  readonly rate: Rate | undefined
+}
+
 interface Table {
   readonly accounts: Map<string, Account>
   sweptAtUs: number
@@ -57,13 +64,13 @@ export class MemoryStore implements QuotaStore {
 
   take(asks: readonly Ask[]): StoreAnswer | Promise<StoreAnswer> {
     const nowUs = this.#nowUs()
-    const accounts = asks.map(({ quota, key }) => this.#account(quota, key, nowUs))
-    if (!mayAll(asks, accounts, nowUs)) return refused(asks, accounts, nowUs)
+    const needs = this.#needsOf(asks, nowUs)
+    if (!mayAll(needs, nowUs)) return refused(needs, nowUs)
     const file = this.#file
-    if (file !== undefined && !asks.every((ask, at) => isReserved(ask, accounts[at], nowUs))) {
+    if (file !== undefined && lackingOf(needs, nowUs).length > 0) {
       return this.#takeReserved(asks, file)
     }
-    return this.#admit(asks, accounts, nowUs)
+    return this.#admit(needs, nowUs)
   }
 
   /** Writes what is really used, and lets go of the file. */
@@ -75,13 +82,20 @@ export class MemoryStore implements QuotaStore {
     })
   }
 
-  #admit(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
+  #needsOf(asks: readonly Ask[], nowUs: number): readonly Need[] {
+    const needs: Need[] = []
+    for (const ask of asks) {
+      const account = this.#account(ask.quota, ask.key, nowUs)
+      needs.push({ ask, account, rate: rateOf(ask.quota, account) })
+    }
+    return needs
+  }
+
+  #admit(needs: readonly Need[], nowUs: number): StoreAnswer {
+    const standings: Standing[] = []
     let hasConcurrent = false
-    for (let at = 0; at < asks.length; at += 1) {
-      const [ask, account] = [asks[at], accounts[at]]
-      if (ask === undefined || account === undefined) continue
+    for (const { ask, account, rate } of needs) {
       const { quota, cost, key } = ask
-      const rate = rateOf(quota, account)
       if (rate !== undefined) account.meter.take(rate, nowUs, cost)
       if (quota.concurrency !== undefined) {
         account.concurrent += 1
@@ -89,8 +103,8 @@ export class MemoryStore implements QuotaStore {
       }
       if (quota.isDurable) this.#reserveAhead(quota, key, account)
     }
-    const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
-    const release = hasConcurrent ? releaseOnce(asks, accounts) : NOTHING
+    for (const need of needs) standings.push(standingOf(need, nowUs))
+    const release = hasConcurrent ? releaseOnce(needs) : NOTHING
     return { isAdmitted: true, standings, release, renew: NOTHING }
   }
 
@@ -98,13 +112,10 @@ export class MemoryStore implements QuotaStore {
   async #takeReserved(asks: readonly Ask[], file: QuotaFile): Promise<StoreAnswer> {
     for (let tries = 0; tries < RESERVE_TRIES_MAX; tries += 1) {
       const nowUs = this.#nowUs()
-      const accounts = asks.map(({ quota, key }) => this.#account(quota, key, nowUs))
-      if (!mayAll(asks, accounts, nowUs)) return refused(asks, accounts, nowUs)
-      const lacking = asks.flatMap((ask, at) => {
-        const account = accounts[at]
-        return account === undefined || isReserved(ask, account, nowUs) ? [] : [{ ask, account }]
-      })
-      if (lacking.length === 0) return this.#admit(asks, accounts, nowUs)
+      const needs = this.#needsOf(asks, nowUs)
+      if (!mayAll(needs, nowUs)) return refused(needs, nowUs)
+      const lacking = lackingOf(needs, nowUs)
+      if (lacking.length === 0) return this.#admit(needs, nowUs)
       for (const { ask, account } of lacking) account.waiting += ask.cost
       try {
         await Promise.all(
@@ -200,25 +211,23 @@ function sweep(table: Table, nowUs: number, keysMax: number): boolean {
 
 const NOTHING = (): void => undefined
 
-function releaseOnce(asks: readonly Ask[], accounts: readonly Account[]): () => void {
+function releaseOnce(needs: readonly Need[]): () => void {
   let isHeld = true
   return () => {
     if (!isHeld) return
     isHeld = false
-    for (const [at, { quota }] of asks.entries()) {
-      const account = accounts[at]
-      if (account !== undefined && quota.concurrency !== undefined) account.concurrent -= 1
+    for (const { ask, account } of needs) {
+      if (ask.quota.concurrency !== undefined) account.concurrent -= 1
     }
   }
 }
 
-function mayAll(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): boolean {
-  return asks.every(({ quota, cost }, at) => {
-    const account = accounts[at]
-    if (account === undefined || isFull(quota, account)) return false
-    const rate = rateOf(quota, account)
-    return rate === undefined || account.meter.waitUs(rate, nowUs, cost) === 0
-  })
+function mayAll(needs: readonly Need[], nowUs: number): boolean {
+  for (const { ask, account, rate } of needs) {
+    if (isFull(ask.quota, account)) return false
+    if (rate !== undefined && account.meter.waitUs(rate, nowUs, ask.cost) > 0) return false
+  }
+  return true
 }
 
 /** What counts is what was configured last, though an earlier request asks. */
@@ -230,29 +239,38 @@ function isFull({ concurrency }: Quota, { concurrent }: Account): boolean {
   return concurrency !== undefined && concurrent >= concurrency
 }
 
-function refused(asks: readonly Ask[], accounts: readonly Account[], nowUs: number): StoreAnswer {
-  const standings = asks.map((ask, at) => standingOf(ask, accounts[at], nowUs))
+function refused(needs: readonly Need[], nowUs: number): StoreAnswer {
+  const standings = needs.map((need) => standingOf(need, nowUs))
   return { isAdmitted: false, standings, release: NOTHING, renew: NOTHING }
 }
 
-function isReserved({ quota, cost }: Ask, account: Account | undefined, nowUs: number): boolean {
-  if (!quota.isDurable || account === undefined || cost === 0) return true
-  const rate = rateOf(quota, account)
-  if (rate === undefined) return true
-  const after = Math.max(account.meter.us, nowUs) + rate.spanOf(cost).us + 1
+/** Those that the disk does not hold yet; mostly there are none. */
+function lackingOf(needs: readonly Need[], nowUs: number): readonly Need[] {
+  let lacking: Need[] | undefined
+  for (const need of needs) {
+    if (isReserved(need, nowUs)) continue
+    lacking ??= []
+    lacking.push(need)
+  }
+  return lacking ?? NONE
+}
+
+const NONE: readonly Need[] = []
+
+function isReserved({ ask, account, rate }: Need, nowUs: number): boolean {
+  if (!ask.quota.isDurable || ask.cost === 0 || rate === undefined) return true
+  const after = Math.max(account.meter.us, nowUs) + rate.spanOf(ask.cost).us + 1
   return after <= account.reservedUs
 }
 
-function standingOf({ quota, cost }: Ask, account: Account | undefined, nowUs: number): Standing {
-  if (account === undefined) throw new Error(`quota ${quota.name} has no account`)
-  const rate = rateOf(quota, account)
+function standingOf({ ask, account, rate }: Need, nowUs: number): Standing {
   const { meter, concurrent } = account
   return {
     used: rate === undefined ? 0 : meter.used(rate, nowUs),
-    waitUs: rate === undefined ? 0 : meter.waitUs(rate, nowUs, cost),
+    waitUs: rate === undefined ? 0 : meter.waitUs(rate, nowUs, ask.cost),
     resetUs: Math.max(0, meter.us + (meter.part > 0 ? 1 : 0) - nowUs),
     concurrent,
-    isFull: isFull(quota, account),
+    isFull: isFull(ask.quota, account),
   }
 }
 

@@ -2,7 +2,7 @@ import type { LimitFacts } from '@countersign/evidence'
 import { LimitsError } from './limits-error.ts'
 import { type Caller, Quota } from './quota.ts'
 import type { QuotasConfig } from './quota-config.ts'
-import type { QuotaStore, Standing, StoreAnswer } from './store.ts'
+import type { Ask, QuotaStore, Standing, StoreAnswer } from './store.ts'
 
 /** Why a request is refused by its quotas. */
 export type QuotaRefusal =
@@ -62,9 +62,10 @@ export class Quotas {
 
   /** Counts one request under all of `quotas`, or under none. Never rejects for the store. */
   take(quotas: readonly Quota[], caller: Caller): QuotaVerdict | Promise<QuotaVerdict> {
-    const asks = quotas.map((quota) => {
-      return { quota, key: quota.keyOf(caller), cost: quota.costOf(caller) }
-    })
+    const asks: Ask[] = []
+    for (const quota of quotas) {
+      asks.push({ quota, key: quota.keyOf(caller), cost: quota.costOf(caller) })
+    }
     try {
       const answer = this.#store.take(asks, this.#leaseUs)
       if (!(answer instanceof Promise)) return verdictOf(quotas, answer)
