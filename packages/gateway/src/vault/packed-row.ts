@@ -3,6 +3,8 @@ import { NO_RECORD_ID, OPAQUE_KIND, type PackedRecord } from './packed-record.ts
 /** A record has fewer; a row of a pack cannot have more. */
 const SECTIONS_MAX = 255
 const KEY_ID_BYTES = 16
+/** Before the bytes of an open section, in payloads as in rows: id u8, length u24, 0x00. */
+export const SECTION_HEAD_BYTES = 5
 
 /**
  * One row of a pack while it is packed: places in memory that somebody else keeps. One object
@@ -18,6 +20,8 @@ export class PackedRow {
   ledgerKeyAt = 0
   /** Sections, or one opaque payload. */
   isOpaque = false
+  /** In the memory of each open section its head stands before it. */
+  hasHeads = false
   count = 0
   /** Of each section: its id, */
   readonly ids: Uint8Array = new Uint8Array(SECTIONS_MAX)
@@ -35,6 +39,7 @@ export class PackedRow {
     this.memory = NO_RECORD_ID
     this.recordIdAt = 0
     this.isOpaque = true
+    this.hasHeads = false
     this.count = 1
     this.put(0, 0, from, start, end)
   }
@@ -45,6 +50,20 @@ export class PackedRow {
     this.from[nth] = from
     this.start[nth] = start
     this.end[nth] = end
+  }
+
+  /**
+   * The open sections from the `nth` on that stand one behind the other, heads and all, end before
+   * this one: what is copied or compared at once.
+   */
+  runEnd(nth: number): number {
+    const from = this.from[nth]
+    let next = nth + 1
+    for (; next < this.count && this.isClosed[next] !== true; next++) {
+      const headAt = (this.start[next] ?? 0) - SECTION_HEAD_BYTES
+      if (this.from[next] !== from || headAt !== this.end[next - 1]) break
+    }
+    return next
   }
 }
 
@@ -77,6 +96,7 @@ function readRecord(record: PackedRecord, row: PackedRow): void {
   row.memory = record.recordId
   row.recordIdAt = 0
   row.isOpaque = false
+  row.hasHeads = false
   row.count = record.sections.length
   record.sections.forEach((section, nth) => {
     if ('bytes' in section) {

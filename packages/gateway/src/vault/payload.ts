@@ -262,6 +262,7 @@ function readFields(bytes: Uint8Array, start: number, end: number, row: PackedRo
   row.recordIdAt = start + ID_AT
   row.ledgerKeyAt = start + LEDGER_KEY_AT
   row.isOpaque = false
+  row.hasHeads = true
   let at = start + HEADER_BYTES + byteAt(bytes, start + 4) * KEY_ROW_BYTES
   let previous = 0
   for (let nth = 0; nth < row.count; nth++) {

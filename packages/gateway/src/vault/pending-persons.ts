@@ -1,6 +1,7 @@
+import { copyBytes } from './byte-stream.ts'
 import { mapKey } from './bytes.ts'
 import { NO_RECORD_ID } from './packed-record.ts'
-import type { PackedRow, RowSource } from './packed-row.ts'
+import { type PackedRow, type RowSource, SECTION_HEAD_BYTES } from './packed-row.ts'
 
 const KEY_ID_BYTES = 16
 /** Sections are copied together: views would keep whole batches alive, for a segment long. */
@@ -21,13 +22,14 @@ export class PendingPersons {
   add(index: number, row: PackedRow, nth: number): void {
     const from = row.from[nth] ?? NO_RECORD_ID
     const [start, end] = [row.start[nth] ?? 0, row.end[nth] ?? 0]
-    const arena = this.#arenaFor(end - start)
-    const { bytes, used } = arena
-    // Nearly all are short: a loop is cheaper than a view and a call.
-    for (let at = start, to = used; at < end; at++, to++) bytes[to] = from[at] ?? 0
+    const arena = this.#arenaFor(SECTION_HEAD_BYTES + end - start)
+    const id = row.ids[nth] ?? 0
+    putHead(arena, id, end - start)
+    const at = arena.used
+    copyBytes.call(from, arena.bytes, at, start, end)
     arena.used += end - start
     arena.lastIndex = index
-    this.#group(from, row.keyAt[nth] ?? 0).add({ index, id: row.ids[nth] ?? 0, arena, start: used })
+    this.#group(from, row.keyAt[nth] ?? 0).add(index, id, arena, at)
   }
 
   /** The sections of entries from `first` to `end` − 1 by key, keys in order of first use. */
@@ -77,6 +79,17 @@ interface Arena {
   lastIndex: number
 }
 
+/** As rows of packs have it: what one person said in one request is copied from here at once. */
+function putHead(arena: Arena, id: number, length: number): void {
+  const { bytes, used: at } = arena
+  bytes[at] = id
+  bytes[at + 1] = length >>> 16
+  bytes[at + 2] = length >>> 8
+  bytes[at + 3] = length
+  bytes[at + 4] = 0
+  arena.used = at + SECTION_HEAD_BYTES
+}
+
 /** The sections under one key, kept as numbers: objects would be moved by each collection. */
 class Group {
   readonly #keyId: Uint8Array
@@ -99,13 +112,7 @@ class Group {
     return true
   }
 
-  add(section: {
-    readonly index: number
-    readonly id: number
-    readonly arena: Arena
-    readonly start: number
-  }): void {
-    const { index, id, arena, start } = section
+  add(index: number, id: number, arena: Arena, start: number): void {
     if (this.#arenas.at(-1) !== arena) this.#arenas.push(arena)
     this.#places.push(index, id, this.#arenas.length - 1, start, arena.used)
   }
@@ -147,6 +154,7 @@ class Group {
     row.memory = NO_RECORD_ID
     row.recordIdAt = 0
     row.isOpaque = false
+    row.hasHeads = true
     row.count = (end - start) / FIELDS
     for (let at = start, nth = 0; at < end; at += FIELDS, nth++) {
       const bytes = this.#arenas[places[at + 2] ?? 0]?.bytes ?? NO_RECORD_ID

@@ -2,6 +2,7 @@ import { ByteReader, malformed } from './byte-stream.ts'
 import { mapKey } from './bytes.ts'
 import { type Cut, readCut } from './frames.ts'
 import { VALUES_MAX } from './integer-column.ts'
+import { SECTION_HEAD_BYTES } from './packed-row.ts'
 import { Pool } from './pool.ts'
 import { type Form, Table } from './table.ts'
 import { ROWS_MAX, SECTIONS_BYTES_MAX } from './table-decoder.ts'
@@ -17,15 +18,23 @@ export const CLOSED_STATE = 1
 
 const ID_BYTES = 16
 const DIGEST_BYTES = 32
-const SECTION_HEAD_BYTES = 5
 /** Forms that a row is held against before its own is looked up. */
 const EARLY_FORMS = 8
 /** Forms that are remembered from pack to pack. */
 const FORMS_MAX = 1024
 const FIRST_BLOBS = 256
 
-/** What a pack of this layout says, before its frame is taken apart. */
-export function cutRows(plain: Uint8Array, options: { readonly hasRecordIds: boolean }): Cut {
+/** The parts of a pack of this layout. */
+interface PlainParts {
+  readonly count: number
+  readonly frame: Uint8Array
+  readonly frameBytes: number
+  readonly ids: Uint8Array
+  readonly digests: Uint8Array
+}
+
+/** Its parts, none of them longer than it may be; VAULT_MALFORMED. */
+export function partsOf(plain: Uint8Array): PlainParts {
   const from = new ByteReader(plain)
   const count = from.number()
   const frameBytes = from.number()
@@ -33,7 +42,13 @@ export function cutRows(plain: Uint8Array, options: { readonly hasRecordIds: boo
   const frame = from.take(from.number())
   if (count > ROWS_MAX) throw malformed(`${count} rows`)
   if (frameBytes > SECTIONS_BYTES_MAX) throw malformed(`rows of ${frameBytes} bytes`)
-  const head = { count, ids: from.take(ids), digests: from.rest(), ...options }
+  return { count, frame, frameBytes, ids: from.take(ids), digests: from.rest() }
+}
+
+/** What a pack of this layout says, before its frame is taken apart. */
+export function cutRows(plain: Uint8Array, options: { readonly hasRecordIds: boolean }): Cut {
+  const { frame, frameBytes, ...parts } = partsOf(plain)
+  const head = { ...parts, ...options }
   return { frame, frameBytes, read: (rows) => new RowReader(rows, head).table() }
 }
 

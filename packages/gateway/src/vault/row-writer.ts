@@ -1,11 +1,10 @@
 import { ByteWriter, malformed } from './byte-stream.ts'
-import { VaultError } from './errors.ts'
-import { AGAIN, BULK, BULK_BYTES_MIN, FEW, frame, guarded } from './frames.ts'
+import { BULK, BULK_BYTES_MIN, FEW, frame } from './frames.ts'
 import { JoinedBytes } from './joined-bytes.ts'
-import { digestAt, PackedRow, type RowSource } from './packed-row.ts'
-import { CLOSED_STATE, cutRows, NO_PLACE } from './row-reader.ts'
-import type { Table } from './table.ts'
-import { CLOSED, OPAQUE_SECTIONS, WHOLE } from './table-encoder.ts'
+import { digestAt, PackedRow, type RowSource, SECTION_HEAD_BYTES } from './packed-row.ts'
+import { saysPlainRows } from './row-check.ts'
+import { CLOSED_STATE, NO_PLACE } from './row-reader.ts'
+import { OPAQUE_SECTIONS } from './table-encoder.ts'
 import { isUuidAt, UUID_CHARACTERS, viewOf } from './words.ts'
 
 const ID_BYTES = 16
@@ -40,7 +39,7 @@ export class RowWriter {
       this.#add(row, options.hasRecordIds)
     }
     const plain = this.#finish(from.count)
-    return readsBack(plain, from, options) ? plain : undefined
+    return saysPlainRows(plain, from, options) ? plain : undefined
   }
 
   #finish(count: number): Uint8Array {
@@ -57,6 +56,7 @@ export class RowWriter {
     if (hasRecordId && !row.isOpaque) this.#addRecordId(row)
     for (let nth = 0; nth < row.count; nth++) {
       if (row.isClosed[nth] === true) this.#addClosed(row, nth)
+      else if (row.hasHeads) nth = this.#addRun(row, nth)
       else this.#addOpen(row, nth)
     }
   }
@@ -81,6 +81,14 @@ export class RowWriter {
     return NO_PLACE
   }
 
+  /** Returns which section was the last of it. */
+  #addRun(row: PackedRow, nth: number): number {
+    const last = row.runEnd(nth) - 1
+    const start = (row.start[nth] ?? 0) - SECTION_HEAD_BYTES
+    this.#rows.copy(row.from[nth] ?? row.memory, start, row.end[last] ?? 0)
+    return last
+  }
+
   #addOpen(row: PackedRow, nth: number): void {
     const [start, end] = [row.start[nth] ?? 0, row.end[nth] ?? 0]
     this.#addHead(row.ids[nth] ?? 0, end - start, 0)
@@ -98,7 +106,7 @@ export class RowWriter {
 
   #addHead(id: number, length: number, state: number): void {
     const to = this.#rows
-    const at = to.extend(5)
+    const at = to.extend(SECTION_HEAD_BYTES)
     const { memory } = to
     memory[at] = id
     memory[at + 1] = length >>> 16
@@ -113,92 +121,3 @@ function isIdAt({ memory, recordIdAt, from, start, end }: PackedRow, place: numb
   if (at + UUID_CHARACTERS > (end[0] ?? 0)) return false
   return isUuidAt(memory, recordIdAt, viewOf(from[0] ?? memory), at)
 }
-
-/** Nothing is sealed that does not read back: by what reads packs, and byte for byte. */
-function readsBack(
-  plain: Uint8Array,
-  from: RowSource,
-  options: { readonly hasRecordIds: boolean },
-): boolean {
-  const table = readAgain(plain, options)
-  if (table?.rows !== from.count) return false
-  for (let nth = 0; nth < from.count; nth++) {
-    from.read(nth, row)
-    if (!saysRow(table, nth)) return false
-  }
-  return true
-}
-
-/** Until another is read; undefined where it cannot be. */
-function readAgain(
-  plain: Uint8Array,
-  options: { readonly hasRecordIds: boolean },
-): Table | undefined {
-  try {
-    return guarded(() => {
-      const { frame, frameBytes, read } = cutRows(plain, options)
-      return read(frame.length === frameBytes ? frame : AGAIN.content(frame, frameBytes))
-    })
-  } catch (error) {
-    if (error instanceof VaultError) return undefined
-    throw error
-  }
-}
-
-/** Whether a row of the table is the one in `row`. */
-function saysRow(table: Table, nth: number): boolean {
-  const { kind, isOpaque, sections } = table.form(nth)
-  const isForm = kind === row.kind && isOpaque === row.isOpaque && table.offset(nth) === row.offset
-  if (!isForm || sections.length !== (isOpaque ? 0 : row.count)) return false
-  if (isOpaque) return saysBlob(table, table.place(nth, 0), 0)
-  if (table.recordIds !== undefined) {
-    if (!isAt(table.pools.uuid, nth * ID_BYTES, row.memory, row.recordIdAt, ID_BYTES)) return false
-  }
-  for (let at = 0; at < sections.length; at++) {
-    const section = sections[at]
-    const isClosed = row.isClosed[at] === true
-    if (section?.id !== row.ids[at] || section?.template !== (isClosed ? CLOSED : WHOLE)) {
-      return false
-    }
-    const place = table.place(nth, at)
-    if (!(isClosed ? saysClosed(table, place, at) : saysBlob(table, place, at))) return false
-  }
-  return true
-}
-
-function saysBlob({ blobs }: Table, place: number, nth: number): boolean {
-  const [start, end] = [blobs.starts[place] ?? 0, blobs.ends[place] ?? -1]
-  const from = row.from[nth] ?? row.memory
-  const [first, last] = [row.start[nth] ?? 0, row.end[nth] ?? 0]
-  return compareBytes.call(blobs.memory, from, first, last, start, end) === 0
-}
-
-function saysClosed(table: Table, place: number, nth: number): boolean {
-  const from = row.from[nth] ?? row.memory
-  const key = (table.closedKeys[place] ?? 0) * ID_BYTES
-  return (
-    isAt(table.pools.hex16, key, from, row.keyAt[nth] ?? 0, ID_BYTES) &&
-    isAt(table.digests, place * DIGEST_BYTES, from, digestAt(row, nth), DIGEST_BYTES)
-  )
-}
-
-function isAt(
-  one: Uint8Array,
-  start: number,
-  other: Uint8Array,
-  from: number,
-  length: number,
-): boolean {
-  for (let at = 0; at < length; at++) if (one[start + at] !== other[from + at]) return false
-  return true
-}
-
-// Works on any Uint8Array; views for each call would cost more than the bytes.
-const compareBytes = Buffer.prototype.compare as (
-  this: Uint8Array,
-  other: Uint8Array,
-  otherStart: number,
-  otherEnd: number,
-  start: number,
-  end: number,
-) => number
