@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { bundleProgram, externalDependencies } from './bundle.ts'
 
 const root = join(import.meta.dirname, '..')
 const gateway = join(root, 'packages/gateway')
@@ -12,34 +12,16 @@ const stage = join(root, 'build/countersign')
 interface Manifest {
   readonly [field: string]: unknown
   readonly version: string
-  readonly dependencies: Readonly<Record<string, string>>
   readonly optionalDependencies: Readonly<Record<string, string>>
 }
 
 const { devDependencies: _unused, ...manifest } = readManifest(join(gateway, 'package.json'))
 const { optionalDependencies } = readManifest(join(root, 'package.json'))
-const dependencies = Object.fromEntries(
-  Object.entries(manifest.dependencies).filter(([name]) => !name.startsWith('@countersign/')),
-)
+const dependencies = externalDependencies()
 
 rmSync(stage, { recursive: true, force: true })
 mkdirSync(join(stage, 'bin'), { recursive: true })
-await build({
-  entryPoints: ['main.ts', 'integration-worker.ts', 'data-plane-worker.ts', 'demo/api.ts'].map(
-    (file) => join(gateway, 'src', file),
-  ),
-  outbase: join(gateway, 'src'),
-  outdir: join(stage, 'dist'),
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  external: Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]),
-  legalComments: 'none',
-  logLevel: 'warning',
-})
-copyFileSync(join(root, 'packages/console/src/index.html'), join(stage, 'dist/console.html'))
+await bundleProgram(join(stage, 'dist'))
 copyFileSync(join(gateway, 'bin/countersign.cjs'), join(stage, 'bin/countersign.cjs'))
 chmodSync(join(stage, 'bin/countersign.cjs'), 0o755)
 for (const file of ['README.md', 'LICENSE']) copyFileSync(join(root, file), join(stage, file))

@@ -62,6 +62,10 @@ if (files.length === 0) {
 
 // What one process has compiled the next one reads: of a small test file that is most of its time.
 process.env.NODE_COMPILE_CACHE ??= join(cache, 'compiled')
+if (tier === 'faults' || tier === 'e2e') {
+  const { bundledProgram } = await import('./bundle.ts')
+  process.env.COUNTERSIGN_MAIN ??= await bundledProgram(cache)
+}
 
 const count = { passed: 0, failed: 0, skipped: 0 }
 const alone = files.filter((file) => ALONE.some((name) => file.endsWith(name)))

@@ -4,13 +4,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
+import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { API } from '../program.ts'
 import { Load } from '../proxy/load.ts'
 import { run } from '../run-cli.ts'
-
-const API = join(import.meta.dirname, '../../packages/gateway/src/demo/api.ts')
 
 let directory: string
 let config: string
@@ -69,11 +68,10 @@ test('a reload keeps what was used, a stop and a kill -9 as well', async () => {
   first.process.kill('SIGHUP')
   let next = await ask(first)
   // A request before the reload is counted as well: then none is left after it.
-  for (let tries = 0; next.limit !== '5' && tries < 100; tries += 1) {
-    await sleep(50)
+  await waitFor(async () => {
     next = await ask(first)
-  }
-  assert.equal(next.limit, '5')
+    return next.limit === '5'
+  })
   assert.equal((await ask(first)).status, 429, 'five were used, by whichever configuration')
   assert.equal(await first.stop('SIGTERM'), 0)
 
@@ -81,7 +79,7 @@ test('a reload keeps what was used, a stop and a kill -9 as well', async () => {
   assert.equal((await ask(second)).status, 429)
   await configure(8)
   second.process.kill('SIGHUP')
-  for (let tries = 0; tries < 100 && (await ask(second)).limit !== '8'; tries += 1) await sleep(50)
+  await waitFor(async () => (await ask(second)).limit === '8')
   assert.equal(await second.stop('SIGKILL'), 'SIGKILL')
 
   const third = await startLife(config)

@@ -8,9 +8,8 @@ import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { MAIN } from '../program.ts'
 import { run } from '../run-cli.ts'
-
-const MAIN = join(import.meta.dirname, '../../packages/gateway/src/main.ts')
 
 export const FIRST_POLICIES = `
 @id("readers-read") permit (principal in Group::"readers", action in Action::"read", resource);

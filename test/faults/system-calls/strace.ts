@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 
 /** The calls that change what is on a disk, or let go of it. */
 export const SYSTEM_CALLS = [
@@ -21,8 +22,19 @@ export type Injection = 'error=EIO' | 'signal=KILL'
 
 /** Most of a writer's life is reading its own program: once is enough. */
 const COMPILED = join(tmpdir(), 'system-calls-compiled')
-const WRITER = join(import.meta.dirname, 'writer.ts')
+/** In one file, because each start of it is traced: a search for modules would be most of that. */
+const WRITER = await bundledWriter()
 const CALL = /^(\d+)\s+([a-z0-9]+)\(/
+
+async function bundledWriter(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'system-calls-writer-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const outfile = join(directory, 'writer.mjs')
+  const writer = join(import.meta.dirname, 'writer.ts')
+  const form = { bundle: true, format: 'esm', platform: 'node', target: 'node24' } as const
+  await build({ ...form, entryPoints: [writer], outfile, logLevel: 'warning' })
+  return outfile
+}
 
 /** One run of the writer under strace. */
 export interface Traced {
