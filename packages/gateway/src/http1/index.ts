@@ -7,3 +7,4 @@ export {
   isToken,
   parseFields,
 } from './fields.ts'
+export { KeptFields } from './kept-fields.ts'

@@ -81,7 +81,7 @@ export interface Outbound {
   /** Sends what ends the response; resolves when the engine has let go of it; undefined: it has. */
   end(last: Uint8Array, trailers: HeaderFields): Promise<void> | undefined
   /** Changes protocols: the connection is the caller's from here on. */
-  switchTo?(head: Omit<ResponseHead, 'isLast'>): Switched
+  switchTo?(head: SwitchHead): Switched
   /** Breaks the connection, so that what was sent cannot be taken for a whole response. */
   destroy(): void
 }
@@ -104,6 +104,9 @@ export interface ResponseHead {
   /** It leaves at once: what follows may be long in coming. */
   readonly isEager?: boolean
 }
+
+/** Of the answer that changes protocols. */
+export type SwitchHead = Pick<ResponseHead, 'status' | 'fields'>
 
 /** What the accept stage understood. */
 export interface Asked {

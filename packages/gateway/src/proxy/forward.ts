@@ -32,7 +32,7 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
       method,
       authority: forwardedAuthority(exchange),
       target: forwardedTarget(exchange),
-      fields: requestFields(exchange, statementOf(exchange, context)),
+      ...requestFields(exchange, statementOf(exchange, context)),
       bodyBytes,
       takesTrailers,
       upgrade: exchange.asked?.webSocket === undefined ? undefined : 'websocket',

@@ -175,7 +175,8 @@ function send(
   exchange.status = status
   outbound.begin({
     status,
-    fields: [...passFields(exchange, fields), ...length, ...ownFields(exchange, outcome)],
+    kept: passFields(exchange, fields),
+    fields: [...length, ...ownFields(exchange, outcome)],
     isLast: !inbound.isComplete() || context.isStopping(),
   })
   deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
@@ -229,8 +230,8 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   exchange.status = status
   exchange.outbound.begin({
     status,
+    kept: passFields(exchange, fields),
     fields: [
-      ...passFields(exchange, fields),
       ...(isChunked ? [] : ([['content-length', length]] as const)),
       ...(isChunked && filled(exchange.asked, 'asked').takesTrailers
         ? ([['trailer', receiptTrailers(exchange)]] as const)

@@ -1,3 +1,4 @@
+import { KeptFields } from '../http1/index.ts'
 import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
 import { rateLimitFields } from '../limits/index.ts'
 import { egressResponseFields } from './egress/egress-fields.ts'
@@ -10,26 +11,28 @@ import { timingFields } from './server-timing.ts'
 /** Of the head that came last from an upstream: many answers have the same. */
 export interface LastHead {
   readonly fields: HeaderFields
-  readonly passing: HeaderFields
+  readonly passing: KeptFields
 }
 
 /** What passes of them whatever the route: it is of the fields alone. */
-function passingOf({ upstream }: Exchange, fields: HeaderFields): HeaderFields {
+function passingOf({ upstream }: Exchange, fields: HeaderFields): KeptFields {
   const known = upstream?.lastHead
   if (known?.fields === fields) return known.passing
-  const passing = endToEnd(fields, isOursToTell).filter((field) => !isLogin(field))
+  const kept = endToEnd(fields, isOursToTell).filter((field) => !isLogin(field))
+  const passing = new KeptFields(kept)
   if (upstream !== undefined) upstream.lastHead = { fields, passing }
   return passing
 }
 
 /** The upstream's fields, without those of its connection and without what only we may say. */
-export function passFields(exchange: Exchange, fields: HeaderFields): HeaderFields {
+export function passFields(exchange: Exchange, fields: HeaderFields): KeptFields {
   const { inForce, route } = exchange
   const kept = passingOf(exchange, fields)
   const egress = route === undefined ? undefined : inForce.egressOf(route)
-  const passed = egress === undefined ? kept : egressResponseFields(egress, kept)
   const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
-  return rules === undefined ? passed : rules.apply(passed)
+  if (egress === undefined && rules === undefined) return kept
+  const passed = egress === undefined ? kept.fields : egressResponseFields(egress, kept.fields)
+  return new KeptFields(rules === undefined ? passed : rules.apply(passed))
 }
 
 /** Who is signed in is between the browser and the gateway: no upstream says it. */

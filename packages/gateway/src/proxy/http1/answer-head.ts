@@ -57,8 +57,8 @@ export function framingOf(
   wholeBytes: number | undefined,
 ): AnswerFraming {
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return NONE
-  const length = fields.find(([name]) => isNamed(name, 'content-length'))
-  if (length !== undefined) return { kind: 'length', bytes: Number(length[1]) }
+  const length = find(fields, 'content-length')
+  if (length !== undefined) return { kind: 'length', bytes: Number(length) }
   return wholeBytes === undefined ? CHUNKED : { kind: 'length', bytes: wholeBytes }
 }
 
@@ -67,12 +67,13 @@ export function framingOf(
  * something in it would end a line early.
  */
 export function formatAnswer(
-  { status, fields }: ResponseHead,
+  { status, fields, kept }: ResponseHead,
   framing: AnswerFraming,
   { date, connection }: { readonly date: string; readonly connection: string },
 ): string {
-  const said = fields.some(([name]) => isNamed(name, 'date')) ? '' : date
-  return `${statusLine(status)}${linesOf(fields)}${said}${framed(fields, framing)}${connection}\r\n`
+  const said = kept?.isDated === true || find(fields, 'date') !== undefined ? '' : date
+  const lines = kept === undefined ? '' : sendable(kept.lines)
+  return `${statusLine(status)}${lines}${linesOf(fields)}${said}${framed(fields, framing)}${connection}\r\n`
 }
 
 /** A head that no answer's framing follows: 1xx, and the one that changes protocols. */
@@ -83,12 +84,14 @@ export function formatInterim(status: number, fields: HeaderFields): string {
 function framed(fields: HeaderFields, framing: AnswerFraming): string {
   if (framing.kind === 'none') return ''
   if (framing.kind === 'chunked') return 'transfer-encoding: chunked\r\n'
-  const isSaid = fields.some(([name]) => isNamed(name, 'content-length'))
-  return isSaid ? '' : `content-length: ${framing.bytes}\r\n`
+  return find(fields, 'content-length') !== undefined ? '' : `content-length: ${framing.bytes}\r\n`
 }
 
 function linesOf(fields: HeaderFields): string {
-  const lines = formatFields(fields)
+  return sendable(formatFields(fields))
+}
+
+function sendable(lines: string | undefined): string {
   if (lines === undefined) throw new Error('a header field that cannot be sent')
   return lines
 }
@@ -97,6 +100,10 @@ function statusLine(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
 }
 
-function isNamed(name: string, lowerCaseName: string): boolean {
-  return name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName
+/** The first value under a name. */
+function find(fields: HeaderFields, lowerCaseName: string): string | undefined {
+  for (const [name, value] of fields) {
+    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) return value
+  }
+  return undefined
 }

@@ -1,5 +1,5 @@
 import type { Reason } from '@countersign/evidence'
-import type { Inbound, Outbound, Peer, ResponseHead, Switched } from '../exchange.ts'
+import type { Inbound, Outbound, Peer, Switched, SwitchHead } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { Answer } from './answer.ts'
 import type { OwnLines } from './answer-head.ts'
@@ -165,7 +165,7 @@ class SwitchingAnswer extends Answer implements Outbound {
     this.#line = line
   }
 
-  switchTo({ fields }: Omit<ResponseHead, 'isLast'>): Switched {
+  switchTo({ fields }: SwitchHead): Switched {
     void this.#line.put(formatInterim(SWITCHING_PROTOCOLS, fields), NOTHING, '', false)
     return this.#line.handOver()
   }

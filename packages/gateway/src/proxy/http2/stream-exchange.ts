@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Reason } from '@countersign/evidence'
-import type { Inbound, Outbound, Peer, ResponseHead, Switched } from '../exchange.ts'
+import type { Inbound, Outbound, Peer, ResponseHead, Switched, SwitchHead } from '../exchange.ts'
 import { readFraming } from '../framing.ts'
 import { type HeaderFields, pairFields } from '../header-fields.ts'
 import { readHead } from './read-head.ts'
@@ -72,7 +72,7 @@ export class StreamExchange {
       },
       ...(head.connectProtocol === undefined
         ? {}
-        : { switchTo: (answer: Omit<ResponseHead, 'isLast'>) => this.#switch(answer) }),
+        : { switchTo: (answer: SwitchHead) => this.#switch(answer) }),
     }
     // What nobody has read from, Node resets when it is answered, before the end is on its way.
     if (!hasBody) stream.resume()
@@ -99,7 +99,7 @@ export class StreamExchange {
    * The stream is the new protocol's from here on. Nothing came early: until now its window was
    * never opened again, and what was sent into it is still to be read.
    */
-  #switch(answer: Omit<ResponseHead, 'isLast'>): Switched {
+  #switch(answer: SwitchHead): Switched {
     const stream = this.#stream
     this.#hasEnded = true
     this.#isBodyWhole = true
@@ -167,10 +167,12 @@ export class StreamExchange {
   /** The head goes out with what follows it, so that one that nothing follows ends the stream. */
   #respond(endStream: boolean): void {
     if (this.#head === undefined) return
-    const { status, fields } = this.#head
+    const { status, kept, fields } = this.#head
     this.#head = undefined
     const flat: string[] = [':status', String(status)]
-    for (const [name, value] of fields) flat.push(name.toLowerCase(), sendable(value))
+    for (const [name, value] of [...(kept?.fields ?? []), ...fields]) {
+      flat.push(name.toLowerCase(), sendable(value))
+    }
     const mayHaveTrailers = !endStream
     const options = { endStream, waitForTrailers: mayHaveTrailers, sendDate: false }
     this.#stream.respond(flat, options)

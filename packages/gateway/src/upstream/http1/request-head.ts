@@ -1,13 +1,13 @@
-import { formatFields, isFieldValue, isToken } from '../../http1/index.ts'
+import { formatFields, isFieldValue, isToken, type KeptFields } from '../../http1/index.ts'
 import type { UpstreamRequest } from '../types.ts'
 
 const NOT_TARGET = /[^\x21-\x7e]/
 
 /** The head as it is sent, in Latin-1; undefined where something in it would end a line early. */
 export function formatHead(request: UpstreamRequest): string | undefined {
-  const { method, target, authority, fields, upgrade, takesTrailers } = request
+  const { method, target, authority, upgrade, takesTrailers } = request
   if (!isToken(method) || NOT_TARGET.test(target) || NOT_TARGET.test(authority)) return
-  const lines = formatFields(fields)
+  const lines = linesOf(request)
   if (lines === undefined) return undefined
   const head = `${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${lines}`
   if (upgrade !== undefined) {
@@ -17,6 +17,18 @@ export function formatHead(request: UpstreamRequest): string | undefined {
   const te = takesTrailers === true ? 'connection: te\r\nte: trailers\r\n' : ''
   return `${head}${te}${framingOf(request)}\r\n`
 }
+
+function linesOf({ fields, kept = NONE_KEPT }: UpstreamRequest): string | undefined {
+  let all = ''
+  for (const { lines } of kept) {
+    if (lines === undefined) return undefined
+    all += lines
+  }
+  const lines = formatFields(fields)
+  return lines === undefined ? undefined : all + lines
+}
+
+const NONE_KEPT: readonly KeptFields[] = []
 
 function framingOf({ method, bodyBytes }: UpstreamRequest): string {
   if (bodyBytes === undefined) return 'transfer-encoding: chunked\r\n'

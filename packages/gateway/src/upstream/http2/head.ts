@@ -22,7 +22,8 @@ export function requestHead(
 ): string[] | undefined {
   const { method, authority, target, bodyBytes, takesTrailers } = request
   const pseudo = [':method', method, ':scheme', scheme, ':authority', authority, ':path', target]
-  const flat = trailerFields(request.fields)
+  const kept = request.kept?.flatMap(({ fields }) => fields) ?? []
+  const flat = trailerFields([...kept, ...request.fields])
   if (flat === undefined || !pseudo.every((text) => VALUE_FORM.test(text))) return undefined
   if (bodyBytes !== undefined && (bodyBytes > 0 || LENGTH_METHODS.has(method))) {
     flat.push('content-length', String(bodyBytes))
