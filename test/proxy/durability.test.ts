@@ -2,20 +2,51 @@
 // release, fail closed.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { createServer, request, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { REASONS } from '@countersign/evidence'
+import { waitFor } from '../demo-process.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
 
 let upstream: UpstreamProcess
+/**
+ * On the way to the upstream, in this process as the gateway is: what a test does when a request
+ * has come so far is done after its intent, and before any outcome.
+ */
+let between: Server
+let onReached: () => void = () => undefined
+/** All that the upstream has to say has been sent on to the gateway. */
+let allSaid: Promise<void> = Promise.resolve()
 
 before(async () => {
   upstream = await startUpstream()
+  between = createServer((asked, answer) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    allSaid = promise
+    onReached()
+    const { method = 'GET', url = '/', headers } = asked
+    const on = request(`${upstream.url}${url}`, { method, headers }, (came) => {
+      answer.writeHead(came.statusCode ?? 0, came.headers)
+      answer.flushHeaders()
+      came.pipe(answer)
+      came.on('end', resolve)
+      came.on('error', () => answer.destroy())
+    })
+    answer.on('error', () => on.destroy())
+    on.on('error', () => answer.destroy())
+    asked.pipe(on)
+  }).listen(0, '127.0.0.1')
+  await once(between, 'listening')
 })
-after(() => upstream.close())
+after(async () => {
+  between.closeAllConnections()
+  between.close()
+  await upstream.close()
+})
 
 async function withGateway(
   run: (
@@ -23,7 +54,9 @@ async function withGateway(
     ask: (path: string, method?: string) => Promise<Response>,
   ) => Promise<void>,
 ): Promise<void> {
-  const gateway = await startGateway({ upstream: upstream.url })
+  onReached = () => undefined
+  const { port } = between.address() as AddressInfo
+  const gateway = await startGateway({ upstream: `http://127.0.0.1:${port}` })
   const headers = { authorization: `Bearer ${gateway.keys.ada}` }
   const ask = (path: string, method = 'GET'): Promise<Response> => {
     return fetch(`http://127.0.0.1:${gateway.port}${path}`, { method, headers })
@@ -35,12 +68,8 @@ async function withGateway(
   }
 }
 
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (await holds()) return
-    await sleep(25)
-  }
-  assert.fail(`never: ${what}`)
+function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  return waitFor(holds, undefined, () => what)
 }
 
 const A_WHILE_MS = 150
@@ -100,12 +129,16 @@ for (const [name, path, checkTaken] of [
       socket.on('data', (chunk) => {
         text += chunk.toString('latin1')
       })
-      const before = (await upstream.received()).count
+      const reached = new Promise<void>((resolve) => {
+        onReached = () => {
+          gateway.gate.close()
+          resolve()
+        }
+      })
       socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${key}\r\n\r\n`)
-      await until(async () => (await upstream.received()).count > before, 'the upstream is called')
-      gateway.gate.close()
-      // Long enough for the upstream to say all of it.
-      await sleep(6 * A_WHILE_MS)
+      await reached
+      await allSaid
+      await sleep(A_WHILE_MS)
       checkTaken(text)
       gateway.gate.open()
       await once(socket, 'close')
@@ -151,13 +184,10 @@ test('H113 a full disk: 503, the upstream is not called, and the count follows',
 
 test('the ledger dies while the upstream works: outcome-unrecorded, and the body stays here', () =>
   withGateway(async (gateway, ask) => {
-    const answer = ask('/chunks/3/10/100')
-    await until(
-      async () => (await gateway.exchanges()).some(({ kind }) => kind === 'intent'),
-      'the intent is durable',
-    )
-    gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
-    const response = await answer
+    onReached = () => {
+      gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
+    }
+    const response = await ask('/chunks/3/10/100')
     const problem = (await response.json()) as { reason: string; detail: string }
     assert.equal(response.status, REASONS['outcome-unrecorded'].status)
     assert.equal(problem.reason, 'outcome-unrecorded')
@@ -172,14 +202,11 @@ test('the ledger dies while the upstream works: outcome-unrecorded, and the body
 test('the ledger dies in a stream: the client never sees its end', () =>
   withGateway(async (gateway) => {
     const key = `Authorization: Bearer ${gateway.keys.ada}`
-    const request = `GET /chunks/6/100000/80 HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`
-    const text = sendRaw(gateway.port, request)
-    await until(
-      async () => (await gateway.exchanges()).some(({ kind }) => kind === 'intent'),
-      'the intent is durable',
-    )
-    gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
-    const answer = readAnswer(await text)
+    const head = `GET /chunks/6/100000/80 HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`
+    onReached = () => {
+      gateway.disk.inject({ operation: 'write', nth: 1, path: '.wal', code: 'DISK_IO' })
+    }
+    const answer = readAnswer(await sendRaw(gateway.port, head))
     assert.equal(answer.status, 200)
     assert.equal(answer.truncated, true)
     assert.ok(answer.body.length < 600_000, 'its last chunk stayed here')

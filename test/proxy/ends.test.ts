@@ -3,54 +3,63 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { type RecordView, startGateway, type TestGateway } from './gateway.ts'
 import { type Answer, readAnswer, sendRaw } from './raw-client.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
 
 let upstream: UpstreamProcess
+/** Waits for everything as long as it takes. */
 let gateway: TestGateway
+/** Waits for nothing. */
+let impatient: TestGateway
+/** As long as something comes it waits for more, and not for all of it. */
+let strict: TestGateway
 
 before(async () => {
   upstream = await startUpstream()
-  gateway = await startGateway({
-    upstream: upstream.url,
-    limits: { responseHeadMs: 900, responseIdleMs: 900, exchangeMs: 3000, releaseIdleMs: 900 },
-  })
+  const { url } = upstream
+  gateway = await startGateway({ upstream: url })
+  const limits = { responseHeadMs: 900, responseIdleMs: 900 }
+  impatient = await startGateway({ upstream: url, limits })
+  strict = await startGateway({ upstream: url, limits: { exchangeMs: 3000 } })
 })
 after(async () => {
-  await gateway.close()
+  for (const each of [gateway, impatient, strict]) await each.close()
   await upstream.close()
 })
 
-const request = (target: string, more = ''): string => {
-  const key = `Authorization: Bearer ${gateway.keys.ada}`
+const request = (target: string, more = '', of = gateway): string => {
+  const key = `Authorization: Bearer ${of.keys.ada}`
   return `GET ${target} HTTP/1.1\r\nHost: x\r\n${key}\r\nConnection: close\r\n${more}\r\n`
 }
 
-/** Sends a request; returns the answer, and the outcome once it is there. */
 async function outcomeCount(): Promise<number> {
   return (await gateway.exchanges()).filter(({ kind }) => kind === 'outcome').length
 }
 
-async function outcomeOf(bytes: string): Promise<{ answer: Answer; outcome: RecordView }> {
-  const answer = readAnswer(await sendRaw(gateway.port, bytes))
-  return { answer, outcome: await lastOutcome(answer.headers['x-request-id']) }
+/** Sends a request; returns the answer, and the outcome once it is there. */
+async function outcomeOf(
+  bytes: string,
+  of = gateway,
+): Promise<{ answer: Answer; outcome: RecordView }> {
+  const answer = readAnswer(await sendRaw(of.port, bytes))
+  return { answer, outcome: await lastOutcome(answer.headers['x-request-id'], 0, of) }
 }
 
 /** The newest outcome, of the exchange `id` or of any beyond the first `beyond`. */
-async function lastOutcome(id?: string, beyond = 0): Promise<RecordView> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const records = await gateway.exchanges()
-    const outcome = records.findLast(({ kind, when }) => {
+async function lastOutcome(id?: string, beyond = 0, of = gateway): Promise<RecordView> {
+  let outcome: RecordView | undefined
+  await waitFor(async () => {
+    const records = await of.exchanges()
+    outcome = records.findLast(({ kind, when }) => {
       return kind === 'outcome' && (id === undefined || when.exchange === id)
     })
     const opened = records.filter(({ kind }) => kind === 'intent').length
     const closed = records.filter(({ kind }) => kind === 'outcome').length
-    if (outcome !== undefined && opened === closed && closed > beyond) return outcome
-    await sleep(25)
-  }
-  return assert.fail('no outcome')
+    return outcome !== undefined && opened === closed && closed > beyond
+  })
+  return outcome ?? assert.fail('no outcome')
 }
 
 const raw = (bytes: string, then = 'close'): string => {
@@ -111,7 +120,8 @@ for (const [name, path, want] of [
   ],
 ] as const) {
   test(`upstream: ${name}: ${want}`, async () => {
-    const { answer, outcome } = await outcomeOf(request(path))
+    const of = want.startsWith('504') ? impatient : gateway
+    const { answer, outcome } = await outcomeOf(request(path, '', of), of)
     const { reason } = JSON.parse(answer.body) as { reason: string }
     assert.equal(`${answer.status} ${reason}`, want)
     assert.equal(`${outcome.how.status} ${outcome.how.error}`, want)
@@ -144,9 +154,12 @@ for (const [name, path, status, body] of [
   test(`upstream: ${name}`, async () => {
     const { answer } = await outcomeOf(request(path))
     assert.deepEqual([answer.status, answer.body, answer.rest], [status, body, ''])
-    // This upstream ends its connection: a request that met that end would be 502, and not retried.
-    await sleep(100)
-    const next = await outcomeOf(request('/bytes/2'))
+    // This upstream ends its connection: a request that meets that end is 502, and not retried.
+    let next = await outcomeOf(request('/bytes/2'))
+    await waitFor(async () => {
+      if (next.answer.status === 502) next = await outcomeOf(request('/bytes/2'))
+      return next.answer.status !== 502
+    })
     assert.equal(next.answer.body, 'bb', 'the next exchange gets its own answer')
   })
 }
@@ -169,7 +182,8 @@ test('an upstream that breaks off a stream: cut, and the record says how far it 
 })
 
 test('an exchange that takes too long in all is cut', async () => {
-  const { answer, outcome } = await outcomeOf(request('/chunks/100/40000/100'))
+  const path = '/chunks/100/40000/100'
+  const { answer, outcome } = await outcomeOf(request(path, '', strict), strict)
   assert.equal(answer.truncated, true)
   assert.deepEqual([outcome.how.ended, outcome.how.error], ['upstream-aborted', 'exchange-timeout'])
 })
@@ -179,17 +193,21 @@ for (const [name, path] of [
   ['in the middle of a stream', '/chunks/50/100000/20'],
 ] as const) {
   test(`H110 a client that leaves ${name}: recorded, and the upstream is let go`, async () => {
-    const aborted = (await upstream.received()).aborted
+    const { aborted, count } = await upstream.received()
     const beyond = await outcomeCount()
     const socket = connect(gateway.port, '127.0.0.1')
-    socket.on('data', () => undefined)
+    let bytes = 0
+    socket.on('data', (chunk) => {
+      bytes += chunk.length
+    })
     socket.write(request(path))
-    await sleep(150)
+    await waitFor(async () => (await upstream.received()).count > count)
+    if (path !== '/hang') await waitFor(() => bytes > 100_000)
     socket.destroy()
     const outcome = await lastOutcome(undefined, beyond)
     assert.deepEqual([outcome.how.ended, outcome.how.error], ['client-aborted', 'client-aborted'])
-    await sleep(50)
-    if (path === '/hang') assert.equal((await upstream.received()).aborted, aborted + 1)
+    if (path !== '/hang') return
+    await waitFor(async () => (await upstream.received()).aborted === aborted + 1)
   })
 }
 
@@ -199,12 +217,11 @@ test('H29 a client that leaves in its upload: the upstream sees an abort, not an
   const socket = connect(gateway.port, '127.0.0.1')
   const head = request('/echo', 'Content-Length: 1000\r\n').replace('GET', 'POST')
   socket.write(`${head}abc`)
-  await sleep(100)
+  await waitFor(async () => (await upstream.received()).bytes === before.bytes + 3)
   socket.destroy()
   const outcome = await lastOutcome(undefined, beyond)
   assert.deepEqual([outcome.how.ended, outcome.how.request?.bytes], ['client-aborted', 3])
-  await sleep(50)
-  assert.equal((await upstream.received()).aborted, before.aborted + 1)
+  await waitFor(async () => (await upstream.received()).aborted === before.aborted + 1)
 })
 
 test('H33 an upstream that answers early: its answer, then both connections end', async () => {
@@ -217,13 +234,14 @@ test('H33 an upstream that answers early: its answer, then both connections end'
   assert.equal(next.answer.body, 'bb')
 })
 
-test('H108 a client that does not read its response is let go', async () => {
-  const beyond = await outcomeCount()
-  const socket = connect(gateway.port, '127.0.0.1')
+test('H108 a client that does not read its response is let go', async (t) => {
+  const hasty = await startGateway({ upstream: upstream.url, limits: { releaseIdleMs: 900 } })
+  t.after(hasty.close)
+  const socket = connect(hasty.port, '127.0.0.1')
   socket.pause()
   socket.on('error', () => undefined)
-  socket.write(request('/bytes/50000000'))
-  const outcome = await lastOutcome(undefined, beyond)
+  socket.write(request('/bytes/50000000', '', hasty))
+  const outcome = await lastOutcome(undefined, 0, hasty)
   assert.deepEqual([outcome.how.ended, outcome.how.error], ['client-aborted', 'client-aborted'])
   assert.ok((outcome.how.response?.bytes ?? -1) < 50_000_000)
   socket.resume()
@@ -231,16 +249,21 @@ test('H108 a client that does not read its response is let go', async () => {
 })
 
 test('stopping: what is going on ends, then what does not is cut, all of it recorded', async () => {
-  const stopping = await startGateway({ upstream: upstream.url, limits: { stopMs: 1800 } })
+  const stopping = await startGateway({ upstream: upstream.url, limits: { stopMs: 4000 } })
   const key = `Authorization: Bearer ${stopping.keys.ada}`
   const ask = (target: string): Promise<string> => {
     return sendRaw(stopping.port, `GET ${target} HTTP/1.1\r\nHost: x\r\n${key}\r\n\r\n`)
   }
   const [slow, hung] = [ask('/chunks/3/10/300'), ask('/hang')]
-  while ((await stopping.exchanges()).length < 2) await sleep(20)
+  await waitFor(async () => (await stopping.exchanges()).length >= 2)
   const closed = stopping.close()
-  await sleep(50)
-  await assert.rejects(fetch(`http://127.0.0.1:${stopping.port}/echo`), 'takes no more connections')
+  // It takes no more connections.
+  await waitFor(() =>
+    fetch(`http://127.0.0.1:${stopping.port}/echo`).then(
+      () => false,
+      () => true,
+    ),
+  )
   const ended = readAnswer(await slow)
   assert.deepEqual([ended.status, ended.headers.connection], [200, 'close'])
   const cut = readAnswer(await hung)

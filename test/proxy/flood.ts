@@ -9,6 +9,7 @@ export interface Flood {
   readonly request: (nth: number) => string
   /** Addresses of 127.0.0.0/8 that connections come from; one after the other. */
   readonly from?: readonly string[]
+  readonly onAnswer?: (status: number) => void
 }
 
 const AHEAD = 50
@@ -26,7 +27,7 @@ export async function flood(of: Flood): Promise<ReadonlyMap<number, number>> {
 }
 
 async function oneConnection(
-  { port, request, from = ['127.0.0.1'] }: Flood,
+  { port, request, from = ['127.0.0.1'], onAnswer }: Flood,
   of: { readonly nth: number; readonly size: number; readonly counts: Map<number, number> },
 ): Promise<void> {
   const { nth, size, counts } = of
@@ -52,6 +53,7 @@ async function oneConnection(
     for (const found of text.matchAll(/HTTP\/1\.1 (\d{3}) /g)) {
       answered += 1
       counts.set(Number(found[1]), (counts.get(Number(found[1])) ?? 0) + 1)
+      onAnswer?.(Number(found[1]))
       end = found.index + found[0].length
     }
     // A status line may be cut between two chunks.

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LimitsError, MemoryStore, quotaTime } from '../../packages/gateway/src/limits/index.ts'
 import { systemClock } from '../../packages/gateway/src/platform/index.ts'
+import { waitFor } from '../demo-process.ts'
 import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts'
 import { Load } from './load.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
@@ -79,10 +80,13 @@ test('one caller over the limit does not touch another', async (t) => {
 })
 
 test('callers are told: RateLimit, RateLimit-Policy, Retry-After, and the reason', async (t) => {
-  const gateway = await open({
+  const quotas = {
     each: { key: 'api-key', limit: 3, window: '1m', cost: { POST: 2 } },
     going: { key: 'route', concurrency: 9 },
-  })
+  }
+  // Time stands still: what is told of it is told to the second.
+  const quotaStore = new MemoryStore({ nowUs: () => 1_795_000_000_000_000 })
+  const gateway = await open(quotas, { quotaStore })
   t.after(gateway.close)
   const load = new Load(gateway.port, gateway.keys.ada)
   t.after(() => load.close())
@@ -121,18 +125,22 @@ test('a concurrency limit is given back once, however an exchange ends', async (
     ['a policy refuses', () => load.ask('/echo', 'DELETE')],
   ] as const) {
     for (let times = 0; times < 3; times += 1) await end('/hang')
-    await sleep(50)
-    assert.equal(await goesOn(), 1, `${how}: only the one that asks goes on`)
+    // Only the one that asks goes on.
+    await waitFor(
+      async () => (await goesOn()) === 1,
+      undefined,
+      () => how,
+    )
   }
   const held = [connect(gateway.port, '127.0.0.1'), connect(gateway.port, '127.0.0.1')]
+  const reached = (await upstream.received()).count
   for (const socket of held) socket.on('error', () => undefined).write(head('/hang'))
-  await sleep(150)
+  await waitFor(async () => (await upstream.received()).count === reached + held.length)
   const refused = await load.ask('/bytes/1')
   assert.deepEqual([refused.status, refused.headers['retry-after']], [429, '1'])
   assert.equal(JSON.parse(refused.body).reason, 'concurrency-limited')
   for (const socket of held) socket.destroy()
-  await sleep(150)
-  assert.equal((await load.ask('/bytes/1')).status, 200)
+  await waitFor(async () => (await load.ask('/bytes/1')).status === 200)
 })
 
 async function leave(port: number, text: string): Promise<void> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
 
@@ -44,12 +45,8 @@ async function withGateway(
   }
 }
 
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (await holds()) return
-    await sleep(25)
-  }
-  assert.fail(`never: ${what}`)
+function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  return waitFor(holds, undefined, () => what)
 }
 
 /** Until every record of what was asked is on the disk. */
