@@ -1,5 +1,5 @@
 import { asBuffer, concat, hex, mapKey, utf8 } from './bytes.ts'
-import { NONCE_BYTES, openBytes, sealBytes, TAG_BYTES } from './cipher.ts'
+import { NONCE_BYTES, openBytes, sealInto, TAG_BYTES } from './cipher.ts'
 import { VaultError, type VaultPlace } from './errors.ts'
 import type { DataKey } from './key-ring.ts'
 import { KEY_ID_BYTES } from './key-row.ts'
@@ -36,7 +36,14 @@ export function sealPack(
   plain: Uint8Array,
 ): Uint8Array {
   const head = encodeHeader(header, plain.length + TAG_BYTES)
-  return sealBytes(key.packKey, header.nonce, concat(originHash, head), plain, head)
+  const at = MAGIC.length + PACK_HEADER_BYTES
+  // A file of one pack is there already, magic and all: nearly every block is one.
+  const file = Buffer.allocUnsafe(at + plain.length + TAG_BYTES)
+  file.set(MAGIC)
+  file.set(head, MAGIC.length)
+  const aad = concat(originHash, head)
+  sealInto({ key: key.packKey, nonce: header.nonce, aad }, plain, file, at)
+  return file.subarray(MAGIC.length)
 }
 
 /** The plaintext of a pack; VAULT_NOT_AUTHENTIC when it is not what was sealed under its header. */
@@ -51,9 +58,18 @@ export function openPack(key: DataKey, originHash: Uint8Array, pack: Pack): Uint
   })
 }
 
-/** A block file's bytes. */
+/** A block file's bytes; the memory of its one pack, where the magic stands before that. */
 export function joinPacks(packs: readonly Uint8Array[]): Uint8Array {
-  return concat(MAGIC, ...packs)
+  const [first] = packs
+  const file = packs.length === 1 && first !== undefined ? behindMagic(first) : undefined
+  return file ?? concat(MAGIC, ...packs)
+}
+
+function behindMagic({ buffer, byteOffset, length }: Uint8Array): Uint8Array | undefined {
+  const start = byteOffset - MAGIC.length
+  if (start < 0) return undefined
+  const file = new Uint8Array(buffer, start, MAGIC.length + length)
+  return MAGIC.every((byte, at) => file[at] === byte) ? file : undefined
 }
 
 /** The packs of a file, in order, without opening any. VAULT_MALFORMED names the file. */

@@ -1,5 +1,4 @@
 import { copyBytes } from './byte-stream.ts'
-import { mapKey } from './bytes.ts'
 import { NO_RECORD_ID } from './packed-record.ts'
 import { type PackedRow, type RowSource, SECTION_HEAD_BYTES } from './packed-row.ts'
 
@@ -14,7 +13,7 @@ export interface PersonRows extends RowSource {
 
 /** The person-sealed sections of the segments that are not closed yet, in order. */
 export class PendingPersons {
-  #groups = new Map<string, Group>()
+  #groups = new GroupTable()
   #last: Group | undefined
   #arenas: Arena[] = []
 
@@ -35,7 +34,7 @@ export class PendingPersons {
   /** The sections of entries from `first` to `end` − 1 by key, keys in order of first use. */
   between(first: number, end: number): readonly PersonRows[] {
     const packs: PersonRows[] = []
-    for (const group of this.#groups.values()) {
+    for (const group of this.#groups.all) {
       const rows = group.rows(first, end)
       if (rows.count > 0) packs.push(rows)
     }
@@ -43,9 +42,8 @@ export class PendingPersons {
   }
 
   dropBefore(end: number): void {
-    for (const group of this.#groups.values()) group.dropBefore(end)
-    // A map of its own: the tables that one leaves as it loses entries keep alive what was in them.
-    this.#groups = new Map([...this.#groups].filter(([, group]) => !group.isEmpty))
+    for (const group of this.#groups.all) group.dropBefore(end)
+    this.#groups = new GroupTable(this.#groups.all.filter((group) => !group.isEmpty))
     this.#arenas = this.#arenas.filter(({ lastIndex }) => lastIndex >= end)
     this.#last = undefined
   }
@@ -62,15 +60,60 @@ export class PendingPersons {
   #group(from: Uint8Array, keyAt: number): Group {
     // A record's sections mostly have one key between them.
     if (this.#last?.hasKey(from, keyAt) === true) return this.#last
-    const key = mapKey(from, keyAt, keyAt + KEY_ID_BYTES)
-    let group = this.#groups.get(key)
-    if (group === undefined) {
-      group = new Group(from.slice(keyAt, keyAt + KEY_ID_BYTES))
-      this.#groups.set(key, group)
-    }
-    this.#last = group
-    return group
+    this.#last = this.#groups.of(from, keyAt)
+    return this.#last
   }
+}
+
+/** Groups by key id, in order of first use. A map would have a string made for each section. */
+class GroupTable {
+  readonly all: Group[]
+  // Open addressing: 0 is empty, else a place among all and one.
+  #slots: Int32Array
+
+  constructor(groups: readonly Group[] = []) {
+    this.all = [...groups]
+    this.#slots = slotsFor(this.all)
+  }
+
+  /** The group under the key id at `keyAt`, made when there is none. */
+  of(from: Uint8Array, keyAt: number): Group {
+    const mask = this.#slots.length - 1
+    let slot = hashOf(from, keyAt) & mask
+    for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const group = this.all[(this.#slots[slot] ?? 0) - 1]
+      if (group?.hasKey(from, keyAt) === true) return group
+    }
+    const made = new Group(from.slice(keyAt, keyAt + KEY_ID_BYTES))
+    this.#slots[slot] = this.all.push(made)
+    if (2 * this.all.length > this.#slots.length) this.#slots = slotsFor(this.all)
+    return made
+  }
+}
+
+const SLOTS_MIN = 64
+
+function slotsFor(groups: readonly Group[]): Int32Array {
+  let length = SLOTS_MIN
+  while (length < 4 * groups.length) length *= 2
+  const slots = new Int32Array(length)
+  for (const [nth, { keyId }] of groups.entries()) {
+    let slot = hashOf(keyId, 0) & (length - 1)
+    while (slots[slot] !== 0) slot = (slot + 1) & (length - 1)
+    slots[slot] = nth + 1
+  }
+  return slots
+}
+
+/** Of a key id, whose last bytes this gateway drew at random. */
+function hashOf(from: Uint8Array, keyAt: number): number {
+  const at = keyAt + KEY_ID_BYTES - 4
+  return (
+    ((from[at] ?? 0) << 24) |
+    ((from[at + 1] ?? 0) << 16) |
+    ((from[at + 2] ?? 0) << 8) |
+    (from[at + 3] ?? 0)
+  )
 }
 
 interface Arena {
@@ -92,13 +135,13 @@ function putHead(arena: Arena, id: number, length: number): void {
 
 /** The sections under one key, kept as numbers: objects would be moved by each collection. */
 class Group {
-  readonly #keyId: Uint8Array
+  readonly keyId: Uint8Array
   #arenas: Arena[] = []
   // Of each section its entry, id, arena, and where it begins and ends there.
   #places: number[] = []
 
   constructor(keyId: Uint8Array) {
-    this.#keyId = Uint8Array.from(keyId)
+    this.keyId = keyId
   }
 
   get isEmpty(): boolean {
@@ -107,7 +150,7 @@ class Group {
 
   hasKey(from: Uint8Array, keyAt: number): boolean {
     for (let at = 0; at < KEY_ID_BYTES; at++) {
-      if (this.#keyId[at] !== from[keyAt + at]) return false
+      if (this.keyId[at] !== from[keyAt + at]) return false
     }
     return true
   }
@@ -129,7 +172,7 @@ class Group {
     }
     starts.push(at)
     return {
-      keyId: this.#keyId,
+      keyId: this.keyId,
       count: starts.length - 1,
       read: (nth, row) => this.#read(starts[nth] ?? 0, starts[nth + 1] ?? 0, first, row),
     }
