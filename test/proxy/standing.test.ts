@@ -81,7 +81,11 @@ test('fields that come again, change and come again are what they are by themsel
     `Authorization: Bearer ${ada.slice(0, -1)}${ada.endsWith('A') ? 'B' : 'A'}`,
   )
   const nobody = asAda.toSpliced(1, 1)
-  const all = [asAda, asAda, asAda, nearly, asBen, asBen, wrong, wrong, asAda, nobody, asAda, asAda]
+  const both = [...asAda, `Authorization: Bearer ${ben}`]
+  const all = [
+    ...[asAda, asAda, asAda, nearly, asBen, asBen, wrong, wrong, asAda, both, nearly, both],
+    ...[nobody, nearly, asAda, asAda],
+  ]
   const requests = all.map((fields, nth) => request(`/echo/${nth}?a=${nth}`, fields))
   // First: what each connection has for itself is not what another one has left.
   const alone: unknown[] = []

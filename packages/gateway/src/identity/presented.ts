@@ -47,18 +47,24 @@ export type Authorization =
 
 /** What fields show in `Authorization`, whatever is asked for. Each reading is made once. */
 export class Shown {
-  readonly #fields: Fields
+  readonly #values: readonly string[]
   #authorization: Authorization | undefined
   #tokenSha256: string | undefined
   #keyDigest: string | undefined
   #jws: JwsReading | undefined
 
   constructor(fields: Fields) {
-    this.#fields = fields
+    this.#values = valuesOf(fields, 'authorization')
+  }
+
+  /** What other fields show, of which this may be the reading already. */
+  next(fields: Fields): Shown {
+    const next = new Shown(fields)
+    return next.#isSameAs(this) ? this : next
   }
 
   get authorization(): Authorization {
-    this.#authorization ??= readAuthorization(valuesOf(this.#fields, 'authorization'))
+    this.#authorization ??= readAuthorization(this.#values)
     return this.#authorization
   }
 
@@ -75,6 +81,11 @@ export class Shown {
   get jws(): JwsReading {
     this.#jws ??= readJws(this.#token)
     return this.#jws
+  }
+
+  #isSameAs(other: Shown): boolean {
+    const [own, others] = [this.#values, other.#values]
+    return own.length === others.length && own.every((value, at) => value === others[at])
   }
 
   get #token(): string {

@@ -8,7 +8,7 @@ import type { Presented } from '../presented.ts'
 import { admit, type TokenCheck } from '../token/token-check.ts'
 import { credentialOf, type Naming, principalOf, type TokenFacts } from '../token/token-identity.ts'
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
-import { ALGORITHMS, type AlgorithmRule } from './algorithms.ts'
+import { ALGORITHMS, type Algorithm, type AlgorithmRule } from './algorithms.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 import { member } from './members.ts'
 import type { Jws } from './read-jws.ts'
@@ -24,6 +24,15 @@ export interface JwtAuthenticatorOptions {
   readonly keys: IssuerKeys
   readonly check: TokenCheck
   readonly tokens: VerifiedTokens
+}
+
+/** A token that is well formed and says what it must, whoever has signed it. */
+interface ReadToken {
+  readonly jws: Jws
+  readonly facts: TokenFacts & { readonly expiresAtUs: number }
+  readonly algorithm: Algorithm
+  readonly kid: string | undefined
+  readonly presented: Presented
 }
 
 /** For one token; the cool-down of the keys lets most of them be one. */
@@ -59,7 +68,8 @@ export class JwtAuthenticator implements Authenticator {
     return reading.ok ? this.#verify(reading.jws, presented) : refusedToken(reading.fault)
   }
 
-  async #verify(jws: Jws, presented: Presented): Promise<Identification> {
+  /** A promise only where the key is one that nobody has heard of: mostly it is known. */
+  #verify(jws: Jws, presented: Presented): Identification | Promise<Identification> {
     const { rules, keys } = this.#options
     const header = readHeader(jws.header, rules)
     if (!header.ok) return refusedToken(header.fault)
@@ -69,26 +79,34 @@ export class JwtAuthenticator implements Authenticator {
     const rule: AlgorithmRule = ALGORITHMS[algorithm]
     const { signatureBytes = jws.signature.length } = rule
     if (jws.signature.length !== signatureBytes) return refusedToken('signature')
-    // Only for a key that nobody has heard of. A refresh that was on its way already may have been
-    // answered before the key was published: then one more is due.
+    const read = { jws, facts: reading.facts, algorithm, kid, presented }
+    if (keys.current()?.lacks(kid) === false) return this.#check(read)
+    return this.#refresh(kid).then(() => this.#check(read))
+  }
+
+  /**
+   * A refresh that was on its way already may have been answered before the key was published: then
+   * one more is due.
+   */
+  async #refresh(kid: string | undefined): Promise<void> {
+    const { keys } = this.#options
     for (let nth = 0; nth < REFRESHES_MAX && keys.current()?.lacks(kid) !== false; nth += 1) {
       if (!(await keys.refresh())) break
     }
-    const set = keys.current()
+  }
+
+  #check(read: ReadToken): Identification {
+    const { jws, facts, algorithm, kid, presented } = read
+    const set = this.#options.keys.current()
     if (set === undefined) return refused('credentials-unverifiable')
     const choice = set.choose(algorithm, kid)
     if (!choice.ok) return refusedToken(choice.fault)
     const key = signerOf(jws, algorithm, choice.keys)
     if (key === undefined) return refusedToken('signature')
-    return this.#adopt({ jws, facts: reading.facts, key, presented })
+    return this.#adopt({ jws, facts, key, presented })
   }
 
-  #adopt(of: {
-    readonly jws: Jws
-    readonly facts: TokenFacts & { readonly expiresAtUs: number }
-    readonly key: VerifyKey
-    readonly presented: Presented
-  }): Identification {
+  #adopt(of: Omit<ReadToken, 'algorithm' | 'kid'> & { readonly key: VerifyKey }): Identification {
     const { rules, naming, keys, tokens, check } = this.#options
     const { facts, key, jws, presented } = of
     const principal = principalOf(jws.payload, facts, naming)
