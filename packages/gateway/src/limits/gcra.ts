@@ -23,6 +23,8 @@ export class Rate {
   readonly tolerance: Span
   /** Of two rates the one that was configured later has the higher number. */
   readonly made: number = ++ratesMade
+  /** Of one unit, which is what nearly every request takes. */
+  readonly #one: Span
   readonly #spans = new Map<number, Span>()
 
   constructor({ limit, windowUs, burst }: RateConfig) {
@@ -30,10 +32,12 @@ export class Rate {
     this.windowUs = windowUs
     this.burst = burst
     this.tolerance = this.#span(burst)
+    this.#one = this.#span(1)
   }
 
   /** How long `units` last. */
   spanOf(units: number): Span {
+    if (units === 1) return this.#one
     const known = this.#spans.get(units)
     if (known !== undefined) return known
     const span = this.#span(units)

@@ -243,7 +243,8 @@ function addressOf(text: string): Extension | undefined {
 }
 
 function recent<T>(known: Map<string, T>, name: string, make: () => T): T {
-  if (known.has(name)) return known.get(name) as T
+  const found = known.get(name)
+  if (found !== undefined || known.has(name)) return found as T
   if (known.size >= RECENT_MAX) known.clear()
   const made = make()
   known.set(name, made)
