@@ -252,7 +252,7 @@ export const LIMITS = {
     min: 64 * KIB,
     max: 256 * MIB,
     reason: 'none: the client waits (flow control)',
-    meaning: 'the same, of all requests of a connection together',
+    meaning: 'bodies of all requests of a connection that are on their way, not arrived yet',
   },
   h2ResetsMax: {
     of: 200,

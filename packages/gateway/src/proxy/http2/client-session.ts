@@ -1,10 +1,16 @@
-import { constants, performServerHandshake, type ServerHttp2Session } from 'node:http2'
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Reason } from '@countersign/evidence'
 import { type Limits, Meter, Rate } from '../../limits/index.ts'
 import type { Clock } from '../../platform/index.ts'
 import type { Peer } from '../exchange.ts'
 import { pairFields } from '../header-fields.ts'
+import { NO_SEAT, Roster, type Rostered } from '../roster.ts'
 import { engineOptions, faultOf } from './engine.ts'
 import { StreamExchange } from './stream-exchange.ts'
 
@@ -16,6 +22,14 @@ const SECOND_US = 1_000_000
 const STREAM_STEP = 2
 /** What a client sends back for the bytes it gets: windows and acknowledgements. */
 const WRITTEN_PER_CONTROL_BYTE = 64
+const FRAME_HEAD_BYTES = 9
+/** A frame of as little as a message of gRPC brings its own head with it; crumbs pay for theirs. */
+const HEAD_PER_BODY_BYTE = 2
+
+/** A request whose body may wait to be read. */
+interface OpenStream extends Rostered {
+  readonly stream: ServerHttp2Stream
+}
 
 /** What a session needs of its listener. */
 export interface SessionHost {
@@ -39,7 +53,7 @@ export class ClientSession {
   readonly #resets = new Meter()
   readonly #resetRate: Rate
   readonly #openedMs: number
-  #streams = 0
+  readonly #streams = new Roster<OpenStream>()
   #lastStreamId = -1
   #idleSinceMs: number
   #closingSinceMs: number | undefined
@@ -97,7 +111,7 @@ export class ClientSession {
       this.#endCalmly()
       return
     }
-    const isUnused = this.#streams === 0
+    const isUnused = this.#streams.size === 0
     if (this.#closingSinceMs !== undefined) {
       if (isUnused && nowMs - this.#closingSinceMs > limits.headMs) this.destroy()
       return
@@ -111,7 +125,8 @@ export class ClientSession {
     const session = this.#session
     session.on('stream', (stream, _headers, flags, raw) => {
       this.#countUnseen(stream.id)
-      this.#streams += 1
+      const open: OpenStream = { stream, seat: NO_SEAT }
+      this.#streams.add(open)
       for (const text of raw) this.#usefulBytes += text.length
       const exchange = new StreamExchange(stream, {
         fields: pairFields(raw),
@@ -119,12 +134,13 @@ export class ClientSession {
         peer: this.#peer,
         mayConnect: this.#takesExtendedConnect,
         received: (bytes) => {
-          this.#usefulBytes += bytes
+          this.#usefulBytes += bytes + Math.min(FRAME_HEAD_BYTES, bytes * HEAD_PER_BODY_BYTE)
         },
         late: (answered) => this.#host.clock.after(ANSWER_CHECK_MS, () => answered.abandon()),
       })
       stream.once('close', () => {
-        this.#streams -= 1
+        this.#streams.delete(open)
+        this.#usefulBytes += stream.readableLength
         this.#idleSinceMs = this.#host.clock.ticksMs()
         if (!exchange.isWhole) this.#countResets(1)
       })
@@ -156,7 +172,7 @@ export class ClientSession {
       h2InvalidFramesMax,
     )
     this.#lastStreamId = Math.max(this.#lastStreamId, takenId)
-    const reason = this.#streams >= h2StreamsMax ? 'overloaded' : 'malformed-request'
+    const reason = this.#streams.size >= h2StreamsMax ? 'overloaded' : 'malformed-request'
     for (let count = 0; count < unseen; count += 1) this.#host.refused(this.#peer, reason)
     if (unseen > 0) this.#countResets(unseen)
   }
@@ -173,13 +189,21 @@ export class ClientSession {
   #isWithinBytes(limits: Limits, nowMs: number): boolean {
     const elapsedMs = nowMs - this.#judgedMs
     const answered = this.#socket.bytesWritten / WRITTEN_PER_CONTROL_BYTE
-    const beside = this.#socket.bytesRead - this.#usefulBytes - answered
+    const useful = this.#usefulBytes + this.#unreadBytes() + answered
+    const beside = this.#socket.bytesRead - useful
     const refill = (limits.h2ControlBytesPerSecondMax * elapsedMs) / SECOND_MS
     const allowed = this.#allowedBytes + refill - (beside - this.#judgedBytes)
     this.#allowedBytes = Math.min(allowed, allowedMax(limits))
     this.#judgedBytes = beside
     this.#judgedMs = nowMs
     return allowed >= 0
+  }
+
+  /** Of bodies that wait for whoever takes them: the engine lets each stream fill its window. */
+  #unreadBytes(): number {
+    let bytes = 0
+    for (const { stream } of this.#streams.members()) bytes += stream.readableLength
+    return bytes
   }
 
   /** ENHANCE_YOUR_CALM; what is open is broken off. */
@@ -191,7 +215,7 @@ export class ClientSession {
   }
 }
 
-/** What was sent but not read yet, because nobody wants it yet, is no more than the window. */
+/** What is on its way for streams that have ended meanwhile is no more than the window. */
 function allowedMax({ h2ControlBytesMax, h2SessionWindowBytes }: Limits): number {
   return h2ControlBytesMax + h2SessionWindowBytes
 }
