@@ -97,7 +97,7 @@ test('rows out of payloads, copied run by run, are those that are copied one by 
   )
 })
 
-test('whatever byte of a pack is changed, it says these rows only where the reader reads them', () => {
+test('whatever byte is changed, a pack says these rows only where the reader reads them', () => {
   const plain = packed(payloadRows(ENTRIES))
   const wanted = tableRows(plain)
   for (let at = 0; at < plain.length; at++) {

@@ -92,7 +92,7 @@ class RowCheck {
     return true
   }
 
-  /** The record's id: in the first section, behind the next head, or the next one that stands apart. */
+  /** The record's id: in the first section, behind the next head, or the next that stands apart. */
   #saysId(place: number): boolean {
     if (place === NO_PLACE) {
       const at = this.#idsRead
