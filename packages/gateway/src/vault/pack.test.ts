@@ -34,7 +34,7 @@ for (const length of [0, 1, 5_000, 65_536, 200_000]) {
   })
 }
 
-test('a pack is a file wherever its memory is: at the start, behind zeros, behind the magic', () => {
+test('a pack is a file wherever its memory is: at the start, behind zeros or the magic', () => {
   const pack = sealed(0, utf8('text'))
   const whole = Buffer.concat([utf8('CSB1'), pack])
   const apart = Uint8Array.from(pack)
