@@ -64,7 +64,7 @@ async function answered(stream: ClientHttp2Stream): Promise<string> {
   }
 }
 
-test('uploads that wait for a slow upstream, more than a window together, arrive whole', async () => {
+test('uploads that wait for a slow upstream, more than a window, arrive whole', async () => {
   const late = (request: IncomingMessage, response: ServerResponse): void => {
     void sleep(LOOKS_MS).then(() => count(request, response))
   }
@@ -87,7 +87,7 @@ const SMALL = {
   h2SessionWindowBytes: 65_536,
 }
 
-test('a body in frames as small as messages, whose heads are more than control may be', async () => {
+test('a body in frames as small as messages, whose heads are more than may be', async () => {
   await withUpstream({ answer: count, limits: SMALL }, async (gateway, client) => {
     const stream = post(gateway, client)
     for (let sent = 0; sent < 12_000; sent += 1) {

@@ -80,7 +80,7 @@ function arriving(socket: WebSocket, count: number): Promise<readonly Buffer[]> 
 }
 
 describe('digests of messages', () => {
-  test('of a WebSocket: of each message what it contains, in frames or not, both ways', async () => {
+  test('of a WebSocket: of each what it contains, in frames or not, both ways', async () => {
     await withSockets({}, async (gateway, client, peer) => {
       const large = Buffer.alloc(200_000, 7)
       const [there, back] = [arriving(peer, 4), arriving(client, 2)]
@@ -107,7 +107,7 @@ describe('digests of messages', () => {
     })
   })
 
-  test('of many: each once in one of the records, and no record lists more than it may', async () => {
+  test('of many: each once in one of the records, and in none too many', async () => {
     await withSockets({}, async (gateway, client, peer) => {
       // As many as are worth a progress: one tells of all of them or of none.
       const batch = MESSAGES_LISTED_MAX / 2
@@ -132,7 +132,7 @@ describe('digests of messages', () => {
     })
   })
 
-  test('of more at once than one record lists: the first of them, and the chain of all', async () => {
+  test('of more at once than one lists: the first of them, and the chain of all', async () => {
     await withSockets({}, async (gateway, client, peer) => {
       const all = Array.from({ length: 5000 }, (_, nth) => `message ${nth}`)
       const there = arriving(peer, all.length)

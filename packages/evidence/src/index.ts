@@ -50,6 +50,7 @@ export {
   DIGEST_BYTES,
   encodeLeaf,
   LEAF_BYTES,
+  LEAF_VERSION,
   LeafWriter,
   SALT_AT,
   SALT_BYTES,

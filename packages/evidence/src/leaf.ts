@@ -10,7 +10,8 @@ export const DIGEST_BYTES = 32
 /** Largest section, in bytes of JSON; beyond it EVIDENCE_TOO_LARGE. */
 export const SECTION_BYTES_MAX = 65_536
 
-const LEAF_VERSION = 1
+/** A leaf's first byte. */
+export const LEAF_VERSION = 1
 const SECTION_COUNT_MAX = 9
 const RECORD_PREFIX = domain('countersign/record/v1')
 const SECTION_PREFIX = domain('countersign/section/v1')
@@ -194,11 +195,19 @@ export class LeafWriter {
   /** As `finish`, written into `leaf`. */
   finishInto(leaf: Uint8Array): void {
     leaf[0] = LEAF_VERSION
+    this.#sha256.digestInto(this.finishInput(), leaf, 1)
+  }
+
+  /**
+   * As `finish`, for whoever hashes on its own: returns what a leaf's digest is of, in memory that
+   * the next record uses again.
+   */
+  finishInput(): Uint8Array {
     this.#input[RECORD_PREFIX.length] = this.#count
     const input = this.#inputs[this.#count] ?? this.#input.subarray(0, this.#at)
     this.#inputs[this.#count] = input
-    this.#sha256.digestInto(input, leaf, 1)
     this.reset()
+    return input
   }
 
   /** Forgets what was added to a record that is given up. */

@@ -143,7 +143,7 @@ export class PairChecker {
     })
   }
 
-  /** As `add`; never of a progress, nor of an outcome that has digests of messages or `hasProgress`. */
+  /** As `add`; never of a progress, nor of an outcome with digests of messages or `hasProgress`. */
   addExchange(facts: ExchangeFacts): readonly PairViolation[] {
     return this.#add(facts)
   }

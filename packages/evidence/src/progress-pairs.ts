@@ -76,7 +76,7 @@ export class ProgressPairs {
     return undefined
   }
 
-  /** Where a record between the two is missing, or more have passed than are listed, less is said. */
+  /** Where a record in between is missing, or more have passed than are listed, less is said. */
   #misfit(from: Chained, count: number, { first, listed, chain }: MessageDigests) {
     const last = first + listed.length - 1
     if (last > count) return `${last} are listed, and ${count} counted`

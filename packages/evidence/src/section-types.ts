@@ -246,7 +246,7 @@ export interface MessageCounts {
   readonly digests?: { readonly request: MessageDigests; readonly response: MessageDigests }
 }
 
-/** SHA-256 of the messages of one direction: those since the record before, and what all chain to. */
+/** SHA-256 of messages of one direction: of those since the record before, and all in a chain. */
 export interface MessageDigests {
   /** Number of the first that is listed, or of the next to come; the exchange's first is 1. */
   readonly first: number

@@ -38,7 +38,7 @@ export class MessageDigester {
     if (this.#listed.length < MESSAGES_LISTED_MAX) this.#listed.push(sha256)
   }
 
-  /** For the next record. None is listed twice, so what a record that fails lists is chained only. */
+  /** For the next record. None is listed twice: what a record lists that fails is only chained. */
   take(): MessageDigests {
     const digests = { first: this.#told + 1, listed: this.#listed, chain: this.#chain }
     this.#told = this.#count
