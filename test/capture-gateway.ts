@@ -37,6 +37,8 @@ export async function captureGateway(
     if (coding !== undefined) response.setHeader('content-encoding', coding)
     request.pipe(response)
   })
+  // A kept connection is not closed in the moment in which it is used again.
+  upstream.keepAliveTimeout = 0
   const port = await listen(upstream)
   const config = join(directory, 'countersign.yaml')
   await writeFile(config, configuration(data, port, routes))

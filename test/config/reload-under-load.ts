@@ -342,6 +342,8 @@ async function upstream(name: string): Promise<Server> {
     if (asked.url === '/orders/slow') setTimeout(reply, SLOW_MS)
     else reply()
   })
+  // A kept connection is not closed in the moment in which it is used again.
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
 }

@@ -10,9 +10,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import type { Configuration } from 'oidc-provider'
+import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
 import { freePort } from '../free-port.ts'
 import { need } from '../needs.ts'
@@ -304,7 +304,7 @@ routes:
     const gone = await authority.issue({ subject: 'CN=gone' })
     assert.equal((await ask({ shown: gone })).reason, 'hello machine%3Agone')
     await writeFile(join(directory, 'clients.crl'), await authority.revoke([gone]))
-    await until(async () => (await ask({ shown: gone })).reason === 'certificate-refused')
+    await waitFor(async () => (await ask({ shown: gone })).reason === 'certificate-refused')
     assert.equal((await ask({ shown: machine })).reason, 'hello machine%3Amachine')
   })
 
@@ -323,7 +323,7 @@ routes:
   test('a signed request, by a key of the configuration', async () => {
     // What was signed in the second of the start may have been used before it: sign once more.
     let headers: Record<string, string> = {}
-    await until(async () => {
+    await waitFor(async () => {
       headers = signedFields()
       return (await ask({ headers })).reason === 'hello robot'
     })
@@ -360,7 +360,7 @@ routes:
     const next = await ClientAuthority.make('CN=mesh 2')
     await writeBundle(next)
     const renewed = await svid(next, id)
-    await until(async () => (await ask({ port, shown: renewed })).reason.startsWith('hello'))
+    await waitFor(async () => (await ask({ port, shown: renewed })).reason.startsWith('hello'))
     assert.equal((await ask({ port, shown })).reason, 'certificate-refused')
   })
 
@@ -400,12 +400,4 @@ function signJwt(header: object, claims: object, key: KeyObject): string {
 
 function nowS(): number {
   return Math.floor(Date.now() / 1000)
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (await holds()) return
-    await sleep(100)
-  }
-  assert.fail('it did not come about')
 }

@@ -1,9 +1,11 @@
 // What crashes is gone whole, and another takes its place: never a process that only looks alive.
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { parseReceipt } from '../../packages/evidence/src/index.ts'
 import { oldestChild, waitFor } from '../demo-process.ts'
 import {
   allRecords,
@@ -46,11 +48,25 @@ async function startWith(
   }
 }
 
-const ask = async ({ url }: GatewayLife, { token }: ScratchGateway): Promise<number> => {
+const fetchOrders = async (life: GatewayLife, { token }: ScratchGateway): Promise<Response> => {
   const headers = { authorization: `Bearer ${token}`, connection: 'close' }
-  const response = await fetch(`${url}/orders`, { headers })
+  const response = await fetch(`${life.url}/orders`, { headers })
   await response.arrayBuffer()
-  return response.status
+  return response
+}
+
+const ask = async (life: GatewayLife, scratch: ScratchGateway): Promise<number> =>
+  (await fetchOrders(life, scratch)).status
+
+/** The life of the ledger that a receipt is of; undefined before its record is published. */
+async function incarnationOf(
+  response: Response,
+  { data }: ScratchGateway,
+): Promise<number | undefined> {
+  const { index } = parseReceipt(response.headers.get('countersign-receipt') ?? '')
+  const { exit, out } = await run(['show', String(index), '--data', data, '--json'])
+  if (exit !== 0) return undefined
+  return Number(/"incarnation":(\d+)/.exec(out)?.[1])
 }
 
 const ON_MAIN = "import { isMainThread } from 'node:worker_threads'\nif (isMainThread) "
@@ -93,12 +109,12 @@ if (!isMainThread) setInterval(obey, 20).unref()`,
   )
   await writeFile(order, '')
   const { scratch } = crashing
-  let incarnations = 1
+  await waitFor(() => !existsSync(order))
+  // The next instance may be there before anybody was refused.
   await waitFor(async () => {
-    const status = await ask(life, scratch)
-    assert.ok(status === 200 || status === 503, String(status))
-    if (status === 503) incarnations = 2
-    return incarnations === 2 && status === 200
+    const response = await fetchOrders(life, scratch)
+    assert.ok(response.status === 200 || response.status === 503, String(response.status))
+    return response.status === 200 && (await incarnationOf(response, scratch)) === 2
   })
   assert.equal(await life.stop('SIGTERM'), 0)
   const verified = await run(['verify', scratch.data, '--no-memory', '--json'])

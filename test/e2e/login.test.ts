@@ -50,6 +50,8 @@ before(async () => {
     received.push(request.headers)
     response.end(`hello ${String(request.headers['countersign-principal'])}`)
   })
+  // A kept connection is not closed in the moment in which it is used again.
+  upstream.keepAliveTimeout = 0
   upstream.listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   upstream.unref()

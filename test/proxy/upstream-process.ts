@@ -91,6 +91,8 @@ async function echo(request: IncomingMessage, response: ServerResponse): Promise
   response.end(JSON.stringify(body))
 }
 
+// A kept connection is not closed in the moment in which it is used again.
+server.keepAliveTimeout = 0
 process.stdin.resume().on('close', () => process.exit(0))
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`)

@@ -58,6 +58,8 @@ server.on('error', ({ message }) => {
   process.exitCode = 1
   process.stdin.destroy()
 })
+// A kept connection is not closed in the moment in which it is used again.
+server.keepAliveTimeout = 120_000
 server.listen(Number(process.argv[2]), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo
   process.stdout.write(`${JSON.stringify({ port })}\n`)
