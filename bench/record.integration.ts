@@ -59,7 +59,7 @@ function batchAt(first: number, draftAt: (index: number) => RecordDraft): Uint8A
   const entries = Array.from({ length: BATCH_ENTRIES }, (_, nth) => {
     const { leaf, payload, newKeys } = composeRecord(draftAt(first + nth))
     for (const key of newKeys) key.markDurable()
-    return { leaf, payload: Uint8Array.from(payload) }
+    return { leaf: Uint8Array.from(leaf), payload: Uint8Array.from(payload) }
   })
   const plain = new Uint8Array(entries.reduce((sum, entry) => sum + entryBytes(entry), 0))
   const view = new DataView(plain.buffer)

@@ -6,7 +6,7 @@ import { ReceiptMaker, Recorded } from '../packages/gateway/src/recorder/index.t
 /** Says "recorded" and has not: what recording costs is the difference to `strict`. */
 export function forgetful(): ExchangeRecorder {
   const exchange = '01a1fd44-cc79-7c5a-9dee-3169453d8873'
-  const facts = { index: leafIndex(0), leaf: new Uint8Array(33), incarnation: 0 }
+  const facts = { index: leafIndex(0), leafText: '\0'.repeat(33), incarnation: 0 }
   const recorded = new Recorded(
     { ...facts, epoch: 1, exchange, howSubject: undefined, isRelaxed: false },
     new ReceiptMaker({ epoch: 1, origin: 'bench', tag: () => '\0'.repeat(16) }),

@@ -112,8 +112,10 @@ export class Batch {
 
   /** Durable: every caller learns its index. */
   acknowledge(first: LeafIndex, intents: OpenIntents): void {
-    for (let at = 0; at < this.count; at += 1) {
-      const [tag, closes] = [this.#tagsAt[at] ?? NOTHING, this.#closes[at] ?? NOTHING]
+    const { count } = this
+    for (let at = 0; at < count; at += 1) {
+      const tag = this.#tagsAt[at] ?? NOTHING
+      const closes = this.#closes[at] ?? NOTHING
       if (tag !== NOTHING) intents.opened((first + at) as LeafIndex, this.#bytes, tag)
       if (closes !== NOTHING) intents.closed(closes as LeafIndex)
     }

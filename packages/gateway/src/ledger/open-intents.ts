@@ -7,6 +7,7 @@ import type { OpenIntent } from './segment-header.ts'
 export const OPEN_INTENTS_MAX = 65_536
 
 const FIRST_PLACES = 1_024
+const TAG_WORDS = TAG_BYTES / 4
 const FREE = 0
 const OPEN = 1
 /** Closed by an entry that is not durable yet. */
@@ -26,6 +27,8 @@ export class OpenIntents {
   #states = new Uint8Array(FIRST_PLACES)
   #indices = new Float64Array(FIRST_PLACES)
   #tags = new Uint8Array(FIRST_PLACES * TAG_BYTES)
+  /** The same memory: what moves is moved by words. */
+  #tagWords = new Int32Array(this.#tags.buffer)
   #size = 0
   /** Opened by an entry that is not durable yet, at a place that nobody knows. */
   #opening = 0
@@ -128,7 +131,9 @@ export class OpenIntents {
       if (((at - home) & last) < ((at - hole) & last)) continue
       this.#states[hole] = this.#states[at] ?? FREE
       this.#indices[hole] = this.#indices[at] ?? 0
-      this.#tags.copyWithin(hole * TAG_BYTES, at * TAG_BYTES, (at + 1) * TAG_BYTES)
+      for (let word = 0; word < TAG_WORDS; word += 1) {
+        this.#tagWords[hole * TAG_WORDS + word] = this.#tagWords[at * TAG_WORDS + word] ?? 0
+      }
       hole = at
     }
     this.#states[hole] = FREE
@@ -140,6 +145,7 @@ export class OpenIntents {
     this.#states = new Uint8Array(2 * states.length)
     this.#indices = new Float64Array(2 * states.length)
     this.#tags = new Uint8Array(2 * tags.length)
+    this.#tagWords = new Int32Array(this.#tags.buffer)
     this.#size = 0
     for (const [place, state] of states.entries()) {
       if (state === FREE) continue

@@ -19,9 +19,13 @@ export const nodeSha256 = {
     if (offset < 0 || offset + SHA256_BYTES > into.length) {
       throw new RangeError(`no room for a digest at ${offset} of ${into.length} bytes`)
     }
-    const digest = hash('sha256', bytes, AS_LATIN1)
+    const digest = nodeSha256.digestText(bytes)
     if (into.length > HEAP_BYTES_MAX) writeLatin1(into, offset, digest, SHA256_BYTES)
     else for (let at = 0; at < SHA256_BYTES; at += 1) into[offset + at] = digest.charCodeAt(at)
+  },
+  /** The digest with each byte a character. */
+  digestText(bytes: Uint8Array): string {
+    return hash('sha256', bytes, AS_LATIN1)
   },
 } as const
 

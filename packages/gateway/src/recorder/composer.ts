@@ -1,6 +1,8 @@
 import {
   KINDS,
   type Kind,
+  LEAF_BYTES,
+  LEAF_VERSION,
   LeafWriter,
   SALT_AT,
   SECTION_BYTES_MAX,
@@ -9,9 +11,11 @@ import {
   sectionHead,
   sectionId,
 } from '@countersign/evidence'
-import { nodeSha256 } from '../platform/index.ts'
+import { nodeSha256, writeLatin1 } from '../platform/index.ts'
 import { PayloadWriter, SaltCutter, type SealKey } from '../vault/index.ts'
 import { RecorderError } from './error.ts'
+import { FramedSection } from './framed-section.ts'
+import type { WrittenSection } from './when-text.ts'
 
 /** One section to be: its JSON, and whose key it is under. */
 export interface SectionDraft {
@@ -25,6 +29,8 @@ export interface RecordDraft {
   /** 16 bytes. */
   readonly recordId: Uint8Array
   readonly ledgerKey: SealKey
+  /** Under the ledger's key; without it, it is the first of `sections`. */
+  readonly when?: WrittenSection | undefined
   /** In ascending order of id, without `seal`, which follows from the keys. */
   readonly sections: readonly SectionDraft[]
   /** Of what the record names beside its sections: their rows travel with it. */
@@ -33,17 +39,14 @@ export interface RecordDraft {
 
 /** A record as the ledger takes it. */
 export interface Composed {
+  /** Each byte a character: it is kept for every record that waits, and an array takes far more. */
+  readonly leafText: string
+  /** Memory that the next record is composed in, as the payload: the ledger copies it at once. */
   readonly leaf: Uint8Array
-  /** Memory that the next record is composed in: the ledger copies it at once. */
   readonly payload: Uint8Array
   /** Keys whose rows travel with it: they are durable when it is. */
   readonly newKeys: readonly SealKey[]
 }
-
-// A character takes at most three bytes.
-const INPUT_BYTES = SECTION_HEAD_BYTES + 3 * SECTION_BYTES_MAX
-/** Views of the input that are kept, by length: nearly all sections are shorter. */
-const VIEWS_MAX = 4_096
 
 // A method that Node has and its types do not tell of.
 const utf8Write = Buffer.prototype.utf8Write as (
@@ -52,14 +55,16 @@ const utf8Write = Buffer.prototype.utf8Write as (
   offset: number,
 ) => number
 
-const input: Buffer = Buffer.alloc(INPUT_BYTES, sectionHead(1), 'latin1')
-const bytes = new Uint8Array(input.buffer, input.byteOffset, INPUT_BYTES)
-const words = new Int32Array(bytes.buffer, bytes.byteOffset, SECTION_HEAD_BYTES / 4)
+// A character takes at most three bytes.
+const input = new FramedSection(3 * SECTION_BYTES_MAX)
 const SALT_WORD = SALT_AT / 4
-const views: (Uint8Array | undefined)[] = []
 const SECTION_ID_AT = sectionHead(1).indexOf('\u0001')
-const leaf = new LeafWriter(nodeSha256)
+const writer = new LeafWriter(nodeSha256)
 const payload = new PayloadWriter()
+const leafMemory = Buffer.allocUnsafeSlow(LEAF_BYTES)
+const leaf = new Uint8Array(leafMemory.buffer)
+leaf[0] = LEAF_VERSION
+const LEAF_START = String.fromCharCode(LEAF_VERSION)
 
 /**
  * Turns sections into bytes, salts, digests, a leaf and a payload. Belongs to one thread, and runs
@@ -67,49 +72,48 @@ const payload = new PayloadWriter()
  * copied into the payload.
  */
 export function composeRecord(draft: RecordDraft): Composed {
-  const { kind, recordId, ledgerKey, sections } = draft
+  const { kind, recordId, ledgerKey, sections, when } = draft
   const newKeys = keysWithRow(sections, ledgerKey, draft.keys)
-  leaf.reset() // a record that was given up half way left its digests
+  writer.reset() // a record that was given up half way left its digests
   payload.begin(KINDS[kind].code, recordId, ledgerKey.id)
   if (newKeys.length > 0) payload.rows(newKeys.flatMap(({ row }) => row ?? []))
   const seal = sealTextOf(sections, ledgerKey)
-  cutSalts(sections, recordId, ledgerKey, seal === undefined ? 0 : 1)
+  cutSalts(draft, (seal === undefined ? 0 : 1) + (when === undefined ? 0 : 1))
+  if (when !== undefined) {
+    placeSalt(ledgerKey, when.section)
+    writer.putSalted(when.section.framed(when.end))
+    payload.section(sectionId('when'), when.section.text(when.end))
+  }
   for (let place = 0; place < sections.length; place++) {
     const { name, text, key } = sections[place] as SectionDraft
-    placeSalt(key)
+    placeSalt(key, input)
     addSection(name, text, key === ledgerKey ? undefined : key)
   }
   if (seal !== undefined) {
-    placeSalt(ledgerKey)
+    placeSalt(ledgerKey, input)
     addSection('seal', seal, undefined)
   }
-  return { leaf: leaf.finish(), payload: payload.finish(), newKeys }
+  const digest = nodeSha256.digestText(writer.finishInput())
+  writeLatin1(leaf, 1, digest, LEAF_BYTES - 1)
+  return { leafText: LEAF_START + digest, leaf, payload: payload.finish(), newKeys }
 }
 
 /** Its salt stands in its head. `key` is its own; without one it is under the ledger's. */
 function addSection(name: SectionName, text: string, key: SealKey | undefined): void {
   const id = sectionId(name)
   const end = SECTION_HEAD_BYTES + encodeText(name, text)
-  input[SECTION_ID_AT] = id
-  leaf.putSalted(viewTo(end))
-  if (key === undefined) payload.section(id, input, SECTION_HEAD_BYTES, end)
+  input.memory[SECTION_ID_AT] = id
+  writer.putSalted(input.framed(end))
+  if (key === undefined) payload.section(id, input.text(end))
   else {
-    const digestAt = payload.ownSection(id, key.id, input, SECTION_HEAD_BYTES, end)
-    leaf.copyLast(payload.memory, digestAt)
+    const digestAt = payload.ownSection(id, key.id, input.text(end))
+    writer.copyLast(payload.memory, digestAt)
   }
-}
-
-function viewTo(end: number): Uint8Array {
-  const known = views[end]
-  if (known !== undefined) return known
-  const view = bytes.subarray(0, end)
-  if (end < VIEWS_MAX) views[end] = view
-  return view
 }
 
 function encodeText(name: SectionName, text: string): number {
   const isLong = text.length > SECTION_BYTES_MAX
-  const length = isLong ? text.length : utf8Write.call(input, text, SECTION_HEAD_BYTES)
+  const length = isLong ? text.length : utf8Write.call(input.memory, text, SECTION_HEAD_BYTES)
   if (length <= SECTION_BYTES_MAX) return length
   const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
   throw new RecorderError('RECORDER_TOO_LARGE', message)
@@ -168,24 +172,22 @@ interface KeySalts {
 const saltsByKey: KeySalts[] = []
 let keyCount = 0
 
-/** Each key cuts its own, for its sections in ascending order; `seal` comes last. */
-function cutSalts(
-  sections: readonly SectionDraft[],
-  recordId: Uint8Array,
-  ledgerKey: SealKey,
-  seals: 0 | 1,
-): void {
+/**
+ * Each key cuts its own, for its sections in ascending order. `others` are the ledger's, beside the
+ * drafts: `when` comes first, `seal` last.
+ */
+function cutSalts({ sections, recordId, ledgerKey }: RecordDraft, others: number): void {
   keyCount = 0
   for (let first = 0; first < sections.length; first++) {
     const { key } = sections[first] as SectionDraft
     if (isCut(key)) continue
-    let count = key === ledgerKey ? seals : 0
+    let count = key === ledgerKey ? others : 0
     for (let place = first; place < sections.length; place++) {
       if (sections[place]?.key === key) count += 1
     }
     cutFor(key, recordId, count)
   }
-  if (seals === 1 && !isCut(ledgerKey)) cutFor(ledgerKey, recordId, 1)
+  if (others > 0 && !isCut(ledgerKey)) cutFor(ledgerKey, recordId, others)
 }
 
 function cutFor(key: SealKey, recordId: Uint8Array, count: number): void {
@@ -202,7 +204,7 @@ function isCut(key: SealKey): boolean {
 }
 
 /** Writes the next salt under `key` to where the section's head has it. */
-function placeSalt(key: SealKey): void {
+function placeSalt(key: SealKey, { words }: FramedSection): void {
   for (let at = 0; at < keyCount; at++) {
     const salts = saltsByKey[at]
     if (salts?.key !== key) continue

@@ -6,7 +6,7 @@ import { type Awaited, type ExchangeRecords, ExchangeWaiter, Promised } from './
 import { ReceiptMaker } from './receipt-maker.ts'
 import { Recorded } from './recorded.ts'
 
-const LEAF = new Uint8Array(33)
+const LEAF = '\0'.repeat(33)
 const of: Awaited = {
   exchange: '019aa577-0000-7000-8000-000000000000',
   about: undefined,
@@ -22,9 +22,9 @@ function started(): { waiter: () => ExchangeWaiter; seen: string[] } {
   const receipts = new ReceiptMaker({ epoch: 1, origin: 'o', tag: () => '' })
   const seen: string[] = []
   const records: ExchangeRecords = {
-    told: ({ exchange, howSubject, isRelaxed }, index, leaf, incarnation) =>
+    told: ({ exchange, howSubject, isRelaxed }, index, leafText, incarnation) =>
       new Recorded(
-        { epoch: 1, index, leaf, exchange, incarnation, howSubject, isRelaxed },
+        { epoch: 1, index, leafText, exchange, incarnation, howSubject, isRelaxed },
         receipts,
       ),
     promised: (waiter) => promised.add(waiter),

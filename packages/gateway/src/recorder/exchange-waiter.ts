@@ -44,7 +44,7 @@ export class Promised {
 /** Is told before the caller is. */
 export interface ExchangeRecords {
   /** It has its place. */
-  told(of: Awaited, index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded
+  told(of: Awaited, index: LeafIndex, leafText: string, incarnation: number): Recorded
   /** It has it before it is durable: `goOn` is called at the end of the turn. */
   promised(waiter: ExchangeWaiter): void
   durable(of: Awaited, index: LeafIndex): void
@@ -73,8 +73,8 @@ export class ExchangeWaiter implements RecordWaiter {
     this.#failed = failed
   }
 
-  promised(index: LeafIndex, leaf: Uint8Array, incarnation: number): void {
-    const pending = this.#records.told(this.#of, index, leaf, incarnation)
+  promised(index: LeafIndex, leafText: string, incarnation: number): void {
+    const pending = this.#records.told(this.#of, index, leafText, incarnation)
     this.#pending = pending
     pending.isDurable = false
     this.#records.promised(this)
@@ -85,9 +85,9 @@ export class ExchangeWaiter implements RecordWaiter {
     if (this.#pending !== undefined) this.#resolve(this.#pending)
   }
 
-  written(index: LeafIndex, leaf: Uint8Array, incarnation: number): void {
+  written(index: LeafIndex, leafText: string, incarnation: number): void {
     const pending = this.#pending
-    const recorded = pending ?? this.#records.told(this.#of, index, leaf, incarnation)
+    const recorded = pending ?? this.#records.told(this.#of, index, leafText, incarnation)
     recorded.isDurable = true
     this.#records.durable(this.#of, index)
     if (pending === undefined) this.#resolve(recorded)

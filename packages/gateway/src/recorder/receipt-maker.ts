@@ -26,6 +26,7 @@ export class ReceiptMaker {
   readonly #name: string
   readonly #message: Uint8Array
   readonly #bytes = Buffer.alloc(LEAF_BYTES + OPEN_BYTES)
+  readonly #leaf = this.#bytes.subarray(0, LEAF_BYTES)
 
   constructor(options: ReceiptMakerOptions) {
     const { origin, epoch } = options
@@ -35,18 +36,17 @@ export class ReceiptMaker {
     this.#message = receiptMessage({ origin, index: 0, leaf: new Uint8Array(LEAF_BYTES) })
   }
 
-  /** What its caller holds. */
-  receipt(index: number, leaf: Uint8Array): Receipt {
+  /** What its caller holds; of the leaf each byte a character. */
+  receipt(index: number, leafText: string): Receipt {
     const { origin, epoch } = this.#options
-    const open = new Uint8Array(Buffer.from(this.tag(index, leaf), 'latin1'))
-    return { origin, epoch, index, leaf, open }
+    const open = new Uint8Array(Buffer.from(this.tag(index, leafText), 'latin1'))
+    return { origin, epoch, index, leaf: new Uint8Array(this.#leaf), open }
   }
 
   /** The same as the value of its header. */
-  field(index: number, leaf: Uint8Array): string {
+  field(index: number, leafText: string): string {
     const bytes = this.#bytes
-    const tag = this.tag(index, leaf)
-    bytes.set(leaf)
+    const tag = this.tag(index, leafText)
     writeLatin1(bytes, LEAF_BYTES, tag, OPEN_BYTES)
     // A leaf is eleven times three bytes: its characters end where the others begin.
     const both = bytes.toString('base64')
@@ -62,8 +62,9 @@ export class ReceiptMaker {
   }
 
   /** OPEN_BYTES as latin1. */
-  tag(index: number, leaf: Uint8Array): string {
-    aimReceiptMessage(this.#message, index, leaf)
+  tag(index: number, leafText: string): string {
+    writeLatin1(this.#bytes, 0, leafText, LEAF_BYTES)
+    aimReceiptMessage(this.#message, index, this.#leaf)
     return this.#options.tag(this.#message)
   }
 }

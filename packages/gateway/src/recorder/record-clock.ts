@@ -1,4 +1,4 @@
-import { type ClockState, formatTime } from '@countersign/evidence'
+import type { ClockState } from '@countersign/evidence'
 import type { Clock } from '../platform/index.ts'
 
 /** How far the wall clock may run ahead of the monotonic one between two records unflagged. */
@@ -8,7 +8,6 @@ export const CLOCK_LEAP_MS_MAX = 2_000
 export interface Stamp {
   readonly atUs: number
   readonly ticksMs: number
-  readonly at: string
   readonly clock: ClockState | undefined
   /** How many leaps came before it. */
   readonly leaps: number
@@ -40,7 +39,7 @@ export class RecordClock {
     const atUs = this.#clock.nowUs()
     const ticksMs = this.#clock.ticksMs()
     const clock = this.#stateAt(atUs, ticksMs)
-    this.#last = { atUs, ticksMs, at: formatTime(atUs), clock, leaps: this.#leaps }
+    this.#last = { atUs, ticksMs, clock, leaps: this.#leaps }
     this.#highestUs = Math.max(this.#highestUs, atUs)
     return this.#last
   }

@@ -1,11 +1,4 @@
-import {
-  type Actant,
-  type AnyActFacts,
-  formatUuid,
-  type Kind,
-  type RecordPlace,
-  type SectionName,
-} from '@countersign/evidence'
+import type { Actant, AnyActFacts, Kind, RecordPlace, SectionName } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import { type EntryWaiter, type Ledger, LedgerError } from '../ledger/index.ts'
 import type { SealKey, Subject, Vault } from '../vault/index.ts'
@@ -13,7 +6,8 @@ import { type Composed, composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
 import type { Identifiers } from './identifiers.ts'
 import type { RecordClock, Stamp } from './record-clock.ts'
-import { sectionText, whenText } from './section-text.ts'
+import { sectionText } from './section-text.ts'
+import { writeWhen } from './when-text.ts'
 
 /** One record to be written: everything but its `when`. */
 export interface WriteDraft {
@@ -44,7 +38,8 @@ export interface PlannedSection {
 
 export interface Written {
   readonly index: LeafIndex
-  readonly leaf: Uint8Array
+  /** Each byte a character. */
+  readonly leafText: string
   readonly incarnation: number
 }
 
@@ -61,9 +56,9 @@ export interface RecordWaiter {
    * Of a relaxed record, at once: it will be durable at this place, or be lost with this life of
    * the ledger. One of the other two follows.
    */
-  promised?(index: LeafIndex, leaf: Uint8Array, incarnation: number): void
+  promised?(index: LeafIndex, leafText: string, incarnation: number): void
   /** The record is durable. Must not throw: others wait too. */
-  written(index: LeafIndex, leaf: Uint8Array, incarnation: number): void
+  written(index: LeafIndex, leafText: string, incarnation: number): void
   failed(error: unknown): void
 }
 
@@ -105,14 +100,10 @@ export class RecordWriter {
     const { incarnation } = this.ledger
     const { kind, exchange, about, opens, closes, isUrgent, recording } = draft
     const stamp = this.#options.clock.next()
-    const { atUs, at, clock } = stamp
+    const { atUs, clock } = stamp
     const ledgerKey = this.#ledgerKeyAt(atUs)
     const recordId = draft.recordId ?? identifiers.next(atUs)
-    const id =
-      draft.recordId !== undefined && exchange !== undefined ? exchange : formatUuid(recordId)
-    const stood = { kind, id, exchange, at, gateway, incarnation, about, clock, recording }
-    const when = whenText(stood)
-    const sections: SectionDraft[] = [{ name: 'when', text: when, key: ledgerKey }]
+    const sections: SectionDraft[] = []
     let last: Subject | undefined
     let key = ledgerKey
     for (let place = 0; place < draft.sections.length; place++) {
@@ -125,21 +116,23 @@ export class RecordWriter {
       sections.push({ name, text: sectionText(name, value), key })
     }
     const { keys } = draft
-    const composed = composeRecord({ kind, recordId, ledgerKey, sections, keys })
+    const of = { kind, recordId, exchange, atUs, gateway, incarnation, about, clock, recording }
+    const when = writeWhen(of)
+    const composed = composeRecord({ kind, recordId, ledgerKey, when, sections, keys })
     const { leaf, payload } = composed
     const pending = new Pending({ stamp, clock: this.#options.clock, incarnation }, composed, {
       waiter,
       watcher,
     })
     const isRelaxed = recording === 'relaxed'
-    let place: LeafIndex | undefined
+    let index: LeafIndex | undefined
     try {
       const entry = { leaf, payload, opens, closes, isUrgent, isRelaxed }
-      place = this.ledger.appendFor(entry, pending)
+      index = this.ledger.appendFor(entry, pending)
     } catch (cause) {
       throw pending.fault(cause)
     }
-    if (place !== undefined) pending.promised(place)
+    if (index !== undefined) pending.promised(index)
   }
 
   #ledgerKeyAt(atUs: number): SealKey {
@@ -164,7 +157,7 @@ class Pending implements EntryWaiter {
   readonly #stamp: Stamp
   readonly #clock: RecordClock
   readonly #incarnation: number
-  readonly #leaf: Uint8Array
+  readonly #leafText: string
   readonly #newKeys: readonly SealKey[]
   readonly #waiter: RecordWaiter
   readonly #watcher: WriteWatcher | undefined
@@ -172,13 +165,13 @@ class Pending implements EntryWaiter {
 
   constructor(
     made: { readonly stamp: Stamp; readonly clock: RecordClock; readonly incarnation: number },
-    { leaf, newKeys }: Composed,
+    { leafText, newKeys }: Composed,
     told: { readonly waiter: RecordWaiter; readonly watcher: WriteWatcher | undefined },
   ) {
     this.#stamp = made.stamp
     this.#clock = made.clock
     this.#incarnation = made.incarnation
-    this.#leaf = leaf
+    this.#leafText = leafText
     this.#newKeys = newKeys
     this.#waiter = told.waiter
     this.#watcher = told.watcher
@@ -186,14 +179,14 @@ class Pending implements EntryWaiter {
 
   promised(place: LeafIndex): void {
     this.#isPromised = true
-    this.#waiter.promised?.(place, this.#leaf, this.#incarnation)
+    this.#waiter.promised?.(place, this.#leafText, this.#incarnation)
   }
 
   durable(index: LeafIndex): void {
     for (let at = 0; at < this.#newKeys.length; at++) this.#newKeys[at]?.markDurable()
     this.#clock.told(this.#stamp)
     this.#watcher?.wrote()
-    this.#waiter.written(index, this.#leaf, this.#incarnation)
+    this.#waiter.written(index, this.#leafText, this.#incarnation)
   }
 
   refused(cause: unknown): void {
@@ -214,7 +207,7 @@ export function promised(
   reject: (error: unknown) => void,
 ): RecordWaiter {
   return {
-    written: (index, leaf, incarnation) => resolve({ index, leaf, incarnation }),
+    written: (index, leafText, incarnation) => resolve({ index, leafText, incarnation }),
     failed: reject,
   }
 }

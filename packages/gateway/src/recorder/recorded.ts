@@ -7,8 +7,8 @@ import type { ReceiptMaker } from './receipt-maker.ts'
 export interface RecordedFacts {
   readonly epoch: number
   readonly index: LeafIndex
-  /** 33 bytes. */
-  readonly leaf: Uint8Array
+  /** 33 bytes, each a character. */
+  readonly leafText: string
   /** UUIDv7 of the exchange, which is the request id. */
   readonly exchange: string
   /** The life of the ledger that holds it: no other may write its outcome. */
@@ -25,7 +25,7 @@ export class Recorded implements RecordedFacts {
   isDurable = true
   readonly epoch: number
   readonly index: LeafIndex
-  readonly leaf: Uint8Array
+  readonly leafText: string
   readonly exchange: string
   readonly incarnation: number
   readonly howSubject: Subject | undefined
@@ -35,7 +35,7 @@ export class Recorded implements RecordedFacts {
   constructor(facts: RecordedFacts, receipts: ReceiptMaker) {
     this.epoch = facts.epoch
     this.index = facts.index
-    this.leaf = facts.leaf
+    this.leafText = facts.leafText
     this.exchange = facts.exchange
     this.incarnation = facts.incarnation
     this.howSubject = facts.howSubject
@@ -43,19 +43,24 @@ export class Recorded implements RecordedFacts {
     this.#receipts = receipts
   }
 
+  /** 33 bytes. */
+  get leaf(): Uint8Array {
+    return new Uint8Array(Buffer.from(this.leafText, 'latin1'))
+  }
+
   /** What its caller gets. Made when asked for: of most exchanges only one record's is. */
   get receipt(): Receipt {
-    return this.#receipts.receipt(this.index, this.leaf)
+    return this.#receipts.receipt(this.index, this.leafText)
   }
 
   /** The receipt as the value of its header. */
   get receiptField(): string {
-    return this.#receipts.field(this.index, this.leaf)
+    return this.#receipts.field(this.index, this.leafText)
   }
 
   /** What opens its receipt, each byte a character: for whoever writes the receipt elsewhere. */
   get receiptTag(): string {
-    return this.#receipts.tag(this.index, this.leaf)
+    return this.#receipts.tag(this.index, this.leafText)
   }
 
   /** What it gets while that may not be told: a header of its own. */

@@ -85,19 +85,19 @@ export class Recorder {
   #openIntents = 0
 
   readonly #intents: ExchangeRecords = {
-    told: (of, index, leaf, incarnation) => {
+    told: (of, index, leafText, incarnation) => {
       if (of.isMarked) this.#late.promise(of.exchange)
-      return this.#told(of, index, leaf, incarnation)
+      return this.#told(of, index, leafText, incarnation)
     },
     promised: (waiter) => this.#promised.add(waiter),
     durable: (of, index) => this.#durable(of, index),
   }
 
   readonly #outcomes: ExchangeRecords = {
-    told: (of, index, leaf, incarnation) => {
+    told: (of, index, leafText, incarnation) => {
       this.#openIntents -= 1
       if (of.isMarked) this.#late.promise(of.exchange)
-      return this.#told(of, index, leaf, incarnation)
+      return this.#told(of, index, leafText, incarnation)
     },
     promised: (waiter) => this.#promised.add(waiter),
     durable: (of, index) => {
@@ -200,9 +200,9 @@ export class Recorder {
     })
   }
 
-  #told(of: Awaited, index: LeafIndex, leaf: Uint8Array, incarnation: number): Recorded {
+  #told(of: Awaited, index: LeafIndex, leafText: string, incarnation: number): Recorded {
     const { exchange, howSubject, isRelaxed } = of
-    return this.#recorded(exchange, { index, leaf, incarnation }, howSubject, isRelaxed)
+    return this.#recorded(exchange, { index, leafText, incarnation }, howSubject, isRelaxed)
   }
 
   #durable({ isMarked, exchange, bodies }: Awaited, index: LeafIndex): void {
@@ -229,11 +229,11 @@ export class Recorder {
   #counted(waiter: RecordWaiter): RecordWaiter {
     let isPromised = false
     return {
-      promised: (index, leaf, incarnation) => {
+      promised: (index, leafText, incarnation) => {
         isPromised = true
-        waiter.promised?.(index, leaf, incarnation)
+        waiter.promised?.(index, leafText, incarnation)
       },
-      written: (index, leaf, incarnation) => waiter.written(index, leaf, incarnation),
+      written: (index, leafText, incarnation) => waiter.written(index, leafText, incarnation),
       failed: (error) => {
         if (!isPromised) this.windows.discount()
         waiter.failed(error)
@@ -324,7 +324,7 @@ export class Recorder {
     facts: ActFacts[K],
     { who, about }: { readonly who?: Actant; readonly about?: RecordPlace } = {},
   ): Promise<RecordedAct> {
-    const { index, leaf } = await this.#diary.write({
+    const { index, leafText } = await this.#diary.write({
       kind,
       ...(about === undefined ? {} : { about }),
       sections: [
@@ -332,6 +332,7 @@ export class Recorder {
         { name: 'what', value: facts },
       ],
     })
+    const leaf = new Uint8Array(Buffer.from(leafText, 'latin1'))
     return { epoch: this.#options.epoch, index, leaf }
   }
 
@@ -415,12 +416,12 @@ export class Recorder {
 
   #recorded(
     exchange: string,
-    { index, leaf, incarnation }: Written,
+    { index, leafText, incarnation }: Written,
     howSubject: Subject | undefined,
     isRelaxed: boolean = false,
   ): Recorded {
     const { epoch } = this.#options
-    const facts = { epoch, index, leaf, exchange, incarnation, howSubject, isRelaxed }
+    const facts = { epoch, index, leafText, exchange, incarnation, howSubject, isRelaxed }
     return new Recorded(facts, this.#receipts)
   }
 }

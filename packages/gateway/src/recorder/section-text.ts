@@ -1,10 +1,4 @@
-import {
-  isStrictJson,
-  type RecordPlace,
-  type SectionName,
-  type When,
-  type Who,
-} from '@countersign/evidence'
+import { isStrictJson, type SectionName, type Who } from '@countersign/evidence'
 import { RecorderError } from './error.ts'
 
 /** The JSON of a section that was made elsewhere, by `sectionText`. */
@@ -19,8 +13,20 @@ export class SectionText {
 /** The JSON of a section's value, strict where types alone cannot make it so. */
 export function sectionText(name: SectionName, value: object): string {
   if (value instanceof SectionText) return value.text
-  // Not `in`, here and below: of objects of many forms that takes the runtime much longer.
-  if ((value as Partial<Who>).requestSalt !== undefined) return whoText(name, value as Who)
+  // By name: to ask every object whether it is frozen, or has a salt, takes as long as its JSON.
+  switch (name) {
+    case 'who':
+    case 'actor':
+      if ((value as Partial<Who>).requestSalt !== undefined) return whoText(name, value as Who)
+      return standingText(name, value)
+    case 'where':
+      return standingText(name, value)
+    default:
+      return wholeText(name, value)
+  }
+}
+
+function standingText(name: SectionName, value: object): string {
   return Object.isFrozen(value) ? frozenText(name, value) : wholeText(name, value)
 }
 
@@ -83,38 +89,4 @@ function wholeText(name: SectionName, value: object): string {
   return JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'string' ? item.toWellFormed() : item,
   )
-}
-
-/** The members of `when`, the version aside. */
-export type WhenFacts = { readonly [name in Exclude<keyof When, 'v'>]: When[name] | undefined }
-
-/** The JSON of `when`, of which all but the gateway's name is of our own making. */
-export function whenText(when: WhenFacts): string {
-  const { kind, id, exchange, at, about, clock, recording } = when
-  const of = exchange === undefined ? id : `${id}","exchange":"${exchange}`
-  const concerns = about === undefined ? '' : aboutText(about)
-  const rest = clock === undefined && recording === undefined ? '}' : restText(when)
-  return `{"v":1,"kind":"${kind}","id":"${of}","at":"${at}${placeText(when)}${concerns}${rest}`
-}
-
-function aboutText({ epoch, index }: RecordPlace): string {
-  return `,"about":{"epoch":${epoch},"index":${index}}`
-}
-
-function restText({ clock, recording }: WhenFacts): string {
-  const ofClock = clock === undefined ? '' : `,"clock":"${clock}"`
-  return recording === undefined ? `${ofClock}}` : `${ofClock},"recording":"${recording}"}`
-}
-
-let placed: Pick<WhenFacts, 'gateway' | 'incarnation'> | undefined
-let placedText = ''
-
-/** What all records of one life of the ledger have in common. */
-function placeText(when: WhenFacts): string {
-  const { gateway = '', incarnation } = when
-  if (gateway === placed?.gateway && incarnation === placed.incarnation) return placedText
-  const quoted = JSON.stringify(gateway.toWellFormed())
-  placed = { gateway, incarnation }
-  placedText = `","gateway":${quoted},"incarnation":${incarnation}`
-  return placedText
 }

@@ -33,7 +33,7 @@ test('a gap that is durable breaks the silence at once', async () => {
   silence.missed({ requests: 1 })
   const now = { atUs: 100_000_000, ticksMs: 100_000 }
   const told = silence.explain(writer, now)
-  waiters[0]?.written(leafIndex(7), new Uint8Array(33), 1)
+  waiters[0]?.written(leafIndex(7), '', 1)
   assert.deepEqual([silence.isDue(now.ticksMs), silence.owed], [false, false])
   await told
 })

@@ -62,13 +62,16 @@ const SECTION_HEADER_BYTES = 5
 const DIGEST_BYTES = 32
 const OWN_KEY_BYTES = KEY_ID_BYTES + DIGEST_BYTES
 const FIRST_BYTES = 4_096
+const VIEWS_MAX = 4_096
 
 /**
  * Writes payloads one after the other into memory of its own, without an object for anything: for
  * who writes many.
  */
 export class PayloadWriter {
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES)
+  #bytes = new Uint8Array(FIRST_BYTES)
+  /** Views of it from its first byte on, by length: nearly all payloads have one that is known. */
+  #views: (Uint8Array | undefined)[] = []
   #at = 0
   #count = 0
 
@@ -95,19 +98,19 @@ export class PayloadWriter {
     }
   }
 
-  /** The next section, from `start` to `end` of `from`, under the ledger's key. */
-  section(id: number, from: Buffer, start: number, end: number): void {
-    this.#head(id, end - start, 0)
-    this.#body(from, start, end)
+  /** The next section, under the ledger's key. */
+  section(id: number, bytes: Uint8Array): void {
+    this.#head(id, bytes.length, 0)
+    this.#body(bytes)
   }
 
   /** As `section`, under a key of its own. Returns where its digest goes. */
-  ownSection(id: number, keyId: Uint8Array, from: Buffer, start: number, end: number): number {
-    this.#head(id, end - start, 1)
+  ownSection(id: number, keyId: Uint8Array, bytes: Uint8Array): number {
+    this.#head(id, bytes.length, 1)
     setId(this.#bytes, this.#at, keyId)
     const digestAt = this.#at + KEY_ID_BYTES
     this.#at += OWN_KEY_BYTES
-    this.#body(from, start, end)
+    this.#body(bytes)
     return digestAt
   }
 
@@ -119,7 +122,11 @@ export class PayloadWriter {
   /** A view that lasts until the next payload begins. */
   finish(): Uint8Array {
     this.#bytes[3] = this.#count
-    return this.#bytes.subarray(0, this.#at)
+    const known = this.#views[this.#at]
+    if (known !== undefined) return known
+    const view = this.#bytes.subarray(0, this.#at)
+    if (this.#at < VIEWS_MAX) this.#views[this.#at] = view
+    return view
   }
 
   #head(id: number, length: number, own: 0 | 1): void {
@@ -136,16 +143,17 @@ export class PayloadWriter {
     this.#at = at + SECTION_HEADER_BYTES
   }
 
-  #body(from: Buffer, start: number, end: number): void {
-    from.copy(this.#bytes, this.#at, start, end)
-    this.#at += end - start
+  #body(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.length
   }
 
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#at + bytes))
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + bytes))
     grown.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = grown
+    this.#views = []
   }
 }
 
@@ -164,12 +172,8 @@ export function encodePayload(record: PayloadRecord): Uint8Array {
   writer.begin(kind, recordId, ledgerKeyId)
   writer.rows(rows)
   for (const { id, bytes, keyId, digest } of sections) {
-    const from = asBuffer(bytes)
-    if (isSame(keyId, ledgerKeyId)) writer.section(id, from, 0, from.length)
-    else {
-      const digestAt = writer.ownSection(id, keyId, from, 0, from.length)
-      writer.memory.set(digest, digestAt)
-    }
+    if (isSame(keyId, ledgerKeyId)) writer.section(id, bytes)
+    else writer.memory.set(digest, writer.ownSection(id, keyId, bytes))
   }
   return writer.finish()
 }

@@ -174,8 +174,8 @@ export class RecordDesk {
   }
 
   #tell(place: number, recorded: Recorded, slot = NO_SLOT): void {
-    const leaf = Buffer.from(recorded.leaf).toString('latin1')
-    this.#options.answer(['recorded', place, recorded.index, leaf, recorded.receiptTag, slot])
+    const { index, leafText, receiptTag } = recorded
+    this.#options.answer(['recorded', place, index, leafText, receiptTag, slot])
   }
 
   #refuse(place: number, error: unknown): void {

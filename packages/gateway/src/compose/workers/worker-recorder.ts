@@ -118,11 +118,11 @@ export class WorkerRecorder implements ExchangeRecorder {
   #told(exchange: string, answer: Answer): Recorded {
     settled(answer)
     if (answer[0] !== 'recorded') throw new Error(`a record is answered with ${answer[0]}`)
-    const [, , index, leaf, tag, slot] = answer
+    const [, , index, leafText, tag, slot] = answer
     const facts = {
       epoch: this.#options.epoch,
       index: index as LeafIndex,
-      leaf: Buffer.from(leaf, 'latin1'),
+      leafText,
       exchange,
       incarnation: 0,
       howSubject: undefined,
@@ -168,11 +168,11 @@ class TaggedRecorded extends Recorded {
   }
 
   override get receipt(): Receipt {
-    return this.#tagged.with(this.#tag).receipt(this.index, this.leaf)
+    return this.#tagged.with(this.#tag).receipt(this.index, this.leafText)
   }
 
   override get receiptField(): string {
-    return this.#tagged.with(this.#tag).field(this.index, this.leaf)
+    return this.#tagged.with(this.#tag).field(this.index, this.leafText)
   }
 }
 
