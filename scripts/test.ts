@@ -1,6 +1,6 @@
 // Runs one tier of the tests: node scripts/test.ts unit|faults|interop|e2e [file …]
 // Ends with one line, `N passed, N failed`, and exits 1 unless all of them passed.
-import { globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
@@ -19,12 +19,13 @@ const TIERS: Readonly<Record<string, readonly string[]>> = {
   e2e: ['test/{e2e,pack}/**/*.test.ts'],
 }
 /** How long one file may take; a tier other than `unit` is allowed to be slow. */
-const UNIT_FILE_MS_MAX = 180_000
+const UNIT_FILE_MS_MAX = 600_000
 const FILE_MS_MAX = 1_800_000
+/** Many of the unit tier's wait, for a deadline or a process, longer than they compute. */
+const AT_ONCE: Readonly<Record<string, number>> = { unit: 3 }
 /** What says how soon or how fast something is: nothing else runs beside it. */
 const ALONE = [
   'e2e/containment.test.ts',
-  'e2e/reload.test.ts',
   'e2e/overload.test.ts',
   'e2e/restart.test.ts',
   'e2e/hostile-clients.test.ts',
@@ -35,14 +36,38 @@ const ALONE = [
 ]
 
 /**
- * Rooms of functions and seeded machines: their files share a few processes, because most of the
- * time of each would be its start. None of them has hooks, or state, that others could feel.
+ * Files that share processes, so many for each pattern: most of the time of each alone would be
+ * its start.
  */
-const JOINED = [
-  'packages/{evidence,tlog}/src/**/*.test.ts',
-  'packages/gateway/src/{approval,containment,http1,identity,limits,policy,telemetry}/**/*.test.ts',
+const JOINED: readonly { readonly pattern: string; readonly processes: number }[] = [
+  { pattern: 'packages/{evidence,tlog}/src/**/*.test.ts', processes: 1 },
+  {
+    pattern:
+      'packages/gateway/src/{approval,containment,http1,identity,limits,policy,telemetry}/**/*.test.ts',
+    processes: 1,
+  },
+  {
+    pattern:
+      'packages/gateway/src/{cli,compose,config,ledger,proxy,recorder,upstream,vault}/**/*.test.ts',
+    processes: 4,
+  },
+  { pattern: 'test/proxy/**/*.test.ts', processes: 6 },
+  { pattern: 'test/{config,tamper,verify}/**/*.test.ts', processes: 3 },
 ]
-const JOINED_FILES = 2
+/** What looks at the process that it runs in, or takes long enough to have one of its own. */
+const APART = [
+  'vault/block-packer.test.ts',
+  'vault/table-columns.test.ts',
+  'ledger/crash.test.ts',
+  'proxy/aborted.test.ts',
+  'tamper/ledger-bytes.test.ts',
+  'verify/permission.test.ts',
+]
+/**
+ * Hooks for each test would be felt by the tests of the others; where a file waits before it has
+ * told its tests, those of the others begin, and may end with what all of them need.
+ */
+const FELT = /^(?:beforeEach|afterEach)\(|^(?:(?:const|let|export|\}).* = )?await /m
 
 const root = join(import.meta.dirname, '..')
 const cache = join(root, 'node_modules/.cache')
@@ -71,7 +96,7 @@ const count = { passed: 0, failed: 0, skipped: 0 }
 const alone = files.filter((file) => ALONE.some((name) => file.endsWith(name)))
 await runFiles(
   files.filter((file) => !alone.includes(file)),
-  2,
+  AT_ONCE[tier] ?? 2,
 )
 await runFiles(alone, 1)
 const skips = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
@@ -80,16 +105,27 @@ process.exitCode = count.failed === 0 && count.passed > 0 ? 0 : 1
 
 /** Puts a few files that import others in the place of those. */
 function joined(all: readonly string[]): readonly string[] {
-  const small = new Set(JOINED.flatMap((pattern) => globSync(pattern, { cwd: root })))
   mkdirSync(cache, { recursive: true })
-  const bundles = Array.from({ length: JOINED_FILES }, (_, nth) => {
-    const mine = all.filter((file) => small.has(file)).filter((_, at) => at % JOINED_FILES === nth)
-    const imports = mine.map((file) => `import '${pathToFileURL(join(root, file)).href}'\n`)
-    const name = `node_modules/.cache/joined-${nth}.test.mjs`
-    writeFileSync(join(root, name), imports.join(''))
-    return name
+  const alone = new Set(all)
+  const bundles = JOINED.flatMap(({ pattern, processes }, group) => {
+    const mine = globSync(pattern, { cwd: root }).filter(
+      (file) => isJoined(file) && alone.delete(file),
+    )
+    return Array.from({ length: processes }, (_, nth) => {
+      const imports = mine
+        .filter((_, at) => at % processes === nth)
+        .map((file) => `import '${pathToFileURL(join(root, file)).href}'\n`)
+      const name = `node_modules/.cache/joined-${group}-${nth}.test.mjs`
+      writeFileSync(join(root, name), imports.join(''))
+      return name
+    })
   })
-  return [...bundles, ...all.filter((file) => !small.has(file))]
+  return [...bundles, ...alone]
+}
+
+function isJoined(file: string): boolean {
+  if (APART.some((name) => file.endsWith(name))) return false
+  return !FELT.test(readFileSync(join(root, file), 'utf8'))
 }
 
 /** The runner reports a file as a test of its own; it is none. */
