@@ -1,10 +1,11 @@
-// The real worker, disk and vault: what crosses arrives, and a worker that dies ends the instance.
+// The real worker, disk, lock and vault: what crosses arrives, and a worker that dies ends the
+// instance.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import type { TreeSize } from '@countersign/tlog'
 import type { IntegrationWorkerData } from './integration-worker.ts'
 import {
@@ -20,7 +21,7 @@ import {
   mlDsa44,
   nodeDisk,
   nodeSha256,
-  sqliteLock,
+  RemoteLock,
   systemClock,
   systemRandom,
 } from './platform/index.ts'
@@ -73,7 +74,8 @@ async function options(t: TestContext, workers: Worker[]): Promise<LedgerOptions
     nowUs: clock.nowUs(),
   })
   const keys = { disk, clock, random, sha256: nodeSha256, directory: keysDirectory, epoch: 1 }
-  const lock = sqliteLock(`${data}/state/lock.db`)
+  const lockPath = `${data}/state/lock.db`
+  const lock = new RemoteLock(lockPath)
   t.after(() => lock.close())
   return {
     disk,
@@ -86,7 +88,10 @@ async function options(t: TestContext, workers: Worker[]): Promise<LedgerOptions
     algorithms: { ed25519, mlDsa44 },
     openIntegration: () => {
       const entry = new URL('integration-worker.ts', import.meta.url)
-      const worker = new Worker(entry, { workerData })
+      const { port1: near, port2: port } = new MessageChannel()
+      lock.connect(near)
+      const given = { ...workerData, lock: { path: lockPath, port } }
+      const worker = new Worker(entry, { workerData: given, transferList: [port] })
       workers.push(worker)
       return workerIntegration(worker)
     },

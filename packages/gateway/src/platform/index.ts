@@ -3,6 +3,7 @@ export { claimDirectory } from './claim-directory.ts'
 export { ed25519, mlDsa44, nodeSha256, type SeededAlgorithm, type SeededSigner } from './crypto.ts'
 export { DiskError, type DiskErrorCode, diskErrorCode } from './disk-error.ts'
 export { type DiskIllness, FaultyDisk } from './faulty-disk.ts'
+export { giveWay } from './give-way.ts'
 export {
   type HttpClient,
   HttpError,
@@ -13,6 +14,7 @@ export {
 export { JumpingClock } from './jumping-clock.ts'
 export { writeLatin1 } from './latin1.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
+export { RemoteLock, serveLock } from './remote-lock.ts'
 export { roomyDisk } from './roomy-disk.ts'
 export { tuneRuntime } from './runtime.ts'
 export { openSeenFile, type SeenFile } from './seen-file.ts'

@@ -5,12 +5,16 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import {
   claimDirectory,
+  diskErrorCode,
   type Lock,
   LockCell,
   MemoryClaims,
   memoryLock,
+  RemoteLock,
+  serveLock,
   sqliteLock,
 } from './index.ts'
 
@@ -24,6 +28,13 @@ const locks = [
     pair: (): (() => Lock) => {
       const path = join(directory, `${number++}.db`)
       return () => sqliteLock(path)
+    },
+  },
+  {
+    name: 'remote',
+    pair: (): (() => Lock) => {
+      const path = join(directory, `${number++}.db`)
+      return () => remoteLock(path).lock
     },
   },
   {
@@ -90,6 +101,54 @@ test('sqlite lock: its directory is not made for it', async () => {
   assert.equal(await lock.read(), undefined)
   await assert.rejects(lock.swap(0, 'x'), { code: 'DISK_IO' })
 })
+
+test('remote lock: what the other thread met is told as it was', async () => {
+  const path = join(directory, 'remote-damaged.db')
+  writeFileSync(path, 'this is not a database, and says so at some length'.repeat(30))
+  const { lock } = remoteLock(path)
+  try {
+    const told = await problemOf(lock)
+    assert.deepEqual(told, await problemOf(sqliteLock(path)))
+    assert.equal(told.code, 'DISK_IO')
+  } finally {
+    await lock.close()
+  }
+})
+
+async function problemOf(lock: Lock): Promise<{ readonly code: unknown; readonly text: string }> {
+  const error = await lock.read().catch((cause: unknown) => cause)
+  return { code: diskErrorCode(error), text: String(error) }
+}
+
+test('remote lock: what a thread that is gone was asked fails; the next one is asked', async () => {
+  const path = join(directory, 'remote-gone.db')
+  const { lock, far } = remoteLock(path)
+  try {
+    assert.equal(await lock.swap(0, 'one'), true)
+    const asked = lock.swap(1, 'two')
+    far.close()
+    await assert.rejects(asked, { code: 'DISK_IO', message: /thread that holds it is gone/ })
+    await assert.rejects(lock.read(), { code: 'DISK_IO' })
+    lock.connect(served(path).near)
+    assert.deepEqual(await lock.read(), { version: 1, value: 'one' })
+  } finally {
+    await lock.close()
+  }
+  await assert.rejects(lock.read(), { code: 'DISK_IO' })
+})
+
+function remoteLock(path: string): { readonly lock: RemoteLock; readonly far: MessagePort } {
+  const { near, far } = served(path)
+  const lock = new RemoteLock(path)
+  lock.connect(near)
+  return { lock, far }
+}
+
+function served(path: string): { readonly near: MessagePort; readonly far: MessagePort } {
+  const { port1: near, port2: far } = new MessageChannel()
+  serveLock(far, sqliteLock(path))
+  return { near, far }
+}
 
 test('memory lock: a swap that fails may have happened', async () => {
   const lock = memoryLock()
