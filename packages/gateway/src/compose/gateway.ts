@@ -160,7 +160,8 @@ async function startRecording(parts: {
   readonly space: OpenSpace
 }): Promise<void> {
   await parts.recorder.start()
-  void parts.bodies.settle(parts.ledger)
+  const { wal, packed: reader } = parts.ledger
+  void parts.bodies.settle({ wal, reader })
   parts.space.recordIn(parts.recorder)
 }
 
