@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Demo, runToEnd, startCommand, startDemo, waitFor } from '../demo-process.ts'
 import { run } from '../run-cli.ts'
+import { timely } from '../timely.ts'
 
 const FIRST_ANSWER_MS_MAX = 5000
 const RESIDENT_MIB_MAX = 180
@@ -28,6 +29,17 @@ function receiptIndex(response: Response): number {
   const [, index] = RECEIPT.exec(response.headers.get('countersign-receipt') ?? '') ?? []
   assert.ok(index !== undefined, `receipt: ${response.headers.get('countersign-receipt')}`)
   return Number(index)
+}
+
+/** How long another demo takes to its first answer. */
+async function firstAnswer(name: string): Promise<number> {
+  const fromMs = performance.now()
+  const demo = await startDemo({ data: join(directory, name), environment: AS_SHIPPED })
+  const { GATEWAY, ADA } = demo.env
+  assert.equal((await fetch(`${GATEWAY}/orders/7`, bearer(ADA))).status, 200)
+  const tookMs = performance.now() - fromMs
+  assert.equal(await demo.stop(), 0)
+  return tookMs
 }
 
 /** Kibibytes of memory that the process holds, as the kernel counts them. */
@@ -52,9 +64,14 @@ describe('a running demo', () => {
     assert.equal(await demo.stop(), 0)
   })
 
-  test('answers its first request within five seconds of the start', (context) => {
-    context.diagnostic(`first answer after ${firstAnswerMs.toFixed(0)} ms`)
-    assert.ok(firstAnswerMs < FIRST_ANSWER_MS_MAX)
+  test('answers its first request within five seconds of the start', async (context) => {
+    let goes = 0
+    await timely(FIRST_ANSWER_MS_MAX, async () => {
+      goes += 1
+      const tookMs = goes === 1 ? firstAnswerMs : await firstAnswer(`start-${goes}`)
+      context.diagnostic(`first answer after ${tookMs.toFixed(0)} ms`)
+      return tookMs
+    })
   })
 
   test('lets Ada read an order, and hands her a receipt', async () => {

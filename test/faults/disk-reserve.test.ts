@@ -110,6 +110,7 @@ test('a reserve keeps refusals and administration recordable on a full disk', {
   const reserve = join(scratch.data, 'state/reserve')
   const kept = async (): Promise<number> => (await stat(reserve)).blocks * 512
   let life = await scratch.start()
+  context.after(() => life.process.kill('SIGKILL'))
   await waitFor(async () => (await kept()) === 4 * MIB)
   assert.equal((await call(life)).status, 200)
   assert.equal(await ready(life), '200 ready\n')

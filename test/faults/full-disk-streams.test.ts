@@ -51,12 +51,18 @@ async function empty(): Promise<void> {
   for (const name of names.trim().split('\n')) await rm(join(volume, name))
 }
 
+function told({ told: { opened, whole, reasons } }: Callers): string {
+  return `${opened} opened, ${whole} whole, ${JSON.stringify([...reasons])}`
+}
+
 test('a volume fills under open streams', { skip, timeout: 600_000 }, async (context) => {
   const life = await stage.start()
+  context.after(() => life.process.kill('SIGKILL'))
   const callers = new Callers(life, stage.token)
   callers.begin()
   // All of them are open behind the gateway too: what is only on its way would be refused.
-  await waitFor(() => callers.told.opened >= 15 && stage.received().length >= 15)
+  const areOpen = (): boolean => callers.told.opened >= 15 && stage.received().length >= 15
+  await waitFor(areOpen, 120_000, () => `${stage.received().length} open: ${told(callers)}`)
   await fill()
   // What the write-ahead log had taken beforehand is used up by what the streams tell.
   const probe = new Callers(life, stage.token)
@@ -82,8 +88,9 @@ test('a volume fills under open streams', { skip, timeout: 600_000 }, async (con
   )
   const { whole, reasons } = callers.told
   const closes = ['close 1011', 'grpc 13'].map((reason) => reasons.get(reason) ?? 0)
-  assert.equal(whole, closes[0], 'what is broken off by us says so, or does not look whole')
-  assert.equal(reasons.size, closes.filter((times) => times > 0).length)
+  const text = told(callers)
+  assert.equal(whole, closes[0], `what we break off says so, or does not look whole: ${text}`)
+  assert.equal(reasons.size, closes.filter((times) => times > 0).length, text)
   context.diagnostic(`while it was full: ${closes[0]} closed with 1011, ${closes[1]} with grpc 13`)
 
   await empty()

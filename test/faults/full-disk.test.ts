@@ -71,6 +71,7 @@ test('a full volume stops traffic and loses nothing', {
   timeout: 600_000,
 }, async (context) => {
   const life = await scratch.start()
+  context.after(() => life.process.kill('SIGKILL'))
   let served = 0
   const isFull = async (): Promise<boolean> => {
     const answers = await callMany(life.url, 500)

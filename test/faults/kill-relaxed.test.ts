@@ -66,6 +66,7 @@ test(`${KILLS} kills under load take no more than was said`, {
   const livesEnd: number[] = []
   for (let kill = 0; kill < KILLS; kill += 1) {
     const life = await scratch.start()
+    context.after(() => life.process.kill('SIGKILL'))
     const callers = Array.from({ length: CALLERS }, () => callUntilDead(life))
     const until = answered + ANSWERS_MIN + ((kill * 37) % 150)
     await waitFor(() => answered >= until)
@@ -74,6 +75,7 @@ test(`${KILLS} kills under load take no more than was said`, {
     livesEnd.push((await scratch.received()).count)
   }
   const last = await scratch.start()
+  context.after(() => last.process.kill('SIGKILL'))
   await lateReceipt(last.url)
   assert.equal(await last.stop('SIGTERM'), 0)
 

@@ -33,12 +33,13 @@ test(`${KILLS} kills under open streams`, { timeout: 600_000 }, async (context) 
   let seed = 7
   for (let kill = 0; kill < KILLS; kill += 1) {
     const life = await stage.start()
+    context.after(() => life.process.kill('SIGKILL'))
     const before = stage.received().length
     const callers = new Callers(life, stage.token)
     callers.begin()
     // What has reached an upstream has its intent, which the kill must leave.
     const reached = (): number => stage.received().length - before
-    await waitFor(() => callers.told.opened >= STREAMS && reached() >= STREAMS)
+    await waitFor(() => callers.told.opened >= STREAMS && reached() >= STREAMS, 120_000)
     seed = (seed * 48_271) % 2_147_483_647
     await sleep(OPEN_MS + (seed % AFTER_MS_MAX))
     assert.equal(await life.stop('SIGKILL'), 'SIGKILL')
@@ -49,6 +50,7 @@ test(`${KILLS} kills under open streams`, { timeout: 600_000 }, async (context) 
     )
   }
   const last = await stage.start()
+  context.after(() => last.process.kill('SIGKILL'))
   const { origin } = last
   assert.equal(await last.stop('SIGTERM'), 0)
   const verified = await run(['verify', join(directory, 'data'), '--no-memory', '--json'])

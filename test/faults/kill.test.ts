@@ -59,6 +59,7 @@ test(`${KILLS} kills under load leave a whole ledger`, { timeout: 1_500_000 }, a
   let seed = 1
   for (let kill = 0; kill < KILLS; kill += 1) {
     const life = await scratch.start()
+    context.after(() => life.process.kill('SIGKILL'))
     const callers = Array.from({ length: CALLERS }, () => callUntilDead(life.url))
     seed = (seed * 48_271) % 2_147_483_647
     const until = receipts.size + (seed % ANSWERS_MAX)
@@ -69,6 +70,7 @@ test(`${KILLS} kills under load leave a whole ledger`, { timeout: 1_500_000 }, a
     await Promise.all(callers)
   }
   const last = await scratch.start()
+  context.after(() => last.process.kill('SIGKILL'))
   assert.equal(await last.stop('SIGTERM'), 0)
 
   const verified = await run(['verify', scratch.data, '--no-memory', '--json'])

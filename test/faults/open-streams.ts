@@ -51,6 +51,8 @@ export async function streamStage(directory: string, data: string): Promise<Stre
     socket.on('error', () => socket.terminate())
     socket.on('message', (message) => socket.send(message))
   })
+  // A kept connection is not closed in the moment in which it is used again.
+  app.keepAliveTimeout = 0
   app.listen(0, '127.0.0.1')
   await once(app, 'listening')
   const { port } = app.address() as AddressInfo
@@ -108,7 +110,8 @@ admin: { host: 127.0.0.1, port: 0 }
 identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
 disk: { reserveBytes: 0, warnFreeBytes: 0, refuseFreeBytes: 0 }
-limits: { progressMs: 1000, progressBytes: 65536, loopLagMs: 60000, ledgerLagMs: 600000 }
+limits: { progressMs: 1000, progressBytes: 65536, headMs: 60000,
+  loopLagMs: 60000, ledgerLagMs: 600000 }
 upstreams:
   app: { url: "http://127.0.0.1:${port}" }
   grpc: { url: "${grpc.url}", protocol: h2 }
@@ -174,6 +177,7 @@ export class Callers {
         response.on('error', () => resolve(0))
         response.on('end', () => {
           this.#whole += 1
+          if (!path.startsWith('/short')) this.#count(`whole ${path}`)
           resolve(response.statusCode ?? 0)
         })
         response.resume()
@@ -221,7 +225,9 @@ export class Callers {
       this.#note(head['content-type'], Number(head[':status']))
     })
     stream.on('end', () => {
-      if (stream.rstCode === 0) this.#whole += 1
+      if (stream.rstCode !== 0) return
+      this.#whole += 1
+      this.#count(`whole ${path} over HTTP/2`)
     })
     stream.resume()
     stream.end()

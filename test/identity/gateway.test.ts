@@ -1,7 +1,6 @@
 // Tokens at the gateway: what it answers, what it writes down, and what becomes of what goes on.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   identityConfigSchema,
   issuerKeys,
@@ -12,8 +11,10 @@ import {
   VerifiedTokens,
 } from '../../packages/gateway/src/identity/index.ts'
 import { systemClock } from '../../packages/gateway/src/platform/index.ts'
+import { waitFor } from '../demo-process.ts'
 import { type RecordView, startGateway, type TestGateway } from '../proxy/gateway.ts'
 import { startUpstream, type UpstreamProcess } from '../proxy/upstream.ts'
+import { timely } from '../timely.ts'
 import { type Claims, ecKey, published, signToken } from './issuer.ts'
 
 const ISSUER = 'https://id.example'
@@ -97,13 +98,17 @@ function ask(path: string, bearer?: string, init: RequestInit = {}): Promise<Res
 
 async function recordOf(answer: Response, kind: string): Promise<RecordView> {
   const id = answer.headers.get('x-request-id')
-  for (let tries = 0; tries < 200; tries += 1) {
-    const records = await gateway.exchanges()
-    const found = records.find((each) => each.kind === kind && each.when.exchange === id)
-    if (found !== undefined) return found
-    await sleep(25)
-  }
-  return assert.fail(`no ${kind}`)
+  let found: RecordView | undefined
+  await waitFor(
+    async () => {
+      const records = await gateway.exchanges()
+      found = records.find((each) => each.kind === kind && each.when.exchange === id)
+      return found !== undefined
+    },
+    undefined,
+    () => kind,
+  )
+  return found ?? assert.fail(`no ${kind}`)
 }
 
 test('a token is served, and its record says whose it is by what, and holds no token', async () => {
@@ -195,15 +200,16 @@ async function readOut(answer: Response): Promise<{ readonly isWhole: boolean; m
   }
 }
 
-test('J52 what goes on is cut when its token expires', async () => {
-  const now = Math.floor(Date.now() / 1000)
-  const answer = await ask('/events/1000/0/100', token({ iat: now, exp: now + 2 }))
-  assert.equal(answer.status, 200)
-  const { isWhole, ms } = await readOut(answer)
-  assert.equal(isWhole, false)
-  assert.ok(ms < 4000, `${ms} ms`)
-  assert.equal((await recordOf(answer, 'outcome')).how.error, 'credentials-expired')
-})
+test('J52 what goes on is cut when its token expires', () =>
+  timely(4500, async () => {
+    const now = Math.floor(Date.now() / 1000)
+    const answer = await ask('/events/1000/0/100', token({ iat: now, exp: now + 3 }))
+    assert.equal(answer.status, 200)
+    const { isWhole, ms } = await readOut(answer)
+    assert.equal(isWhole, false)
+    assert.equal((await recordOf(answer, 'outcome')).how.error, 'credentials-expired')
+    return ms
+  }))
 
 test('J53 what goes on is cut when its token is revoked', async () => {
   const answer = await ask('/events/1000/0/100', token({ jti: 'stolen' }))
@@ -214,7 +220,8 @@ test('J53 what goes on is cut when its token is revoked', async () => {
   revoked = new RevocationList([entry])
   const { isWhole, ms } = await reading
   assert.equal(isWhole, false)
-  assert.ok(ms < 4000, `${ms} ms`)
+  // All of it would be a hundred seconds.
+  assert.ok(ms < 20_000, `${ms} ms`)
   assert.equal((await recordOf(answer, 'outcome')).how.error, 'credentials-revoked')
   const again = await ask('/orders', token({ jti: 'stolen' }))
   assert.equal((await recordOf(again, 'refusal')).why.reason, 'credentials-revoked')

@@ -110,7 +110,7 @@ function goesOn(found: Awaited<ReturnType<Asking['ask']>>, afterMs = 0): boolean
 }
 
 async function eventually(check: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500 && !check(); tries += 1) await sleep(10)
+  for (let tries = 0; tries < 6000 && !check(); tries += 1) await sleep(10)
   assert.ok(check())
 }
 

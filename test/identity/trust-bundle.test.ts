@@ -89,7 +89,7 @@ async function show({ authenticators }: OpenSpiffe, key: SigningKey): Promise<st
 
 /** Waits for what a refresh in the background brings. */
 async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     if (await holds()) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
+import { waitFor } from '../demo-process.ts'
 import { need } from '../needs.ts'
 import { type Authority, makeAuthority } from './certificates.ts'
 import { type GatewayOptions, type RecordView, startGateway, type TestGateway } from './gateway.ts'
@@ -203,8 +203,8 @@ describe('PROXY protocol before TLS', {
     plain.end(`${V1}GET / HTTP/1.1\r\n\r\n`)
     plain.resume()
     await once(plain, 'close')
-    await sleep(100)
-    assert.equal(await where(gateway), '192.0.2.7 < 127.0.0.1 port 50000')
+    const want = '192.0.2.7 < 127.0.0.1 port 50000'
+    await waitFor(async () => (await where(gateway)) === want)
   })
 })
 

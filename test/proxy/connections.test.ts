@@ -13,7 +13,7 @@ before(async () => {
   upstream = await startUpstream()
   gateway = await startGateway({
     upstream: upstream.url,
-    limits: { keepAliveMs: 300, headMs: 400 },
+    limits: { keepAliveMs: 1000, headMs: 1500 },
   })
 })
 after(async () => {

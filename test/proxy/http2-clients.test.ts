@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
+import { waitFor } from '../demo-process.ts'
 import { need } from '../needs.ts'
 import { type Authority, makeAuthority } from './certificates.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
@@ -127,11 +128,12 @@ describe('HTTP/2 over TLS', { skip }, () => {
     const ask = (path: string, token: string) => {
       return session.request({ ':path': path, authorization: `Bearer ${token}` })
     }
+    const before = (await upstream.received()).count
     const cut = ask('/hang', gateway.keys.ada)
     const stays = ask('/echo/open', '')
     stays.resume()
     cut.resume()
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await waitFor(async () => (await upstream.received()).count > before)
     const status = new Promise((resolve) => {
       cut.on('response', (headers) => resolve(headers[':status']))
     })

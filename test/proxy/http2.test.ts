@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { type GatewayOptions, type RecordView, startGateway, type TestGateway } from './gateway.ts'
 import { block, END_HEADERS, END_STREAM, type Field, FrameClient, frame } from './http2-frames.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
@@ -540,10 +541,10 @@ async function intentCount(gateway: TestGateway): Promise<number> {
 
 /** What is looked for may take a moment to be on record. */
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const found = await look()
-    if (found !== undefined) return found
-    await sleep(25)
-  }
-  throw new Error('it did not come')
+  let found: T | undefined
+  await waitFor(async () => {
+    found = await look()
+    return found !== undefined
+  })
+  return found ?? assert.fail('it did not come')
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 
@@ -113,7 +113,7 @@ test('H35: a client that expects and never sends: 408, and the upstream is let g
   await once(socket, 'close')
   const text = Buffer.concat(chunks).toString('latin1')
   assert.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 408 /)
-  for (let tries = 0; tries < 50 && lost === had; tries += 1) await sleep(10)
+  await waitFor(() => lost > had)
   assert.equal(lost, had + 1)
   assert.equal((await gateway.exchanges()).at(-1)?.how.error, 'body-timeout')
 })

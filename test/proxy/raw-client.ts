@@ -20,7 +20,7 @@ export interface RawOptions {
   readonly isAll?: (text: string) => boolean
 }
 
-const WAIT_MS_MAX = 10_000
+const WAIT_MS_MAX = 60_000
 
 /** Sends `bytes` and reads until the connection ends, or all that is waited for has come. */
 export async function sendRaw(

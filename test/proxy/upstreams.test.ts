@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 
@@ -177,12 +178,15 @@ describe('an upstream', () => {
     const before = (await gateway.exchanges()).length
     gateway.gate.close()
     const key = `Authorization: Bearer ${gateway.keys.ada}\r\n`
-    const all = Array.from({ length: 4 }, () => {
-      return sendRaw(gateway.port, `GET /busy HTTP/1.1\r\nHost: a\r\n${key}\r\n`)
+    let refused = 0
+    const all = Array.from({ length: 4 }, async () => {
+      const text = await sendRaw(gateway.port, `GET /busy HTTP/1.1\r\nHost: a\r\n${key}\r\n`)
+      if (readAnswer(text).status === 503) refused += 1
+      return text
     })
     await sleep(50)
     gateway.gate.open()
-    while (hanging.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await waitFor(() => hanging.length > 0 && refused === 3)
     hanging.pop()?.end('late')
     const statuses = (await Promise.all(all)).map((text) => readAnswer(text).status)
     assert.deepEqual(

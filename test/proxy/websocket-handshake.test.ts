@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../demo-process.ts'
 import { type RecordView, startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 
@@ -255,8 +255,7 @@ test('a frame before the 101 reaches the upstream, and so does one after it', as
   await once(socket, 'data')
   socket.write(frame)
   const both = frame.toString('latin1').repeat(2)
-  for (let tries = 0; tries < 200 && !asked.endsWith(both); tries += 1) await sleep(10)
-  assert.ok(asked.endsWith(both))
+  await waitFor(() => asked.endsWith(both))
   socket.destroy()
 })
 

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientOptions, type RawData, WebSocket, WebSocketServer } from 'ws'
+import { waitFor } from '../demo-process.ts'
 import { type GatewayOptions, type RecordView, startGateway, type TestGateway } from './gateway.ts'
 
 const ROUTES = [{ name: 'chat', path: '/chat', upstream: 'upstream', upgrade: 'websocket' }]
@@ -78,12 +78,12 @@ async function withGateway(
 }
 
 async function outcomeOf(gateway: TestGateway): Promise<RecordView> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const found = (await gateway.exchanges()).find(({ kind }) => kind === 'outcome')
-    if (found !== undefined) return found
-    await sleep(20)
-  }
-  throw new Error('no outcome')
+  let found: RecordView | undefined
+  await waitFor(async () => {
+    found = (await gateway.exchanges()).find(({ kind }) => kind === 'outcome')
+    return found !== undefined
+  })
+  return found ?? assert.fail('no outcome')
 }
 
 describe('a WebSocket', () => {
@@ -271,13 +271,12 @@ describe('a WebSocket is closed', () => {
       const { how } = await ended()
       assert.deepEqual([how.ended, how.close], ['released', { code: 1000, by: 'client' }])
       await closed
-      await sleep(300)
-      assert.match(await gateway.metrics(), /active_requests 0/)
+      await waitFor(async () => /active_requests 0/.test(await gateway.metrics()))
     })
   })
 
   test('when the gateway stops: going away', async () => {
-    await withGateway({ limits: { stopMs: 100 } }, async ({ gateway, open }) => {
+    await withGateway({ limits: { stopMs: 2000 } }, async ({ gateway, open }) => {
       const socket = open()
       await once(socket, 'open')
       const closed = once(socket, 'close') as Promise<[number, Buffer]>

@@ -97,11 +97,12 @@ test('a gateway that hangs is seen through its supervisor', { skip }, async (con
   await hears()
   const gateway = oldestChild(supervisor)
   process.kill(gateway, 'SIGSTOP')
-  // What was under way when it stopped has come by now; nothing can follow.
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  const before = signs()
-  await new Promise((resolve) => setTimeout(resolve, 700))
-  assert.equal(signs(), before)
+  // What was under way when it stopped comes; then nothing can follow.
+  await waitFor(async () => {
+    const before = signs()
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    return signs() === before
+  })
   process.kill(gateway, 'SIGCONT')
   await hears()
   supervisor.kill('SIGTERM')

@@ -42,7 +42,7 @@ test('it does not outlive whoever started it, however that one ends', async () =
   assert.ok(isAlive(Number(pid)))
   parent.kill('SIGKILL')
   await once(parent, 'exit')
-  for (let tries = 0; isAlive(Number(pid)) && tries < 100; tries += 1) {
+  for (let tries = 0; isAlive(Number(pid)) && tries < 1200; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   assert.ok(!isAlive(Number(pid)))

@@ -122,9 +122,12 @@ test('a loop that goes on being late is too much, until it is in time', async ()
   for (let begun = 0; begun < 8; begun += 1) load.begin()
   for (let turn = 0; load.overload === undefined; turn += 1) {
     assert.ok(turn < 20)
+    const fromMs = clock.ticksMs()
     holdUp(clock)
     await sleep(1)
-    if (turn === 0) assert.equal(load.overload, undefined, 'once is nothing')
+    // Unless the machine holds it up as well.
+    const isOnce = turn === 0 && clock.ticksMs() - fromMs < 50
+    if (isOnce) assert.equal(load.overload, undefined, 'once is nothing')
   }
   while (load.overload !== undefined) await sleep(1)
   for (let left = 8; left > 4; left -= 1) load.end('short')

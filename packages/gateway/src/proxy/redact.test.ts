@@ -30,5 +30,7 @@ test('what begins like a token over and over costs no more than other text', () 
   const began = performance.now()
   assert.equal(redactText(text), text)
   assert.equal(redactText(`${text}.`), `${text}.`)
-  assert.ok(performance.now() - began < 1000)
+  const tookMs = performance.now() - began
+  // For each character what stands before it: that would be hours.
+  assert.ok(tookMs < 20_000, `${tookMs} ms`)
 })
