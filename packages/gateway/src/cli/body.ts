@@ -24,11 +24,16 @@ interface Options {
 }
 
 const EXAMPLE = `
-A request body is named by the intent, or by the outcome where it was long, or by the refusal; a
-response body by the outcome: countersign show INDEX says so. What is written was held against the
-record, and the record against the log. With --disclosure, and the proof that countersign prove
-writes, somebody else can check it: SHA-256( "countersign/body/v1" 0x00 salt content ) is the
-contentSha256 of the record.`
+A request body is named by the intent, or by the outcome
+where it was long, or by the refusal; a response body by
+the outcome: countersign show INDEX says so. What is
+written was held against the record, and the record
+against the log.
+
+With --disclosure, and the proof that countersign prove
+writes, somebody else can check it: the contentSha256 of
+the record is
+  SHA-256( "countersign/body/v1" 0x00 salt content )`
 
 export function bodyCommand(context: CliContext): Command {
   return new Command('body')

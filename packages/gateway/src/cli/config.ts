@@ -22,12 +22,17 @@ interface CheckOptions {
   readonly json?: boolean
 }
 
+const CHECK_HELP = `
+Reads this one file. What it names, files, certificates and
+hosts, is looked at by: countersign doctor FILE`
+
 function checkCommand(context: CliContext): Command {
   return new Command('check')
     .description('read a configuration file and list everything that is wrong with it')
     .argument('[file]', 'the configuration file')
     .option('--config <file>', 'the same, as start takes it')
     .addOption(jsonOption())
+    .addHelpText('after', CHECK_HELP)
     .action(async (argument: string | undefined, { config, json }: CheckOptions) => {
       const file = argument ?? config
       if (file === undefined) throw new CliError(2, 'which file? countersign config check FILE')

@@ -13,8 +13,9 @@ export function doctorCommand(context: CliContext): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nConnects to upstreams and asks nothing of them; writes a scratch file to the data\n' +
-        'directory and takes it away. Exit 1 where something would keep the gateway from\nserving.',
+      '\nConnects to upstreams and asks nothing of them; writes a\n' +
+        'scratch file to the data directory and takes it away.\n' +
+        'Exit 1 where something would keep the gateway from serving.',
     )
     .action(async (argument: string | undefined, options: DoctorOptions) => {
       const file = argument ?? options.config

@@ -14,8 +14,10 @@ interface Options {
 }
 
 const EXAMPLE = `
-The file is a c2sp.org/tlog-proof@v1. Whoever holds the entry and trusts the log's key can check it
-without this program: countersign verify --proof FILE --key VKEY --leaf HEX`
+The file is a c2sp.org/tlog-proof@v1. Whoever holds the
+entry and trusts the log's key can check it without this
+program, or with it:
+  countersign verify --proof FILE --key VKEY --leaf HEX`
 
 export function proveCommand(context: CliContext): Command {
   return new Command('prove')

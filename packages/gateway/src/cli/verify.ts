@@ -32,13 +32,22 @@ interface Options {
 }
 
 const EXAMPLES = `
-Trusts nothing but what is signed: not the running gateway, not its index, no cache.
-Exit codes: 0 all that was in scope holds; 1 tampered; 2 not decidable with what was given.
+Trusts nothing but what is signed: not the running gateway,
+not its index, no cache.
+
+Exit codes:
+  0  all that was in scope holds
+  1  tampered
+  2  not decidable with what was given
 
 Examples:
-  countersign verify data --key "$VKEY"          a data directory; with its keys, records too
-  countersign verify http://localhost:9080/log/  a served log
-  countersign verify --proof 41.tlog-proof --key "$VKEY" --receipt "$RECEIPT"`
+  a data directory; with its keys, records too
+    countersign verify data --key "$VKEY"
+  a served log
+    countersign verify http://localhost:9080/log/
+  a receipt
+    countersign verify --proof 41.tlog-proof \\
+      --key "$VKEY" --receipt "$RECEIPT"`
 
 export function verifyCommand(context: CliContext): Command {
   return new Command('verify')

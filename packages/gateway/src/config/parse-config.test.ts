@@ -47,7 +47,12 @@ for (const [name, text, ...want] of [
     '5: listeners[0].port: is missing (expected: number)',
     '5: listeners[0].prot: unknown key (did you mean port?)',
   ],
-  ['a key written twice', `${GOOD}version: 1\n`, '10: map keys must be unique'],
+  ['a key written twice', `${GOOD}version: 1\n`, '10: version is written twice: leave one of them'],
+  [
+    'a name of what there is none of',
+    replaced('upstream: orders}', 'upstream: orders, quotas: [few]}'),
+    '9: routes[0].quotas[0]: no quota is called few (there is none)',
+  ],
   [
     'a section left out',
     replaced(/^identity.*\n/m, ''),

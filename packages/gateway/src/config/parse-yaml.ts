@@ -19,7 +19,8 @@ export interface YamlFile {
  */
 export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
   const lines = new LineCounter()
-  const document = parseDocument(decode(file, bytes), {
+  const text = decode(file, bytes)
+  const document = parseDocument(text, {
     lineCounter: lines,
     strict: true,
     uniqueKeys: true,
@@ -29,7 +30,10 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
   const problemAt = (offset: number, message: string): ConfigProblem => {
     return { path: '', line: lines.linePos(offset).line, message }
   }
-  const problems = [...document.errors, ...document.warnings].map(({ message, pos }) => {
+  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }) => {
+    const twice = code === 'DUPLICATE_KEY' ? keyAt(text, pos[0]) : undefined
+    if (twice !== undefined)
+      return problemAt(pos[0], `${twice} is written twice: leave one of them`)
     return problemAt(pos[0], message.charAt(0).toLowerCase() + message.slice(1))
   })
   visit(document, {
@@ -45,6 +49,11 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
       return offset === undefined ? undefined : lines.linePos(offset).line
     },
   }
+}
+
+/** The plain word that stands there. */
+function keyAt(text: string, offset: number): string | undefined {
+  return /^[\w.-]+/.exec(text.slice(offset, offset + 100))?.[0]
 }
 
 function decode(file: string, bytes: Uint8Array): string {

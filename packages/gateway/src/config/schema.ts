@@ -103,7 +103,8 @@ function refuseUnknown(
 ): void {
   if (known.includes(name)) return
   const guess = didYouMean(name, known)
-  const hint = guess === undefined ? `known: ${known.join(', ')}` : `did you mean ${guess}?`
+  const all = known.length === 0 ? 'there is none' : `known: ${known.join(', ')}`
+  const hint = guess === undefined ? all : `did you mean ${guess}?`
   context.addIssue({ code: 'custom', path, message: `no ${what} is called ${name} (${hint})` })
 }
 
