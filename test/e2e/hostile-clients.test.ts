@@ -103,7 +103,7 @@ identity: { keysFile: api-keys.yaml }
 policies: { directory: policies }
 limits: { refusalsPerSecondMax: 100000, refusalsWholeMax: 1000, ${CALM}, ${limits} }
 upstreams:
-  echo: { url: "${upstream.url}" }
+  echo: { url: "${upstream.url}", connectionsMax: 2000 }
 routes:
   - { name: all, path: /, upstream: echo, headers: [] }
 `,
