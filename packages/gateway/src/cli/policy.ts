@@ -75,13 +75,22 @@ const TABLE_BYTES_MAX = 1_048_576
 const EXAMPLE = `
 FILE is YAML or JSON, and one row is a case:
 
-  policies: .                     # directory of *.cedar files, relative to this file
+  # directory of *.cedar files, relative to this file
+  policies: .
   principals:
     ada: {id: ada, groups: [order-readers]}
   given: {route: orders, path: /orders/7}
   cases:
-    - {name: readers read, principal: ada, method: GET, expect: allow, policies: [readers-read]}
-    - {name: readers do not delete, principal: ada, method: DELETE, expect: no-policy-permits}`
+    - name: readers read
+      principal: ada
+      method: GET
+      expect: allow
+      policies: [readers-read]
+    - name: readers do not delete
+      principal: ada
+      method: DELETE
+      expect: no-policy-permits
+`
 
 function testCommand(context: CliContext): Command {
   return new Command('test')
