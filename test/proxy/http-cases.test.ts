@@ -2,6 +2,7 @@
 // it goes upstream; what is accepted arrives there in one spelling.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { waitFor } from '../demo-process.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 import { startUpstream, type UpstreamProcess } from './upstream.ts'
@@ -425,7 +426,12 @@ test('H35, H108 a body that never comes: 408, the upstream is let go', async () 
 test('a chunked body beyond the limit: 413, and the outcome says how much went on', async () => {
   const chunk = `320\r\n${'a'.repeat(800)}\r\n`
   const head = withKey(`POST /echo HTTP/1.1\r\n${HOST}KEY${CHUNKED}\r\n${chunk}`)
-  const answer = readAnswer(await sendRaw(gateway.port, head, { parts: [chunk] }))
+  const intents = async (): Promise<number> =>
+    (await gateway.exchanges()).filter(({ kind }) => kind === 'intent').length
+  const earlier = await intents()
+  // From its intent on the first chunk goes on: the second is not to come before that.
+  const beforeParts = () => waitFor(async () => (await intents()) > earlier)
+  const answer = readAnswer(await sendRaw(gateway.port, head, { parts: [chunk], beforeParts }))
   const outcome = (await gateway.exchanges()).findLast(({ kind }) => kind === 'outcome')
   assert.equal(answer.status, 413)
   assert.deepEqual([outcome?.how.error, outcome?.how.request?.bytes], ['body-too-large', 800])

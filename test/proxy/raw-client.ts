@@ -16,6 +16,8 @@ export interface Answer {
 export interface RawOptions {
   /** Bytes to send one after the other, each after a pause. */
   readonly parts?: readonly string[]
+  /** What is waited for before the first of them. */
+  readonly beforeParts?: () => Promise<unknown>
   /** Whether what has come is all that is waited for; one whole response when not given. */
   readonly isAll?: (text: string) => boolean
 }
@@ -26,7 +28,7 @@ const WAIT_MS_MAX = 60_000
 export async function sendRaw(
   port: number,
   bytes: string,
-  { parts = [], isAll = isWhole }: RawOptions = {},
+  { parts = [], beforeParts, isAll = isWhole }: RawOptions = {},
 ): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   const chunks: Buffer[] = []
@@ -39,6 +41,7 @@ export async function sendRaw(
   socket.on('close', () => resolve())
   const timer = setTimeout(resolve, WAIT_MS_MAX)
   socket.write(bytes, 'latin1')
+  await beforeParts?.()
   for (const part of parts) {
     await sleep(30)
     socket.write(part, 'latin1')
