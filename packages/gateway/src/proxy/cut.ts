@@ -6,7 +6,8 @@ import { NO_SEAT } from './roster.ts'
 /** Ends an exchange from outside: the client leaves, a limit is reached. The first cause counts. */
 export class Cut {
   #reason: Reason | undefined
-  readonly #listeners: (() => void)[] = []
+  // One or two, and mostly never called: a list that grows has room for seventeen.
+  #listeners: readonly (() => void)[] = NO_LISTENERS
 
   /** Undefined while nothing has cut the exchange short. */
   get reason(): Reason | undefined {
@@ -16,21 +17,25 @@ export class Cut {
   make(reason: Reason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
-    for (const listener of this.#listeners.splice(0)) listener()
+    const listeners = this.#listeners
+    this.#listeners = NO_LISTENERS
+    for (const listener of listeners) listener()
   }
 
   /** The exchange has ended: what happens from now on cuts nothing. */
   close(): void {
-    this.#listeners.length = 0
+    this.#listeners = NO_LISTENERS
     this.#reason ??= 'client-aborted'
   }
 
   /** Calls `listener` once: at the cut, or at once when that has been. */
   onMade(listener: () => void): void {
-    if (this.#reason === undefined) this.#listeners.push(listener)
+    if (this.#reason === undefined) this.#listeners = [...this.#listeners, listener]
     else listener()
   }
 }
+
+const NO_LISTENERS: readonly (() => void)[] = []
 
 /**
  * Deadlines of one exchange, each known by its name. Most are met long before: setting one costs
@@ -40,8 +45,8 @@ export class Deadlines implements Due {
   readonly #clock: Clock
   readonly #cut: Cut
   readonly #wheel: DeadlineWheel
-  // Few, and the same few each time: a map costs more than the search.
-  #deadlines: Deadline[] | undefined
+  // Few, and the same few each time: each knows the next, which costs less than a map or a list.
+  #first: Deadline | undefined
   /** Of the wheel. */
   seat: number = NO_SEAT
 
@@ -58,38 +63,39 @@ export class Deadlines implements Due {
     reason: Reason,
     fromMs: number = this.#clock.ticksMs(),
   ): void {
-    const known = this.#find(name)
     const dueMs = fromMs + withinMs
-    if (known !== undefined) {
-      known.dueMs = dueMs
-      known.reason = reason
-    } else if (this.#deadlines === undefined) {
-      this.#deadlines = [{ name, dueMs, reason }]
+    let last = this.#first
+    while (last !== undefined && last.name !== name && last.next !== undefined) last = last.next
+    if (last?.name === name) {
+      last.dueMs = dueMs
+      last.reason = reason
+      return
+    }
+    const added: Deadline = { name, dueMs, reason, next: undefined }
+    if (last !== undefined) last.next = added
+    else {
+      this.#first = added
       this.#wheel.add(this)
-    } else this.#deadlines.push({ name, dueMs, reason })
+    }
   }
 
   meet(name: string): void {
-    const known = this.#find(name)
-    if (known !== undefined) known.dueMs = Number.POSITIVE_INFINITY
+    for (let known = this.#first; known !== undefined; known = known.next) {
+      if (known.name === name) known.dueMs = Number.POSITIVE_INFINITY
+    }
   }
 
   /** Forgets all of them. */
   clear(): void {
-    this.#deadlines = undefined
+    this.#first = undefined
     this.#wheel.delete(this)
   }
 
   /** Of the wheel. */
   check(nowMs: number): void {
-    const missed = this.#deadlines?.find(({ dueMs }) => dueMs <= nowMs)
+    let missed = this.#first
+    while (missed !== undefined && missed.dueMs > nowMs) missed = missed.next
     if (missed !== undefined) this.#cut.make(missed.reason)
-  }
-
-  #find(name: string): Deadline | undefined {
-    if (this.#deadlines === undefined) return undefined
-    for (const deadline of this.#deadlines) if (deadline.name === name) return deadline
-    return undefined
   }
 }
 
@@ -97,4 +103,5 @@ interface Deadline {
   readonly name: string
   dueMs: number
   reason: Reason
+  next: Deadline | undefined
 }

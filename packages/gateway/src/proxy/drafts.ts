@@ -290,16 +290,17 @@ function earlyFacts({ challenge, containedBy }: Exchange): JsonObject | undefine
 function impersonalFacts({ question, route, breakGlass, use, asking }: Exchange): JsonObject {
   const { context } = filled(question, 'question')
   const known = filled(route, 'route')
-  const pattern = patternOf(known, context.operation)
-  return {
+  const facts: Draft<JsonObject> = {
     time: formatTime(context.timeUs),
     tls: context.tls !== undefined,
     credential: context.credential,
     upstream: known.upstream,
-    ...(pattern.includes('{') ? { pattern } : {}),
-    ...(context.grants.length === 0 ? {} : { grants: context.grants }),
-    ...(breakGlass === undefined ? {} : { breakGlass }),
-    ...(use === undefined ? {} : { approval: { ...use } }),
-    ...(asking === undefined ? {} : { approval: { approval: asking.id } }),
   }
+  const pattern = patternOf(known, context.operation)
+  if (pattern.includes('{')) facts.pattern = pattern
+  if (context.grants.length > 0) facts.grants = context.grants
+  if (breakGlass !== undefined) facts.breakGlass = breakGlass
+  if (use !== undefined) facts.approval = { ...use }
+  if (asking !== undefined) facts.approval = { approval: asking.id }
+  return facts
 }

@@ -43,18 +43,18 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
   )
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
-  return call.whenHead().then(
-    (head) => {
+  return new Promise((resolve) => {
+    call.onHead((head) => {
+      deadlines.meet('head')
+      if (head instanceof UpstreamFault) {
+        resolve({ stop: faultReason(exchange, context, head) })
+        return
+      }
       exchange.response = head
-      deadlines.meet('head')
       marks.headMs = context.clock.ticksMs()
-      return 'next'
-    },
-    (fault: unknown) => {
-      deadlines.meet('head')
-      return { stop: faultReason(exchange, context, fault) }
-    },
-  )
+      resolve('next')
+    })
+  })
 }
 
 function bodyOf(exchange: Exchange, context: ProxyContext): RequestBody {

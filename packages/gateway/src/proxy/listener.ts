@@ -18,6 +18,7 @@ import { DirectSocket } from './direct-socket.ts'
 import { Exchange, type Inbound, type Outbound } from './exchange.ts'
 import { OwnLines } from './http1/answer-head.ts'
 import { ClientConnection, type ConnectionHost } from './http1/client-connection.ts'
+import { OnePiece } from './http1/one-piece.ts'
 import { RememberedHeads } from './http1/remembered-heads.ts'
 import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
 import { ClientSessions } from './http2/sessions.ts'
@@ -120,6 +121,7 @@ export class Listener {
       wheel,
       own: new OwnLines(clock),
       heads: new RememberedHeads(clock),
+      onePiece: new OnePiece(),
       limits: () => inForce().limits,
       takesUpgrades: () => inForce().takesUpgrades,
       isLeaving: () => this.#isLeaving || isStopping(),

@@ -11,11 +11,20 @@ export function recordOutcome(
   context: ProxyContext,
   how: Omit<How, 'request'>,
 ): Promise<Recorded | undefined> {
-  const intent = filled(exchange.intent, 'intent')
+  return recordOutcomeThen(exchange, context, how, (outcome) => outcome)
+}
+
+/** The same, and what follows from it, without a promise between them. */
+export function recordOutcomeThen<T>(
+  exchange: Exchange,
+  context: ProxyContext,
+  how: Omit<How, 'request'>,
+  next: (outcome: Recorded | undefined) => T | Promise<T>,
+): Promise<T> {
   exchange.isConcluded = true
   exchange.timing?.enter('record-outcome')
-  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how)
-  return write(exchange, context, { intent, how })
+  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how).then(next)
+  return write(exchange, context, how, next)
 }
 
 async function recordCaptured(
@@ -26,26 +35,31 @@ async function recordCaptured(
   await captureEnds(exchange)
   // What is not released is not kept either: the record tells of nothing that it would be.
   if (how.response === undefined) exchange.capture?.lose('response')
-  return write(exchange, context, { intent: filled(exchange.intent, 'intent'), how })
+  return write(exchange, context, how, (outcome) => outcome)
 }
 
-function write(
+function write<T>(
   exchange: Exchange,
   context: ProxyContext,
-  { intent, how }: { readonly intent: Recorded; readonly how: Omit<How, 'request'> },
-): Promise<Recorded | undefined> {
-  const failed = (cause: unknown): undefined => {
+  how: Omit<How, 'request'>,
+  next: (outcome: Recorded | undefined) => T | Promise<T>,
+): Promise<T> {
+  const failed = (cause: unknown): T | Promise<T> => {
     context.telemetry.concluded('unrecorded')
     context.report({ event: 'outcome-unrecorded', exchange: exchange.id, cause })
+    return next(undefined)
   }
+  const intent = filled(exchange.intent, 'intent')
+  let written: Promise<Recorded>
   try {
-    return context.recorder.outcome(intent, draftOutcome(exchange, how)).then((outcome) => {
-      context.telemetry.concluded(how.ended)
-      return outcome
-    }, failed)
+    written = context.recorder.outcome(intent, draftOutcome(exchange, how))
   } catch (cause) {
     return Promise.resolve(failed(cause))
   }
+  return written.then((outcome) => {
+    context.telemetry.concluded(how.ended)
+    return next(outcome)
+  }, failed)
 }
 
 function draftOutcome(exchange: Exchange, how: Omit<How, 'request'>): OutcomeDraft {

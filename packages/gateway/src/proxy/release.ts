@@ -5,13 +5,12 @@ import { captureEnds, keep } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { faultReason } from './forward.ts'
-import { isGrpc } from './grpc.ts'
-import { type HeaderFields, valuesOf } from './header-fields.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { becomeLongLived } from './long-lived.ts'
-import { endedBy, recordOutcome } from './outcome.ts'
+import { endedBy, recordOutcome, recordOutcomeThen } from './outcome.ts'
 import { addPiece } from './pieces.ts'
 import type { Recorded } from './recording.ts'
-import { ownFields, passFields, receiptField } from './response-fields.ts'
+import { ownFields, passFields, readHead, receiptField } from './response-fields.ts'
 import { passTrailers } from './trailers.ts'
 
 const NOTHING = new Uint8Array()
@@ -42,7 +41,7 @@ async function releaseLater(
   } catch (fault) {
     return { stop: faultReason(exchange, context, fault) }
   }
-  if (isEager(filled(exchange.response, 'response').fields)) becomeLongLived(exchange, context)
+  if (readHead(exchange).isEager) becomeLongLived(exchange, context)
   const { reason } = exchange.cut
   if (reason !== undefined) return { stop: reason }
   await releaseStream(exchange, context, held)
@@ -53,10 +52,9 @@ async function releaseLater(
 function mayHold(exchange: Exchange): boolean {
   if (isBodyless(exchange)) return true
   const { limits } = exchange.inForce
-  const { fields } = filled(exchange.response, 'response')
-  if (filled(exchange.route, 'route').release === 'stream' || isEager(fields)) return false
-  const length = Number(valuesOf(fields, 'content-length')[0] ?? 0)
-  return !(length > limits.releaseBufferBytesMax)
+  const { isEager, claimed = '0' } = readHead(exchange)
+  if (filled(exchange.route, 'route').release === 'stream' || isEager) return false
+  return !(Number(claimed) > limits.releaseBufferBytesMax)
 }
 
 /** Gathers the body; false when it turns out not to fit. A promise only where it must wait. */
@@ -137,7 +135,9 @@ function releaseWhole(
   held: readonly Uint8Array[],
 ): Promise<Step> {
   if (exchange.capture !== undefined) return releaseCaptured(exchange, context, held)
-  return recordWhole(exchange, context).then((outcome) => send(exchange, context, held, outcome))
+  return recordOutcomeThen(exchange, context, wholeFacts(exchange), (outcome) => {
+    return send(exchange, context, held, outcome)
+  })
 }
 
 async function releaseCaptured(
@@ -147,16 +147,13 @@ async function releaseCaptured(
 ): Promise<Step> {
   for (const chunk of held) await keep(exchange, 'response', chunk)
   if (!(await captureEnds(exchange))) return { stop: 'capture-failed' }
-  return send(exchange, context, held, await recordWhole(exchange, context))
+  const outcome = await recordOutcome(exchange, context, wholeFacts(exchange))
+  return send(exchange, context, held, outcome)
 }
 
-function recordWhole(exchange: Exchange, context: ProxyContext): ReturnType<typeof recordOutcome> {
-  return recordOutcome(exchange, context, {
-    ended: 'released',
-    status: filled(exchange.response, 'response').status,
-    source: 'upstream',
-    response: exchange.received.facts(),
-  })
+function wholeFacts({ response, received }: Exchange): Parameters<typeof recordOutcome>[2] {
+  const { status } = filled(response, 'response')
+  return { ended: 'released', status, source: 'upstream', response: received.facts() }
 }
 
 /** Sends what is whole and on record. */
@@ -168,14 +165,14 @@ function send(
 ): Step | Promise<Step> {
   if (outcome === undefined) return { stop: 'outcome-unrecorded' }
   const { inbound, outbound, deadlines, received } = exchange
-  const { status, fields } = filled(exchange.response, 'response')
+  const { status } = filled(exchange.response, 'response')
   const trailers = upstreamTrailers(exchange)
   // A length in HTTP/1.1 leaves no place for trailers.
   const length = trailers.length > 0 ? [] : wholeLength(exchange, received.bytes)
   exchange.status = status
   outbound.begin({
     status,
-    kept: passFields(exchange, fields),
+    kept: passFields(exchange),
     fields: [...length, ...ownFields(exchange, outcome)],
     isLast: !inbound.isComplete() || context.isStopping(),
   })
@@ -187,8 +184,8 @@ function send(
 /** The length as counted; for an answer without a body, the one that the upstream claims. */
 function wholeLength(exchange: Exchange, bytes: number): HeaderFields {
   if (!isBodyless(exchange)) return [['content-length', String(bytes)]]
-  const { status, fields } = filled(exchange.response, 'response')
-  const [claimed] = valuesOf(fields, 'content-length')
+  const { status } = filled(exchange.response, 'response')
+  const { claimed } = readHead(exchange)
   return status === 204 || claimed === undefined ? [] : [['content-length', claimed]]
 }
 
@@ -205,7 +202,7 @@ async function releaseStream(
   exchange.released = released
   try {
     beginStream(exchange, context)
-    const mustNotWait = isEager(filled(exchange.response, 'response').fields)
+    const mustNotWait = readHead(exchange).isEager
     let last = await releaseAllButLast(exchange, held, released)
     for (;;) {
       if (mustNotWait) last = await writeOut(exchange, last, released)
@@ -221,16 +218,16 @@ async function releaseStream(
 }
 
 function beginStream(exchange: Exchange, context: ProxyContext): void {
-  const { status, fields } = filled(exchange.response, 'response')
-  const [length] = valuesOf(fields, 'content-length')
+  const { status } = filled(exchange.response, 'response')
+  const { claimed: length, isEager, isEvents } = readHead(exchange)
   // Chunked framing has an end of its own to hold back, and takes trailers.
   const isChunked =
-    length === undefined || isEventStream(fields) || filled(exchange.asked, 'asked').takesTrailers
+    length === undefined || isEvents || filled(exchange.asked, 'asked').takesTrailers
   exchange.isStreaming = true
   exchange.status = status
   exchange.outbound.begin({
     status,
-    kept: passFields(exchange, fields),
+    kept: passFields(exchange),
     fields: [
       ...(isChunked ? [] : ([['content-length', length]] as const)),
       ...(isChunked && filled(exchange.asked, 'asked').takesTrailers
@@ -239,7 +236,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
       ...ownFields(exchange, exchange.intent),
     ],
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
-    isEager: isEager(fields) || filled(exchange.route, 'route').release === 'stream',
+    isEager: isEager || filled(exchange.route, 'route').release === 'stream',
   })
 }
 
@@ -332,17 +329,6 @@ function upstreamTrailers(exchange: Exchange): HeaderFields {
   if (!filled(exchange.asked, 'asked').takesTrailers || isBodyless(exchange)) return []
   return passTrailers(exchange, filled(exchange.call, 'call').trailers, 'response')
 }
-
-/** What it consists of is due when it happens; a call that ends with its head has nothing in it. */
-function isEager(fields: HeaderFields): boolean {
-  return isEventStream(fields) || (isGrpc(fields) && valuesOf(fields, 'grpc-status').length === 0)
-}
-
-function isEventStream(fields: HeaderFields): boolean {
-  return EVENT_STREAM.test(valuesOf(fields, 'content-type')[0] ?? '')
-}
-
-const EVENT_STREAM = /^text\/event-stream[ \t]*(?:[;,]|$)/i
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [first = NOTHING, second] = chunks

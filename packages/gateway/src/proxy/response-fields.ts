@@ -2,36 +2,53 @@ import { KeptFields } from '../http1/index.ts'
 import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
 import { rateLimitFields } from '../limits/index.ts'
 import { egressResponseFields } from './egress/egress-fields.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, filled } from './exchange.ts'
 import { isOursToTell } from './field-names.ts'
-import { endToEnd, type HeaderFields } from './header-fields.ts'
+import { isGrpc } from './grpc.ts'
+import { endToEnd, type HeaderFields, valuesOf } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 import { timingFields } from './server-timing.ts'
 
-/** Of the head that came last from an upstream: many answers have the same. */
+/** What the fields of an upstream's head say, whoever gets them. */
 export interface LastHead {
   readonly fields: HeaderFields
+  /** What passes of them whatever the route. */
   readonly passing: KeptFields
+  /** `Content-Length`. */
+  readonly claimed: string | undefined
+  readonly isEvents: boolean
+  /** What follows is due when it happens; a call that ends with its head has nothing in it. */
+  readonly isEager: boolean
 }
 
-/** What passes of them whatever the route: it is of the fields alone. */
-function passingOf({ upstream }: Exchange, fields: HeaderFields): KeptFields {
+/** Of the upstream's answer. Many have the same head as the one before, which was read then. */
+export function readHead({ upstream, response }: Exchange): LastHead {
+  const { fields } = filled(response, 'response')
   const known = upstream?.lastHead
-  if (known?.fields === fields) return known.passing
-  const kept = endToEnd(fields, isOursToTell).filter((field) => !isLogin(field))
-  const passing = new KeptFields(kept)
-  if (upstream !== undefined) upstream.lastHead = { fields, passing }
-  return passing
+  if (known?.fields === fields) return known
+  const isEvents = EVENT_STREAM.test(valuesOf(fields, 'content-type')[0] ?? '')
+  const head: LastHead = {
+    fields,
+    passing: new KeptFields(endToEnd(fields, isOursToTell).filter((field) => !isLogin(field))),
+    claimed: valuesOf(fields, 'content-length')[0],
+    isEvents,
+    isEager: isEvents || (isGrpc(fields) && valuesOf(fields, 'grpc-status').length === 0),
+  }
+  if (upstream !== undefined) upstream.lastHead = head
+  return head
 }
+
+const EVENT_STREAM = /^text\/event-stream[ \t]*(?:[;,]|$)/i
 
 /** The upstream's fields, without those of its connection and without what only we may say. */
-export function passFields(exchange: Exchange, fields: HeaderFields): KeptFields {
+export function passFields(exchange: Exchange): KeptFields {
   const { inForce, route } = exchange
-  const kept = passingOf(exchange, fields)
+  const { passing } = readHead(exchange)
   const egress = route === undefined ? undefined : inForce.egressOf(route)
   const rules = route === undefined ? undefined : inForce.fieldsOf(route).response
-  if (egress === undefined && rules === undefined) return kept
-  const passed = egress === undefined ? kept.fields : egressResponseFields(egress, kept.fields)
+  if (egress === undefined && rules === undefined) return passing
+  const passed =
+    egress === undefined ? passing.fields : egressResponseFields(egress, passing.fields)
   return new KeptFields(rules === undefined ? passed : rules.apply(passed))
 }
 

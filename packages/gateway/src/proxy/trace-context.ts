@@ -13,7 +13,8 @@ export function continueTrace(
   received: readonly string[],
   { random, tracing }: Pick<ProxyContext, 'random' | 'tracing'>,
 ): string {
-  const ours = Buffer.from(random.bytes(24)).toString('hex')
+  const { buffer, byteOffset, length } = random.bytes(24)
+  const ours = Buffer.from(buffer, byteOffset, length).toString('hex')
   const span = ours.slice(32)
   const [, version, trace, parent, flags, more] =
     received.length === 1 ? (FORM.exec(received[0] ?? '') ?? []) : []

@@ -78,17 +78,16 @@ export class UpstreamCall implements UpstreamHandler {
     return this.#call
   }
 
-  /** The response's head. Rejects with UpstreamFault. */
-  whenHead(): Promise<UpstreamHead> {
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        const head = this.#head ?? this.switched
-        if (head !== undefined) resolve(head)
-        else if (this.#fault !== undefined) reject(this.#fault)
-      }
-      this.#wake = look
-      look()
-    })
+  /** Tells the response's head, or what came in its place: once, perhaps at once. */
+  onHead(tell: (head: UpstreamHead | UpstreamFault) => void): void {
+    const look = (): void => {
+      const found = this.#head ?? this.switched ?? this.#fault
+      if (found === undefined) return
+      this.#wake = undefined
+      tell(found)
+    }
+    this.#wake = look
+    look()
   }
 
   /**

@@ -72,8 +72,8 @@ export function formatAnswer(
   { date, connection }: { readonly date: string; readonly connection: string },
 ): string {
   const said = kept?.isDated === true || find(fields, 'date') !== undefined ? '' : date
-  const lines = kept === undefined ? '' : sendable(kept.lines)
-  return `${statusLine(status)}${lines}${linesOf(fields)}${said}${framed(fields, framing)}${connection}\r\n`
+  const lines = kept === undefined ? linesOf(fields) : sendable(kept.lines) + linesOf(fields)
+  return `${statusLine(status)}${lines}${said}${framed(fields, framing)}${connection}\r\n`
 }
 
 /** A head that no answer's framing follows: 1xx, and the one that changes protocols. */

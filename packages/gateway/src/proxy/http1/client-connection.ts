@@ -10,6 +10,7 @@ import type { HeaderFields } from '../header-fields.ts'
 import { NO_SEAT } from '../roster.ts'
 import type { OwnLines } from './answer-head.ts'
 import { ClientExchange, type ExchangeLine } from './client-exchange.ts'
+import type { OnePiece, Piece } from './one-piece.ts'
 import type { RememberedHeads } from './remembered-heads.ts'
 import type { RequestHead } from './request-head.ts'
 import { RequestReader, type RequestSink } from './request-reader.ts'
@@ -20,6 +21,7 @@ export interface ConnectionHost {
   readonly wheel: DeadlineWheel
   readonly own: OwnLines
   readonly heads: RememberedHeads
+  readonly onePiece: OnePiece
   limits(): Limits
   /** Whether any route lets a connection change protocols. */
   takesUpgrades(): boolean
@@ -172,10 +174,20 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     if (!socket.writable) return undefined
     // Of what is encrypted it is known only later whether it was taken.
     const taken = isEnd && this.#isTls ? Promise.withResolvers<void>() : undefined
-    const goesOn = write(socket, { before, bytes, after }, taken && (() => taken.resolve()))
+    const piece = { before, bytes, after }
+    // Only a socket that writes at once is done with memory when it says so.
+    const whole = this.#isTls || bytes.length === 0 ? undefined : this.#inOnePiece(piece)
+    const goesOn = whole ?? write(socket, piece, taken && (() => taken.resolve()))
     if (taken !== undefined) return taken.promise
     if (isEnd) return socket.writableLength === 0 ? undefined : whenTaken(socket)
     return goesOn ? undefined : whenDrained(socket)
+  }
+
+  #inOnePiece(piece: Piece): boolean | undefined {
+    // Behind what waits already it would wait too, and keep all of the memory that it lies in.
+    const hasToWait = this.#socket.writableLength > 0
+    if (hasToWait || piece.bytes.length > ONE_PIECE_BYTES_MAX) return undefined
+    return this.#host.onePiece.write(this.#socket, piece)
   }
 
   beginAnswer(exchange: ClientExchange, isLast: boolean): string {
@@ -329,12 +341,6 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
     this.#receiving = undefined
     this.#current?.lose('client-aborted')
   }
-}
-
-interface Piece {
-  readonly before: string
-  readonly bytes: Uint8Array
-  readonly after: string
 }
 
 /** As few writes as are worth it. Says whether more may follow at once. */

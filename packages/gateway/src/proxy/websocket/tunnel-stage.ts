@@ -47,7 +47,7 @@ async function letThrough(
     stream.destroy()
     return { stop: exchange.cut.reason }
   }
-  const head = answerHead(exchange, status, passFields(exchange, fields).fields)
+  const head = answerHead(exchange, status, passFields(exchange).fields)
   exchange.status = head.status
   const client = outbound.switchTo(head)
   await run(exchange, context, {
