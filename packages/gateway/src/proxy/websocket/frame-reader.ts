@@ -38,7 +38,7 @@ interface Head {
 }
 
 /** Whoever is told what messages contain, without their masks. */
-export interface MessageSink {
+interface MessageSink {
   add(bytes: Uint8Array): void
   end(): void
 }
