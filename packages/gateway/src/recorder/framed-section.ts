@@ -9,12 +9,16 @@ export class FramedSection {
   /** The same by words, which is how salts are copied into the head. */
   readonly words: Int32Array
   readonly #bytes: Uint8Array
-  readonly #framed: (Uint8Array | undefined)[] = []
-  readonly #texts: (Uint8Array | undefined)[] = []
+  // As long as they may get: an array with large gaps is looked up as a map is.
+  readonly #framed: (Uint8Array | undefined)[]
+  readonly #texts: (Uint8Array | undefined)[]
 
   /** @param textBytes  the longest JSON */
   constructor(textBytes: number) {
     const bytes = SECTION_HEAD_BYTES + textBytes
+    const views = { length: Math.min(bytes + 1, VIEWS_MAX) }
+    this.#framed = Array.from(views, () => undefined)
+    this.#texts = Array.from(views, () => undefined)
     // Memory of its own, so that words begin with it.
     this.memory = Buffer.allocUnsafeSlow(bytes)
     this.memory.write(sectionHead(1), 'latin1')

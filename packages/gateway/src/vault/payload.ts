@@ -64,6 +64,11 @@ const OWN_KEY_BYTES = KEY_ID_BYTES + DIGEST_BYTES
 const FIRST_BYTES = 4_096
 const VIEWS_MAX = 4_096
 
+/** As long as it may get: an array with large gaps is looked up as a map is. */
+function noViews(): (Uint8Array | undefined)[] {
+  return Array.from({ length: VIEWS_MAX }, () => undefined)
+}
+
 /**
  * Writes payloads one after the other into memory of its own, without an object for anything: for
  * who writes many.
@@ -71,7 +76,7 @@ const VIEWS_MAX = 4_096
 export class PayloadWriter {
   #bytes = new Uint8Array(FIRST_BYTES)
   /** Views of it from its first byte on, by length: nearly all payloads have one that is known. */
-  #views: (Uint8Array | undefined)[] = []
+  #views: (Uint8Array | undefined)[] = noViews()
   #at = 0
   #count = 0
 
@@ -153,7 +158,7 @@ export class PayloadWriter {
     const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + bytes))
     grown.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = grown
-    this.#views = []
+    this.#views = noViews()
   }
 }
 
