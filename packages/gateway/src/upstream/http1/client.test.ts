@@ -52,7 +52,7 @@ function open(connectionsMax = 8, idleMs?: number): Http1Client {
     host: '127.0.0.1',
     port,
     connectionsMax,
-    connectMs: 1000,
+    connectMs: 30_000,
     ...(idleMs === undefined ? {} : { idleMs }),
   })
 }
