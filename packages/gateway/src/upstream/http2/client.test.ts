@@ -50,7 +50,7 @@ describe('HTTP/2 to an upstream', () => {
       port: (server.address() as AddressInfo).port,
       clock: systemClock(),
       connectionsMax: 2,
-      connectMs: 1000,
+      connectMs: 30_000,
     })
   })
   afterEach(async () => {
@@ -60,7 +60,12 @@ describe('HTTP/2 to an upstream', () => {
   })
 
   /** Sends it, with `body` if there is one, and waits for the end. */
-  function ask(request: Partial<UpstreamRequest>, body?: string, trailers?: UpstreamFields) {
+  function ask(
+    request: Partial<UpstreamRequest>,
+    body?: string,
+    trailers?: UpstreamFields,
+    onData: () => void = () => undefined,
+  ) {
     const answer: Answer = { body: '', interims: [] }
     return new Promise<Answer>((resolve) => {
       const whole = {
@@ -82,6 +87,7 @@ describe('HTTP/2 to an upstream', () => {
         head: (status, fields) => Object.assign(answer, { status, fields }),
         data: (chunk) => {
           answer.body += Buffer.from(chunk).toString()
+          onData()
         },
         end: (received) => resolve(Object.assign(answer, { trailers: received })),
         fault: (fault) => resolve(Object.assign(answer, { fault })),
@@ -201,15 +207,21 @@ describe('HTTP/2 to an upstream', () => {
   })
 
   test('after GOAWAY what is going on ends, and the next call has another connection', async () => {
+    const streams: ServerHttp2Stream[] = []
     serve((stream) => {
-      stream.respond({ ':status': 200 })
-      stream.write('a')
-      setTimeout(() => stream.end('b'), 30)
-      if (sessions.length === 1) stream.session?.goaway(NO_ERROR, stream.id ?? 0)
+      streams.push(stream)
+      if (streams.length === 1) stream.session?.goaway(NO_ERROR, stream.id ?? 0)
+      // Behind GOAWAY on the wire: whoever has it knows of both.
+      setImmediate(() => {
+        stream.respond({ ':status': 200 })
+        stream.write('a')
+        if (streams.length === 2) for (const each of streams) each.end('b')
+      })
     })
+    const { promise: told, resolve: onData } = Promise.withResolvers<void>()
     const [first, second] = await Promise.all([
-      ask({}),
-      new Promise((resolve) => setTimeout(resolve, 20)).then(() => ask({})),
+      ask({}, undefined, undefined, onData),
+      told.then(() => ask({})),
     ])
     assert.deepEqual([first.body, second.body, sessions.length], ['ab', 'ab', 2])
   })
@@ -232,7 +244,7 @@ describe('HTTP/2 to an upstream', () => {
     await client.destroy()
     const { port } = raw.address() as AddressInfo
     const at = { host: '127.0.0.1', port, clock: systemClock() }
-    client = new Http2Client({ ...at, connectionsMax: 1, connectMs: 1000 })
+    client = new Http2Client({ ...at, connectionsMax: 1, connectMs: 30_000 })
     for (let times = 0; times < 3; times += 1) {
       const { status, fault } = await ask({})
       assert.deepEqual([status, fault], [200, undefined])
@@ -297,7 +309,7 @@ describe('HTTP/2 to an upstream', () => {
         await once(raw, 'listening')
         const { port } = raw.address() as AddressInfo
         const at = { host: '127.0.0.1', port, clock: systemClock() }
-        const other = new Http2Client({ ...at, connectionsMax: 1, connectMs: 1000 })
+        const other = new Http2Client({ ...at, connectionsMax: 1, connectMs: 30_000 })
         const ended = await new Promise((resolve) => {
           const fields = [['x-name', 'example']] as const
           const whole = { method: 'GET', authority: 'example', target: '/', fields, bodyBytes: 0 }
