@@ -25,6 +25,7 @@ const FILE_MS_MAX = 1_800_000
 const AT_ONCE: Readonly<Record<string, number>> = { unit: 3 }
 /** What says how soon or how fast something is: nothing else runs beside it. */
 const ALONE = [
+  'demo/first-answer.test.ts',
   'e2e/containment.test.ts',
   'e2e/overload.test.ts',
   'e2e/restart.test.ts',
