@@ -29,13 +29,15 @@ export interface DemoArguments {
 const PORTS = ['--port', '0', '--admin-port', '0', '--upstream-port', '0']
 const MAIN = npmStart()
 
-/** What `npm start` runs, its flags included: they are a part of what is promised and measured. */
+/** What `npm start` runs, setting and flags included: a part of what is promised and measured. */
 function npmStart(): readonly [string, ...string[]] {
   const manifest = readFileSync(join(root, 'package.json'), 'utf8')
   const { scripts } = JSON.parse(manifest) as { readonly scripts: { readonly start: string } }
-  const [, flags = '', main] = /^exec node (.*?)(\S+\.ts) demo$/.exec(scripts.start) ?? []
+  const [, setting = '', flags = '', main] =
+    /^exec env (\S+) node (.*?)(\S+\.ts) demo$/.exec(scripts.start) ?? []
   if (main === undefined) throw new Error(`npm start is ${scripts.start}`)
-  return [process.execPath, ...flags.split(' ').filter((flag) => flag !== ''), join(root, main)]
+  const given = flags.split(' ').filter((flag) => flag !== '')
+  return ['env', setting, process.execPath, ...given, join(root, main)]
 }
 
 /** Starts a demo and waits until it says that every listener answers. */
