@@ -46,7 +46,7 @@ class Health {
   async #watch(url: string): Promise<void> {
     while (!this.#isOver) {
       const fromMs = performance.now()
-      const said = await fetch(url).then(saidBy, (error: Error) => String(error.cause ?? error))
+      const said = await fetch(url).then(saidBy, ({ message }: Error) => message)
       this.count += 1
       if (said !== '200') this.failures.push(said)
       this.slowestMs = Math.max(this.slowestMs, performance.now() - fromMs)

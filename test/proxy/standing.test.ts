@@ -82,10 +82,9 @@ test('fields that come again, change and come again are what they are by themsel
   )
   const nobody = asAda.toSpliced(1, 1)
   const both = [...asAda, `Authorization: Bearer ${ben}`]
-  const all = [
-    ...[asAda, asAda, asAda, nearly, asBen, asBen, wrong, wrong, asAda, both, nearly, both],
-    ...[nobody, nearly, asAda, asAda],
-  ]
+  const served = [asAda, asAda, asAda, nearly, asBen, asBen]
+  const mixed = [wrong, wrong, asAda, both, nearly, both, nobody, nearly, asAda, asAda]
+  const all = [...served, ...mixed]
   const requests = all.map((fields, nth) => request(`/echo/${nth}?a=${nth}`, fields))
   // First: what each connection has for itself is not what another one has left.
   const alone: unknown[] = []

@@ -19,12 +19,12 @@ export function recordOutcomeThen<T>(
   exchange: Exchange,
   context: ProxyContext,
   how: Omit<How, 'request'>,
-  next: (outcome: Recorded | undefined) => T | Promise<T>,
+  follow: (outcome: Recorded | undefined) => T | Promise<T>,
 ): Promise<T> {
   exchange.isConcluded = true
   exchange.timing?.enter('record-outcome')
-  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how).then(next)
-  return write(exchange, context, how, next)
+  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how).then(follow)
+  return write(exchange, context, how, follow)
 }
 
 async function recordCaptured(
@@ -42,12 +42,12 @@ function write<T>(
   exchange: Exchange,
   context: ProxyContext,
   how: Omit<How, 'request'>,
-  next: (outcome: Recorded | undefined) => T | Promise<T>,
+  follow: (outcome: Recorded | undefined) => T | Promise<T>,
 ): Promise<T> {
   const failed = (cause: unknown): T | Promise<T> => {
     context.telemetry.concluded('unrecorded')
     context.report({ event: 'outcome-unrecorded', exchange: exchange.id, cause })
-    return next(undefined)
+    return follow(undefined)
   }
   const intent = filled(exchange.intent, 'intent')
   let written: Promise<Recorded>
@@ -58,7 +58,7 @@ function write<T>(
   }
   return written.then((outcome) => {
     context.telemetry.concluded(how.ended)
-    return next(outcome)
+    return follow(outcome)
   }, failed)
 }
 
