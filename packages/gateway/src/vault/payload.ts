@@ -171,16 +171,18 @@ function limit(message: string): VaultError {
   return new VaultError('VAULT_PAYLOAD_LIMIT', message)
 }
 
+const writer = new PayloadWriter()
+
+/** One payload, in memory of its own. */
 export function encodePayload(record: PayloadRecord): Uint8Array {
   const { kind, recordId, ledgerKeyId, sections, rows } = record
-  const writer = new PayloadWriter()
   writer.begin(kind, recordId, ledgerKeyId)
   writer.rows(rows)
   for (const { id, bytes, keyId, digest } of sections) {
     if (isSame(keyId, ledgerKeyId)) writer.section(id, bytes)
     else writer.memory.set(digest, writer.ownSection(id, keyId, bytes))
   }
-  return writer.finish()
+  return writer.finish().slice()
 }
 
 // Mostly the very same object.
