@@ -1,12 +1,14 @@
-// npm run bench -- decide [--seconds 5] [--rounds 5] [--warm-up 10]: what deciding costs. The
-// gateway as it is run (`start --config`) on one core: with API keys; with JWTs that are known and
-// that are not; with policies; with quotas. Beside it, in the same rounds and on the same core,
-// HAProxy: bare, and with its own JWT check, a limit from a stick table and a line of log for each
-// request. Every subject runs all the time; one at a time is asked.
+// npm run bench -- decide [--seconds 5] [--rounds 5] [--warm-up 10] [--modes keys,complete]: what
+// deciding costs. The gateway as it is run (`start --config`) on one core: with API keys; with JWTs
+// that are known and that are not; with policies; with quotas. Beside it, in the same rounds and on
+// the same core, HAProxy: bare, and with its own JWT check, a limit from a stick table and a line
+// of log for each request. Every subject runs all the time; one at a time is asked.
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { figuresOf, MODES, type Mode } from './decide.figures.ts'
+import { namesOf, numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 import {
   answers,
@@ -32,8 +34,15 @@ import {
 } from './web.subjects.ts'
 
 const TOKENS = 1000
-const MODES = ['keys', 'jwt', 'jwtUnknown', 'policies', 'complete', 'haproxy', 'haproxyComplete']
-type Mode = (typeof MODES)[number]
+const FIXED = {
+  connections: CONNECTIONS,
+  tokens: TOKENS,
+  tokenChoice: 'Zipf(1); uniform, and two remembered, in jwtUnknown',
+  // Every token is met, and verified, before the rounds begin.
+  jwtHitRate: 1,
+  jwtUnknownHitRateMax: rounded(2 / TOKENS),
+  policiesInForce: POLICIES,
+}
 
 interface Subject {
   readonly mode: Mode
@@ -49,10 +58,13 @@ export async function run(): Promise<BenchResult> {
       seconds: { type: 'string', default: '5' },
       rounds: { type: 'string', default: '5' },
       'warm-up': { type: 'string', default: '10' },
-      modes: { type: 'string', default: MODES.join(',') },
+      modes: { type: 'string', multiple: true, default: [...MODES] },
     },
   })
-  const [seconds, rounds, warmUp] = [values.seconds, values.rounds, values['warm-up']].map(Number)
+  const seconds = numberOf(values.seconds, 'seconds')
+  const rounds = numberOf(values.rounds, 'rounds')
+  const warmUp = numberOf(values['warm-up'], 'warm-up')
+  const modes = namesOf(values.modes, 'modes', MODES)
   need({ haproxy: 'haproxy', wrk: 'wrk', taskset: 'util-linux', openssl: 'openssl' })
   const directory = join(import.meta.dirname, `.decide-${process.pid}`)
   mkdirSync(directory, { recursive: true })
@@ -62,15 +74,15 @@ export async function run(): Promise<BenchResult> {
   try {
     const bench = { directory, upstreamPort, ...makeCredentials(directory, TOKENS) }
     await answers(upstreamPort, directory)
-    for (const mode of values.modes.split(',')) {
+    for (const mode of modes) {
       const subject = await startSubject(mode, bench)
       started.push(subject.process)
       subjects.push(subject)
-      await runLoad(subject.load, mode.startsWith('haproxy') ? 1 : (warmUp ?? 10))
+      await runLoad(subject.load, mode.startsWith('haproxy') ? 1 : warmUp)
     }
-    for (let round = 0; round < (rounds ?? 5); round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       for (const { mode, process: child, load, rounds: measured } of subjects) {
-        const one = await measure(child, load, seconds ?? 5)
+        const one = await measure(child, load, seconds)
         measured.push(one)
         process.stderr.write(`${mode} ${JSON.stringify(one)}\n`)
       }
@@ -79,7 +91,8 @@ export async function run(): Promise<BenchResult> {
     for (const child of started) await stopNow(child)
     rmSync(directory, { recursive: true, force: true })
   }
-  return { bench: 'decide', figures: figuresOf(subjects, { seconds, rounds, warmUp }) }
+  const medians = new Map(subjects.map(({ mode, rounds: all }) => [mode, median(all)]))
+  return { bench: 'decide', figures: { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) } }
 }
 
 async function startSubject(mode: Mode, bench: Bench): Promise<Subject> {
@@ -105,39 +118,4 @@ function startMode(
     ...(mode === 'jwtUnknown' ? { verifiedTokensMax: 2 } : {}),
   }
   return startGateway(place, work, bench)
-}
-
-function figuresOf(
-  subjects: readonly Subject[],
-  run: Readonly<Record<string, number | undefined>>,
-): Readonly<Record<string, unknown>> {
-  const of = (mode: Mode): Measured =>
-    median(subjects.find((subject) => subject.mode === mode)?.rounds ?? [])
-  const cpu = (mode: Mode): number => of(mode).cpuUsPerRequest
-  const share = (added: number): number => rounded(added / cpu('complete'))
-  const added = {
-    jwtKnownUs: rounded(cpu('jwt') - cpu('keys')),
-    jwtUnknownUs: rounded(cpu('jwtUnknown') - cpu('keys')),
-    policiesUs: rounded(cpu('policies') - cpu('jwt')),
-    quotaUs: rounded(cpu('complete') - cpu('policies')),
-  }
-  return {
-    ...run,
-    connections: CONNECTIONS,
-    tokens: TOKENS,
-    tokenChoice: 'Zipf(1); uniform, and two remembered, in jwtUnknown',
-    // Every token is met, and verified, before the rounds begin.
-    jwtHitRate: 1,
-    jwtUnknownHitRateMax: rounded(2 / TOKENS),
-    policiesInForce: POLICIES,
-    ...Object.fromEntries(MODES.map((mode) => [mode, of(mode)])),
-    added,
-    shareOfComplete: Object.fromEntries(
-      Object.entries(added).map(([name, us]) => [name.replace('Us', ''), share(us)]),
-    ),
-    throughputToHaproxyComplete: rounded(
-      of('complete').requestsPerSecond / of('haproxyComplete').requestsPerSecond,
-    ),
-    cpuToHaproxyComplete: rounded(cpu('complete') / cpu('haproxyComplete')),
-  }
 }

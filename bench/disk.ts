@@ -35,6 +35,7 @@ import {
   Vault,
 } from '../packages/gateway/src/vault/index.ts'
 import { PRINCIPALS, type SampleExchange, SampleExchanges } from './exchanges.sample.ts'
+import { numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 
 const ORIGIN = 'bench.example/disk'
@@ -50,8 +51,10 @@ export async function run(): Promise<BenchResult> {
       minutes: { type: 'string', default: '60' },
     },
   })
-  const fast = await measured((data) => atFullSpeed(data, Number(values.exchanges)))
-  const slow = await measured((data) => atTenASecond(data, Number(values.minutes)))
+  const exchanges = numberOf(values.exchanges, 'exchanges')
+  const minutes = numberOf(values.minutes, 'minutes')
+  const fast = await measured((data) => atFullSpeed(data, exchanges))
+  const slow = await measured((data) => atTenASecond(data, minutes))
   const figures = { principals: PRINCIPALS, fullSpeed: fast, tenASecond: slow, ...control() }
   return { bench: 'disk', figures }
 }

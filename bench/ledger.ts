@@ -35,6 +35,7 @@ import {
   parseKek,
   Vault,
 } from '../packages/gateway/src/vault/index.ts'
+import { numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 
 const CALLERS = 1_024
@@ -54,7 +55,7 @@ export async function run(): Promise<BenchResult> {
       directory: { type: 'string', default: import.meta.dirname },
     },
   })
-  const seconds = Number(values.seconds)
+  const seconds = numberOf(values.seconds, 'seconds')
   const data = join(values.directory, `.ledger-${process.pid}`)
   // The ledger's own timers do not keep a process alive, and in this thread nothing else would.
   const alive = setInterval(() => undefined, 1_000)

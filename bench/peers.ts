@@ -1,13 +1,15 @@
-// npm run bench -- peers [--scenarios http1k,…] [--seconds 5] [--rounds 5] [--warm-up 10]
-// [--rates 2000,5000]: the gateway beside nginx, HAProxy and Caddy on the same core, before the
-// same upstream, under the same load; each plain, and each with the nearest work to ours that it
-// has. Every subject runs all the time; one at a time is asked, in turns. Medians; then latency at
-// fixed rates. Ratios are what counts: absolute rates are this machine's.
+// npm run bench -- peers [--scenarios http1k,tls1k] [--subjects strict,nginx] [--seconds 5]
+// [--rounds 5] [--warm-up 10] [--rates 2000,5000]: the gateway beside nginx, HAProxy and Caddy on
+// the same core, before the same upstream, under the same load; each plain, and each with the
+// nearest work to ours that it has. Every subject runs all the time; one at a time is asked, in
+// turns. Medians; then latency at fixed rates. Ratios are what counts: absolute rates are this
+// machine's.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { namesOf, numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 import {
   answers,
@@ -81,20 +83,23 @@ export async function run(): Promise<BenchResult> {
   const { values } = parseArgs({
     args: process.argv.slice(3),
     options: {
-      scenarios: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
-      subjects: { type: 'string', default: Object.keys(SUBJECTS).join(',') },
+      scenarios: { type: 'string', multiple: true, default: Object.keys(SCENARIOS) },
+      subjects: { type: 'string', multiple: true, default: Object.keys(SUBJECTS) },
       seconds: { type: 'string', default: '5' },
       rounds: { type: 'string', default: '5' },
       'warm-up': { type: 'string', default: '10' },
       rates: { type: 'string', default: '2000,5000' },
     },
   })
-  need({ haproxy: 'haproxy', nginx: 'nginx-light', caddy: 'caddy', wrk: 'wrk', openssl: 'openssl' })
   const options: Options = {
-    seconds: Number(values.seconds),
-    rounds: Number(values.rounds),
-    warmUp: Number(values['warm-up']),
+    seconds: numberOf(values.seconds, 'seconds'),
+    rounds: numberOf(values.rounds, 'rounds'),
+    warmUp: numberOf(values['warm-up'], 'warm-up'),
   }
+  const scenarios = namesOf(values.scenarios, 'scenarios', Object.keys(SCENARIOS))
+  const names = namesOf(values.subjects, 'subjects', Object.keys(SUBJECTS))
+  const perSecond = values.rates.split(',').map((rate) => numberOf(rate, 'rates'))
+  need({ haproxy: 'haproxy', nginx: 'nginx-light', caddy: 'caddy', wrk: 'wrk', openssl: 'openssl' })
   const directory = join(import.meta.dirname, `.peers-${process.pid}`)
   mkdirSync(directory, { recursive: true })
   const upstreamPort = await freePort()
@@ -103,9 +108,8 @@ export async function run(): Promise<BenchResult> {
   try {
     await answers(upstreamPort, directory)
     const bench = { directory, upstreamPort, ...makeCredentials(directory, TOKENS) }
-    const names = values.subjects.split(',')
-    for (const scenario of values.scenarios.split(',')) {
-      const rates = scenario === 'http1k' ? values.rates.split(',').map(Number) : []
+    for (const scenario of scenarios) {
+      const rates = scenario === 'http1k' ? perSecond : []
       results[scenario] = await runScenario(scenario, names, bench, { ...options, rates })
     }
   } finally {

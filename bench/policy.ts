@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { PolicySet, type Question } from '../packages/gateway/src/policy/index.ts'
+import { numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 
 const POLICIES = 500
@@ -21,7 +22,7 @@ export async function run(): Promise<BenchResult> {
     args: process.argv.slice(3),
     options: { decisions: { type: 'string', default: '200000' } },
   })
-  const decisions = Number(values.decisions)
+  const decisions = numberOf(values.decisions, 'decisions')
   const questions = makeQuestions()
   const company = [{ name: 'company.cedar', text: companyPolicies() }]
   const open = [{ name: 'open.cedar', text: openPolicies() }]

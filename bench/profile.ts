@@ -12,6 +12,7 @@ import {
   roomOf,
   timeBy,
 } from './profile.flame.ts'
+import { numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 import { answers, freePort, need, rounded, runLoad, stopNow, writeLoad } from './web.load.ts'
 import { makeCredentials, POLICIES, startGateway, startUpstream } from './web.subjects.ts'
@@ -29,7 +30,8 @@ export async function run(): Promise<BenchResult> {
       'warm-up': { type: 'string', default: '10' },
     },
   })
-  const [seconds = 8, warmUp = 10] = [values.seconds, values['warm-up']].map(Number)
+  const seconds = numberOf(values.seconds, 'seconds')
+  const warmUp = numberOf(values['warm-up'], 'warm-up')
   need({ haproxy: 'haproxy', wrk: 'wrk', taskset: 'util-linux', openssl: 'openssl' })
   const directory = join(import.meta.dirname, `.profile-${process.pid}`)
   mkdirSync(directory, { recursive: true })

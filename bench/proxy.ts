@@ -1,6 +1,6 @@
-// npm run bench -- proxy [--seconds 10] [--rounds 2] [--modes strict --modes …]: requests a second
+// npm run bench -- proxy [--seconds 10] [--rounds 2] [--modes strict,workers2]: requests a second
 // and CPU per request of the gateway, its workers included, on one core; upstream and load
-// generator share the other. `bare` is the control.
+// generator share the other. Modes: bare, off, relaxed, strict, workers2; `bare` is the control.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { CpuTimes, GatewayOrder, GatewayReady, Mode } from './proxy.gateway.ts'
 import type { Load, LoadResult } from './proxy.load.ts'
+import { namesOf, numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 
 const MODES: readonly Mode[] = ['bare', 'off', 'relaxed', 'strict', 'workers2']
@@ -31,14 +32,15 @@ export async function run(): Promise<BenchResult> {
     options: {
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '2' },
-      modes: { type: 'string', multiple: true },
+      modes: { type: 'string', multiple: true, default: [...MODES] },
     },
   })
-  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)]
+  const seconds = numberOf(values.seconds, 'seconds')
+  const rounds = numberOf(values.rounds, 'rounds')
+  const chosen = namesOf(values.modes, 'modes', MODES)
   const data = join(import.meta.dirname, `.proxy-${process.pid}`)
   const upstream = startProcess('proxy.upstream.ts', OTHER_CORE)
   const port = await told<number>(upstream)
-  const chosen = MODES.filter((mode) => values.modes === undefined || values.modes.includes(mode))
   const results: Record<Mode, Measured[]> = {
     bare: [],
     off: [],

@@ -31,6 +31,7 @@ import { type SampleExchange, SampleExchanges } from './exchanges.sample.ts'
 import { type IntegrationParts, measureIntegration } from './record.integration.ts'
 import { draftsOf, measureParts } from './record.parts.ts'
 import { ranSince, readThreads } from './record.threads.ts'
+import { numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 
 const CALLERS = 1_024
@@ -48,7 +49,7 @@ export async function run(): Promise<BenchResult> {
       directory: { type: 'string', default: import.meta.dirname },
     },
   })
-  const seconds = Number(values.seconds)
+  const seconds = numberOf(values.seconds, 'seconds')
   const data = join(values.directory, `.record-${process.pid}`)
   const exchanges = prepare()
   try {

@@ -1,10 +1,11 @@
 // npm run bench -- NAME [options]: runs one bench, keeps its result and prints it as the last line.
 import { spawnSync } from 'node:child_process'
-import { globSync, statfsSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { basename, join } from 'node:path'
 import { tuneRuntime } from '../packages/gateway/src/platform/index.ts'
 import { measureDisk, measureSha256 } from './machine.ts'
+import { BenchUsageError } from './run.options.ts'
 
 /** What a bench returns: its name, and figures with the unit in each name. */
 export interface BenchResult {
@@ -24,7 +25,7 @@ if (!names.includes(name)) {
 
 tuneRuntime() // as the program does
 const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<BenchResult> }
-const result = await run()
+const result = await run().catch(refuse)
 const line = JSON.stringify({
   bench: result.bench,
   at: new Date().toISOString(),
@@ -33,6 +34,21 @@ const line = JSON.stringify({
 })
 writeFileSync(join(import.meta.dirname, 'results', `${name}.json`), `${line}\n`)
 process.stdout.write(`${line}\n`)
+
+/** What was asked wrongly is answered with the head of the bench's file, which is its usage. */
+function refuse(error: unknown): never {
+  if (!(error instanceof BenchUsageError) && !isOfParseArgs(error)) throw error
+  const text = readFileSync(join(import.meta.dirname, `${name}.ts`), 'utf8')
+  const usage = /^(?:\/\/.*\n)+/.exec(text)?.[0].replaceAll(/^\/\/ /gm, '') ?? ''
+  process.stderr.write(`${error.message}\n\n${usage}`)
+  process.exit(2)
+}
+
+function isOfParseArgs(error: unknown): error is TypeError {
+  return (
+    error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  )
+}
 
 async function machine(): Promise<Readonly<Record<string, unknown>>> {
   return {

@@ -10,6 +10,7 @@ import { verifyDirectory } from '../packages/gateway/src/verify/index.ts'
 import { DATA, MadeLedger } from '../test/tamper/made-ledger.ts'
 import { type SampleExchange, SampleExchanges } from './exchanges.sample.ts'
 import { measureSha256 } from './machine.ts'
+import { numberOf } from './run.options.ts'
 import type { BenchResult } from './run.ts'
 
 /** The first ones warm up; the leanest counts. */
@@ -21,9 +22,10 @@ export async function run(): Promise<BenchResult> {
     args: process.argv.slice(3),
     options: { exchanges: { type: 'string', default: '100000' } },
   })
+  const exchanges = numberOf(values.exchanges, 'exchanges')
   const directory = join(import.meta.dirname, `.verify-${process.pid}`)
   try {
-    const bytes = await makeData(directory, Number(values.exchanges))
+    const bytes = await makeData(directory, exchanges)
     const rounds: Round[] = []
     for (let round = 0; round < ROUNDS; round += 1) rounds.push(await verify(directory))
     const best = rounds.reduce((one, other) => (one.seconds < other.seconds ? one : other))
@@ -32,7 +34,7 @@ export async function run(): Promise<BenchResult> {
     return {
       bench: 'verify',
       figures: {
-        exchanges: Number(values.exchanges),
+        exchanges,
         records,
         bytesOnDisk: bytes,
         recordsPerThreadCpuSecond: Math.round(records / least((round) => round.threadSeconds)),
