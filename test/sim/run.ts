@@ -1,6 +1,4 @@
-// Seeded simulation: node test/sim/run.ts [--runs N] [--seed S] [--sweeps N] [--failures N].
-// It ends after so many failures. A failing run is replayed by its seed; `SEED=7.412` is scenario 7
-// with a crash at step 412.
+// Seeded simulation. What it is asked for is in USAGE.
 import { fork } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
@@ -9,6 +7,15 @@ import { parseArgs } from 'node:util'
 import { COVERED, type Covered, Hits } from './coverage.ts'
 import type { Answer, Failure, Task } from './worker.ts'
 
+const USAGE = `usage: node test/sim/run.ts [--runs N] [--seed S] [--sweeps N] [--failures N]
+
+  --runs N       scenarios, one a seed (1000)
+  --seed S       the first seed (a random one); alone, or as SEED=S, it replays that run:
+                 7 is scenario 7, 7.412 the same with a crash at step 412
+  --sweeps N     scenarios that are crashed at every one of their steps before the runs begin, some
+                 two minutes each (one for each 10000 runs begun); --sweeps 0 goes straight to them
+  --failures N   ends after so many (5)
+`
 const RUNS_DEFAULT = 1_000
 /** From this many runs on, a kind of fault or a branch of recovery that was never met fails. */
 const RUNS_COVERING = 10_000
@@ -31,22 +38,31 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     sweeps: { type: 'string' },
     failures: { type: 'string' },
+    help: { type: 'boolean' },
   },
 })
+if (values.help === true) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 const given = values.seed ?? process.env.SEED
 const first = Number(given ?? randomInt(2 ** 40))
 const isReplay = given !== undefined && values.runs === undefined
 const runs = isReplay ? 1 : Number(values.runs ?? RUNS_DEFAULT)
 const sweeps = Number(values.sweeps ?? (isReplay ? 0 : Math.ceil(runs / RUNS_COVERING)))
 const failuresMax = Number(values.failures ?? FAILURES_DEFAULT)
-if (!(first >= 0) || !(runs >= 1)) throw new Error('usage: run.ts [--runs N] [--seed S]')
+if (!(first >= 0) || !(runs >= 1) || !(sweeps >= 0) || !(failuresMax >= 1)) {
+  process.stderr.write(USAGE)
+  process.exit(2)
+}
 
 const started = process.hrtime.bigint()
 const hits = new Hits()
 const failures: Failure[] = []
 const total = { runs: 0, swept: 0, operations: 0, crashes: 0, steps: 0 }
 
-process.stdout.write(`simulation: ${runs} runs from SEED=${given ?? first}\n`)
+const swept = sweeps > 0 ? `, after ${sweeps} swept (--sweeps 0: none)` : ''
+process.stdout.write(`simulation: ${runs} runs from SEED=${given ?? first}${swept}\n`)
 await work(tasks())
 report()
 
