@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { apiKeyDigest, apiKeyPrefix } from './api-key.ts'
 import { type JwsReading, readJws } from './jwt/read-jws.ts'
+import type { FoundToken } from './token/verified-tokens.ts'
 
 /** Header lines in the order received, each name as it was spelled. */
 type Fields = readonly (readonly [name: string, value: string])[]
@@ -47,6 +48,8 @@ export type Authorization =
 
 /** What fields show in `Authorization`, whatever is asked for. Each reading is made once. */
 export class Shown {
+  /** What whoever keeps verified tokens has found last of this one: theirs to judge. */
+  found: FoundToken | undefined
   readonly #values: readonly string[]
   #authorization: Authorization | undefined
   #tokenSha256: string | undefined
@@ -59,8 +62,7 @@ export class Shown {
 
   /** What other fields show, of which this may be the reading already. */
   next(fields: Fields): Shown {
-    const next = new Shown(fields)
-    return next.#isSameAs(this) ? this : next
+    return this.#isOf(fields) ? this : new Shown(fields)
   }
 
   get authorization(): Authorization {
@@ -83,9 +85,15 @@ export class Shown {
     return this.#jws
   }
 
-  #isSameAs(other: Shown): boolean {
-    const [own, others] = [this.#values, other.#values]
-    return own.length === others.length && own.every((value, at) => value === others[at])
+  /** Nothing is made of fields that show the same. */
+  #isOf(fields: Fields): boolean {
+    let found = 0
+    for (const field of fields) {
+      if (!isNamed(field, 'authorization')) continue
+      if (this.#values[found] !== field[1]) return false
+      found += 1
+    }
+    return found === this.#values.length
   }
 
   get #token(): string {
@@ -100,16 +108,16 @@ export class Presented {
   readonly peer: PresentedParts['peer']
   /** Microseconds since 1970. */
   readonly atUs: number
+  readonly shown: Shown
   readonly #url: () => string
-  readonly #shown: Shown
 
   constructor({ method, url, fields, peer, atUs, shown = new Shown(fields) }: PresentedParts) {
     this.method = method
     this.fields = fields
     this.peer = peer
     this.atUs = atUs
+    this.shown = shown
     this.#url = url
-    this.#shown = shown
   }
 
   get url(): string {
@@ -117,22 +125,22 @@ export class Presented {
   }
 
   get authorization(): Authorization {
-    return this.#shown.authorization
+    return this.shown.authorization
   }
 
   /** Base64, of the token that `Authorization` shows; stands for it in memory. */
   get tokenSha256(): string {
-    return this.#shown.tokenSha256
+    return this.shown.tokenSha256
   }
 
   /** Of the token, as API keys are compared by. */
   get keyDigest(): string {
-    return this.#shown.keyDigest
+    return this.shown.keyDigest
   }
 
   /** The token read as a JWS: what it says, with nothing of it verified. */
   get jws(): JwsReading {
-    return this.#shown.jws
+    return this.shown.jws
   }
 
   /** Every value under a name, in order, never joined. */
@@ -143,12 +151,12 @@ export class Presented {
 
 function valuesOf(fields: Fields, lowerCaseName: string): readonly string[] {
   const values: string[] = []
-  for (const [name, value] of fields) {
-    if (name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) {
-      values.push(value)
-    }
-  }
+  for (const field of fields) if (isNamed(field, lowerCaseName)) values.push(field[1])
   return values
+}
+
+function isNamed([name]: Fields[number], lowerCaseName: string): boolean {
+  return name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName
 }
 
 /** Scheme, spaces, and a token in the characters of RFC 6750, section 2.1; nothing else. */

@@ -69,7 +69,7 @@ export class Introspection implements Authenticator {
   authenticate(presented: Presented): Identification | Promise<Identification> {
     const { tokens, clock, config } = this.#options
     const { tokenSha256, atUs } = presented
-    const known = tokens.get(tokenSha256, atUs)
+    const known = tokens.get(presented)
     if (known?.authenticator === this.name) return this.#admit(known, presented)
     const untilMs = this.#inactive.get(tokenSha256)
     if (untilMs !== undefined && clock.ticksMs() < untilMs) return refusedToken('inactive')
@@ -107,7 +107,7 @@ export class Introspection implements Authenticator {
   ): Promise<VerifiedToken | Refused | undefined> {
     const { tokens, clock, config } = this.#options
     const { tokenSha256 } = presented
-    const known = tokens.get(tokenSha256, atUs)
+    const known = tokens.get({ shown: presented.shown, atUs })
     if (known?.authenticator === this.name) return known
     const asking = this.#asking.get(tokenSha256)
     if (asking !== undefined) return asking

@@ -10,6 +10,7 @@ import { credentialOf, type Naming, principalOf, type TokenFacts } from '../toke
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
 import { ALGORITHMS, type Algorithm, type AlgorithmRule } from './algorithms.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
+import type { KeySet } from './key-set.ts'
 import { member } from './members.ts'
 import type { Jws } from './read-jws.ts'
 import { refusedToken } from './refused-token.ts'
@@ -55,14 +56,14 @@ export class JwtAuthenticator implements Authenticator {
   recognises(presented: Presented): boolean {
     const shown = presented.authorization
     if (shown.kind !== 'token' || shown.form !== 'jwt') return false
-    const known = this.#options.tokens.get(presented.tokenSha256, presented.atUs)
+    const known = this.#options.tokens.get(presented)
     if (known !== undefined) return known.authenticator === this.name
     const { jws: reading } = presented
     return reading.ok && member(reading.jws.payload, 'iss') === this.#options.rules.issuer
   }
 
   authenticate(presented: Presented): Identification | Promise<Identification> {
-    const known = this.#options.tokens.get(presented.tokenSha256, presented.atUs)
+    const known = this.#options.tokens.get(presented)
     if (known !== undefined) return admit(known, presented, this.#options.check)
     const { jws: reading } = presented
     return reading.ok ? this.#verify(reading.jws, presented) : refusedToken(reading.fault)
@@ -112,6 +113,7 @@ export class JwtAuthenticator implements Authenticator {
     const principal = principalOf(jws.payload, facts, naming)
     if (principal === undefined) return refusedToken('claims')
     const claims = { members: jws.payload, bytes: jws.payloadBytes }
+    let has: KeySet | undefined
     const token: VerifiedToken = {
       authenticator: this.name,
       principal,
@@ -120,7 +122,15 @@ export class JwtAuthenticator implements Authenticator {
       issuedAtUs: facts.issuedAtUs,
       subject: facts.subject,
       untilUs: facts.expiresAtUs + rules.clockSkewMs * 1000,
-      isStillGood: () => keys.current()?.has(key) === true,
+      isStillGood: () => {
+        const set = keys.current()
+        if (set === undefined) return false
+        if (set === has) return true
+        // A set never changes: it is asked once.
+        if (!set.has(key)) return false
+        has = set
+        return true
+      },
     }
     tokens.put(presented.tokenSha256, token)
     return admit(token, presented, check)

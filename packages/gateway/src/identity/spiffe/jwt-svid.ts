@@ -49,7 +49,7 @@ export class JwtSvids implements Authenticator {
   recognises(presented: Presented): boolean {
     const shown = presented.authorization
     if (shown.kind !== 'token' || shown.form !== 'jwt') return false
-    const known = this.#options.tokens.get(presented.tokenSha256, presented.atUs)
+    const known = this.#options.tokens.get(presented)
     if (known !== undefined) return known.authenticator === this.name
     const { jws: reading } = presented
     const subject = reading.ok ? member(reading.jws.payload, 'sub') : undefined
@@ -58,7 +58,7 @@ export class JwtSvids implements Authenticator {
 
   authenticate(presented: Presented): Identification | Promise<Identification> {
     const { tokens, check } = this.#options
-    const known = tokens.get(presented.tokenSha256, presented.atUs)
+    const known = tokens.get(presented)
     if (known !== undefined) return admit(known, presented, check)
     const { jws: reading } = presented
     return reading.ok ? this.#verify(reading.jws, presented) : refusedToken(reading.fault)

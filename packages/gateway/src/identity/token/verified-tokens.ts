@@ -1,5 +1,6 @@
 import type { Known } from '../authenticator.ts'
 import type { Confirmation } from '../binding/confirmation.ts'
+import type { Presented, Shown } from '../presented.ts'
 import type { Credential, Principal } from '../principal.ts'
 
 /** What was found out about a token, by the authenticator of that name. */
@@ -17,8 +18,16 @@ export interface VerifiedToken {
   readonly knownUntilUs?: number | undefined
   /** What whoever shows it is told, made when it is first shown. */
   told?: Known
+  /** It counts no more, or something newer is known of the same text. */
+  isGone?: boolean
   /** Whether what it was verified by still counts: its key, the issuer's last word. */
   isStillGood(): boolean
+}
+
+/** What was found of a token that is shown again: by whom, for each configuration has its own. */
+export interface FoundToken {
+  readonly by: object
+  readonly token: VerifiedToken
 }
 
 /**
@@ -28,28 +37,31 @@ export interface VerifiedToken {
  */
 export class VerifiedTokens {
   readonly #generationMax: number
+  /** Names this one: what is shown on an idle connection keeps nothing else of it alive. */
+  readonly #name = {}
   #young = new Map<string, VerifiedToken>()
   #old = new Map<string, VerifiedToken>()
-  /** Asked for twice in a row: who recognises a token is asked to judge it next. */
-  #last: { readonly sha256: string; readonly token: VerifiedToken } | undefined
 
   constructor(tokensMax: number) {
     this.#generationMax = Math.max(1, Math.floor(tokensMax / 2))
   }
 
   /** One that may still be shown; whoever takes it asks the revocation lists too. */
-  get(sha256: string, atUs: number): VerifiedToken | undefined {
-    const found = this.#find(sha256)
-    if (found === undefined) return undefined
-    const { untilUs, knownUntilUs = untilUs } = found
-    if (atUs < knownUntilUs && found.isStillGood()) return found
-    this.#young.delete(sha256)
-    this.#last = undefined
+  get({ shown, atUs }: Pick<Presented, 'shown' | 'atUs'>): VerifiedToken | undefined {
+    const { found } = shown
+    const isFound = found?.by === this.#name && found.token.isGone !== true
+    const token = isFound ? found.token : this.#find(shown)
+    if (token === undefined) return undefined
+    const { untilUs, knownUntilUs = untilUs } = token
+    if (atUs < knownUntilUs && token.isStillGood()) return token
+    token.isGone = true
+    this.#young.delete(shown.tokenSha256)
     return undefined
   }
 
   put(sha256: string, token: VerifiedToken): void {
-    this.#last = undefined
+    const former = this.#young.get(sha256) ?? this.#old.get(sha256)
+    if (former !== undefined) former.isGone = former !== token
     if (this.#young.size >= this.#generationMax) {
       this.#old = this.#young
       this.#young = new Map()
@@ -57,10 +69,10 @@ export class VerifiedTokens {
     this.#young.set(sha256, token)
   }
 
-  #find(sha256: string): VerifiedToken | undefined {
-    if (this.#last?.sha256 === sha256) return this.#last.token
+  #find(shown: Shown): VerifiedToken | undefined {
+    const sha256 = shown.tokenSha256
     const token = this.#young.get(sha256) ?? this.#promoted(sha256)
-    if (token !== undefined) this.#last = { sha256, token }
+    if (token !== undefined) shown.found = { by: this.#name, token }
     return token
   }
 
