@@ -1,6 +1,9 @@
 /** Lines of name and value in the order received, each name as it was spelled. */
 export type Fields = readonly (readonly [name: string, value: string])[]
 
+/** Names and values in turn, of our own making: tokens and plain characters, which need no look. */
+export type MadeFields = readonly string[]
+
 const CR = 0x0d
 const LF = 0x0a
 const SPACE = 0x20
@@ -44,6 +47,15 @@ export function formatFields(fields: Fields): string | undefined {
   for (const [name, value] of fields) {
     if (!isToken(name) || !isFieldValue(value)) return undefined
     lines += `${name}: ${value}\r\n`
+  }
+  return lines
+}
+
+/** The same of what we made ourselves, and know to be sound. */
+export function formatMade(fields: MadeFields): string {
+  let lines = ''
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    lines += `${fields[at] ?? ''}: ${fields[at + 1] ?? ''}\r\n`
   }
   return lines
 }

@@ -14,7 +14,7 @@ import type { Credential, Principal } from '../identity/index.ts'
 import { limitFacts } from '../limits/index.ts'
 import type { BalancedCall } from '../upstream/index.ts'
 import type { ExchangeCapture } from './capture/exchange-capture.ts'
-import { type Exchange, filled, type Peer } from './exchange.ts'
+import { type Exchange, filled } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
 import { answerStatus, grpcFacts } from './grpc.ts'
 import { valuesOf } from './header-fields.ts'
@@ -197,8 +197,9 @@ function draftCredential(credential: Credential): NonNullable<Who['credential']>
 export function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   const [userAgent] = valuesOf(fields, 'user-agent')
   // The frozen object tells the recorder that it is the same place.
-  const last = lastPlaces.get(peer)
-  if (last !== undefined && last.userAgent === userAgent) return last.where
+  const { last } = peer
+  const known = last?.place
+  if (known !== undefined && known.userAgent === userAgent) return known.where
   const draft: Draft<Where> = { address: peer.address }
   if (peer.port !== 0) draft.port = peer.port
   if (peer.proxies !== undefined) draft.forwarded = peer.proxies
@@ -206,17 +207,16 @@ export function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
   if (userAgent !== undefined) {
     draft.userAgent = redactText(userAgent).slice(0, USER_AGENT_LENGTH_MAX)
   }
-  // What proxies say is of one request, and so is the peer that is made of it.
-  if (peer.proxies !== undefined) return draft
-  lastPlaces.set(peer, { userAgent, where: Object.freeze(draft) })
+  if (last === undefined) return draft
+  last.place = { userAgent, where: Object.freeze(draft) }
   return draft
 }
 
 /** Of each connection the last: its requests say the same again and again. */
-const lastPlaces = new WeakMap<
-  Peer,
-  { readonly userAgent: string | undefined; readonly where: Where }
->()
+export interface LastPlace {
+  readonly userAgent: string | undefined
+  readonly where: Where
+}
 
 /** As much as was understood. A target that was refused is not repeated: it is not understood. */
 function draftWhat({

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { MessageCounts, Reason, TlsFacts } from '@countersign/evidence'
 import type { Approval, Use } from '../approval/index.ts'
-import type { KeptFields } from '../http1/index.ts'
+import type { KeptFields, MadeFields } from '../http1/index.ts'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { QuotaVerdict } from '../limits/index.ts'
 import type { Decision, Method, Question } from '../policy/index.ts'
@@ -18,7 +18,7 @@ import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
 import { NO_SEAT, type Rostered } from './roster.ts'
 import type { ServerTiming } from './server-timing.ts'
-import type { Standing } from './standing.ts'
+import type { LastMade, Standing } from './standing.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamCall, UpstreamHead } from './upstream-call.ts'
 import type { WebSocketAsked } from './websocket/handshake.ts'
@@ -39,6 +39,8 @@ export interface Peer {
   readonly needsCertificate?: boolean | undefined
   /** Scheme and authority as clients know them, where the configuration says so. */
   readonly externalOrigin?: string | undefined
+  /** Undefined where the peer is of a single request. */
+  readonly last?: LastMade | undefined
 }
 
 /** A request as an HTTP engine received it: nothing interpreted, joined or left out. */
@@ -99,6 +101,10 @@ export interface ResponseHead {
   readonly fields: HeaderFields
   /** More of them, which go before the others, and frame nothing. */
   readonly kept?: KeptFields
+  /** `Content-Length`, where it is not among `fields`. */
+  readonly length?: string | undefined
+  /** More of them, which come last, and frame nothing; names in lower case. */
+  readonly made?: MadeFields | undefined
   /** The connection ends with this response. */
   readonly isLast: boolean
   /** It leaves at once: what follows may be long in coming. */

@@ -11,6 +11,8 @@ import { releaseReserved } from './reserve.ts'
 import { passTrailers } from './trailers.ts'
 import { type RequestBody, UpstreamCall } from './upstream-call.ts'
 
+const NO_FIELDS: HeaderFields = []
+
 /** Sends the request on, its intent being durable, and waits for the head of the response. */
 export function forward(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
   const { cut, deadlines, marks } = exchange
@@ -26,13 +28,16 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
   if (exchange.grpc !== undefined) becomeLongLived(exchange, context)
   if (cut.reason !== undefined) return { stop: cut.reason }
   releaseReserved(exchange)
+  const { kept, made } = requestFields(exchange, statementOf(exchange, context))
   const call = UpstreamCall.send(
     upstream.client,
     {
       method,
       authority: forwardedAuthority(exchange),
       target: forwardedTarget(exchange),
-      ...requestFields(exchange, statementOf(exchange, context)),
+      fields: NO_FIELDS,
+      kept,
+      made,
       bodyBytes,
       takesTrailers,
       upgrade: exchange.asked?.webSocket === undefined ? undefined : 'websocket',

@@ -7,7 +7,7 @@ import {
   Shown,
 } from '../identity/index.ts'
 import type { ProxyContext } from './context.ts'
-import { type Exchange, filled, type Inbound, type Peer, type Step } from './exchange.ts'
+import { type Exchange, filled, type Inbound, type Step } from './exchange.ts'
 import { limitRefused } from './limit.ts'
 import { recordedCredential } from './recorded-proof.ts'
 
@@ -36,19 +36,18 @@ export function identify(exchange: Exchange, context: ProxyContext): Step | Prom
     : adopt(exchange, context, found, presented)
 }
 
-/** What came before is not read, nor digested, again. */
-function shownBy({ fields, standing, peer }: Inbound): Shown {
+/**
+ * What came before is not read, nor digested, again. Of a connection other fields may differ with
+ * every request; the credential does not.
+ */
+function shownBy({ fields, standing, peer: { last } }: Inbound): Shown {
   const known = standing?.shown
   if (known !== undefined) return known
-  const last = lastShown.get(peer)
-  const shown = last?.next(fields) ?? new Shown(fields)
-  if (shown !== last) lastShown.set(peer, shown)
+  const shown = last?.shown?.next(fields) ?? new Shown(fields)
+  if (last !== undefined) last.shown = shown
   if (standing !== undefined) standing.shown = shown
   return shown
 }
-
-/** Of each connection the last: other fields differ with every request, the credential does not. */
-const lastShown = new WeakMap<Peer, Shown>()
 
 function adopt(
   exchange: Exchange,

@@ -5,6 +5,7 @@ import type { TlsFacts } from '@countersign/evidence'
 import type { ClientCertificate } from '../identity/index.ts'
 import type { ProxiedSource } from './client-address/proxy-header.ts'
 import type { Peer } from './exchange.ts'
+import { nothingMade } from './standing.ts'
 import type { ClientAuthorities } from './tls-options.ts'
 
 /** The authorities and revocation lists that a listener had at a time. */
@@ -38,7 +39,7 @@ export function originOf(
 
 export function peerOf(socket: Socket, listener: ListenerFacts): Peer {
   const { externalOrigin, clientCertificates, trust, source } = listener
-  const known = { ...originOf(socket, source), externalOrigin }
+  const known = { ...originOf(socket, source), externalOrigin, last: nothingMade() }
   if (!(socket instanceof TLSSocket)) return { ...known, scheme: 'http', tls: undefined }
   const certificate =
     clientCertificates === undefined

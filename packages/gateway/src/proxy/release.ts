@@ -10,10 +10,11 @@ import { becomeLongLived } from './long-lived.ts'
 import { endedBy, recordOutcome, recordOutcomeThen } from './outcome.ts'
 import { addPiece } from './pieces.ts'
 import type { Recorded } from './recording.ts'
-import { ownFields, passFields, readHead, receiptField } from './response-fields.ts'
+import { madeFields, passFields, readHead, receiptField } from './response-fields.ts'
 import { passTrailers } from './trailers.ts'
 
 const NOTHING = new Uint8Array()
+const NO_FIELDS: HeaderFields = []
 const RESET_CONTENT = 205
 const BODYLESS: ReadonlySet<number> = new Set([204, RESET_CONTENT, 304])
 
@@ -168,12 +169,14 @@ function send(
   const { status } = filled(exchange.response, 'response')
   const trailers = upstreamTrailers(exchange)
   // A length in HTTP/1.1 leaves no place for trailers.
-  const length = trailers.length > 0 ? [] : wholeLength(exchange, received.bytes)
+  const length = trailers.length > 0 ? undefined : wholeLength(exchange, received.bytes)
   exchange.status = status
   outbound.begin({
     status,
     kept: passFields(exchange),
-    fields: [...length, ...ownFields(exchange, outcome)],
+    length,
+    fields: NO_FIELDS,
+    made: madeFields(exchange, outcome),
     isLast: !inbound.isComplete() || context.isStopping(),
   })
   deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
@@ -182,11 +185,10 @@ function send(
 }
 
 /** The length as counted; for an answer without a body, the one that the upstream claims. */
-function wholeLength(exchange: Exchange, bytes: number): HeaderFields {
-  if (!isBodyless(exchange)) return [['content-length', String(bytes)]]
+function wholeLength(exchange: Exchange, bytes: number): string | undefined {
+  if (!isBodyless(exchange)) return String(bytes)
   const { status } = filled(exchange.response, 'response')
-  const { claimed } = readHead(exchange)
-  return status === 204 || claimed === undefined ? [] : [['content-length', claimed]]
+  return status === 204 ? undefined : readHead(exchange).claimed
 }
 
 /**
@@ -228,13 +230,12 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
   exchange.outbound.begin({
     status,
     kept: passFields(exchange),
-    fields: [
-      ...(isChunked ? [] : ([['content-length', length]] as const)),
-      ...(isChunked && filled(exchange.asked, 'asked').takesTrailers
-        ? ([['trailer', receiptTrailers(exchange)]] as const)
-        : []),
-      ...ownFields(exchange, exchange.intent),
-    ],
+    length: isChunked ? undefined : length,
+    fields:
+      isChunked && filled(exchange.asked, 'asked').takesTrailers
+        ? [['trailer', receiptTrailers(exchange)]]
+        : NO_FIELDS,
+    made: madeFields(exchange, exchange.intent),
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
     isEager: isEager || filled(exchange.route, 'route').release === 'stream',
   })

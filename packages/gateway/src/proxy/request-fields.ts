@@ -18,25 +18,22 @@ import { handshakeFields } from './websocket/handshake.ts'
 export function requestFields(
   exchange: Exchange,
   statement: string | undefined,
-): Pick<UpstreamRequest, 'fields' | 'kept'> {
+): Pick<UpstreamRequest, 'kept' | 'made'> {
   const { inbound, id, inForce } = exchange
   const route = filled(exchange.route, 'route')
   const passed = passedFields(exchange, route)
   const egress = inForce.egressOf(route)
-  const fields: [string, string][] = [['x-request-id', id]]
-  if (statement !== undefined) fields.push(['countersign-identity', statement])
+  const made = ['x-request-id', id]
+  if (statement !== undefined) made.push('countersign-identity', statement)
   // Who asks, from where, and in whose trace: only what the route says that it signs goes out.
   if (egress !== undefined) {
-    return { kept: [new KeptFields(egressRequestFields(egress, passed.fields))], fields }
+    return { kept: [new KeptFields(egressRequestFields(egress, passed.fields))], made }
   }
-  const asked = filled(exchange.asked, 'asked')
-  fields.push(['traceparent', asked.traceparent])
-  const principal = filled(exchange.principal, 'principal')
-  const { authority } = asked
-  return {
-    kept: [passed, callerFields({ peer: inbound.peer, principal, authority, route })],
-    fields,
-  }
+  const { traceparent, authority } = filled(exchange.asked, 'asked')
+  made.push('traceparent', traceparent)
+  const origin = originFields(inbound.peer, authority, route.forwarded)
+  const caller = callerFields(filled(exchange.principal, 'principal'), inbound.standing)
+  return { kept: [passed, origin, caller], made }
 }
 
 function passedFields({ inbound, asked, inForce }: Exchange, route: RouteConfig): KeptFields {
@@ -55,36 +52,39 @@ function passingOf({ fields, standing }: Inbound): KeptFields {
   return passing
 }
 
-interface Caller {
-  readonly peer: Peer
-  readonly principal: Principal
+/** Of each connection the last: its requests mostly ask the same host. */
+export interface LastOrigin {
   readonly authority: string
-  readonly route: RouteConfig
+  readonly choice: RouteConfig['forwarded']
+  readonly kept: KeptFields
 }
 
-/** Of each connection the last: most of its requests are of the same caller. */
-const lastCallers = new WeakMap<Peer, { readonly caller: Caller; readonly kept: KeptFields }>()
-
-/** Who asks, and from where. */
-function callerFields(caller: Caller): KeptFields {
-  const { peer, principal, authority, route } = caller
-  const last = lastCallers.get(peer)
-  if (last !== undefined && isSame(last.caller, caller)) return last.kept
-  const kept = new KeptFields([
-    ...forwardedFields(peer, authority, route.forwarded),
-    ['countersign-principal', encodeURIComponent(principal.id)],
-    ['countersign-principal-kind', principal.kind],
-  ])
-  lastCallers.set(peer, { caller, kept })
+/** Where it comes from. */
+function originFields(peer: Peer, authority: string, choice: RouteConfig['forwarded']): KeptFields {
+  const { last } = peer
+  const known = last?.origin
+  if (known?.authority === authority && known.choice === choice) return known.kept
+  const kept = new KeptFields(forwardedFields(peer, authority, choice))
+  if (last !== undefined) last.origin = { authority, choice, kept }
   return kept
 }
 
-function isSame(one: Caller, other: Caller): boolean {
-  return (
-    one.principal === other.principal &&
-    one.route === other.route &&
-    one.authority === other.authority
-  )
+/** Who showed these header fields the last time, mostly the same as this time. */
+export interface LastCaller {
+  readonly principal: Principal
+  readonly kept: KeptFields
+}
+
+/** Who asks. */
+function callerFields(principal: Principal, standing: Inbound['standing']): KeptFields {
+  const known = standing?.caller
+  if (known?.principal === principal) return known.kept
+  const kept = new KeptFields([
+    ['countersign-principal', encodeURIComponent(principal.id)],
+    ['countersign-principal-kind', principal.kind],
+  ])
+  if (standing !== undefined) standing.caller = { principal, kept }
+  return kept
 }
 
 /** Cookies of a login are between the browser and the gateway; the others go on as they came. */

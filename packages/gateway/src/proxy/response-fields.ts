@@ -1,11 +1,11 @@
-import { KeptFields } from '../http1/index.ts'
+import { KeptFields, type MadeFields } from '../http1/index.ts'
 import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
 import { rateLimitFields } from '../limits/index.ts'
 import { egressResponseFields } from './egress/egress-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { isOursToTell } from './field-names.ts'
 import { isGrpc } from './grpc.ts'
-import { endToEnd, type HeaderFields, valuesOf } from './header-fields.ts'
+import { endToEnd, type HeaderFields, pairFields, valuesOf } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 import { timingFields } from './server-timing.ts'
 
@@ -60,29 +60,28 @@ function isLogin([name, value]: HeaderFields[number]): boolean {
 }
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
-export function ownFields(exchange: Exchange, recorded: Recorded | undefined): HeaderFields {
+export function madeFields(exchange: Exchange, recorded: Recorded | undefined): MadeFields {
   const { id, quotas, timing } = exchange
-  const fields = standingFields(id, quotas, recorded)
-  return timing === undefined ? fields : [...fields, ...timingFields(exchange)]
+  const made = ['x-request-id', id]
+  if (quotas !== undefined) add(made, rateLimitFields(quotas))
+  if (recorded !== undefined) {
+    if (recorded.isDurable) made.push('countersign-receipt', recorded.receiptField)
+    else made.push('countersign-receipt-pending', recorded.pendingField)
+    const cached = recorded.isDurable ? 'Countersign-Receipt' : 'Countersign-Receipt-Pending'
+    made.push('cache-control', `private="${cached}"`)
+  }
+  if (timing !== undefined) add(made, timingFields(exchange))
+  return made
 }
 
-function standingFields(
-  id: string,
-  quotas: Exchange['quotas'],
-  recorded: Recorded | undefined,
-): HeaderFields {
-  const limits = quotas === undefined ? [] : rateLimitFields(quotas)
-  if (recorded === undefined) return [['x-request-id', id], ...limits]
-  return [
-    ['x-request-id', id],
-    ...limits,
-    receiptField(recorded),
-    recorded.isDurable ? CACHED_WITHOUT_RECEIPT : CACHED_WITHOUT_PENDING,
-  ]
+function add(made: string[], fields: HeaderFields): void {
+  for (const [name, value] of fields) made.push(name, value)
 }
 
-const CACHED_WITHOUT_RECEIPT = ['cache-control', 'private="Countersign-Receipt"'] as const
-const CACHED_WITHOUT_PENDING = ['cache-control', 'private="Countersign-Receipt-Pending"'] as const
+/** The same, where they stand among others. */
+export function ownFields(exchange: Exchange, recorded: Recorded | undefined): HeaderFields {
+  return pairFields(madeFields(exchange, recorded))
+}
 
 /** Of a record that a crash could still take, its caller learns no place: only how to ask later. */
 export function receiptField(recorded: Recorded): readonly [string, string] {

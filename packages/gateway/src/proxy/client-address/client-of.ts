@@ -6,7 +6,7 @@ import type { ForwardedTrust } from './forwarded.ts'
 export function clientOf(peer: Peer, fields: HeaderFields, trust: ForwardedTrust): Peer {
   const source = trust.source(peer.address, fields)
   if (source === undefined) return peer
-  if (source === 'malformed') return { ...peer, isDoubtful: true }
+  if (source === 'malformed') return { ...peer, last: undefined, isDoubtful: true }
   const proxies = [...source.proxies, ...(peer.proxies ?? [])]
-  return { ...peer, address: source.address, port: 0, proxies }
+  return { ...peer, last: undefined, address: source.address, port: 0, proxies }
 }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { formatFields } from '../../http1/index.ts'
+import { formatFields, formatMade } from '../../http1/index.ts'
 import type { Clock } from '../../platform/index.ts'
 import type { ResponseHead } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
@@ -52,12 +52,12 @@ export class OwnLines {
  * chunks. What answers HEAD, and some statuses, have no body whatever they say.
  */
 export function framingOf(
-  { status, fields }: ResponseHead,
+  { status, fields, length: said }: ResponseHead,
   method: string,
   wholeBytes: number | undefined,
 ): AnswerFraming {
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return NONE
-  const length = find(fields, 'content-length')
+  const length = said ?? find(fields, 'content-length')
   if (length !== undefined) return { kind: 'length', bytes: Number(length) }
   return wholeBytes === undefined ? CHUNKED : { kind: 'length', bytes: wholeBytes }
 }
@@ -67,13 +67,18 @@ export function framingOf(
  * something in it would end a line early.
  */
 export function formatAnswer(
-  { status, fields, kept }: ResponseHead,
+  { status, fields, kept, length, made }: ResponseHead,
   framing: AnswerFraming,
   { date, connection }: { readonly date: string; readonly connection: string },
 ): string {
-  const said = kept?.isDated === true || find(fields, 'date') !== undefined ? '' : date
-  const lines = kept === undefined ? linesOf(fields) : sendable(kept.lines) + linesOf(fields)
-  return `${statusLine(status)}${lines}${said}${framed(fields, framing)}${connection}\r\n`
+  const dated = kept?.isDated === true || find(fields, 'date') !== undefined ? '' : date
+  let lines = statusLine(status)
+  if (kept !== undefined) lines += sendable(kept.lines)
+  if (length !== undefined) lines += `content-length: ${length}\r\n`
+  if (fields.length > 0) lines += linesOf(fields)
+  if (made !== undefined) lines += formatMade(made)
+  const end = length === undefined ? framed(fields, framing) : ''
+  return `${lines}${dated}${end}${connection}\r\n`
 }
 
 /** A head that no answer's framing follows: 1xx, and the one that changes protocols. */
@@ -97,6 +102,7 @@ function sendable(lines: string | undefined): string {
 }
 
 function statusLine(status: number): string {
+  if (status === 200) return 'HTTP/1.1 200 OK\r\n'
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
 }
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { Clock, Timer } from '../../platform/index.ts'
 import type { HeaderFields } from '../header-fields.ts'
-import type { Standing } from '../standing.ts'
+import { nothingRead, type Standing } from '../standing.ts'
 
 /** Header fields that come again and again, and what was read of them. */
 export interface RememberedHead {
@@ -50,7 +50,7 @@ export class RememberedHeads {
       this.#seen[place] = sum
       return undefined
     }
-    const standing: Standing = {}
+    const standing = nothingRead()
     this.#put(lines, { fields, standing })
     return standing
   }

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http'
 import { parseFields } from '../../http1/index.ts'
 import { type Framing, readFraming } from '../framing.ts'
 import { type HeaderFields, listMembers, valuesOf } from '../header-fields.ts'
-import type { Standing } from '../standing.ts'
+import { nothingRead, type Standing } from '../standing.ts'
 import { asksForWebSocket } from '../websocket/handshake.ts'
 import type { RememberedHeads } from './remembered-heads.ts'
 
@@ -60,7 +60,7 @@ export class HeadParser {
     if (line === undefined) return undefined
     const lines = text.slice(lineEnd + 2)
     if (lines === this.#lines) {
-      this.#standing ??= {}
+      this.#standing ??= nothingRead()
       return readMeaning(line, this.#fields, this.#standing)
     }
     if (lines.length > REMEMBERED_LENGTH_MAX) return this.#parseLong(line, lines)

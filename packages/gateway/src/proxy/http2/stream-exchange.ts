@@ -167,12 +167,13 @@ export class StreamExchange {
   /** The head goes out with what follows it, so that one that nothing follows ends the stream. */
   #respond(endStream: boolean): void {
     if (this.#head === undefined) return
-    const { status, kept, fields } = this.#head
+    const { status, kept, length, fields, made } = this.#head
     this.#head = undefined
     const flat: string[] = [':status', String(status)]
-    for (const [name, value] of [...(kept?.fields ?? []), ...fields]) {
-      flat.push(name.toLowerCase(), sendable(value))
-    }
+    for (const [name, value] of kept?.fields ?? []) flat.push(name.toLowerCase(), sendable(value))
+    if (length !== undefined) flat.push('content-length', length)
+    for (const [name, value] of fields) flat.push(name.toLowerCase(), sendable(value))
+    if (made !== undefined) flat.push(...made)
     const mayHaveTrailers = !endStream
     const options = { endStream, waitForTrailers: mayHaveTrailers, sendDate: false }
     this.#stream.respond(flat, options)

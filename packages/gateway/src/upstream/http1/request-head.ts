@@ -1,4 +1,10 @@
-import { formatFields, isFieldValue, isToken, type KeptFields } from '../../http1/index.ts'
+import {
+  formatFields,
+  formatMade,
+  isFieldValue,
+  isToken,
+  type KeptFields,
+} from '../../http1/index.ts'
 import type { UpstreamRequest } from '../types.ts'
 
 const NOT_TARGET = /[^\x21-\x7e]/
@@ -18,14 +24,15 @@ export function formatHead(request: UpstreamRequest): string | undefined {
   return `${head}${te}${framingOf(request)}\r\n`
 }
 
-function linesOf({ fields, kept = NONE_KEPT }: UpstreamRequest): string | undefined {
+function linesOf({ fields, kept = NONE_KEPT, made }: UpstreamRequest): string | undefined {
   let all = ''
   for (const { lines } of kept) {
     if (lines === undefined) return undefined
     all += lines
   }
   const lines = formatFields(fields)
-  return lines === undefined ? undefined : all + lines
+  if (lines === undefined) return undefined
+  return made === undefined ? all + lines : all + lines + formatMade(made)
 }
 
 const NONE_KEPT: readonly KeptFields[] = []

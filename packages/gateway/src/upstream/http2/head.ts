@@ -25,6 +25,7 @@ export function requestHead(
   const kept = request.kept?.flatMap(({ fields }) => fields) ?? []
   const flat = trailerFields([...kept, ...request.fields])
   if (flat === undefined || !pseudo.every((text) => VALUE_FORM.test(text))) return undefined
+  if (request.made !== undefined) flat.push(...request.made)
   if (bodyBytes !== undefined && (bodyBytes > 0 || LENGTH_METHODS.has(method))) {
     flat.push('content-length', String(bodyBytes))
   }
