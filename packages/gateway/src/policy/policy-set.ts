@@ -58,6 +58,8 @@ export class PolicySet {
   readonly #book: RuleBook
   readonly #engine: Engine | undefined
   readonly #approvals: ReadonlyMap<string, string>
+  /** By the policy that is met first, of each the last. */
+  readonly #permitted = new Map<string, { readonly ids: Ids; readonly conclusion: Conclusion }>()
 
   private constructor(
     files: readonly PolicyFile[],
@@ -98,7 +100,8 @@ export class PolicySet {
     const encoded = encodeQuestion(salt, this.digest, question)
     const request = hash('sha256', encoded, 'hex')
     const outcome = isWellFormed(encoded) ? this.#evaluate(question) : undefined
-    return { ...this.#conclude(outcome, question), policySet: this.digest, request }
+    const { allow, reason, policies, approvals } = this.#conclude(outcome, question)
+    return { allow, reason, policies, approvals, policySet: this.digest, request }
   }
 
   /** The `policy` records that hold this set; durable, all of them, before it is in force. */
@@ -128,7 +131,7 @@ export class PolicySet {
     // Cedar skips a policy that fails. A forbid that is skipped would be a hole: we deny.
     if (failed.length > 0) return denied('policy-failed', failed)
     if (forbids.length > 0) return denied('policy-forbids', forbids)
-    if (this.#approvals.size === 0) return permitted(permits, [])
+    if (this.#approvals.size === 0) return this.#permittedBy(permits)
     const plain = permits.filter((id) => !this.#approvals.has(id))
     if (plain.length > 0) return permitted(plain, [])
     const approved = permits.filter((id) => {
@@ -139,11 +142,22 @@ export class PolicySet {
     return { ...denied('approval-needed', permits), approvals: this.#templatesOf(permits) }
   }
 
+  /** The same policies permit again and again: what follows is made once. */
+  #permittedBy(ids: readonly string[]): Conclusion {
+    const [first = ''] = ids
+    const known = this.#permitted.get(first)
+    if (known !== undefined && isSameList(known.ids, ids)) return known.conclusion
+    const conclusion = permitted(ids, [])
+    this.#permitted.set(first, { ids, conclusion })
+    return conclusion
+  }
+
   #templatesOf(ids: readonly string[]): readonly string[] {
     return [...new Set(ids.map((id) => this.#approvals.get(id) ?? ''))].sort()
   }
 }
 
+type Ids = readonly string[]
 type Conclusion = Pick<Decision, 'allow' | 'reason' | 'policies' | 'approvals'>
 
 function denied(reason: Decision['reason'], ids: readonly string[]): Conclusion {
@@ -153,6 +167,12 @@ function denied(reason: Decision['reason'], ids: readonly string[]): Conclusion 
 function permitted(ids: readonly string[], approvals: readonly string[]): Conclusion {
   if (ids.length === 0) return denied('no-policy-permits', [])
   return { allow: true, reason: 'policy-permits', policies: ids.toSorted(), approvals }
+}
+
+function isSameList(one: Ids, other: Ids): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at += 1) if (one[at] !== other[at]) return false
+  return true
 }
 
 interface Compilation {

@@ -1,3 +1,4 @@
+import { knownAsker, setsOf } from './asker.ts'
 import {
   type Attributes,
   type Entity,
@@ -11,15 +12,7 @@ import {
   SetValue,
   type Value,
 } from './compiler/index.ts'
-import {
-  type Asker,
-  connectionOf,
-  ENTITY_TYPES,
-  HEADERS,
-  mfaAgeMsOf,
-  type Named,
-  type Question,
-} from './question.ts'
+import { connectionOf, HEADERS, mfaAgeMsOf, type Question } from './question.ts'
 import { METHODS, type Method, READ_METHODS } from './schema.ts'
 
 /** The years 0 to 9999: what `datetime` can write. */
@@ -36,29 +29,64 @@ export function environmentOf(question: Question): Environment | undefined {
   return new RequestEnvironment(question, action, address, timeMs)
 }
 
+/** What is known of a route by its name, under one upstream. */
+interface Place {
+  readonly uid: EntityUid
+  readonly upstream: string
+  readonly pages: Map<Method, string>
+}
+
+const places = new Map<string, Place>()
+
+function placeOf({ route, upstream }: Question['resource']): Place {
+  const known = places.get(route)
+  if (known?.upstream === upstream) return known
+  if (places.size >= RECENT_MAX) places.clear()
+  const place = { uid: new EntityUid('Route', route), upstream, pages: new Map<Method, string>() }
+  places.set(route, place)
+  return place
+}
+
 /** Equal for questions whose action and resource are in the same scopes. */
 export function pageOf({ action, resource }: Question): string {
-  return `${action}\0${resource.route}\0${resource.upstream}`
+  const { pages } = placeOf(resource)
+  let page = pages.get(action)
+  if (page === undefined) {
+    page = `${action}\0${resource.route}\0${resource.upstream}`
+    if (ACTION_UIDS.has(action)) pages.set(action, page)
+  }
+  return page
 }
 
 class RequestEnvironment implements Environment {
   readonly principal: EntityUid
   readonly action: EntityUid
   readonly resource: EntityUid
-  readonly context: Attributes
   readonly principalEntity: Entity
   readonly #question: Question
+  readonly #scopes: SetValue
+  readonly #address: Extension
+  readonly #timeMs: number
+  #context: Attributes | undefined
   #resource: Entity | undefined
   #headers: Entity | undefined
 
   constructor(question: Question, action: EntityUid, address: Extension, timeMs: number) {
-    const { uid, entity, scopes } = preparedAsker(question.principal)
+    const { uid, entity, scopes } = knownAsker(question.principal)
     this.principal = uid
     this.action = action
-    this.resource = routeUid(question.resource.route)
-    this.context = new ContextAttributes(question.context, scopes, address, timeMs)
+    this.resource = placeOf(question.resource).uid
     this.principalEntity = entity
     this.#question = question
+    this.#scopes = scopes
+    this.#address = address
+    this.#timeMs = timeMs
+  }
+
+  get context(): Attributes {
+    const { context } = this.#question
+    this.#context ??= new ContextAttributes(context, this.#scopes, this.#address, this.#timeMs)
+    return this.#context
   }
 
   get resourceEntity(): Entity {
@@ -172,41 +200,6 @@ function groupOf(method: Method): string {
   return READ_METHODS.includes(method) ? 'read' : 'write'
 }
 
-interface PreparedAsker {
-  readonly uid: EntityUid
-  readonly entity: Entity
-  readonly scopes: SetValue
-}
-
-const askers = new WeakMap<Asker, PreparedAsker>()
-
-/** An identity is prepared once, not once a request. */
-function preparedAsker(asker: Asker): PreparedAsker {
-  let prepared = askers.get(asker)
-  if (prepared === undefined) {
-    const { id, kind, issuer, groups, roles, scopes, claims } = asker
-    prepared = {
-      uid: new EntityUid(ENTITY_TYPES[kind], id),
-      entity: {
-        attributes: new Map<string, Value>([
-          ['kind', kind],
-          ['issuer', issuer],
-          ['groups', new SetValue(groups)],
-          ['roles', new SetValue(roles)],
-        ]),
-        tags: setsOf(claims),
-        ancestors: new Set([
-          ...groups.map((group) => entityKey('Group', group)),
-          ...roles.map((role) => entityKey('Role', role)),
-        ]),
-      },
-      scopes: new SetValue(scopes),
-    }
-    askers.set(asker, prepared)
-  }
-  return prepared
-}
-
 function resourceEntity({ upstream, host, path, parameters }: Question['resource']): Entity {
   return {
     attributes: new Map([
@@ -219,10 +212,6 @@ function resourceEntity({ upstream, host, path, parameters }: Question['resource
   }
 }
 
-function setsOf(lists: Named<readonly string[]>): Attributes {
-  return new Map(Object.entries(lists).map(([name, values]) => [name, new SetValue(values)]))
-}
-
 function durationOf(ms: number | undefined): Extension | undefined {
   return ms === undefined ? undefined : new Extension('duration', BigInt(ms))
 }
@@ -230,23 +219,13 @@ function durationOf(ms: number | undefined): Extension | undefined {
 /** Values that recur are remembered, so many at most. */
 const RECENT_MAX = 1024
 
-const routeUids = new Map<string, EntityUid>()
-
-function routeUid(name: string): EntityUid {
-  return recent(routeUids, name, () => new EntityUid('Route', name))
-}
-
 const addresses = new Map<string, Extension | undefined>()
 
 function addressOf(text: string): Extension | undefined {
-  return recent(addresses, text, () => parseAddress(text))
-}
-
-function recent<T>(known: Map<string, T>, name: string, make: () => T): T {
-  const found = known.get(name)
-  if (found !== undefined || known.has(name)) return found as T
-  if (known.size >= RECENT_MAX) known.clear()
-  const made = make()
-  known.set(name, made)
+  const found = addresses.get(text)
+  if (found !== undefined || addresses.has(text)) return found
+  if (addresses.size >= RECENT_MAX) addresses.clear()
+  const made = parseAddress(text)
+  addresses.set(text, made)
   return made
 }
