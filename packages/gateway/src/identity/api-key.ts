@@ -15,6 +15,8 @@ const FORM = /^cs_([a-z2-9]{8})_[A-Za-z0-9_-]{43}$/
 
 /** What an API key looks like inside other text, so that none is ever recorded. */
 export const API_KEY_PATTERN: RegExp = /cs_[a-z2-9]{8}_[A-Za-z0-9_-]{43}/
+/** Of each that looks so. */
+export const API_KEY_LENGTH = 55
 
 export function mintApiKey(random: Random): ApiKey {
   const letters = random.bytes(PREFIX_LENGTH)

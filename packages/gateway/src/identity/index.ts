@@ -1,4 +1,4 @@
-export { API_KEY_PATTERN } from './api-key.ts'
+export { API_KEY_LENGTH, API_KEY_PATTERN } from './api-key.ts'
 export { apiKeys } from './api-keys.ts'
 export {
   type Authenticator,

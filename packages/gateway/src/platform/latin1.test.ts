@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { writeLatin1 } from './latin1.ts'
+import { readLatin1, writeLatin1 } from './latin1.ts'
 
 const EVERY = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code))
 
@@ -25,4 +25,17 @@ test('what does not fit, or is not there, is an error, not a cut', () => {
   assert.throws(() => writeLatin1(new Uint8Array(40), 9, EVERY, 32), RangeError)
   assert.throws(() => writeLatin1(new Uint8Array(40), -1, EVERY, 32), RangeError)
   assert.throws(() => writeLatin1(new Uint8Array(40), 0, 'short', 32), RangeError)
+})
+
+test('what was written is read back, and nothing that is not there', () => {
+  const memory = Buffer.from(`--${EVERY}`, 'latin1')
+  assert.equal(readLatin1(memory, 2, 258), EVERY)
+  assert.equal(readLatin1(memory, 3, 3), '')
+  for (const [from, to] of [
+    [-1, 3],
+    [0, 259],
+    [4, 3],
+  ] as const) {
+    assert.throws(() => readLatin1(memory, from, to), RangeError)
+  }
 })

@@ -16,3 +16,17 @@ export function writeLatin1(into: Uint8Array, at: number, text: string, length: 
   }
   latin1Write.call(into, text, at, length)
 }
+
+const latin1Slice = Buffer.prototype.latin1Slice as (
+  this: Uint8Array,
+  from: number,
+  to: number,
+) => string
+
+/** The bytes from `from` to `to` as a text of its own, each a character. */
+export function readLatin1(bytes: Uint8Array, from: number, to: number): string {
+  if (from < 0 || to > bytes.length || from > to) {
+    throw new RangeError(`no characters from ${from} to ${to} of ${bytes.length} bytes`)
+  }
+  return latin1Slice.call(bytes, from, to)
+}

@@ -21,6 +21,7 @@ import {
 } from './listeners.ts'
 import { LiveExchanges } from './live-exchanges.ts'
 import { Load, NO_PRESSURES, type Pressures } from './load.ts'
+import { RandomHex } from './random-hex.ts'
 import type { ExchangeRecorder, WindowBounds } from './recording.ts'
 import { Refusals } from './refusals.ts'
 import { NO_TELEMETRY, type Telemetry, type Tracing } from './telemetry.ts'
@@ -176,7 +177,8 @@ function makeContext(
   const load = new Load({ clock, limits, pressures: options.pressures ?? NO_PRESSURES })
   const own = { answerOwn, challenges, captures: new CaptureMemory() }
   const wheel = new DeadlineWheel(clock)
-  const standing = { clock, random, recorder, containment, live, wheel, load, refusals, ...own }
+  const chance = { random, hex: new RandomHex(random) }
+  const standing = { clock, ...chance, recorder, containment, live, wheel, load, refusals, ...own }
   const seen = { report, telemetry, tracing: options.tracing }
   const states = { inForce, isStopping, isSpaceScarce }
   return { ...standing, ...seen, ...states, approvals, breakGlass }

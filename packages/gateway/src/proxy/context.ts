@@ -6,6 +6,7 @@ import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
 import type { Load } from './load.ts'
+import type { RandomHex } from './random-hex.ts'
 import type { ExchangeRecorder } from './recording.ts'
 import type { Refusals } from './refusals.ts'
 import type { Telemetry, Tracing } from './telemetry.ts'
@@ -42,6 +43,7 @@ export const NO_CHALLENGES: Challenges = {
 export interface ProxyContext {
   readonly clock: Clock
   readonly random: Random
+  readonly hex: RandomHex
   readonly recorder: ExchangeRecorder
   /** For whoever accepts an exchange; stages read `exchange.inForce`. */
   readonly inForce: () => InForce

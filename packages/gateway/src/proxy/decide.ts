@@ -4,7 +4,7 @@ import { type Exchange, filled, type Step } from './exchange.ts'
 import { operationOf } from './operations.ts'
 import { receivedHeaders, recordedHeaders, recordedPath } from './recorded-text.ts'
 
-const REQUEST_SALT_BYTES = 16
+const REQUEST_SALT_DIGITS = 32
 
 /**
  * Asks the policies in force. They see the request as it is recorded, no more and no less: what a
@@ -32,7 +32,7 @@ export function decideAlone(exchange: Exchange, context: ProxyContext): void {
 }
 
 function ask(exchange: Exchange, context: ProxyContext, question: Question): Decision {
-  const salt = Buffer.from(context.random.bytes(REQUEST_SALT_BYTES)).toString('hex')
+  const salt = context.hex.digits(REQUEST_SALT_DIGITS)
   exchange.question = question
   exchange.requestSalt = salt
   const decision = exchange.inForce.policies.decide(question, salt)

@@ -45,6 +45,8 @@ export function receivedHeaders(
   fields: HeaderFields,
   recorded: RecordedHeaders['values'],
 ): RecordedHeaders['values'] | undefined {
+  // Mostly there are none.
+  if (recorded === NONE.values) return undefined
   let isSame = true
   const found: [string, readonly string[]][] = []
   for (const [name, texts] of Object.entries(recorded)) {

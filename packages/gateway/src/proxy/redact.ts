@@ -1,4 +1,4 @@
-import { API_KEY_PATTERN } from '../identity/index.ts'
+import { API_KEY_LENGTH, API_KEY_PATTERN } from '../identity/index.ts'
 
 /** Stands where a secret stood. */
 export const REDACTED = '[redacted]'
@@ -44,7 +44,12 @@ const SCHEMES = /\b(bearer|basic|digest|negotiate)\s+[^\s,;]+/gi
 
 /** The text with everything that looks like a credential taken out. */
 export function redactText(text: string): string {
-  return redactTokens(text.replace(API_KEYS, REDACTED)).replace(SCHEMES, REDACTED)
+  return redactTokens(withoutKeys(text)).replace(SCHEMES, REDACTED)
+}
+
+/** A path is mostly shorter than a key. */
+function withoutKeys(text: string): string {
+  return text.length < API_KEY_LENGTH ? text : text.replace(API_KEYS, REDACTED)
 }
 
 /** Characters of base64url stand together in a part of a token; anything else is between parts. */
@@ -80,7 +85,7 @@ const BEARER = /\bbearer\s+[\w.~+/=-]{16,}/gi
 
 /** As `redactText`, of prose too: only what can be nothing but a credential. */
 export function redactCredentials(text: string): string {
-  return redactTokens(text.replace(API_KEYS, REDACTED)).replace(BEARER, REDACTED)
+  return redactTokens(withoutKeys(text)).replace(BEARER, REDACTED)
 }
 
 /** Members of documents: words like `code` and `key` mean too much else there. */
