@@ -1,12 +1,13 @@
 // A gateway process whose routes capture, before an upstream that echoes what it is sent.
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { How, What } from '../packages/evidence/src/index.ts'
 import { type GatewayLife, startLife } from './faults/scratch-gateway.ts'
+import { layOut, newKey } from './laid-out.ts'
 import { run } from './run-cli.ts'
 
 export interface CaptureGateway {
@@ -26,7 +27,6 @@ export async function captureGateway(
 ): Promise<CaptureGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-capture-'))
   const data = place?.data ?? join(directory, 'data')
-  await mkdir(join(directory, 'policies'))
   let received = 0
   let life: GatewayLife | undefined
   const upstream = createServer((request, response) => {
@@ -40,18 +40,11 @@ export async function captureGateway(
   // A kept connection is not closed in the moment in which it is used again.
   upstream.keepAliveTimeout = 0
   const port = await listen(upstream)
-  const config = join(directory, 'countersign.yaml')
-  await writeFile(config, configuration(data, port, routes))
-  await writeFile(
-    join(directory, 'policies/all.cedar'),
-    '@id("ada") permit (principal == User::"ada", action, resource);\n',
-  )
-  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
-  assert.equal(made.exit, 0, made.err)
+  const config = await layOut(directory, configuration(data, port, routes))
   return {
     directory,
     data,
-    token: (JSON.parse(made.out) as { token: string }).token,
+    token: await newKey(config, 'ada'),
     received: () => received,
     start: async () => {
       life = await startLife(config)

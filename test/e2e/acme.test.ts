@@ -21,6 +21,7 @@ import { Findings } from '../../packages/gateway/src/verify/report.ts'
 import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
 import { freePort } from '../free-port.ts'
+import { newKey } from '../laid-out.ts'
 import { need } from '../needs.ts'
 import { run } from '../run-cli.ts'
 import { type Pebble, startPebble } from './acme/pebble.ts'
@@ -90,9 +91,8 @@ routes: [{ name: all, path: /, upstream: none, authenticate: optional }]
   }
 
   /** Who may look at the metrics. */
-  async keyOfAda(): Promise<string> {
-    const key = ['keys', 'create', '--principal', 'ada', '--config', this.config, '--json']
-    return (JSON.parse((await run(key)).out) as { token: string }).token
+  keyOfAda(): Promise<string> {
+    return newKey(this.config, 'ada')
   }
 
   /** Undefined where the handshake is refused. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,9 +13,9 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { layOut, newKey } from '../laid-out.ts'
 import { Load } from '../proxy/load.ts'
 import { startUpstream, type UpstreamProcess } from '../proxy/upstream.ts'
-import { run } from '../run-cli.ts'
 import { type Recorded, readExchanges } from './desync/records.ts'
 
 /** 10 is what the acceptance names: 1 GB, 10,000 connections, 10,000 aborts. */
@@ -37,9 +37,8 @@ interface Life extends GatewayLife {
 async function live(t: TestContext, limits: string): Promise<Life> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-hostile-'))
   const upstream = await startUpstream()
-  const config = await lay(directory, upstream, limits)
-  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
-  const { token } = JSON.parse(made.out) as { token: string }
+  const config = await layOut(directory, configuration(upstream, limits))
+  const token = await newKey(config, 'ada')
   const life = await startLife(config)
   const { pid = 0 } = life.process
   t.after(async () => {
@@ -82,16 +81,8 @@ function procFile(pid: number, name: string): string {
   return readFileSync(`/proc/${pid}/${name}`, 'utf8')
 }
 
-async function lay(directory: string, upstream: UpstreamProcess, limits: string): Promise<string> {
-  const config = join(directory, 'countersign.yaml')
-  await mkdir(join(directory, 'policies'))
-  await writeFile(
-    join(directory, 'policies/all.cedar'),
-    '@id("all") permit (principal, action, resource);\n',
-  )
-  await writeFile(
-    config,
-    `version: 1
+function configuration(upstream: UpstreamProcess, limits: string): string {
+  return `version: 1
 gateway: hostile
 origin: countersign.test
 data: data
@@ -106,9 +97,7 @@ upstreams:
   echo: { url: "${upstream.url}", connectionsMax: 2000 }
 routes:
   - { name: all, path: /, upstream: echo, headers: [] }
-`,
-  )
-  return config
+`
 }
 
 /** How many were refused without a record, before one was served. */

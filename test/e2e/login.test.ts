@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
 import { freePort } from '../free-port.ts'
+import { newKey } from '../laid-out.ts'
 import { makeAuthority } from '../proxy/certificates.ts'
 import { run } from '../run-cli.ts'
 import { Browser } from './browser.ts'
@@ -100,9 +101,7 @@ routes:
   - { name: api, path: /api, upstream: app, authenticators: [keys] }
 `,
   )
-  const made = await run(['keys', 'create', '--principal', 'robot', '--config', config, '--json'])
-  assert.equal(made.exit, 0, made.err)
-  key = (JSON.parse(made.out) as { token: string }).token
+  key = await newKey(config, 'robot')
 }
 
 /** Records that `show` tells of, by kind. */

@@ -1,15 +1,15 @@
 // What was used stays used: across a reload, which changes the limit at once, and across restarts.
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
 import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { layOut, newKey } from '../laid-out.ts'
 import { API } from '../program.ts'
 import { Load } from '../proxy/load.ts'
-import { run } from '../run-cli.ts'
 
 let directory: string
 let config: string
@@ -18,25 +18,17 @@ let token: string
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'countersign-quotas-'))
-  config = join(directory, 'countersign.yaml')
   api = await startApi(API, 0)
-  await mkdir(join(directory, 'policies'))
-  const policy = '@id("all") permit (principal, action, resource);\n'
-  await writeFile(join(directory, 'policies/orders.cedar'), policy)
-  await configure(6)
-  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
-  assert.equal(made.exit, 0, made.err)
-  token = (JSON.parse(made.out) as { token: string }).token
+  config = await layOut(directory, configuration(6))
+  token = await newKey(config, 'ada')
 })
 after(async () => {
   await api.close()
   await rm(directory, { recursive: true })
 })
 
-function configure(limit: number): Promise<void> {
-  return writeFile(
-    config,
-    `version: 1
+function configuration(limit: number): string {
+  return `version: 1
 data: data
 log: { level: error }
 listeners: [{ name: main, host: 127.0.0.1, port: 0 }]
@@ -46,8 +38,7 @@ policies: { directory: policies }
 quotas: { month: { key: principal, limit: ${limit}, window: 31d } }
 upstreams: { orders: { url: "http://127.0.0.1:${api.port}" } }
 routes: [{ name: orders, path: /orders, upstream: orders, quotas: [month] }]
-`,
-  )
+`
 }
 
 async function ask({ url }: GatewayLife) {
@@ -64,7 +55,7 @@ test('a reload keeps what was used, a stop and a kill -9 as well', async () => {
   for (const left of ['5', '4', '3', '2']) {
     assert.deepEqual(await ask(first), { status: 200, limit: '6', left })
   }
-  await configure(5)
+  await writeFile(config, configuration(5))
   first.process.kill('SIGHUP')
   let next = await ask(first)
   // A request before the reload is counted as well: then none is left after it.
@@ -77,7 +68,7 @@ test('a reload keeps what was used, a stop and a kill -9 as well', async () => {
 
   const second = await startLife(config)
   assert.equal((await ask(second)).status, 429)
-  await configure(8)
+  await writeFile(config, configuration(8))
   second.process.kill('SIGHUP')
   await waitFor(async () => (await ask(second)).limit === '8')
   assert.equal(await second.stop('SIGKILL'), 'SIGKILL')

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test'
 import type { Client, ClientDuplexStream, Metadata } from '@grpc/grpc-js'
 import { WebSocket, WebSocketServer } from 'ws'
 import { allRecords, type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { layOut, newKey } from '../laid-out.ts'
 import {
   bearer,
   type GrpcServer,
@@ -38,16 +39,8 @@ before(async () => {
   await once(sockets, 'listening')
   calls = await startGrpcServer()
   const { port } = sockets.address() as AddressInfo
-  await mkdir(join(directory, 'policies'))
-  await writeFile(
-    join(directory, 'policies/all.cedar'),
-    '@id("all") permit (principal, action, resource);',
-  )
-  const config = join(directory, 'countersign.yaml')
-  await writeFile(config, configuration(`http://127.0.0.1:${port}`, calls.url))
-  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
-  assert.equal(made.exit, 0, made.err)
-  token = (JSON.parse(made.out) as { token: string }).token
+  const config = await layOut(directory, configuration(`http://127.0.0.1:${port}`, calls.url))
+  token = await newKey(config, 'ada')
   life = await startLife(config)
 })
 after(async () => {

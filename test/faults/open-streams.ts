@@ -2,13 +2,12 @@
 // events, downloads, HTTP/2 and gRPC, before upstreams in this process that no fault reaches.
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { Client, ClientDuplexStream, Metadata } from '@grpc/grpc-js'
 import { WebSocket, WebSocketServer } from 'ws'
+import { layOut, newKey } from '../laid-out.ts'
 import {
   bearer,
   type GrpcServer,
@@ -16,7 +15,6 @@ import {
   startGrpcServer,
   type Text,
 } from '../proxy/grpc-peers.ts'
-import { run } from '../run-cli.ts'
 import { type GatewayLife, startLife } from './scratch-gateway.ts'
 
 /** What a caller was told, before the gateway went: exchanges, and how each ended. */
@@ -56,10 +54,11 @@ export async function streamStage(directory: string, data: string): Promise<Stre
   app.listen(0, '127.0.0.1')
   await once(app, 'listening')
   const { port } = app.address() as AddressInfo
-  const token = await layOut(directory, data, port, grpc)
+  const config = await layOut(directory, configuration(data, port, grpc))
+  const token = await newKey(config, 'ada')
   return {
     token,
-    start: () => startLife(join(directory, 'countersign.yaml')),
+    start: () => startLife(config),
     received: () => [...ids, ...grpc.metadata.map((each) => String(each.get('x-request-id')[0]))],
     close: () => {
       grpc.close()
@@ -85,21 +84,8 @@ function answer(asked: IncomingMessage, response: ServerResponse): void {
   response.on('close', () => clearInterval(timer))
 }
 
-async function layOut(
-  directory: string,
-  data: string,
-  port: number,
-  grpc: GrpcServer,
-): Promise<string> {
-  await mkdir(join(directory, 'policies'), { recursive: true })
-  await writeFile(
-    join(directory, 'policies/all.cedar'),
-    '@id("ada") permit (principal == User::"ada", action, resource);\n',
-  )
-  const config = join(directory, 'countersign.yaml')
-  await writeFile(
-    config,
-    `version: 1
+function configuration(data: string, port: number, grpc: GrpcServer): string {
+  return `version: 1
 origin: countersign.test
 data: ${data}
 log: { level: silent }
@@ -119,10 +105,7 @@ routes:
   - { name: grpc, path: /echo.Echo, upstream: grpc }
   - { name: ws, path: /ws, upstream: app, upgrade: websocket }
   - { name: all, path: /, upstream: app }
-`,
-  )
-  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
-  return (JSON.parse(made.out) as { token: string }).token
+`
 }
 
 interface EchoClient extends Client {

@@ -2,7 +2,6 @@
 // API received is told by a process that no fault of the gateway can reach.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
 import { LogReader } from '../../packages/gateway/src/ledger/index.ts'
@@ -10,8 +9,8 @@ import { nodeDisk } from '../../packages/gateway/src/platform/index.ts'
 import type { OpenedBlock, OpenedRecord } from '../../packages/gateway/src/vault/index.ts'
 import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
 import { Findings } from '../../packages/gateway/src/verify/report.ts'
+import { layOut, newKey } from '../laid-out.ts'
 import { API, MAIN } from '../program.ts'
-import { run } from '../run-cli.ts'
 
 const START_MS_MAX = 120_000
 
@@ -55,20 +54,16 @@ export async function scratchGateway(
   recording: 'strict' | 'relaxed' = 'strict',
   more: MoreYaml = {},
 ): Promise<ScratchGateway> {
-  await mkdir(join(directory, 'policies'), { recursive: true })
   const api = await startApi(API, 0)
-  const config = join(directory, 'countersign.yaml')
-  await writeFile(config, configuration(data, { disk, recording, more }, api))
-  await writeFile(
-    join(directory, 'policies/orders.cedar'),
+  const config = await layOut(
+    directory,
+    configuration(data, { disk, recording, more }, api),
     '@id("ada") permit (principal == User::"ada", action, resource == Route::"orders");\n',
   )
-  const made = await run(['keys', 'create', '--principal', 'ada', '--config', config, '--json'])
-  assert.equal(made.exit, 0, made.err)
   return {
     directory,
     data,
-    token: (JSON.parse(made.out) as { token: string }).token,
+    token: await newKey(config, 'ada'),
     start: (command) => startLife(config, command),
     received: async () => {
       const response = await fetch(`http://127.0.0.1:${api.port}/__received`)

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { layOut, newKey } from '../laid-out.ts'
 import { MAIN } from '../program.ts'
-import { run } from '../run-cli.ts'
 
 export const FIRST_POLICIES = `
 @id("readers-read") permit (principal in Group::"readers", action in Action::"read", resource);
@@ -52,14 +52,12 @@ export async function recordedRun(directory: string, requests: number): Promise<
   }).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   const { port } = upstream.address() as AddressInfo
-  const config = join(directory, 'countersign.yaml')
-  writeFileSync(config, configuration(join(directory, 'data'), port))
-  mkdirSync(join(directory, 'policies'))
-  writeFileSync(join(directory, 'policies/all.cedar'), FIRST_POLICIES)
+  const data = join(directory, 'data')
+  const config = await layOut(directory, configuration(data, port), FIRST_POLICIES)
   const tokens = [
-    await newKey(config, 'ada', ['--group', 'readers', '--role', 'owner']),
-    await newKey(config, 'bob', ['--group', 'readers']),
-    await newKey(config, 'robot', ['--kind', 'service', '--role', 'owner']),
+    await newKey(config, 'ada', '--group', 'readers', '--role', 'owner'),
+    await newKey(config, 'bob', '--group', 'readers'),
+    await newKey(config, 'robot', '--kind', 'service', '--role', 'owner'),
     undefined,
   ]
   const half = Math.ceil(requests / 2)
@@ -70,7 +68,7 @@ export async function recordedRun(directory: string, requests: number): Promise<
   } finally {
     upstream.close()
   }
-  return { data: join(directory, 'data'), config, sent: 2 * half }
+  return { data, config, sent: 2 * half }
 }
 
 function configuration(data: string, port: number): string {
@@ -91,13 +89,6 @@ routes:
   - { name: order, path: "/orders/{id}", upstream: demo }
   - { name: bills, path: /bills, upstream: demo, authenticate: optional, headers: [X-Tenant] }
 `
-}
-
-async function newKey(config: string, id: string, more: readonly string[]): Promise<string> {
-  const args = ['keys', 'create', '--principal', id, '--config', config, '--json', ...more]
-  const { exit, out, err } = await run(args)
-  assert.equal(exit, 0, err)
-  return (JSON.parse(out) as { token: string }).token
 }
 
 interface Load {

@@ -1,9 +1,8 @@
 // One campaign: upstreams, a gateway as operators run it, fuzzed connections, then the comparison.
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startLife } from '../../faults/scratch-gateway.ts'
-import { run } from '../../run-cli.ts'
+import { layOut, newKey } from '../../laid-out.ts'
 import { addressOf, type Talk, talk } from './client.ts'
 import { type Credentials, type Plan, planOf } from './grammar.ts'
 import { contradictions } from './oracle.ts'
@@ -72,21 +71,11 @@ async function lay(
   directory: string,
   upstreams: readonly ParsingUpstream[],
 ): Promise<{ readonly config: string; readonly credentials: Credentials }> {
-  const config = join(directory, 'countersign.yaml')
-  await mkdir(join(directory, 'policies'), { recursive: true })
   const policies = `@id("all") permit (principal, action, resource);
 @id("not") forbid (principal == User::"ben", action == Action::"DELETE", resource);\n`
-  await writeFile(join(directory, 'policies/all.cedar'), policies)
-  await writeFile(config, configuration(upstreams))
-  const keys: string[] = []
-  for (const principal of ['ada', 'ben']) {
-    const args = ['keys', 'create', '--principal', principal, '--config', config, '--json']
-    const made = await run(args)
-    assert.equal(made.exit, 0, made.err)
-    keys.push((JSON.parse(made.out) as { token: string }).token)
-  }
-  const [ada = '', ben = ''] = keys
-  return { config, credentials: { ada, ben } }
+  const config = await layOut(directory, configuration(upstreams), policies)
+  const credentials = { ada: await newKey(config, 'ada'), ben: await newKey(config, 'ben') }
+  return { config, credentials }
 }
 
 function configuration(upstreams: readonly ParsingUpstream[]): string {
