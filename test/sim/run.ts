@@ -61,8 +61,8 @@ const hits = new Hits()
 const failures: Failure[] = []
 const total = { runs: 0, swept: 0, operations: 0, crashes: 0, steps: 0 }
 
-const swept = sweeps > 0 ? `, after ${sweeps} swept (--sweeps 0: none)` : ''
-process.stdout.write(`simulation: ${runs} runs from SEED=${given ?? first}${swept}\n`)
+const sweeping = sweeps > 0 ? `, after ${sweeps} swept (--sweeps 0: none)` : ''
+process.stdout.write(`simulation: ${runs} runs from SEED=${given ?? first}${sweeping}\n`)
 await work(tasks())
 report()
 
