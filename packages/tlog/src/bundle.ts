@@ -1,5 +1,5 @@
 import { TlogError } from './error.ts'
-import { ENTRY_BYTES_MAX, HASH_BYTES, hashLeafInto, type Sha256 } from './hash.ts'
+import { ENTRY_BYTES_MAX, HASH_BYTES, hashLeafAt, type Sha256 } from './hash.ts'
 import { assertWidth } from './tile.ts'
 
 /** Each entry is preceded by its length, big endian. */
@@ -37,7 +37,7 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
  */
 export function decodeBundle(bytes: Uint8Array, width: number): readonly Uint8Array[] {
   const entries: Uint8Array[] = []
-  walk(bytes, width, (entry) => entries.push(entry))
+  walk(bytes, width, (start, end) => entries.push(bytes.subarray(start, end)))
   return entries
 }
 
@@ -53,14 +53,16 @@ export function decodeBundle(bytes: Uint8Array, width: number): readonly Uint8Ar
 export function hashBundle(sha256: Sha256, bytes: Uint8Array, width: number): Uint8Array {
   assertWidth(width)
   const tile = new Uint8Array(width * HASH_BYTES)
-  walk(bytes, width, (entry, at) => hashLeafInto(sha256, entry, tile, at * HASH_BYTES))
+  walk(bytes, width, (start, end, at) =>
+    hashLeafAt(sha256, { bytes, start, end }, tile, at * HASH_BYTES),
+  )
   return tile
 }
 
 function walk(
   bytes: Uint8Array,
   width: number,
-  visit: (entry: Uint8Array, at: number) => void,
+  visit: (start: number, end: number, at: number) => void,
 ): void {
   assertWidth(width)
   let start = 0
@@ -71,7 +73,7 @@ function walk(
       const message = `bundle of ${bytes.length} bytes ends within entry ${at} of ${width}`
       throw new TlogError('TLOG_BUNDLE_LENGTH', message)
     }
-    visit(bytes.subarray(start + LENGTH_BYTES, end), at)
+    visit(start + LENGTH_BYTES, end, at)
     start = end
   }
   if (start !== bytes.length) {

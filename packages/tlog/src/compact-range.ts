@@ -59,9 +59,17 @@ export class CompactRange {
    */
   append(leafHash: Hash, emit?: EmitNode): void {
     assertHash(leafHash)
+    this.appendFrom(leafHash, 0, emit)
+  }
+
+  /** As `append`, of a hash that stands at `start` among others: for who has no view of each. */
+  appendFrom(hashes: Uint8Array, start: number, emit?: EmitNode): void {
+    if (start < 0 || start + HASH_BYTES > hashes.length) {
+      throw new TlogError('TLOG_HASH_LENGTH', `no hash at ${start} of ${hashes.length} bytes`)
+    }
     const grown = treeSize(this.#size + 1)
     const right = this.#right
-    right.set(leafHash)
+    for (let at = 0; at < HASH_BYTES; at += 1) right[at] = hashes[start + at] ?? 0
     let level = 0
     let index = this.#size
     emit?.(level, index, right)

@@ -130,6 +130,7 @@ test('what is too long, too short or too many is refused', () => {
   assert.throws(() => hashLeaf(sha256, larger), codeIs('TLOG_ENTRY_TOO_LARGE'))
   const range = new CompactRange(sha256)
   assert.throws(() => range.append(new Uint8Array(31)), codeIs('TLOG_HASH_LENGTH'))
+  assert.throws(() => range.appendFrom(new Uint8Array(64), 33), codeIs('TLOG_HASH_LENGTH'))
   assert.equal(range.size, 0)
   const tooFew = { size: treeSize(3), hashes: [new Uint8Array(32)] }
   assert.throws(() => new CompactRange(sha256, tooFew), codeIs('TLOG_RANGE_HASHES'))

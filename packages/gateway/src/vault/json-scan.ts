@@ -36,7 +36,7 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
 const DASH = 0x2d
-const ZERO = 0x30
+const [ZERO, NINE] = [0x30, 0x39]
 
 const NOT_HEX = 0xff
 const HEX = new Uint8Array(256).fill(NOT_HEX)
@@ -72,6 +72,8 @@ export class JsonScan {
   readonly ends: Int32Array = new Int32Array(VALUES_MAX)
   /** Of integers and times. */
   readonly numbers: Float64Array = new Float64Array(VALUES_MAX)
+  /** Of texts, 1: printable ASCII without quote and backslash. `follows` alone says it. */
+  readonly isPlain: Uint8Array = new Uint8Array(VALUES_MAX)
   /** Of identifiers, DECODED_BYTES for each value; `follows` alone puts them there. */
   readonly decoded: Uint8Array = new Uint8Array(VALUES_MAX * DECODED_BYTES)
 
@@ -135,13 +137,17 @@ export class JsonScan {
     isQuoted: boolean,
   ): number {
     switch (mark) {
-      case MARKS.text:
-        return isQuoted ? endOfString(bytes, start) : endOfWord(bytes, start, stop)
+      case MARKS.text: {
+        const end = isQuoted ? endOfPlain(bytes, start) : endOfWord(bytes, start, stop)
+        const isPlain = !isQuoted || bytes[end] === QUOTE
+        this.isPlain[value] = isPlain ? 1 : 0
+        return isPlain ? end : endOfString(bytes, end)
+      }
       case MARKS.integer: {
-        const end = endOfWord(bytes, start, stop)
+        const end = endOfDigits(bytes, start, stop)
         const integer = integerOf(bytes, start, end)
         this.numbers[value] = integer
-        return integer === NO_INTEGER ? -1 : end
+        return integer === NO_INTEGER || (end < stop && isWord(bytes[end] ?? 0)) ? -1 : end
       }
       case MARKS.time: {
         const atUs = parseTimeUs(bytes, start)
@@ -241,6 +247,28 @@ function endOfString(bytes: Uint8Array, start: number): number {
   return end
 }
 
+const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f)
+PLAIN[QUOTE] = 0
+PLAIN[BACKSLASH] = 0
+
+/** Where something stands that is not plain: most often the closing quote. */
+function endOfPlain(bytes: Uint8Array, start: number): number {
+  let end = start
+  while (PLAIN[bytes[end] ?? 0] === 1) end++
+  return end
+}
+
+/** As `endOfWord`, of digits and a sign before them. */
+function endOfDigits(bytes: Uint8Array, start: number, stop: number): number {
+  let end = bytes[start] === DASH ? start + 1 : start
+  while (end < stop && isDigit(bytes[end] ?? 0)) end++
+  return end
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE
+}
+
 function endOfWord(bytes: Uint8Array, start: number, stop: number): number {
   let end = start
   while (end < stop && isWord(bytes[end] ?? 0)) end++
@@ -255,7 +283,7 @@ function hexBytes(mark: number): number {
 /** Literals and numbers: `true`, `-12`, `1.5e3`. */
 function isWord(byte: number): boolean {
   return (
-    (byte >= ZERO && byte <= 0x39) ||
+    isDigit(byte) ||
     (byte >= 0x61 && byte <= 0x7a) ||
     byte === DASH ||
     byte === 0x2b ||

@@ -17,6 +17,7 @@ export function viewOf(memory: Uint8Array): DataView {
 }
 
 const WORD_BYTES = 8
+const HALF_BYTES = 4
 
 /** Whether `length` bytes are the same; both ranges lie in their memory. */
 export function isSameAt(
@@ -26,11 +27,32 @@ export function isSameAt(
   from: number,
   length: number,
 ): boolean {
-  let at = 0
-  for (const last = length - WORD_BYTES; at <= last; at += WORD_BYTES) {
+  if (length < HALF_BYTES) return isSameShort(one, start, other, from, length)
+  if (length < WORD_BYTES) {
+    // Two halves that share some bytes, instead of what is left byte for byte.
+    const last = length - HALF_BYTES
+    return (
+      one.getInt32(start) === other.getInt32(from) &&
+      one.getInt32(start + last) === other.getInt32(from + last)
+    )
+  }
+  const last = length - WORD_BYTES
+  for (let at = 0; at < last; at += WORD_BYTES) {
     if (one.getBigInt64(start + at) !== other.getBigInt64(from + at)) return false
   }
-  for (; at < length; at++) if (one.getUint8(start + at) !== other.getUint8(from + at)) return false
+  return one.getBigInt64(start + last) === other.getBigInt64(from + last)
+}
+
+function isSameShort(
+  one: DataView,
+  start: number,
+  other: DataView,
+  from: number,
+  length: number,
+): boolean {
+  for (let at = 0; at < length; at++) {
+    if (one.getUint8(start + at) !== other.getUint8(from + at)) return false
+  }
   return true
 }
 

@@ -10,14 +10,12 @@ import {
   sectionName,
   sectionSchema,
 } from '@countersign/evidence'
-import { CLOSED, type Form, type HashedRow, MARKS, type Table, WHOLE } from '../vault/index.ts'
-import { columnIn, hasItsSections, isSame, isSealPlain, uuidText } from './quick-record.ts'
+import { CLOSED, type Form, type HashedRow, type Table, WHOLE } from '../vault/index.ts'
+import { hasItsSections, isSame, uuidText } from './quick-record.ts'
 import { SectionChecks, type SectionShape } from './section-check.ts'
 
 const UUID_BYTES = 16
 const KEY_BYTES = 16
-const [TEXT, INTEGER, UUID] = [MARKS.text, MARKS.integer, MARKS.uuid]
-const [TIME, HEX16] = [MARKS.time, MARKS.hex16]
 
 interface PlainSection {
   readonly id: SectionId
@@ -28,24 +26,24 @@ interface PlainSection {
 /** What is known of all rows of a form. */
 interface PlainPlan {
   readonly kind: ExchangeKind
+  readonly kindBytes: Uint8Array
   readonly sections: readonly PlainSection[]
   readonly closed: readonly {
     readonly nth: number
-    readonly name: string
+    readonly id: SectionId
     readonly schema: Schema
   }[]
 }
 
-/** Columns of a `when`; −1 where it says nothing of it. */
-interface WhenPlaces {
-  readonly kind: number
-  readonly id: number
-  readonly exchange: number
-  readonly at: number
-  readonly incarnation: number
-  readonly epoch: number
-  readonly index: number
-  readonly isRelaxed: boolean
+/** An end as it was last read, so that the same need not become text again. */
+interface KnownEnd {
+  readonly bytes: Uint8Array
+  readonly text: Ended
+}
+
+/** Facts that are not whole yet. */
+interface OpenFacts extends ExchangeFacts {
+  ended: Ended | undefined
 }
 
 /**
@@ -55,9 +53,9 @@ interface WhenPlaces {
 export class PlainRecords {
   readonly #checks = new SectionChecks()
   readonly #plans = new WeakMap<Form, PlainPlan | 'none'>()
-  readonly #whens = new WeakMap<SectionShape, WhenPlaces | 'none'>()
-  readonly #endeds = new WeakMap<SectionShape, number>()
-  readonly #seals = new WeakMap<SectionShape, ReadonlyMap<string, number>>()
+  #lastForm: Form | undefined
+  #lastPlan: PlainPlan | undefined
+  #lastEnd: KnownEnd | undefined
 
   /** Whether it is worth hashing a record for `read`. */
   knows(table: Table, row: number): boolean {
@@ -73,18 +71,18 @@ export class PlainRecords {
     const plan = this.#plan(table.form(row))
     if (plan === undefined || (person === undefined) !== (plan.closed.length === 0))
       return undefined
-    let facts: ExchangeFacts | undefined
+    let facts: OpenFacts | undefined
     let isSealed = plan.closed.length === 0
     for (let nth = 0; nth < plan.sections.length; nth += 1) {
       const { id, schema, isClosed } = plan.sections[nth] as PlainSection
       if (isClosed) continue
       const shape = this.#checks.check(schema, table.blobs, table.place(row, nth))
       if (shape === undefined || shape.tellsBodies) return undefined
-      if (id === SECTIONS.when) facts = this.#when(shape, plan.kind, table, row, index)
+      if (id === SECTIONS.when) facts = this.#when(shape, plan, table, row, index)
       else if (id === SECTIONS.how) {
         const ended = this.#ended(shape)
         if (facts === undefined || ended === undefined) return undefined
-        facts = { ...facts, ended }
+        facts.ended = ended
       } else if (id === SECTIONS.seal) {
         isSealed = this.#sealed(shape, plan, table, row, ledgerKeyId)
         if (!isSealed) return undefined
@@ -101,26 +99,24 @@ export class PlainRecords {
   }
 
   #plan(form: Form): PlainPlan | undefined {
-    const known = this.#plans.get(form)
-    if (known !== undefined) return known === 'none' ? undefined : known
-    const plan = planOf(form)
-    this.#plans.set(form, plan ?? 'none')
-    return plan
+    // Who asks whether it is known reads it next.
+    if (form === this.#lastForm) return this.#lastPlan
+    const before = this.#plans.get(form)
+    const known = before ?? planOf(form) ?? 'none'
+    if (before === undefined) this.#plans.set(form, known)
+    this.#lastForm = form
+    this.#lastPlan = known === 'none' ? undefined : known
+    return this.#lastPlan
   }
 
   #when(
-    shape: SectionShape,
-    kind: ExchangeKind,
+    { places: { when: places } }: SectionShape,
+    { kind, kindBytes }: PlainPlan,
     table: Table,
     row: number,
     index: number,
-  ): ExchangeFacts | undefined {
-    let places = this.#whens.get(shape)
-    if (places === undefined) {
-      places = whenPlaces(shape.text) ?? 'none'
-      this.#whens.set(shape, places)
-    }
-    if (places === 'none' || this.#checks.textAt(places.kind) !== kind) return undefined
+  ): OpenFacts | undefined {
+    if (places === undefined || !this.#checks.saysAt(places.kind, kindBytes)) return undefined
     const { decoded, numbers } = this.#checks.scan
     const recordId = (table.recordIds?.[row] ?? -1) * UUID_BYTES
     const idAt = this.#checks.decodedAt(places.id)
@@ -140,33 +136,29 @@ export class PlainRecords {
     }
   }
 
-  #ended(shape: SectionShape): Ended | undefined {
-    const known = this.#endeds.get(shape)
-    const column = known ?? columnIn(shape.text, '"ended":"', TEXT)
-    if (known === undefined) this.#endeds.set(shape, column)
+  #ended({ places: { ended: column } }: SectionShape): Ended | undefined {
+    if (column < 0) return undefined
+    const last = this.#lastEnd
+    if (last !== undefined && this.#checks.saysAt(column, last.bytes)) return last.text
     // The schema was held against it.
-    return column < 0 ? undefined : (this.#checks.textAt(column) as Ended)
+    const text = this.#checks.textAt(column) as Ended
+    this.#lastEnd = { bytes: this.#checks.bytesAt(column), text }
+    return text
   }
 
   /** Whether `seal` names the keys of the closed sections, and these are not the ledger's. */
   #sealed(
-    shape: SectionShape,
+    { places: { seal } }: SectionShape,
     { closed }: PlainPlan,
     table: Table,
     row: number,
     ledgerKeyId: Uint8Array,
   ): boolean {
-    let columns = this.#seals.get(shape)
-    if (columns === undefined) {
-      columns = sealColumns(shape, closed)
-      this.#seals.set(shape, columns)
-    }
-    const named = shape.skeleton.marks.filter((mark) => mark === HEX16).length
-    if (closed.length === 0 || named !== closed.length || !isSealPlain(shape.text)) return false
+    if (closed.length === 0 || seal.named !== closed.length || !seal.isPlain) return false
     const pool = table.pools.hex16
-    for (const { nth, name } of closed) {
+    for (const { nth, id } of closed) {
       const key = (table.closedKeys[table.place(row, nth)] ?? -1) * KEY_BYTES
-      const column = columns.get(name) ?? -1
+      const column = seal.columns[id] ?? -1
       const told = this.#checks.decodedAt(column)
       if (column < 0 || !isSame(pool, key, this.#checks.scan.decoded, told)) return false
       if (isSame(pool, key, ledgerKeyId, 0)) return false
@@ -179,44 +171,17 @@ function planOf(form: Form): PlainPlan | undefined {
   const kind = kindOfCode(form.kind)
   if (kind === undefined || !isExchangeKind(kind) || !hasItsSections(kind, form)) return undefined
   const sections: PlainSection[] = []
-  const closed: { nth: number; name: string; schema: Schema }[] = []
+  const closed: { nth: number; id: SectionId; schema: Schema }[] = []
   for (const [nth, { id: code, template }] of form.sections.entries()) {
     if (template !== WHOLE && template !== CLOSED) return undefined
     const id = code as SectionId
-    const name = sectionName(id)
-    const schema = sectionSchema(name, kind)
+    const schema = sectionSchema(sectionName(id), kind)
     sections.push({ id, schema, isClosed: template === CLOSED })
-    if (template === CLOSED) closed.push({ nth, name, schema })
+    if (template === CLOSED) closed.push({ nth, id, schema })
   }
   const [first] = sections
   const hasHow = sections.some(({ id, isClosed }) => id === SECTIONS.how && !isClosed)
   const saysHow = sections.some(({ id }) => id === SECTIONS.how)
   if (first?.id !== SECTIONS.when || first.isClosed || hasHow !== saysHow) return undefined
-  return { kind, sections, closed }
-}
-
-/** Members of `when`, where each of them is a column; a clock that is told of is rare. */
-function whenPlaces(text: string): WhenPlaces | undefined {
-  const places = {
-    kind: columnIn(text, '"kind":"', TEXT),
-    id: columnIn(text, '"id":"', UUID),
-    exchange: columnIn(text, '"exchange":"', UUID),
-    at: columnIn(text, '"at":"', TIME),
-    incarnation: columnIn(text, '"incarnation":', INTEGER),
-    epoch: columnIn(text, '"epoch":', INTEGER),
-    index: columnIn(text, '"index":', INTEGER),
-    // Where it is said at all, the schema lets it say one thing.
-    isRelaxed: text.includes('"recording":"'),
-  }
-  const { kind, id, exchange, at, incarnation, epoch, index } = places
-  const isWhole = epoch >= 0 === index >= 0 && text.includes('"about":') === index >= 0
-  const isThere = [kind, id, exchange, at, incarnation].every((column) => column >= 0)
-  return isWhole && isThere && !text.includes('"clock":') ? places : undefined
-}
-
-function sealColumns(
-  { text }: SectionShape,
-  closed: PlainPlan['closed'],
-): ReadonlyMap<string, number> {
-  return new Map(closed.map(({ name }) => [name, columnIn(text, `"${name}":"`, HEX16)]))
+  return { kind, kindBytes: Buffer.from(kind), sections, closed }
 }

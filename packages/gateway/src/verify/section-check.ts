@@ -1,7 +1,8 @@
 import type { Schema } from '@countersign/evidence'
 import { type Blobs, JsonScan, MARKS, Skeleton } from '../vault/index.ts'
 import { type MarkRule, skeletonRules } from './quick-check.ts'
-import { isPlain, tellsBodies, textOf } from './shape-check.ts'
+import { tellsBodies, textOf } from './shape-check.ts'
+import { type ShapePlaces, shapePlaces } from './shape-places.ts'
 
 /** Shapes that a section is held against before it is cut anew. */
 const LATELY_MAX = 6
@@ -16,6 +17,7 @@ export interface SectionShape {
   readonly text: string
   /** Bodies are named in it. */
   readonly tellsBodies: boolean
+  readonly places: ShapePlaces
   readonly rules: readonly MarkRule[]
   /** The texts that were found good last, by rule. */
   readonly good: (Uint8Array | undefined)[]
@@ -59,6 +61,16 @@ export class SectionChecks {
     return textOf(this.#bytes, this.scan.starts[column], this.scan.ends[column])
   }
 
+  /** Whether that is what `text` says. */
+  saysAt(column: number, text: Uint8Array): boolean {
+    return this.#isGood(column, text)
+  }
+
+  /** A copy of its bytes. */
+  bytesAt(column: number): Uint8Array {
+    return this.#bytes.slice(this.scan.starts[column], this.scan.ends[column])
+  }
+
   /** Where the identifier in this column begins in `scan.decoded`. */
   decodedAt(column: number): number {
     return column * DECODED_BYTES
@@ -83,7 +95,14 @@ export class SectionChecks {
     if (bySkeleton.has(text)) return bySkeleton.get(text)
     const rules = skeletonRules(schema, text)
     const skeleton = new Skeleton(Uint8Array.from(bytes.subarray(0, skeletonLength)))
-    const shape = rules && { skeleton, text, tellsBodies: tellsBodies(text), rules, good: [] }
+    const shape = rules && {
+      skeleton,
+      text,
+      tellsBodies: tellsBodies(text),
+      places: shapePlaces(text),
+      rules,
+      good: [],
+    }
     bySkeleton.set(text, shape)
     return shape
   }
@@ -98,10 +117,10 @@ export class SectionChecks {
         if (!this.#isUuid7(rule.column)) return false
       } else if (skeleton.marks[rule.column] !== MARKS.text) return false
       else if ('isPlain' in rule) {
-        if (!this.#isPlain(rule.column)) return false
+        if (this.scan.isPlain[rule.column] !== 1) return false
       } else if (!this.#isGood(rule.column, good[nth])) {
         if (!rule.holds(this.textAt(rule.column))) return false
-        good[nth] = this.#bytes.slice(this.scan.starts[rule.column], this.scan.ends[rule.column])
+        good[nth] = this.bytesAt(rule.column)
       }
     }
     return true
@@ -111,15 +130,6 @@ export class SectionChecks {
     const at = column * DECODED_BYTES
     const { decoded } = this.scan
     return ((decoded[at + 6] ?? 0) & 0xf0) === 0x70 && ((decoded[at + 8] ?? 0) & 0xc0) === 0x80
-  }
-
-  #isPlain(column: number): boolean {
-    const bytes = this.#bytes
-    const end = this.scan.ends[column] ?? 0
-    for (let at = this.scan.starts[column] ?? 0; at < end; at += 1) {
-      if (!isPlain(bytes[at] ?? 0)) return false
-    }
-    return true
   }
 
   /** Whether it is the text that was good before, as most are. */

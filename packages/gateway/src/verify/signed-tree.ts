@@ -152,7 +152,7 @@ function rootOf(sha256: Sha256, hashes: Uint8Array): Hash {
 function rangeOver(sha256: Sha256, hashes: Uint8Array): CompactRange {
   const range = new CompactRange(sha256)
   for (let at = 0; at < hashes.length; at += HASH_BYTES) {
-    range.append(hashes.subarray(at, at + HASH_BYTES))
+    range.appendFrom(hashes, at)
   }
   return range
 }

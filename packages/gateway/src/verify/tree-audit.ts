@@ -144,7 +144,7 @@ export class TreeAudit {
 
   async #append(hashes: Uint8Array): Promise<void> {
     for (let at = 0; at < hashes.length; at += HASH_BYTES) {
-      this.#range.append(hashes.subarray(at, at + HASH_BYTES), this.#emit)
+      this.#range.appendFrom(hashes, at, this.#emit)
       if (this.#next?.size === this.#range.size) await this.#matchSigned()
     }
   }
