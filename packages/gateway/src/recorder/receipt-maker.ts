@@ -8,6 +8,7 @@ import {
   receiptMessage,
 } from '@countersign/evidence'
 import { writeLatin1 } from '../platform/index.ts'
+import { bytesOfText } from './bytes-of-text.ts'
 
 /** Of a leaf in base64. */
 const LEAF_CHARACTERS = (LEAF_BYTES / 3) * 4
@@ -39,7 +40,7 @@ export class ReceiptMaker {
   /** What its caller holds; of the leaf each byte a character. */
   receipt(index: number, leafText: string): Receipt {
     const { origin, epoch } = this.#options
-    const open = new Uint8Array(Buffer.from(this.tag(index, leafText), 'latin1'))
+    const open = bytesOfText(this.tag(index, leafText))
     return { origin, epoch, index, leaf: new Uint8Array(this.#leaf), open }
   }
 

@@ -1,6 +1,7 @@
 import type { Receipt } from '@countersign/evidence'
 import type { LeafIndex } from '@countersign/tlog'
 import type { Subject } from '../vault/index.ts'
+import { bytesOfText } from './bytes-of-text.ts'
 import type { ReceiptMaker } from './receipt-maker.ts'
 
 /** What is told of a record when it is durable. */
@@ -45,7 +46,7 @@ export class Recorded implements RecordedFacts {
 
   /** 33 bytes. */
   get leaf(): Uint8Array {
-    return new Uint8Array(Buffer.from(this.leafText, 'latin1'))
+    return bytesOfText(this.leafText)
   }
 
   /** What its caller gets. Made when asked for: of most exchanges only one record's is. */

@@ -15,6 +15,7 @@ import { LedgerError } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { BodyStore, Subject, Vault } from '../vault/index.ts'
 import { Bodies } from './bodies.ts'
+import { bytesOfText } from './bytes-of-text.ts'
 import { Diary, type RecordKeeper } from './diary.ts'
 import type {
   AskedTexts,
@@ -332,7 +333,7 @@ export class Recorder {
         { name: 'what', value: facts },
       ],
     })
-    const leaf = new Uint8Array(Buffer.from(leafText, 'latin1'))
+    const leaf = bytesOfText(leafText)
     return { epoch: this.#options.epoch, index, leaf }
   }
 

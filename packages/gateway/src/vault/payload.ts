@@ -1,3 +1,4 @@
+import { Views } from '../platform/index.ts'
 import { asBuffer } from './bytes.ts'
 import { VaultError } from './errors.ts'
 import { KEY_ID_BYTES, KEY_ROW_BYTES } from './key-row.ts'
@@ -62,12 +63,6 @@ const SECTION_HEADER_BYTES = 5
 const DIGEST_BYTES = 32
 const OWN_KEY_BYTES = KEY_ID_BYTES + DIGEST_BYTES
 const FIRST_BYTES = 4_096
-const VIEWS_MAX = 4_096
-
-/** As long as it may get: an array with large gaps is looked up as a map is. */
-function noViews(): (Uint8Array | undefined)[] {
-  return Array.from({ length: VIEWS_MAX }, () => undefined)
-}
 
 /**
  * Writes payloads one after the other into memory of its own, without an object for anything: for
@@ -75,8 +70,7 @@ function noViews(): (Uint8Array | undefined)[] {
  */
 export class PayloadWriter {
   #bytes = new Uint8Array(FIRST_BYTES)
-  /** Views of it from its first byte on, by length: nearly all payloads have one that is known. */
-  #views: (Uint8Array | undefined)[] = noViews()
+  #views = new Views(this.#bytes)
   #at = 0
   #count = 0
 
@@ -127,11 +121,7 @@ export class PayloadWriter {
   /** A view that lasts until the next payload begins. */
   finish(): Uint8Array {
     this.#bytes[3] = this.#count
-    const known = this.#views[this.#at]
-    if (known !== undefined) return known
-    const view = this.#bytes.subarray(0, this.#at)
-    if (this.#at < VIEWS_MAX) this.#views[this.#at] = view
-    return view
+    return this.#views.upTo(this.#at)
   }
 
   #head(id: number, length: number, own: 0 | 1): void {
@@ -158,7 +148,7 @@ export class PayloadWriter {
     const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + bytes))
     grown.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = grown
-    this.#views = noViews()
+    this.#views = new Views(grown)
   }
 }
 
