@@ -29,6 +29,6 @@ export { type DiskConfig, diskConfigSchema, marksOf } from './space/disk-config.
 export { RESERVE_PATH } from './space/reserve-file.ts'
 export { type SpaceFacts, type SpaceLevel, SpaceWatch } from './space/space-watch.ts'
 export type { CheckpointRow } from './stored-checkpoints.ts'
-export { openWal, type Wal, type WalSource } from './wal.ts'
+export { openWal, type PlacedFrame, type Wal, type WalSource } from './wal.ts'
 export type { Cut } from './wal-recovery.ts'
 export { SEGMENT_LIMITS, type SegmentLimits } from './wal-writer.ts'

@@ -25,10 +25,16 @@ export class BundleEntries {
 
   /** Whether an entry has just these bytes. */
   is(nth: number, bytes: Uint8Array): boolean {
+    return this.isAt(nth, bytes, 0, bytes.length)
+  }
+
+  /** The same, of those from `from` to `end`. */
+  isAt(nth: number, bytes: Uint8Array, from: number, end: number): boolean {
     const start = this.start(nth)
-    if ((this.#starts[nth + 1] ?? 0) - start !== bytes.length) return false
-    for (let at = 0; at < bytes.length; at += 1) {
-      if (this.bytes[start + at] !== bytes[at]) return false
+    const length = end - from
+    if ((this.#starts[nth + 1] ?? 0) - start !== length) return false
+    for (let at = 0; at < length; at += 1) {
+      if (this.bytes[start + at] !== bytes[from + at]) return false
     }
     return true
   }

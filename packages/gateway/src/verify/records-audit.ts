@@ -210,8 +210,7 @@ export class RecordsAudit implements RecordFacts {
   }
 
   #writtenAhead(index: number, entries: BundleEntries | undefined, at: number): void {
-    const leaf = this.#options.writeAhead.leaf(index)
-    if (leaf === undefined || entries === undefined || entries.is(at, leaf)) return
+    if (entries === undefined || this.#options.writeAhead.agrees(index, entries, at)) return
     this.#aheadUnlike.add(index)
   }
 
