@@ -9,7 +9,7 @@ import {
 } from '../../packages/gateway/src/policy/index.ts'
 import { draftIntent, draftRefusal } from '../../packages/gateway/src/proxy/drafts.ts'
 import type { Exchange } from '../../packages/gateway/src/proxy/exchange.ts'
-import type { Recorder } from '../../packages/gateway/src/recorder/index.ts'
+import { type Recorder, sectionText } from '../../packages/gateway/src/recorder/index.ts'
 import { DONE, MadeLedger } from '../tamper/made-ledger.ts'
 import { questions } from './generated.ts'
 
@@ -63,7 +63,9 @@ export async function recordDecisions(
     exchange.decision = decision
     if (decision.allow) {
       const draft = draftIntent(exchange)
-      const intent = await recorder.intent({ ...draft, why: change(draft.why) })
+      // Mostly it is a text already.
+      const why = JSON.parse(sectionText('why', draft.why)) as Why
+      const intent = await recorder.intent({ ...draft, why: change(why) })
       await recorder.outcome(intent, DONE)
       made.push({ index: intent.index, question })
     } else {

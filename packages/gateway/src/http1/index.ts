@@ -1,12 +1,12 @@
 export { BodyReader } from './body-reader.ts'
 export {
   type Fields,
+  fieldsOfLines,
   formatFields,
-  formatMade,
   hasBareLineEnd,
   isFieldValue,
   isToken,
-  type MadeFields,
+  type MadeLines,
   parseFields,
 } from './fields.ts'
 export { KeptFields } from './kept-fields.ts'

@@ -17,8 +17,7 @@ const RESERVE_SLACK_US = 1_000_000
 const OVERFLOW_KEY = '\0others'
 
 /** What one key has used of one quota. */
-class Account {
-  readonly meter = new Meter()
+class Account extends Meter {
   rate: Rate | undefined
   concurrent = 0
   /** What the disk says is used, in microseconds; nothing is admitted beyond it. */
@@ -48,6 +47,8 @@ export class MemoryStore implements QuotaStore {
   readonly #nowUs: () => number
   readonly #file: QuotaFile | undefined
   readonly #tables = new Map<string, Table>()
+  /** Of the quota that was asked for last: mostly it is the next one too. */
+  #last: { readonly name: string; readonly table: Table } | undefined
   readonly #keysMax: number
 
   constructor(parts: {
@@ -76,9 +77,9 @@ export class MemoryStore implements QuotaStore {
   /** Writes what is really used, and lets go of the file. */
   async close(): Promise<void> {
     await this.#file?.close((quota, key) => {
-      const { meter, rate } = this.#tables.get(quota)?.accounts.get(key) ?? {}
-      if (meter === undefined || rate === undefined) return undefined
-      return { rate, reservedUs: meter.us + (meter.part > 0 ? 1 : 0) }
+      const account = this.#tables.get(quota)?.accounts.get(key)
+      if (account?.rate === undefined) return undefined
+      return { rate: account.rate, reservedUs: account.us + (account.part > 0 ? 1 : 0) }
     })
   }
 
@@ -96,7 +97,7 @@ export class MemoryStore implements QuotaStore {
     let hasConcurrent = false
     for (const { ask, account, rate } of needs) {
       const { quota, cost, key } = ask
-      if (rate !== undefined) account.meter.take(rate, nowUs, cost)
+      if (rate !== undefined) account.take(rate, nowUs, cost)
       if (quota.concurrency !== undefined) {
         account.concurrent += 1
         hasConcurrent = true
@@ -132,7 +133,7 @@ export class MemoryStore implements QuotaStore {
   #reserveAhead(quota: Quota, key: string, account: Account): void {
     const rate = rateOf(quota, account)
     if (this.#file === undefined || rate === undefined) return
-    if (account.reservedUs - account.meter.us > rate.spanOf(chunkOf(rate)).us / 2) return
+    if (account.reservedUs - account.us > rate.spanOf(chunkOf(rate)).us / 2) return
     if (account.reservedUs >= this.#nowUs() + rate.tolerance.us) return
     // Where it fails, the request that needs it will be told.
     this.#reserve(this.#file, quota, key, account).catch(() => undefined)
@@ -148,7 +149,7 @@ export class MemoryStore implements QuotaStore {
         const nowUs = this.#nowUs()
         const { us } = rate.spanOf(chunkOf(rate) + account.waiting)
         const latestUs = nowUs + rate.tolerance.us + RESERVE_SLACK_US
-        const wantedUs = Math.max(account.meter.us, nowUs) + us + RESERVE_SLACK_US
+        const wantedUs = Math.max(account.us, nowUs) + us + RESERVE_SLACK_US
         return { rate, reservedUs: Math.min(latestUs, wantedUs) }
       },
       written: ({ rate, reservedUs }) => {
@@ -159,14 +160,14 @@ export class MemoryStore implements QuotaStore {
   }
 
   #account(quota: Quota, key: string, nowUs: number): Account {
-    const table = this.#tables.get(quota.name) ?? this.#addTable(quota.name)
+    const table = this.#table(quota.name)
     const known = table.accounts.get(key) ?? this.#newAccount(table, quota, key, nowUs)
     const { rate } = quota
     if (rate !== undefined && rate.made > (known.rate?.made ?? 0)) {
       // A newer configuration: what was used stays used, and is measured by what is in force now.
       // Requests that came before it do not bring the former one back.
       if (known.rate !== undefined && !known.rate.isSame(rate)) {
-        known.meter.convert(known.rate, rate, nowUs)
+        known.convert(known.rate, rate, nowUs)
         known.reservedUs = 0
       }
       known.rate = rate
@@ -185,16 +186,21 @@ export class MemoryStore implements QuotaStore {
     const { rate } = quota
     const kept = rate && quota.isDurable ? this.#file?.restored(quota.name, place) : undefined
     if (rate === undefined || kept === undefined) return account
-    account.meter.us = kept.reservedUs
+    account.us = kept.reservedUs
     account.rate = rate
-    if (!kept.rate.isSame(rate)) account.meter.convert(kept.rate, rate, nowUs)
-    account.meter.clamp(rate, nowUs)
+    if (!kept.rate.isSame(rate)) account.convert(kept.rate, rate, nowUs)
+    account.clamp(rate, nowUs)
     return account
   }
 
-  #addTable(name: string): Table {
-    const table = { accounts: new Map<string, Account>(), sweptAtUs: Number.NEGATIVE_INFINITY }
-    this.#tables.set(name, table)
+  #table(name: string): Table {
+    if (this.#last?.name === name) return this.#last.table
+    let table = this.#tables.get(name)
+    if (table === undefined) {
+      table = { accounts: new Map<string, Account>(), sweptAtUs: Number.NEGATIVE_INFINITY }
+      this.#tables.set(name, table)
+    }
+    this.#last = { name, table }
     return table
   }
 }
@@ -203,8 +209,8 @@ export class MemoryStore implements QuotaStore {
 function sweep(table: Table, nowUs: number, keysMax: number): boolean {
   if (nowUs - table.sweptAtUs < SWEEP_EVERY_US) return false
   table.sweptAtUs = nowUs
-  for (const [key, { meter, concurrent, waiting }] of table.accounts) {
-    if (meter.us < nowUs && concurrent === 0 && waiting === 0) table.accounts.delete(key)
+  for (const [key, { us, concurrent, waiting }] of table.accounts) {
+    if (us < nowUs && concurrent === 0 && waiting === 0) table.accounts.delete(key)
   }
   return table.accounts.size < keysMax
 }
@@ -225,7 +231,7 @@ function releaseOnce(needs: readonly Need[]): () => void {
 function mayAll(needs: readonly Need[], nowUs: number): boolean {
   for (const { ask, account, rate } of needs) {
     if (isFull(ask.quota, account)) return false
-    if (rate !== undefined && account.meter.waitUs(rate, nowUs, ask.cost) > 0) return false
+    if (rate !== undefined && account.waitUs(rate, nowUs, ask.cost) > 0) return false
   }
   return true
 }
@@ -259,16 +265,16 @@ const NONE: readonly Need[] = []
 
 function isReserved({ ask, account, rate }: Need, nowUs: number): boolean {
   if (!ask.quota.isDurable || ask.cost === 0 || rate === undefined) return true
-  const after = Math.max(account.meter.us, nowUs) + rate.spanOf(ask.cost).us + 1
+  const after = Math.max(account.us, nowUs) + rate.spanOf(ask.cost).us + 1
   return after <= account.reservedUs
 }
 
 function standingOf({ ask, account, rate }: Need, nowUs: number): Standing {
-  const { meter, concurrent } = account
+  const { us, part, concurrent } = account
   return {
-    used: rate === undefined ? 0 : meter.used(rate, nowUs),
-    waitUs: rate === undefined ? 0 : meter.waitUs(rate, nowUs, ask.cost),
-    resetUs: Math.max(0, meter.us + (meter.part > 0 ? 1 : 0) - nowUs),
+    used: rate === undefined ? 0 : account.used(rate, nowUs),
+    waitUs: rate === undefined ? 0 : account.waitUs(rate, nowUs, ask.cost),
+    resetUs: Math.max(0, us + (part > 0 ? 1 : 0) - nowUs),
     concurrent,
     isFull: isFull(ask.quota, account),
   }

@@ -1,6 +1,7 @@
 import { addressPrefix } from './address-prefix.ts'
 import { Rate } from './gcra.ts'
 import { isDurable, type QuotaConfig, windowUsOf } from './quota-config.ts'
+import { type QuotaTexts, textsOf } from './quota-texts.ts'
 
 /** Whose request it is, as far as quotas count by it. */
 export interface Caller {
@@ -25,8 +26,7 @@ export class Quota {
   readonly isDurable: boolean
   /** All callers count together, whoever they are. */
   readonly isShared: boolean
-  /** Its item in `RateLimit-Policy`, of the rate and of what goes on at a time. */
-  readonly policies: readonly string[]
+  readonly texts: QuotaTexts
   readonly #config: QuotaConfig
   /** Every request costs 1. */
   readonly #isFlat: boolean
@@ -43,7 +43,7 @@ export class Quota {
         ? undefined
         : new Rate({ limit, windowUs: windowUsOf(window), burst: burst ?? limit })
     this.#isFlat = Object.keys(config.cost).length === 0
-    this.policies = policiesOf(this)
+    this.texts = textsOf(this)
   }
 
   /** The most specific row of the table: method on a route, route, method, the rest. */
@@ -89,14 +89,3 @@ export class Quota {
 
 /** Who shows the same credential again is the same object. */
 const principalNames = new WeakMap<Caller['principal'], string>()
-
-const SECOND_US = 1_000_000
-
-/** A name is a plain word of the configuration: nothing to escape. */
-function policiesOf({ name, rate, concurrency }: Quota): readonly string[] {
-  const policies: string[] = []
-  if (rate !== undefined) policies.push(`"${name}";q=${rate.limit};w=${rate.windowUs / SECOND_US}`)
-  if (concurrency === undefined) return policies
-  const concurrent = rate === undefined ? name : `${name}.concurrent`
-  return [...policies, `"${concurrent}";q=${concurrency};qu="concurrent-requests"`]
-}

@@ -4,8 +4,8 @@ import { LimitsError } from './limits-error.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { Caller } from './quota.ts'
 import { quotaStoreSchema, quotasSchema } from './quota-config.ts'
-import { limitFacts, Quotas, type QuotaVerdict } from './quotas.ts'
-import { rateLimitFields } from './rate-limit-fields.ts'
+import { limitFacts, limitText, Quotas, type QuotaVerdict } from './quotas.ts'
+import { rateLimitLines } from './rate-limit-lines.ts'
 import { CALLER, makeQuota, makeQuotas } from './testing.ts'
 
 const NOBODY = { ...CALLER.principal, kind: 'anonymous' }
@@ -99,13 +99,11 @@ test('fields and facts of an admitted and of a refused request', async () => {
     open().store,
   )
   const admitted = await ask(quotas, 'each', 'all', 'both')
-  assert.deepEqual(rateLimitFields(admitted), [
-    [
-      'ratelimit-policy',
-      '"each";q=100;w=60, "all";q=3;qu="concurrent-requests", ' +
-        '"both";q=10;w=60, "both.concurrent";q=4;qu="concurrent-requests"',
-    ],
-    ['ratelimit', '"each";r=1;t=1, "all";r=2, "both";r=9;t=6, "both.concurrent";r=3'],
+  assert.deepEqual(rateLimitLines(admitted).split('\r\n'), [
+    'ratelimit-policy: "each";q=100;w=60, "all";q=3;qu="concurrent-requests", ' +
+      '"both";q=10;w=60, "both.concurrent";q=4;qu="concurrent-requests"',
+    'ratelimit: "each";r=1;t=1, "all";r=2, "both";r=9;t=6, "both.concurrent";r=3',
+    '',
   ])
   assert.deepEqual(limitFacts(admitted), [
     { name: 'each', limit: 2, used: 1 },
@@ -113,13 +111,18 @@ test('fields and facts of an admitted and of a refused request', async () => {
     { name: 'both', limit: 10, used: 1 },
     { name: 'both.concurrent', limit: 4, used: 1 },
   ])
+  assert.equal(limitText(admitted), JSON.stringify(limitFacts(admitted)))
   await ask(quotas, 'each')
   const refused = await ask(quotas, 'each', 'all')
   assert.equal(refused.refusal, 'rate-limited')
-  assert.deepEqual(rateLimitFields(refused).slice(1), [
-    ['ratelimit', '"each";r=0;t=2, "all";r=2'],
-    ['retry-after', '1'],
+  assert.deepEqual(rateLimitLines(refused).split('\r\n').slice(1), [
+    'ratelimit: "each";r=0;t=2, "all";r=2',
+    'retry-after: 1',
+    '',
   ])
+  const unavailable = { ...refused, standings: [] }
+  assert.equal(rateLimitLines(unavailable), 'retry-after: 1\r\n')
+  assert.equal(limitText(unavailable), '[]')
 })
 
 test('the reason is that of the quota that takes longest', async () => {

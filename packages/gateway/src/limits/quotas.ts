@@ -2,6 +2,7 @@ import type { LimitFacts } from '@countersign/evidence'
 import { LimitsError } from './limits-error.ts'
 import { type Caller, Quota } from './quota.ts'
 import type { QuotasConfig } from './quota-config.ts'
+import { concurrentName } from './quota-texts.ts'
 import type { Ask, QuotaStore, Standing, StoreAnswer } from './store.ts'
 
 /** Why a request is refused by its quotas. */
@@ -101,10 +102,23 @@ export function limitFacts({ quotas, standings }: QuotaVerdict): readonly LimitF
     const { name, rate, concurrency } = quota
     if (rate !== undefined) facts.push({ name, limit: rate.burst, used: standing.used })
     if (concurrency === undefined) continue
-    const both = rate === undefined ? name : `${name}.concurrent`
-    facts.push({ name: both, limit: concurrency, used: standing.concurrent })
+    facts.push({ name: concurrentName(quota), limit: concurrency, used: standing.concurrent })
   }
   return facts
+}
+
+/** The same as JSON: names are plain words, and the figures are whole numbers. */
+export function limitText({ quotas, standings }: QuotaVerdict): string {
+  let text = ''
+  for (let at = 0; at < standings.length; at += 1) {
+    const [quota, standing] = [quotas[at], standings[at]]
+    if (quota === undefined || standing === undefined) continue
+    const { rateUsed, concurrentUsed } = quota.texts
+    if (rateUsed !== undefined) text += `${text === '' ? '' : ','}${rateUsed}${standing.used}}`
+    if (concurrentUsed === undefined) continue
+    text += `${text === '' ? '' : ','}${concurrentUsed}${standing.concurrent}}`
+  }
+  return `[${text}]`
 }
 
 function verdictOf(quotas: readonly Quota[], answer: StoreAnswer): QuotaVerdict {

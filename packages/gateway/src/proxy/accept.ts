@@ -5,7 +5,7 @@ import { type Reading, readTarget, type Target } from './canonical-path.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange, Inbound, Step } from './exchange.ts'
 import { refuseAmbiguous } from './framing.ts'
-import { beginGrpc } from './grpc.ts'
+import { beginGrpc, isGrpc } from './grpc.ts'
 import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
 import { continueTrace } from './trace-context.ts'
@@ -28,7 +28,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
   if ('refused' in framing) return { stop: framing.refused }
   const unserved = refuseUnserved(inbound, head)
   if (unserved !== undefined) return { stop: unserved }
-  const upgrade = readUpgrade(exchange, context, framing.bytes)
+  const upgrade = readUpgrade(exchange, context, head)
   if (upgrade?.asked === undefined && upgrade !== undefined) return { stop: upgrade.refused }
   const { authority } = head
   if (!authority.ok) return { stop: authority.reason }
@@ -44,10 +44,10 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     bodyBytes: upgrade === undefined ? framing.bytes : 0,
     traceparent: continueTrace(head.traceparents, context),
     takesTrailers: head.takesTrailers,
-    ...(upgrade === undefined ? {} : { webSocket: upgrade.asked }),
+    webSocket: upgrade?.asked,
   }
   if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }
-  const grpcFault = beginGrpc(exchange)
+  const grpcFault = head.isGrpc ? beginGrpc(exchange) : undefined
   if (grpcFault !== undefined) return { stop: grpcFault }
   const serverName = inbound.peer.tls?.serverName
   if (serverName !== undefined && serverName.toLowerCase() !== authority.value.host) {
@@ -65,6 +65,10 @@ export interface HeadReading {
   readonly authorityText: string
   readonly traceparents: readonly string[]
   readonly takesTrailers: boolean
+  /** It asks for another protocol, whichever. */
+  readonly isUpgrading: boolean
+  readonly isGrpc: boolean
+  readonly userAgent: string | undefined
 }
 
 function headOf({ fields, standing }: Inbound): HeadReading {
@@ -79,6 +83,9 @@ function headOf({ fields, standing }: Inbound): HeadReading {
     authorityText: authority.ok ? formatAuthority(authority.value) : '',
     traceparents: valuesOf(fields, 'traceparent'),
     takesTrailers: te.length === 1 && te[0] === 'trailers',
+    isUpgrading: valuesOf(fields, 'upgrade').length > 0,
+    isGrpc: isGrpc(fields),
+    userAgent: valuesOf(fields, 'user-agent')[0],
   }
   if (standing !== undefined) standing.head = head
   return head
@@ -88,11 +95,12 @@ function headOf({ fields, standing }: Inbound): HeadReading {
 function readUpgrade(
   { inbound, outbound }: Exchange,
   { random }: ProxyContext,
-  bodyBytes: number | undefined,
+  { isUpgrading }: HeadReading,
 ): ReturnType<typeof readHandshake> | undefined {
-  const { connectProtocol } = inbound
+  const { connectProtocol, framing } = inbound
+  const bodyBytes = 'refused' in framing ? undefined : framing.bytes
   if (connectProtocol !== undefined) return readExtendedConnect(inbound, bodyBytes, random)
-  if (valuesOf(inbound.fields, 'upgrade').length === 0) return undefined
+  if (!isUpgrading) return undefined
   if (outbound.switchTo === undefined && bodyBytes === 0) return { refused: 'upgrade-refused' }
   return readHandshake(inbound, bodyBytes)
 }

@@ -11,6 +11,9 @@ export type Reading<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: Reason }
 
+/** Of most paths: segments that nobody takes for anything else, and of queries what is plain. */
+const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9\-._~]*)+\/?$/
+const PLAIN_QUERY = /^[!"$&-[\]-~]*$/
 const PATH_CHARACTERS = /^[A-Za-z0-9\-._~!$&'()*+,=:@/%]*$/
 const QUERY_CHARACTERS = /^[!-~]*$/
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/
@@ -32,6 +35,9 @@ export function readTarget(target: string): Reading<Target> {
   const mark = target.indexOf('?')
   const raw = mark === -1 ? target : target.slice(0, mark)
   const query = mark === -1 ? undefined : target.slice(mark + 1)
+  if (PLAIN_PATH.test(raw) && (query === undefined || PLAIN_QUERY.test(query))) {
+    return { ok: true, value: { path: raw, query } }
+  }
   if (!raw.startsWith('/') || target.includes('#')) return refused('malformed-target')
   if (query !== undefined && (!QUERY_CHARACTERS.test(query) || query.includes('\\'))) {
     return refused('malformed-target')

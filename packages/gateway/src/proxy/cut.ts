@@ -6,8 +6,10 @@ import { NO_SEAT } from './roster.ts'
 /** Ends an exchange from outside: the client leaves, a limit is reached. The first cause counts. */
 export class Cut {
   #reason: Reason | undefined
-  // One or two, and mostly never called: a list that grows has room for seventeen.
-  #listeners: readonly (() => void)[] = NO_LISTENERS
+  // One or two, and mostly never called: they need no list.
+  #first: (() => void) | undefined
+  #second: (() => void) | undefined
+  #more: readonly (() => void)[] = NO_LISTENERS
 
   /** Undefined while nothing has cut the exchange short. */
   get reason(): Reason | undefined {
@@ -17,21 +19,31 @@ export class Cut {
   make(reason: Reason): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
-    const listeners = this.#listeners
-    this.#listeners = NO_LISTENERS
-    for (const listener of listeners) listener()
+    const [first, second, more] = [this.#first, this.#second, this.#more]
+    this.#forget()
+    first?.()
+    second?.()
+    for (const listener of more) listener()
   }
 
   /** The exchange has ended: what happens from now on cuts nothing. */
   close(): void {
-    this.#listeners = NO_LISTENERS
+    this.#forget()
     this.#reason ??= 'client-aborted'
   }
 
   /** Calls `listener` once: at the cut, or at once when that has been. */
   onMade(listener: () => void): void {
-    if (this.#reason === undefined) this.#listeners = [...this.#listeners, listener]
-    else listener()
+    if (this.#reason !== undefined) listener()
+    else if (this.#first === undefined) this.#first = listener
+    else if (this.#second === undefined) this.#second = listener
+    else this.#more = [...this.#more, listener]
+  }
+
+  #forget(): void {
+    this.#first = undefined
+    this.#second = undefined
+    this.#more = NO_LISTENERS
   }
 }
 

@@ -2,31 +2,27 @@ import {
   type CapturableBody,
   formatTime,
   type How,
-  type JsonObject,
   type Reason,
   type Via,
   type What,
   type Where,
   type Who,
-  type Why,
 } from '@countersign/evidence'
 import type { Credential, Principal } from '../identity/index.ts'
-import { limitFacts } from '../limits/index.ts'
 import type { BalancedCall } from '../upstream/index.ts'
 import type { ExchangeCapture } from './capture/exchange-capture.ts'
+import { draftPermit, draftWhy } from './draft-why.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { forwardedFacts } from './forwarding.ts'
 import { answerStatus, grpcFacts } from './grpc.ts'
 import { valuesOf } from './header-fields.ts'
 import { takeMessages } from './message-digests.ts'
-import { patternOf } from './operations.ts'
 import { bounded, recordedHeaders, recordedPath } from './recorded-text.ts'
 import type { IntentDraft, RefusalDraft } from './recording.ts'
 import { redactQuery, redactText } from './redact.ts'
 
 const USER_AGENT_LENGTH_MAX = 1024
 const METHOD_LENGTH_MAX = 32
-const POLICIES_MAX = 256
 
 /** What is recorded before a request goes on. */
 export function draftIntent(exchange: Exchange): IntentDraft {
@@ -35,7 +31,7 @@ export function draftIntent(exchange: Exchange): IntentDraft {
     who: filled(draftWho(exchange), 'principal'),
     where: draftWhere(exchange),
     what: draftWhat(exchange),
-    why: draftWhy(exchange, 'policy-permits'),
+    why: draftPermit(exchange),
     personal: filled(exchange.route, 'route').personal,
     bodies: exchange.capture?.take(),
     isRelaxed: exchange.route?.record === 'relaxed',
@@ -78,20 +74,18 @@ const NOTHING_UNDERSTOOD = {
   capture: undefined,
 }
 
-/** How a request that went on has ended at the client. */
-export function draftHow(exchange: Exchange, how: Omit<How, 'request'>): How {
-  const isForwarded = exchange.call !== undefined
-  const draft: Draft<How> = { ...how }
-  if (isForwarded) {
+/** How a request that went on has ended at the client: `draft`, made whole. */
+export function draftHow(exchange: Exchange, draft: Draft<How>): How {
+  if (exchange.call !== undefined) {
     draft.request = requestFacts(exchange)
     const messages = takeMessages(exchange)
     if (messages !== undefined) draft.messages = messages
   }
   const kept = exchange.capture?.facts('response')
-  if (kept !== undefined && how.response !== undefined) {
-    draft.response = { ...how.response, ...kept }
+  if (kept !== undefined && draft.response !== undefined) {
+    draft.response = { ...draft.response, ...kept }
   }
-  return withGrpc(exchange, how.error, draft)
+  return withGrpc(exchange, draft.error, draft)
 }
 
 /** What is kept of it is told once: by the intent, where it was before anything went on. */
@@ -156,7 +150,11 @@ export function draftWho({ principal, credential, requestSalt }: Exchange): Who 
     known = { credential, who: draftParty(principal, credential) }
     knownParties.set(principal, known)
   }
-  return requestSalt === undefined ? known.who : { ...known.who, requestSalt }
+  if (requestSalt === undefined) return known.who
+  // Named one by one: a spread of it costs more than the rest of what is done here.
+  const { principal: party, credential: shown, facts } = known.who
+  if (shown === undefined || facts === undefined) return { ...known.who, requestSalt }
+  return { principal: party, credential: shown, facts, requestSalt }
 }
 
 /** Who showed the same credential before is the same principal, with the same text in a record. */
@@ -194,8 +192,8 @@ function draftCredential(credential: Credential): NonNullable<Who['credential']>
   }
 }
 
-export function draftWhere({ inbound: { peer, fields } }: Exchange): Where {
-  const [userAgent] = valuesOf(fields, 'user-agent')
+export function draftWhere({ inbound: { peer, fields, standing } }: Exchange): Where {
+  const { userAgent } = standing?.head ?? { userAgent: valuesOf(fields, 'user-agent')[0] }
   // The frozen object tells the recorder that it is the same place.
   const { last } = peer
   const known = last?.place
@@ -257,50 +255,4 @@ function addCapture(draft: Draft<What>, capture: ExchangeCapture): void {
   const read = capture.isRead ? capture.read.facts() : undefined
   if (read !== undefined || kept !== undefined) draft.body = { ...draft.body, ...read, ...kept }
   if (capture.sample !== undefined) draft.sample = capture.sample
-}
-
-function draftWhy(exchange: Exchange, reason: Reason): Why {
-  const { decision, inForce, quotas } = exchange
-  const { configurationSha256 } = inForce
-  const limits = quotas === undefined ? {} : { limits: limitFacts(quotas) }
-  if (decision === undefined) {
-    const early = earlyFacts(exchange)
-    const facts = early === undefined ? {} : { facts: early }
-    return { verdict: 'deny', reason, configurationSha256, ...facts, ...limits }
-  }
-  return {
-    verdict: reason === 'policy-permits' ? 'allow' : 'deny',
-    reason,
-    policies: decision.policies.slice(0, POLICIES_MAX),
-    policySetSha256: decision.policySet,
-    configurationSha256,
-    requestSha256: decision.request,
-    facts: impersonalFacts(exchange),
-    ...limits,
-  }
-}
-
-/** Why it ended before a policy was asked: which rule the credential broke, which measure stood. */
-function earlyFacts({ challenge, containedBy }: Exchange): JsonObject | undefined {
-  if (containedBy !== undefined) return { containment: containedBy }
-  return challenge?.fault === undefined ? undefined : { fault: challenge.fault }
-}
-
-/** The rest of what the policies saw is in `who`, `where` and `what`, each under its own key. */
-function impersonalFacts({ question, route, breakGlass, use, asking }: Exchange): JsonObject {
-  const { context } = filled(question, 'question')
-  const known = filled(route, 'route')
-  const facts: Draft<JsonObject> = {
-    time: formatTime(context.timeUs),
-    tls: context.tls !== undefined,
-    credential: context.credential,
-    upstream: known.upstream,
-  }
-  const pattern = patternOf(known, context.operation)
-  if (pattern.includes('{')) facts.pattern = pattern
-  if (context.grants.length > 0) facts.grants = context.grants
-  if (breakGlass !== undefined) facts.breakGlass = breakGlass
-  if (use !== undefined) facts.approval = { ...use }
-  if (asking !== undefined) facts.approval = { approval: asking.id }
-  return facts
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { MessageCounts, Reason, TlsFacts } from '@countersign/evidence'
 import type { Approval, Use } from '../approval/index.ts'
-import type { KeptFields, MadeFields } from '../http1/index.ts'
+import type { KeptFields, MadeLines } from '../http1/index.ts'
 import type { BodyDigest, ClientCertificate, Credential, Principal } from '../identity/index.ts'
 import type { QuotaVerdict } from '../limits/index.ts'
 import type { Decision, Method, Question } from '../policy/index.ts'
@@ -103,8 +103,8 @@ export interface ResponseHead {
   readonly kept?: KeptFields
   /** `Content-Length`, where it is not among `fields`. */
   readonly length?: string | undefined
-  /** More of them, which come last, and frame nothing; names in lower case. */
-  readonly made?: MadeFields | undefined
+  /** More of them, which come last, and frame nothing. */
+  readonly made?: MadeLines | undefined
   /** The connection ends with this response. */
   readonly isLast: boolean
   /** It leaves at once: what follows may be long in coming. */
@@ -138,8 +138,20 @@ export interface Challenge {
   readonly fault: string | undefined
 }
 
-/** What a stage says: go on, it is answered, or why it ends here. */
-export type Step = 'next' | 'answered' | { readonly stop: Reason }
+/** Is told, once, why a request cannot be served to its end. */
+export interface Lost {
+  make(reason: Reason): void
+}
+
+/** What a stage says: go on, it is answered, why it ends here, or that its course hears of it. */
+export type Step = 'next' | 'answered' | 'later' | { readonly stop: Reason }
+
+/** Goes on with an exchange: of a stage that said `later` it hears one of both, once. */
+export interface Course {
+  follow(step: Step | Promise<Step>): void
+  /** A bug of ours. */
+  failed(cause: unknown): void
+}
 
 /**
  * One request and everything that is learnt of it. Stages fill it in the order of the list in
@@ -177,6 +189,8 @@ export class Exchange implements Rostered {
   readonly marks: { startMs?: number; sentMs?: number; headMs?: number; endMs?: number } = {}
   /** Among those that are going on. */
   seat: number = NO_SEAT
+  /** While it goes through the stages. */
+  course: Course | undefined
   asked: Asked | undefined
   route: RouteConfig | undefined
   /** That the upstream is asked for: of the route's rewriting, made once. */

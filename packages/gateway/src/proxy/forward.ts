@@ -5,6 +5,7 @@ import { type Exchange, filled, type Step } from './exchange.ts'
 import { forwardedAuthority, forwardedTarget } from './forwarding.ts'
 import type { HeaderFields } from './header-fields.ts'
 import { becomeLongLived } from './long-lived.ts'
+import type { RouteConfig } from './proxy-config.ts'
 import { passBody, responseHeadMs } from './request-body.ts'
 import { requestFields } from './request-fields.ts'
 import { releaseReserved } from './reserve.ts'
@@ -19,6 +20,7 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
   if (cut.reason !== undefined) return { stop: cut.reason }
   const { method, bodyBytes, takesTrailers } = filled(exchange.asked, 'asked')
   const upstream = filled(exchange.upstream, 'upstream')
+  const route = filled(exchange.route, 'route')
   marks.startMs = context.clock.ticksMs()
   const hasBody = bodyBytes === undefined || bodyBytes > 0
   if (!hasBody) {
@@ -43,37 +45,38 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
       upgrade: exchange.asked?.webSocket === undefined ? undefined : 'websocket',
     },
     hasBody ? bodyOf(exchange, context) : undefined,
-    filled(exchange.route, 'route').retry,
-    hintsOf(exchange),
+    route.retry,
+    route.earlyHints === 'passed' ? hintsOf(exchange, route) : undefined,
   )
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
-  return new Promise((resolve) => {
-    call.onHead((head) => {
-      deadlines.meet('head')
-      if (head instanceof UpstreamFault) {
-        resolve({ stop: faultReason(exchange, context, head) })
-        return
-      }
+  const course = filled(exchange.course, 'course')
+  call.onHead((head) => {
+    deadlines.meet('head')
+    let step: Step = 'next'
+    if (head instanceof UpstreamFault) step = { stop: faultReason(exchange, context, head) }
+    else {
       exchange.response = head
       marks.headMs = context.clock.ticksMs()
-      resolve('next')
-    })
+    }
+    // What came together with the head is taken in first: mostly that is all there is.
+    void NOW.then(() => course.follow(step))
   })
+  return 'later'
 }
+
+const NOW = Promise.resolve()
 
 function bodyOf(exchange: Exchange, context: ProxyContext): RequestBody {
   const trailers = () => passTrailers(exchange, exchange.inbound.trailers(), 'request')
   return { chunks: passBody(exchange, context), trailers }
 }
 
-/** What passes of early hints, where the route lets them. */
-function hintsOf({
-  route,
-  outbound,
-  inForce,
-}: Exchange): ((fields: HeaderFields) => void) | undefined {
-  if (route?.earlyHints !== 'passed') return undefined
+/** What passes of early hints. */
+function hintsOf(
+  { outbound, inForce }: Exchange,
+  route: RouteConfig,
+): (fields: HeaderFields) => void {
   const egress = inForce.egressOf(route)
   return (all) => {
     const fields = egress === undefined ? all : egressResponseFields(egress, all)

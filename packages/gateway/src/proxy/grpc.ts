@@ -78,10 +78,9 @@ export function isGrpc(fields: HeaderFields): boolean {
   return TYPE_FORM.test(valuesOf(fields, 'content-type')[0] ?? '')
 }
 
-/** Takes a call for what it is: its messages are counted, and its deadline is kept. */
+/** Takes a call of gRPC for what it is: its messages are counted, and its deadline is kept. */
 export function beginGrpc(exchange: Exchange): Reason | undefined {
   const { inbound, forwarded, received, deadlines, inForce } = exchange
-  if (!isGrpc(inbound.fields)) return undefined
   const timeouts = valuesOf(inbound.fields, 'grpc-timeout')
   const timeoutMs = timeouts.length === 0 ? undefined : readTimeoutMs(timeouts)
   if (Number.isNaN(timeoutMs)) return 'malformed-request'

@@ -15,7 +15,7 @@ import type { ProxiedSource } from './client-address/proxy-header.ts'
 import type { ProxyContext } from './context.ts'
 import { Cut, Deadlines } from './cut.ts'
 import { DirectSocket } from './direct-socket.ts'
-import { Exchange, type Inbound, type Outbound } from './exchange.ts'
+import { Exchange, type Inbound, type Lost, type Outbound } from './exchange.ts'
 import { OwnLines } from './http1/answer-head.ts'
 import { ClientConnection, type ConnectionHost } from './http1/client-connection.ts'
 import { OnePiece } from './http1/one-piece.ts'
@@ -48,14 +48,29 @@ export const LAST_CALL_TICK_MS = 20
 interface Asked {
   readonly inbound: Inbound
   readonly outbound: Outbound
-  /** Calls `listener` when it cannot be served to its end. */
-  onLost(listener: (reason: Reason) => void): void
+  /** Tells when it cannot be served to its end. */
+  onLost(lost: Lost): void
   ended?(): void
 }
 
-/** An exchange that is going on. */
-interface Going extends Rostered {
+/** An exchange that is going on. One object: closures for its end would cost more. */
+class Going implements Rostered {
   readonly exchange: Exchange
+  seat: number = NO_SEAT
+  readonly #asked: Asked | undefined
+  readonly #over: (going: Going) => void
+
+  constructor(exchange: Exchange, asked: Asked | undefined, over: (going: Going) => void) {
+    this.exchange = exchange
+    this.#asked = asked
+    this.#over = over
+  }
+
+  ended(): void {
+    this.#over(this)
+    this.exchange.inForce.uses.end()
+    this.#asked?.ended?.()
+  }
 }
 
 /** One address that is listened on, and the connections that came to it. */
@@ -382,7 +397,7 @@ export class Listener {
       return
     }
     const exchange = this.#exchange(asked.inbound, asked.outbound)
-    asked.onLost((reason) => exchange.cut.make(reason))
+    asked.onLost(exchange.cut)
     this.#run(exchange, refused, asked)
   }
 
@@ -412,18 +427,16 @@ export class Listener {
   }
 
   #run(exchange: Exchange, refused: Reason | undefined, asked?: Asked): void {
-    const going: Going = { exchange, seat: NO_SEAT }
-    const { uses } = exchange.inForce
+    const going = new Going(exchange, asked, this.#over)
     this.#going.add(going)
-    uses.begin()
-    const ended = (): void => {
-      this.#going.delete(going)
-      uses.end()
-      asked?.ended?.()
-      if (this.#going.size === 0) this.#whenAllEnded?.()
-    }
-    if (refused === undefined) serve(exchange, this.#context, ended)
-    else void refuseOutright(exchange, this.#context, refused).then(ended)
+    exchange.inForce.uses.begin()
+    if (refused === undefined) serve(exchange, this.#context, going)
+    else void refuseOutright(exchange, this.#context, refused).then(() => going.ended())
+  }
+
+  readonly #over = (going: Going): void => {
+    this.#going.delete(going)
+    if (this.#going.size === 0) this.#whenAllEnded?.()
   }
 
   async #allEnded(): Promise<void> {

@@ -11,20 +11,24 @@ export function recordOutcome(
   context: ProxyContext,
   how: Omit<How, 'request'>,
 ): Promise<Recorded | undefined> {
-  return recordOutcomeThen(exchange, context, how, (outcome) => outcome)
+  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how)
+  return new Promise((resolve) => recordOutcomeThen(exchange, context, how, resolve))
 }
 
-/** The same, and what follows from it, without a promise between them. */
-export function recordOutcomeThen<T>(
+/** The same, of which `follow` hears, where no bodies are kept: without a promise between them. */
+export function recordOutcomeThen(
   exchange: Exchange,
   context: ProxyContext,
   how: Omit<How, 'request'>,
-  follow: (outcome: Recorded | undefined) => T | Promise<T>,
-): Promise<T> {
+  follow: (outcome: Recorded | undefined) => void,
+): void {
+  conclude(exchange)
+  write(exchange, context, how, follow)
+}
+
+function conclude(exchange: Exchange): void {
   exchange.isConcluded = true
   exchange.timing?.enter('record-outcome')
-  if (exchange.capture !== undefined) return recordCaptured(exchange, context, how).then(follow)
-  return write(exchange, context, how, follow)
 }
 
 async function recordCaptured(
@@ -32,44 +36,42 @@ async function recordCaptured(
   context: ProxyContext,
   how: Omit<How, 'request'>,
 ): Promise<Recorded | undefined> {
+  conclude(exchange)
   await captureEnds(exchange)
   // What is not released is not kept either: the record tells of nothing that it would be.
   if (how.response === undefined) exchange.capture?.lose('response')
-  return write(exchange, context, how, (outcome) => outcome)
+  return new Promise((resolve) => write(exchange, context, how, resolve))
 }
 
-function write<T>(
+function write(
   exchange: Exchange,
   context: ProxyContext,
   how: Omit<How, 'request'>,
-  follow: (outcome: Recorded | undefined) => T | Promise<T>,
-): Promise<T> {
-  const failed = (cause: unknown): T | Promise<T> => {
+  follow: (outcome: Recorded | undefined) => void,
+): void {
+  const failed = (cause: unknown): void => {
     context.telemetry.concluded('unrecorded')
     context.report({ event: 'outcome-unrecorded', exchange: exchange.id, cause })
-    return follow(undefined)
+    follow(undefined)
   }
   const intent = filled(exchange.intent, 'intent')
   let written: Promise<Recorded>
   try {
     written = context.recorder.outcome(intent, draftOutcome(exchange, how))
   } catch (cause) {
-    return Promise.resolve(failed(cause))
+    failed(cause)
+    return
   }
-  return written.then((outcome) => {
+  written.then((outcome) => {
     context.telemetry.concluded(how.ended)
-    return follow(outcome)
+    follow(outcome)
   }, failed)
 }
 
 function draftOutcome(exchange: Exchange, how: Omit<How, 'request'>): OutcomeDraft {
   const via = draftVia(exchange)
   const bodies = exchange.capture?.take()
-  return {
-    how: draftHow(exchange, how),
-    ...(via === undefined ? {} : { via }),
-    ...(bodies === undefined ? {} : { bodies }),
-  }
+  return { how: draftHow(exchange, how), via, bodies }
 }
 
 /** Who ended an exchange that did not end as it should. */

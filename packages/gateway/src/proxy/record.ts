@@ -1,19 +1,23 @@
 import type { ProxyContext } from './context.ts'
 import { draftIntent } from './drafts.ts'
-import type { Exchange, Step } from './exchange.ts'
+import { type Exchange, filled, type Step } from './exchange.ts'
 
 /** Makes the intent durable. What cannot be recorded must not happen. */
-export function record(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
-  const failed = (cause: unknown): Step => refuse(exchange, context, cause)
+export function record(exchange: Exchange, context: ProxyContext): Step {
+  const course = filled(exchange.course, 'course')
   try {
-    return context.recorder.intent(draftIntent(exchange)).then((intent) => {
-      exchange.intent = intent
-      context.telemetry.intended()
-      return 'next'
-    }, failed)
+    context.recorder.intent(draftIntent(exchange)).then(
+      (intent) => {
+        exchange.intent = intent
+        context.telemetry.intended()
+        course.follow('next')
+      },
+      (cause: unknown) => course.follow(refuse(exchange, context, cause)),
+    )
   } catch (cause) {
-    return failed(cause)
+    return refuse(exchange, context, cause)
   }
+  return 'later'
 }
 
 function refuse(exchange: Exchange, context: ProxyContext, cause: unknown): Step {

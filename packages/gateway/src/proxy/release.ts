@@ -10,7 +10,7 @@ import { becomeLongLived } from './long-lived.ts'
 import { endedBy, recordOutcome, recordOutcomeThen } from './outcome.ts'
 import { addPiece } from './pieces.ts'
 import type { Recorded } from './recording.ts'
-import { madeFields, passFields, readHead, receiptField } from './response-fields.ts'
+import { madeLines, passFields, readHead, receiptField } from './response-fields.ts'
 import { passTrailers } from './trailers.ts'
 
 const NOTHING = new Uint8Array()
@@ -19,14 +19,14 @@ const RESET_CONTENT = 205
 const BODYLESS: ReadonlySet<number> = new Set([204, RESET_CONTENT, 304])
 
 /** Lets the response go, its end never before its outcome is durable. */
-export function release(exchange: Exchange, context: ProxyContext): Promise<Step> {
+export function release(exchange: Exchange, context: ProxyContext): Step | Promise<Step> {
   const held: Uint8Array[] = []
   try {
     const isWhole = mayHold(exchange) && hold(exchange, context, held)
     if (isWhole === true) return releaseWhole(exchange, context, held)
     return releaseLater(exchange, context, held, isWhole)
   } catch (fault) {
-    return Promise.resolve({ stop: faultReason(exchange, context, fault) })
+    return { stop: faultReason(exchange, context, fault) }
   }
 }
 
@@ -134,11 +134,20 @@ function releaseWhole(
   exchange: Exchange,
   context: ProxyContext,
   held: readonly Uint8Array[],
-): Promise<Step> {
+): Step | Promise<Step> {
   if (exchange.capture !== undefined) return releaseCaptured(exchange, context, held)
-  return recordOutcomeThen(exchange, context, wholeFacts(exchange), (outcome) => {
-    return send(exchange, context, held, outcome)
+  const course = filled(exchange.course, 'course')
+  recordOutcomeThen(exchange, context, wholeFacts(exchange), (outcome) => {
+    let step: Step | Promise<Step>
+    try {
+      step = send(exchange, context, held, outcome)
+    } catch (cause) {
+      course.failed(cause)
+      return
+    }
+    course.follow(step)
   })
+  return 'later'
 }
 
 async function releaseCaptured(
@@ -176,7 +185,7 @@ function send(
     kept: passFields(exchange),
     length,
     fields: NO_FIELDS,
-    made: madeFields(exchange, outcome),
+    made: madeLines(exchange, outcome),
     isLast: !inbound.isComplete() || context.isStopping(),
   })
   deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
@@ -235,7 +244,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
       isChunked && filled(exchange.asked, 'asked').takesTrailers
         ? [['trailer', receiptTrailers(exchange)]]
         : NO_FIELDS,
-    made: madeFields(exchange, exchange.intent),
+    made: madeLines(exchange, exchange.intent),
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
     isEager: isEager || filled(exchange.route, 'route').release === 'stream',
   })

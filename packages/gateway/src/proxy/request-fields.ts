@@ -23,17 +23,16 @@ export function requestFields(
   const route = filled(exchange.route, 'route')
   const passed = passedFields(exchange, route)
   const egress = inForce.egressOf(route)
-  const made = ['x-request-id', id]
-  if (statement !== undefined) made.push('countersign-identity', statement)
+  const identity = statement === undefined ? '' : `countersign-identity: ${statement}\r\n`
+  const made = `x-request-id: ${id}\r\n${identity}`
   // Who asks, from where, and in whose trace: only what the route says that it signs goes out.
   if (egress !== undefined) {
     return { kept: [new KeptFields(egressRequestFields(egress, passed.fields))], made }
   }
   const { traceparent, authority } = filled(exchange.asked, 'asked')
-  made.push('traceparent', traceparent)
   const origin = originFields(inbound.peer, authority, route.forwarded)
   const caller = callerFields(filled(exchange.principal, 'principal'), inbound.standing)
-  return { kept: [passed, origin, caller], made }
+  return { kept: [passed, origin, caller], made: `${made}traceparent: ${traceparent}\r\n` }
 }
 
 function passedFields({ inbound, asked, inForce }: Exchange, route: RouteConfig): KeptFields {

@@ -1,11 +1,11 @@
-import { KeptFields, type MadeFields } from '../http1/index.ts'
+import { fieldsOfLines, KeptFields, type MadeLines } from '../http1/index.ts'
 import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
-import { rateLimitFields } from '../limits/index.ts'
+import { rateLimitLines } from '../limits/index.ts'
 import { egressResponseFields } from './egress/egress-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { isOursToTell } from './field-names.ts'
 import { isGrpc } from './grpc.ts'
-import { endToEnd, type HeaderFields, pairFields, valuesOf } from './header-fields.ts'
+import { endToEnd, type HeaderFields, valuesOf } from './header-fields.ts'
 import type { Recorded } from './recording.ts'
 import { timingFields } from './server-timing.ts'
 
@@ -60,27 +60,33 @@ function isLogin([name, value]: HeaderFields[number]): boolean {
 }
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
-export function madeFields(exchange: Exchange, recorded: Recorded | undefined): MadeFields {
+export function madeLines(exchange: Exchange, recorded: Recorded | undefined): MadeLines {
   const { id, quotas, timing } = exchange
-  const made = ['x-request-id', id]
-  if (quotas !== undefined) add(made, rateLimitFields(quotas))
-  if (recorded !== undefined) {
-    if (recorded.isDurable) made.push('countersign-receipt', recorded.receiptField)
-    else made.push('countersign-receipt-pending', recorded.pendingField)
-    const cached = recorded.isDurable ? 'Countersign-Receipt' : 'Countersign-Receipt-Pending'
-    made.push('cache-control', `private="${cached}"`)
-  }
-  if (timing !== undefined) add(made, timingFields(exchange))
-  return made
+  const limits = quotas === undefined ? '' : rateLimitLines(quotas)
+  const timed = timing === undefined ? '' : linesOf(timingFields(exchange))
+  return `x-request-id: ${id}\r\n${limits}${receiptLines(recorded)}${timed}`
 }
 
-function add(made: string[], fields: HeaderFields): void {
-  for (const [name, value] of fields) made.push(name, value)
+function receiptLines(recorded: Recorded | undefined): MadeLines {
+  if (recorded === undefined) return ''
+  if (recorded.isDurable) {
+    return `countersign-receipt: ${recorded.receiptField}\r\n${CACHED_WITHOUT_RECEIPT}`
+  }
+  return `countersign-receipt-pending: ${recorded.pendingField}\r\n${CACHED_WITHOUT_PENDING}`
+}
+
+const CACHED_WITHOUT_RECEIPT = 'cache-control: private="Countersign-Receipt"\r\n'
+const CACHED_WITHOUT_PENDING = 'cache-control: private="Countersign-Receipt-Pending"\r\n'
+
+function linesOf(fields: HeaderFields): MadeLines {
+  let lines = ''
+  for (const [name, value] of fields) lines += `${name}: ${value}\r\n`
+  return lines
 }
 
 /** The same, where they stand among others. */
 export function ownFields(exchange: Exchange, recorded: Recorded | undefined): HeaderFields {
-  return pairFields(madeFields(exchange, recorded))
+  return fieldsOfLines(madeLines(exchange, recorded))
 }
 
 /** Of a record that a crash could still take, its caller learns no place: only how to ask later. */

@@ -2,7 +2,7 @@ import type { Reason } from '@countersign/evidence'
 import { captureRefused } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { draftRefusal } from './drafts.ts'
-import type { Exchange, Step } from './exchange.ts'
+import type { Course, Exchange, Step } from './exchange.ts'
 import { answerStatus } from './grpc.ts'
 import { endedBy, recordOutcome } from './outcome.ts'
 import { problem } from './problem.ts'
@@ -12,8 +12,13 @@ import { releaseReserved } from './reserve.ts'
 import { PHASES, STAGES } from './stages.ts'
 import { tellEnd } from './telemetry.ts'
 
+/** Is told that an exchange has come to its end. */
+interface Ending {
+  ended(): void
+}
+
 /** Serves one exchange, from its first stage to its end, and says when that has come. */
-export function serve(exchange: Exchange, context: ProxyContext, ended: () => void): void {
+export function serve(exchange: Exchange, context: ProxyContext, going: Ending): void {
   const { cut, deadlines, outbound } = exchange
   // A client that is gone, or takes nothing of an answer, is let go.
   cut.onMade(() => {
@@ -25,26 +30,50 @@ export function serve(exchange: Exchange, context: ProxyContext, ended: () => vo
   context.live.add(exchange, context)
   context.load.begin()
   context.telemetry.accepted()
-  new Course(exchange, context, ended).goOn()
+  new StageCourse(exchange, context, going).goOn()
 }
 
 /** An exchange on its way through the stages: where none waits there is no promise either. */
-class Course {
+class StageCourse implements Course {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  readonly #ended: () => void
+  readonly #going: Ending
   #next = 0
 
-  constructor(exchange: Exchange, context: ProxyContext, ended: () => void) {
+  constructor(exchange: Exchange, context: ProxyContext, going: Ending) {
     this.#exchange = exchange
     this.#context = context
-    this.#ended = ended
+    this.#going = going
+    exchange.course = this
   }
 
   goOn(): void {
     const step = this.#walk()
-    if (step instanceof Promise) step.then(this.#taken, this.#failed)
-    else if (step !== undefined) this.#settle(step)
+    if (step !== undefined) this.follow(step)
+  }
+
+  follow(step: Step | Promise<Step>): void {
+    if (step === 'next') this.goOn()
+    else if (step === 'answered') this.#end()
+    else if (step instanceof Promise) this.#await(step)
+    else if (step !== 'later') this.#await(this.#refuse(step.stop))
+  }
+
+  /** An open intent gets its end all the same, and nothing more is claimed or sent. */
+  failed(cause: unknown): void {
+    void breakOff(this.#exchange, this.#context, cause).then(() => this.#end())
+  }
+
+  #await(step: Promise<Step>): void {
+    step.then(
+      (late) => this.follow(late),
+      (cause: unknown) => this.failed(cause),
+    )
+  }
+
+  async #refuse(reason: Reason): Promise<Step> {
+    await refuse(this.#exchange, this.#context, reason)
+    return 'answered'
   }
 
   /** Up to a stage that waits, or has the last word; undefined where one has failed. */
@@ -60,27 +89,12 @@ class Course {
         if (step !== 'next') return step
       }
     } catch (cause) {
-      this.#failed(cause)
+      this.failed(cause)
       return undefined
     }
   }
 
-  readonly #taken = (step: Step): void => {
-    if (step === 'next') this.goOn()
-    else this.#settle(step)
-  }
-
-  #settle(step: Exclude<Step, 'next'>): void {
-    if (step === 'answered') this.#end()
-    else refuse(this.#exchange, this.#context, step.stop).then(this.#end, this.#failed)
-  }
-
-  /** A bug of ours: nothing more is claimed or sent. An open intent gets its end all the same. */
-  readonly #failed = (cause: unknown): void => {
-    void breakOff(this.#exchange, this.#context, cause).then(this.#end)
-  }
-
-  readonly #end = (): void => {
+  #end(): void {
     const [exchange, context] = [this.#exchange, this.#context]
     context.live.delete(exchange)
     context.load.end(exchange.burden)
@@ -90,7 +104,7 @@ class Course {
     exchange.deadlines.clear()
     exchange.cut.close()
     tellEnd(context, exchange)
-    this.#ended()
+    this.#going.ended()
   }
 }
 

@@ -33,22 +33,27 @@ export interface SwitchedHead extends UpstreamHead {
 const WAITING_BYTES_MAX = 65_536
 
 const EARLY_HINTS = 103
+const NO_FIELDS: HeaderFields = []
+/** Nothing is ever added to it. */
+const NO_CHUNKS: Uint8Array[] = []
 
 /** One request to an upstream, and its response, read at the reader's pace. */
 export class UpstreamCall implements UpstreamHandler {
   readonly #body: RequestBody | undefined
   /** Of the response, when it has ended. */
-  trailers: HeaderFields = []
+  trailers: HeaderFields = NO_FIELDS
   readonly #onHints: ((fields: HeaderFields) => void) | undefined
   #call: BalancedCall | undefined
   #head: UpstreamHead | undefined
-  #chunks: Uint8Array[] = []
+  #chunks: Uint8Array[] = NO_CHUNKS
   #waitingBytes = 0
   #isPaused = false
   #hasEnded = false
   /** The upstream has changed protocols: its connection is whoever's who takes it. */
   switched: SwitchedHead | undefined
   #fault: UpstreamFault | undefined
+  /** Waits for the head. */
+  #tell: ((head: UpstreamHead | UpstreamFault) => void) | undefined
   /** Whoever waits for something to happen: one reader, or one writer of the body. */
   #wake: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
@@ -80,14 +85,16 @@ export class UpstreamCall implements UpstreamHandler {
 
   /** Tells the response's head, or what came in its place: once, perhaps at once. */
   onHead(tell: (head: UpstreamHead | UpstreamFault) => void): void {
-    const look = (): void => {
-      const found = this.#head ?? this.switched ?? this.#fault
-      if (found === undefined) return
-      this.#wake = undefined
-      tell(found)
-    }
-    this.#wake = look
-    look()
+    this.#tell = tell
+    this.#tellHead()
+  }
+
+  #tellHead(): void {
+    const found = this.#head ?? this.switched ?? this.#fault
+    const tell = this.#tell
+    if (found === undefined || tell === undefined) return
+    this.#tell = undefined
+    tell(found)
   }
 
   /**
@@ -95,7 +102,7 @@ export class UpstreamCall implements UpstreamHandler {
    * Throws UpstreamFault. One reader only.
    */
   read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    const chunk = this.#chunks.shift()
+    const chunk = this.#chunks.length === 0 ? undefined : this.#chunks.shift()
     if (chunk !== undefined) return this.#taken(chunk)
     if (this.#fault !== undefined) throw this.#fault
     return this.#hasEnded ? undefined : this.#somethingHappens().then(() => this.read())
@@ -104,7 +111,7 @@ export class UpstreamCall implements UpstreamHandler {
   /** Breaks the connection to the upstream; what was not read is dropped. */
   abort(reason: Reason): void {
     if (this.#hasEnded || this.#fault !== undefined) return
-    this.#chunks = []
+    this.#chunks = NO_CHUNKS
     this.fault(new UpstreamFault(reason, undefined))
     this.#call?.abort(reason)
   }
@@ -119,7 +126,7 @@ export class UpstreamCall implements UpstreamHandler {
 
   head(status: number, fields: HeaderFields): void {
     this.#head = { status, fields }
-    this.#wake?.()
+    this.#tellHead()
   }
 
   upgraded(status: number, fields: HeaderFields, stream: Duplex, rest: Uint8Array): void {
@@ -127,12 +134,15 @@ export class UpstreamCall implements UpstreamHandler {
     // Whoever takes it says what becomes of its faults; until then they end it, no more.
     stream.on('error', () => undefined)
     this.switched = { status, fields, stream, rest }
+    this.#tellHead()
     this.#wake?.()
     this.#wakeWriter?.()
   }
 
   data(chunk: Uint8Array): void {
-    addPiece(this.#chunks, chunk)
+    // A list that is made with its first chunk has room for that alone: mostly it is the only one.
+    if (this.#chunks.length === 0) this.#chunks = [chunk]
+    else addPiece(this.#chunks, chunk)
     this.#waitingBytes += chunk.length
     if (this.#waitingBytes > WAITING_BYTES_MAX && !this.#isPaused) {
       this.#isPaused = true
@@ -150,6 +160,7 @@ export class UpstreamCall implements UpstreamHandler {
 
   fault(fault: UpstreamFault): void {
     this.#fault ??= fault
+    this.#tellHead()
     this.#wake?.()
     this.#wakeWriter?.()
   }

@@ -16,7 +16,7 @@ export interface IntentDraft {
   readonly actor?: Actor | undefined
   readonly where: Where
   readonly what: What
-  readonly why: Why
+  readonly why: Why | SectionText
   readonly personal?: readonly PersonalChoice[] | undefined
   /** Captured bodies that it names: on the disk already. */
   readonly bodies?: readonly SealedBody[] | undefined

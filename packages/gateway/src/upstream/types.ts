@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Reason } from '@countersign/evidence'
-import type { KeptFields, MadeFields } from '../http1/index.ts'
+import type { KeptFields, MadeLines } from '../http1/index.ts'
 
 /** Header lines in order, each name as it is spelled. */
 export type UpstreamFields = readonly (readonly [name: string, value: string])[]
@@ -16,8 +16,8 @@ export interface UpstreamRequest {
   readonly fields: UpstreamFields
   /** More of them, which other requests have too. */
   readonly kept?: readonly KeptFields[] | undefined
-  /** More of them, which come last; names in lower case. */
-  readonly made?: MadeFields | undefined
+  /** More of them, which come last. */
+  readonly made?: MadeLines | undefined
   /** Bytes of the body; 0 where there is none, undefined where its length is not known. */
   readonly bodyBytes: number | undefined
   /** The protocol that is asked for: an `Upgrade` of HTTP/1.1, a `:protocol` of HTTP/2. */

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { formatFields, formatMade } from '../../http1/index.ts'
+import { formatFields } from '../../http1/index.ts'
 import type { Clock } from '../../platform/index.ts'
 import type { ResponseHead } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
@@ -67,7 +67,7 @@ export function framingOf(
  * something in it would end a line early.
  */
 export function formatAnswer(
-  { status, fields, kept, length, made }: ResponseHead,
+  { status, fields, kept, length, made = '' }: ResponseHead,
   framing: AnswerFraming,
   { date, connection }: { readonly date: string; readonly connection: string },
 ): string {
@@ -76,9 +76,8 @@ export function formatAnswer(
   if (kept !== undefined) lines += sendable(kept.lines)
   if (length !== undefined) lines += `content-length: ${length}\r\n`
   if (fields.length > 0) lines += linesOf(fields)
-  if (made !== undefined) lines += formatMade(made)
   const end = length === undefined ? framed(fields, framing) : ''
-  return `${lines}${dated}${end}${connection}\r\n`
+  return `${lines}${made}${dated}${end}${connection}\r\n`
 }
 
 /** A head that no answer's framing follows: 1xx, and the one that changes protocols. */

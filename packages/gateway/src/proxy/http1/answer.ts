@@ -2,15 +2,15 @@ import { formatFields } from '../../http1/index.ts'
 import type { Outbound, ResponseHead } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { type AnswerFraming, formatAnswer, formatInterim, framingOf } from './answer-head.ts'
-import type { ExchangeLine } from './client-exchange.ts'
+import type { ClientExchange, ExchangeLine } from './client-exchange.ts'
 
 const NOTHING = new Uint8Array()
 const EARLY_HINTS = 103
 
 /** The answer to one request; its head goes out with what follows it. */
 export class Answer implements Outbound {
-  readonly #line: Pick<ExchangeLine, 'put' | 'own' | 'destroy'>
-  readonly #begin: (isLast: boolean) => string
+  readonly #line: ExchangeLine
+  readonly #exchange: ClientExchange
   readonly #method: string
   #head: ResponseHead | undefined
   #connection = ''
@@ -18,14 +18,9 @@ export class Answer implements Outbound {
   #leftBytes = 0
   #hasEnded = false
 
-  /** `begin` says what the answer says of the connection. */
-  constructor(
-    line: Pick<ExchangeLine, 'put' | 'own' | 'destroy'>,
-    begin: (isLast: boolean) => string,
-    method: string,
-  ) {
+  constructor(line: ExchangeLine, exchange: ClientExchange, method: string) {
     this.#line = line
-    this.#begin = begin
+    this.#exchange = exchange
     this.#method = method
   }
 
@@ -44,7 +39,7 @@ export class Answer implements Outbound {
 
   begin(head: ResponseHead): void {
     this.#head = head
-    this.#connection = this.#begin(head.isLast)
+    this.#connection = this.#line.beginAnswer(this.#exchange, head.isLast)
     if (head.isEager === true) void this.#line.put(this.#takeHead(undefined), NOTHING, '', false)
   }
 

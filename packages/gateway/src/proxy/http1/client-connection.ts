@@ -228,7 +228,7 @@ export class ClientConnection implements RequestSink, ExchangeLine, Due {
       this.destroy()
       this.#lose()
     }
-    const next = this.#next.shift()
+    const next = this.#next.length === 0 ? undefined : this.#next.shift()
     if (next !== undefined) this.#begin(next)
     else if (this.#socket.destroyed) return
     else if (this.#isOver || this.#hasComeEarly) this.#close()

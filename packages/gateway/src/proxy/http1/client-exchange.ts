@@ -1,5 +1,5 @@
 import type { Reason } from '@countersign/evidence'
-import type { Inbound, Outbound, Peer, Switched, SwitchHead } from '../exchange.ts'
+import type { Inbound, Lost, Outbound, Peer, Switched, SwitchHead } from '../exchange.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { Answer } from './answer.ts'
 import type { OwnLines } from './answer-head.ts'
@@ -53,14 +53,13 @@ export class ClientExchange {
   readonly isLast: boolean
   readonly #line: ExchangeLine
   #lostFor: Reason | undefined
-  #tellLost: ((reason: Reason) => void) | undefined
+  #lost: Lost | undefined
 
   constructor(line: ExchangeLine, head: RequestHead, mayUpgrade: boolean, refused?: Reason) {
     this.#line = line
     this.refused = refused
     this.isLast = head.isLast
-    const begin = (isLast: boolean): string => line.beginAnswer(this, isLast)
-    this.outbound = new (mayUpgrade ? SwitchingAnswer : Answer)(line, begin, head.method)
+    this.outbound = new (mayUpgrade ? SwitchingAnswer : Answer)(line, this, head.method)
     this.inbound = new ReceivedRequest(line, head, this.outbound, mayUpgrade)
   }
 
@@ -73,13 +72,13 @@ export class ClientExchange {
   lose(reason: Reason): void {
     if (this.#lostFor !== undefined) return
     this.#lostFor = reason
-    this.#tellLost?.(reason)
+    this.#lost?.make(reason)
   }
 
-  /** Calls `listener` when it is lost before its end. */
-  onLost(listener: (reason: Reason) => void): void {
-    if (this.#lostFor === undefined) this.#tellLost = listener
-    else listener(this.#lostFor)
+  /** `lost` is told when it is lost before its end. */
+  onLost(lost: Lost): void {
+    if (this.#lostFor === undefined) this.#lost = lost
+    else lost.make(this.#lostFor)
   }
 
   ended(): void {
@@ -160,8 +159,8 @@ class ReceivedRequest implements Inbound {
 class SwitchingAnswer extends Answer implements Outbound {
   readonly #line: ExchangeLine
 
-  constructor(line: ExchangeLine, begin: (isLast: boolean) => string, method: string) {
-    super(line, begin, method)
+  constructor(line: ExchangeLine, exchange: ClientExchange, method: string) {
+    super(line, exchange, method)
     this.#line = line
   }
 

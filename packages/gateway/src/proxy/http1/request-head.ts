@@ -35,6 +35,10 @@ const VERSIONS: ReadonlyMap<string, string> = new Map([
   ['HTTP/0.9', '0.9'],
   ['HTTP/2.0', '2.0'],
 ])
+/** Of nearly all requests: whatever else they may begin with is looked up. */
+const COMMON_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+const COMMON_VERSION = 'HTTP/1.1'
+const ORIGIN_FORM = /^\/[\x21-\x7e]*$/
 const TARGET_FORM = /^(?:\/|\*$|[a-z]+:\/\/)/i
 const NOT_TARGET = /[^\x21-\x7e]/
 
@@ -85,14 +89,33 @@ export class HeadParser {
 /** One space between its parts, and nothing else (RFC 9112, section 3). */
 export function parseRequestLine(line: string): RequestLine | undefined {
   const first = line.indexOf(' ')
-  const method = line.slice(0, first)
-  if (first === -1 || !KNOWN_METHODS.has(method)) return undefined
+  const method = first === -1 ? undefined : methodOf(line, first)
+  if (method === undefined) return undefined
   const second = line.indexOf(' ', first + 1)
   const target = line.slice(first + 1, second === -1 ? line.length : second)
-  const version = second === -1 ? '0.9' : VERSIONS.get(line.slice(second + 1))
-  if (version === undefined || NOT_TARGET.test(target)) return undefined
-  const isTarget = method === 'CONNECT' ? target !== '' : TARGET_FORM.test(target)
-  return isTarget ? { method, target, version } : undefined
+  const version = second === -1 ? '0.9' : versionOf(line, second + 1)
+  if (version === undefined || !isTarget(method, target)) return undefined
+  return { method, target, version }
+}
+
+/** A lookup by a text that was just made costs far more than a comparison: V8 has to intern it. */
+function methodOf(line: string, end: number): string | undefined {
+  for (const method of COMMON_METHODS) {
+    if (method.length === end && line.startsWith(method)) return method
+  }
+  const method = line.slice(0, end)
+  return KNOWN_METHODS.has(method) ? method : undefined
+}
+
+function versionOf(line: string, from: number): string | undefined {
+  const isCommon = line.length - from === COMMON_VERSION.length && line.endsWith(COMMON_VERSION)
+  return isCommon ? '1.1' : VERSIONS.get(line.slice(from))
+}
+
+function isTarget(method: string, target: string): boolean {
+  if (method !== 'CONNECT' && ORIGIN_FORM.test(target)) return true
+  if (NOT_TARGET.test(target)) return false
+  return method === 'CONNECT' ? target !== '' : TARGET_FORM.test(target)
 }
 
 /** Whether bytes without a line end may become a request: noise is not waited for. */

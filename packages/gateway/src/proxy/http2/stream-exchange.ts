@@ -1,6 +1,15 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Reason } from '@countersign/evidence'
-import type { Inbound, Outbound, Peer, ResponseHead, Switched, SwitchHead } from '../exchange.ts'
+import { fieldsOfLines } from '../../http1/index.ts'
+import type {
+  Inbound,
+  Lost,
+  Outbound,
+  Peer,
+  ResponseHead,
+  Switched,
+  SwitchHead,
+} from '../exchange.ts'
 import { readFraming } from '../framing.ts'
 import { type HeaderFields, pairFields } from '../header-fields.ts'
 import { readHead } from './read-head.ts'
@@ -23,7 +32,7 @@ export class StreamExchange {
   readonly inbound: Inbound
   readonly outbound: Outbound
   readonly #stream: ServerHttp2Stream
-  readonly #lost: ((reason: Reason) => void)[] = []
+  readonly #lost: Lost[] = []
   readonly #claimedBytes: number | undefined
   readonly #parts: ReceivedHead
   #received = 0
@@ -85,9 +94,9 @@ export class StreamExchange {
   }
 
   /** Calls `listener` when the client lets go before its answer was whole. */
-  onLost(listener: (reason: Reason) => void): void {
-    if (this.#stream.closed && !this.#hasEnded) listener(this.#lostReason())
-    else this.#lost.push(listener)
+  onLost(lost: Lost): void {
+    if (this.#stream.closed && !this.#hasEnded) lost.make(this.#lostReason())
+    else this.#lost.push(lost)
   }
 
   /** Whether it ended as it should: the answer was sent and nobody broke it off. */
@@ -173,7 +182,7 @@ export class StreamExchange {
     for (const [name, value] of kept?.fields ?? []) flat.push(name.toLowerCase(), sendable(value))
     if (length !== undefined) flat.push('content-length', length)
     for (const [name, value] of fields) flat.push(name.toLowerCase(), sendable(value))
-    if (made !== undefined) flat.push(...made)
+    for (const field of fieldsOfLines(made ?? '')) flat.push(...field)
     const mayHaveTrailers = !endStream
     const options = { endStream, waitForTrailers: mayHaveTrailers, sendDate: false }
     this.#stream.respond(flat, options)
@@ -197,7 +206,7 @@ export class StreamExchange {
   #closed(): void {
     const isSent = this.#hasEnded && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR
     if (isSent) return
-    for (const tell of this.#lost) tell(this.#lostReason())
+    for (const lost of this.#lost) lost.make(this.#lostReason())
   }
 
   /** The engine resets a stream whose length was a lie; any other end is the client's leaving. */

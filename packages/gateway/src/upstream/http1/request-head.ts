@@ -1,10 +1,4 @@
-import {
-  formatFields,
-  formatMade,
-  isFieldValue,
-  isToken,
-  type KeptFields,
-} from '../../http1/index.ts'
+import { formatFields, isFieldValue, isToken, type KeptFields } from '../../http1/index.ts'
 import type { UpstreamRequest } from '../types.ts'
 
 const NOT_TARGET = /[^\x21-\x7e]/
@@ -24,15 +18,15 @@ export function formatHead(request: UpstreamRequest): string | undefined {
   return `${head}${te}${framingOf(request)}\r\n`
 }
 
-function linesOf({ fields, kept = NONE_KEPT, made }: UpstreamRequest): string | undefined {
+function linesOf({ fields, kept = NONE_KEPT, made = '' }: UpstreamRequest): string | undefined {
   let all = ''
   for (const { lines } of kept) {
     if (lines === undefined) return undefined
     all += lines
   }
+  if (fields.length === 0) return all + made
   const lines = formatFields(fields)
-  if (lines === undefined) return undefined
-  return made === undefined ? all + lines : all + lines + formatMade(made)
+  return lines === undefined ? undefined : all + lines + made
 }
 
 const NONE_KEPT: readonly KeptFields[] = []

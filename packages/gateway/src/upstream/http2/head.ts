@@ -1,3 +1,4 @@
+import { fieldsOfLines } from '../../http1/index.ts'
 import type { UpstreamFields, UpstreamRequest } from '../types.ts'
 
 const NAME_FORM = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
@@ -25,7 +26,7 @@ export function requestHead(
   const kept = request.kept?.flatMap(({ fields }) => fields) ?? []
   const flat = trailerFields([...kept, ...request.fields])
   if (flat === undefined || !pseudo.every((text) => VALUE_FORM.test(text))) return undefined
-  if (request.made !== undefined) flat.push(...request.made)
+  for (const field of fieldsOfLines(request.made ?? '')) flat.push(...field)
   if (bodyBytes !== undefined && (bodyBytes > 0 || LENGTH_METHODS.has(method))) {
     flat.push('content-length', String(bodyBytes))
   }
