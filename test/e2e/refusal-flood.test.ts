@@ -6,11 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
-import { nodeDisk } from '../../packages/gateway/src/platform/index.ts'
-import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
-import { Findings } from '../../packages/gateway/src/verify/report.ts'
 import { waitFor } from '../demo-process.ts'
 import { type GatewayLife, startLife } from '../faults/scratch-gateway.ts'
+import { wholeLedger } from '../faults/whole-ledger.ts'
 import { API } from '../program.ts'
 import { flood } from '../proxy/flood.ts'
 import { Load } from '../proxy/load.ts'
@@ -97,35 +95,6 @@ async function bytesIn(data: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
 
-interface Found {
-  readonly kind: string
-  readonly act: string | undefined
-  readonly count: number
-  readonly unrecordedMax: number | undefined
-}
-
-async function verified(data: string): Promise<readonly Found[]> {
-  const { exit, out, err } = await run(['verify', data, '--no-memory', '--json'])
-  assert.equal(exit, 0, out + err)
-  const { size, origin } = JSON.parse(out) as { size: number; origin: string }
-  const disk = nodeDisk()
-  const kek = undefined
-  const records = await openRecords({ disk, data, epoch: 1, origin, kek, to: new Findings() })
-  assert.ok(records !== undefined)
-  const found: Found[] = []
-  for (let block = 0; block * 256 < size; block += 1) {
-    for (const { sections } of (await records.reader.block(block)).records) {
-      const read = (id: number): Record<string, unknown> => {
-        const bytes = sections.find((section) => section.id === id)?.open?.bytes
-        return bytes === undefined ? {} : JSON.parse(Buffer.from(bytes).toString())
-      }
-      const { act, count = 0, unrecordedMax } = read(5) as Partial<Found>
-      found.push({ kind: String(read(1).kind), act, count, unrecordedMax })
-    }
-  }
-  return found
-}
-
 function portOf({ url }: GatewayLife): number {
   return Number(new URL(url).port)
 }
@@ -164,10 +133,10 @@ test(`${REFUSALS} refusals: under a megabyte, and every one counted`, {
   assert.equal(await life.stop('SIGTERM'), 0)
 
   const grown = (await bytesIn(data)) - before
-  const found = await verified(data)
+  const found = await wholeLedger(data)
   const whole = found.filter(({ kind }) => kind === 'refusal').length
   const closes = found.filter(({ kind, act }) => kind === 'fold' && act === 'close')
-  const folded = closes.reduce((sum, { count }) => sum + count, 0)
+  const folded = closes.reduce((sum, { count = 0 }) => sum + count, 0)
   const rate = Math.round(REFUSALS / seconds)
   t.diagnostic(`${grown} bytes, ${found.length} records, ${closes.length} folds, ${rate}/s`)
   assert.equal(whole + folded, REFUSALS, 'every one is in the ledger')
@@ -193,9 +162,10 @@ test('kill -9 in a flood: the gap names the bound, and it holds', {
   const next = await startLife(config)
   assert.equal(await next.stop('SIGTERM'), 0)
 
-  const found = await verified(data)
+  const found = await wholeLedger(data)
   const whole = found.filter(({ kind }) => kind === 'refusal').length
-  const told = Math.max(...found.filter(({ kind }) => kind === 'fold').map(({ count }) => count))
+  const folds = found.filter(({ kind }) => kind === 'fold')
+  const told = Math.max(...folds.map(({ count = 0 }) => count))
   const gap = found.find(({ unrecordedMax }) => unrecordedMax !== undefined)
   assert.equal(gap?.unrecordedMax, UNTALLIED_MAX)
   t.diagnostic(

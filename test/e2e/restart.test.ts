@@ -8,14 +8,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../demo-process.ts'
-import {
-  allRecords,
-  type FoundRecord,
-  type GatewayLife,
-  type ScratchGateway,
-  scratchGateway,
-} from '../faults/scratch-gateway.ts'
-import { run } from '../run-cli.ts'
+import { type GatewayLife, type ScratchGateway, scratchGateway } from '../faults/scratch-gateway.ts'
+import { type FoundRecord, wholeLedger } from '../faults/whole-ledger.ts'
 
 const RESTARTS = Number(process.env.RESTARTS ?? 3)
 const PER_SECOND = Number(process.env.PER_SECOND ?? 300)
@@ -114,16 +108,6 @@ async function scratchOf(context: TestContext, limits: string): Promise<ScratchG
   return scratch
 }
 
-async function recordsOf(
-  { data }: ScratchGateway,
-  { origin }: GatewayLife,
-): Promise<readonly FoundRecord[]> {
-  const verified = await run(['verify', data, '--no-memory', '--json'])
-  assert.equal(verified.exit, 0, verified.out + verified.err)
-  const { size } = JSON.parse(verified.out) as { size: number }
-  return allRecords(data, origin, size)
-}
-
 function count(records: readonly FoundRecord[], kind: string, ended?: string): number {
   return records.filter((each) => each.kind === kind && each.ended === ended).length
 }
@@ -156,7 +140,7 @@ test(`${RESTARTS} restarts under ${PER_SECOND} requests/s refuse nobody`, async 
   await load.end()
   assert.equal(await life.stop('SIGTERM'), 0)
 
-  const records = await recordsOf(scratch, life)
+  const records = await wholeLedger(scratch.data)
   const received = (await scratch.received()).count
   const [intents, outcomes] = [count(records, 'intent'), count(records, 'outcome', 'released')]
   const incarnations = records.map(({ incarnation }) => incarnation)
@@ -195,7 +179,7 @@ test('L2 a gateway that stops under load answers all that it has begun', async (
   sendRest()
   const ends = await Promise.all(slow)
   assert.equal(await stopped, 0)
-  const records = await recordsOf(scratch, life)
+  const records = await wholeLedger(scratch.data)
   context.diagnostic(
     `${answersOf(load)}, gone ${Math.round(performance.now() - fromMs)} ms after the signal`,
   )

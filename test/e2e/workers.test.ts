@@ -6,18 +6,11 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { parseReceipt } from '../../packages/evidence/src/index.ts'
 import { containUnderLoad } from '../approval/contain-under-load.ts'
 import { reloadUnderLoad } from '../config/reload-under-load.ts'
 import { waitFor } from '../demo-process.ts'
-import {
-  allRecords,
-  assertReceipts,
-  type GatewayLife,
-  type ScratchGateway,
-  scratchGateway,
-} from '../faults/scratch-gateway.ts'
-import { run } from '../run-cli.ts'
+import { type GatewayLife, type ScratchGateway, scratchGateway } from '../faults/scratch-gateway.ts'
+import { assertEnds, Receipts, wholeLedger } from '../faults/whole-ledger.ts'
 
 const CALLERS = 32
 const KILLS = Number(process.env.KILLS ?? 3)
@@ -46,8 +39,7 @@ async function twoWorkers(quota: string): Promise<ScratchGateway> {
   return scratchGateway(directory, join(directory, 'data'), undefined, 'strict', more)
 }
 
-/** What callers were told: the index and leaf of each receipt. */
-const receipts = new Map<number, string>()
+const receipts = new Receipts()
 const statuses = new Map<number | string, number>()
 
 function count(status: number | string): void {
@@ -74,10 +66,7 @@ function call(agent: Agent, url: string, token: string): Promise<void> {
       answer.on('end', () => {
         count(answer.statusCode ?? 0)
         const header = answer.headers['countersign-receipt']
-        if (typeof header === 'string') {
-          const { index, leaf } = parseReceipt(header)
-          receipts.set(index, Buffer.from(leaf).toString('hex'))
-        }
+        if (typeof header === 'string') receipts.note(header)
         resolve()
       })
     })
@@ -133,7 +122,7 @@ test('a worker that is killed under load takes nothing with it', async (context)
   assert.deepEqual(new Set(statuses.keys()), new Set([200, 'cut']))
   const reached = (await scratch.received()).ids
   assert.equal(await life.stop('SIGTERM'), 0)
-  const ends = await judge(life.origin, reached)
+  const ends = await judge(reached)
   assert.equal(ends.lost, KILLS)
   assert.ok(ends.interrupted > 0, 'something was under way')
   context.diagnostic(
@@ -143,20 +132,16 @@ ${ends.size} entries`,
 })
 
 /** The ledger verifies, and holds an intent and one end for whatever reached the upstream. */
-async function judge(origin: string, reached: readonly string[]) {
-  const verified = await run(['verify', scratch.data, '--no-memory', '--json'])
-  assert.equal(verified.exit, 0, verified.out + verified.err)
-  const { size } = JSON.parse(verified.out) as { size: number }
-  const records = await allRecords(scratch.data, origin, size)
-  const intents = new Set(records.filter(({ kind }) => kind === 'intent').map((r) => r.exchange))
-  for (const id of reached) assert.ok(intents.has(id), `${id} reached the upstream unrecorded`)
-  const ends = records.filter(({ kind }) => kind === 'outcome')
-  assert.equal(ends.length, intents.size, 'every intent has one end')
-  assert.equal(new Set(ends.map(({ about }) => about)).size, ends.length)
+async function judge(reached: readonly string[]) {
+  const records = await wholeLedger(scratch.data)
+  const { interrupted } = assertEnds(records, reached)
   assert.equal(new Set(records.map(({ incarnation }) => incarnation)).size, 1, 'one life of all')
-  await assertReceipts(scratch.data, size, receipts)
-  const interrupted = ends.filter(({ ended }) => ended === 'interrupted').length
-  return { size, interrupted, lost: records.filter(({ act }) => act === 'worker-lost').length }
+  await receipts.assertIn(scratch.data, records.length)
+  return {
+    size: records.length,
+    interrupted,
+    lost: records.filter(({ act }) => act === 'worker-lost').length,
+  }
 }
 
 test('a quota is exact, whoever of them counts', async () => {

@@ -7,14 +7,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { waitFor } from '../demo-process.ts'
 import { run } from '../run-cli.ts'
-import {
-  allRecords,
-  type FoundRecord,
-  type GatewayLife,
-  type ScratchGateway,
-  scratchGateway,
-} from './scratch-gateway.ts'
+import { type GatewayLife, type ScratchGateway, scratchGateway } from './scratch-gateway.ts'
 import { NO_SMALL_VOLUME, type SmallVolume, smallVolume } from './small-volume.ts'
+import { type FoundRecord, wholeLedger } from './whole-ledger.ts'
 
 const MIB = 1_048_576
 const VOLUME_MIB = 32
@@ -165,10 +160,7 @@ test('a reserve keeps refusals and administration recordable on a full disk', {
   assert.equal(await kept(), 4 * MIB, 'the reserve is whole before traffic is served')
   assert.equal(await life.stop('SIGTERM'), 0)
 
-  const verified = await run(['verify', scratch.data, '--no-memory', '--json'])
-  assert.equal(verified.exit, 0, verified.out + verified.err)
-  const { size } = JSON.parse(verified.out) as { size: number }
-  const records = await allRecords(scratch.data, life.origin, size)
+  const records = await wholeLedger(scratch.data)
   const levels = records.flatMap(({ act, level }) => (act === 'space' ? [level] : []))
   assert.deepEqual(levels.slice(0, 2), ['low', 'scarce'])
   assert.equal(levels.at(-1), 'ample')

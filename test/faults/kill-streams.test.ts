@@ -7,9 +7,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../demo-process.ts'
-import { run } from '../run-cli.ts'
 import { Callers, type StreamStage, streamStage } from './open-streams.ts'
-import { allRecords } from './scratch-gateway.ts'
+import { assertEnds, wholeLedger } from './whole-ledger.ts'
 
 const KILLS = Number(process.env.KILLS ?? 6)
 /** Past the first look at how far each has come, and before the second. */
@@ -51,24 +50,15 @@ test(`${KILLS} kills under open streams`, { timeout: 600_000 }, async (context) 
   }
   const last = await stage.start()
   context.after(() => last.process.kill('SIGKILL'))
-  const { origin } = last
   assert.equal(await last.stop('SIGTERM'), 0)
-  const verified = await run(['verify', join(directory, 'data'), '--no-memory', '--json'])
-  assert.equal(verified.exit, 0, verified.out + verified.err)
-  const { size } = JSON.parse(verified.out) as { size: number }
-  const records = await allRecords(join(directory, 'data'), origin, size)
-  const of = (kind: string) => records.filter((record) => record.kind === kind)
-  const intents = new Set(of('intent').map(({ exchange }) => exchange))
-  for (const id of stage.received()) assert.ok(intents.has(id), `${id} has no intent`)
-  const ends = of('outcome')
-  assert.equal(ends.length, intents.size, 'every intent has one end')
-  assert.equal(new Set(ends.map(({ about }) => about)).size, ends.length)
-  const interrupted = ends.filter(({ ended }) => ended === 'interrupted').length
-  assert.equal(interrupted, ends.length, 'none of them had ended')
+  const records = await wholeLedger(join(directory, 'data'))
+  const { intents, interrupted } = assertEnds(records, stage.received())
+  assert.equal(interrupted, intents, 'none of them had ended')
   assert.ok(interrupted >= KILLS * STREAMS, `${interrupted} interrupted in ${KILLS} kills`)
-  assert.ok(of('progress').length >= KILLS, `${of('progress').length} records of progress`)
+  const progress = records.filter(({ kind }) => kind === 'progress').length
+  assert.ok(progress >= KILLS, `${progress} records of progress`)
   context.diagnostic(
     `${stage.received().length} reached an upstream, ${interrupted} interrupted, \
-${of('progress').length} told of their progress, ${size} entries`,
+${progress} told of their progress, ${records.length} entries`,
   )
 })

@@ -2,13 +2,7 @@
 // API received is told by a process that no fault of the gateway can reach.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
-import { LogReader } from '../../packages/gateway/src/ledger/index.ts'
-import { nodeDisk } from '../../packages/gateway/src/platform/index.ts'
-import type { OpenedBlock, OpenedRecord } from '../../packages/gateway/src/vault/index.ts'
-import { openRecords } from '../../packages/gateway/src/verify/open-records.ts'
-import { Findings } from '../../packages/gateway/src/verify/report.ts'
 import { layOut, newKey } from '../laid-out.ts'
 import { API, MAIN } from '../program.ts'
 
@@ -158,77 +152,4 @@ function firstLine(child: ChildProcess): Promise<string> {
       resolve(text)
     })
   })
-}
-
-/** One record as the checks of the fault tests need it. */
-export interface FoundRecord {
-  readonly index: number
-  readonly kind: string
-  readonly exchange: string | undefined
-  readonly about: number | undefined
-  readonly ended: string | undefined
-  readonly incarnation: number
-  readonly isRelaxed: boolean
-  /** Of an act: what was done, and what it told. */
-  readonly act: string | undefined
-  readonly level: string | undefined
-  readonly reason: string | undefined
-  readonly count: number | undefined
-  readonly unrecordedMax: number | undefined
-}
-
-/** Opens every record below `size` with the keys in the directory. */
-export async function allRecords(
-  data: string,
-  origin: string,
-  size: number,
-): Promise<readonly FoundRecord[]> {
-  const to = new Findings()
-  const disk = nodeDisk()
-  const records = await openRecords({ disk, data, epoch: 1, origin, kek: undefined, to })
-  assert.ok(records !== undefined, 'keys are in the directory')
-  const found: FoundRecord[] = []
-  for (let block = 0; block * 256 < size; block += 1) {
-    const opened: OpenedBlock = await records.reader.block(block)
-    assert.deepEqual(opened.faults, [])
-    found.push(...opened.records.map(foundRecord))
-  }
-  return found
-}
-
-interface WhenFacts {
-  readonly kind: string
-  readonly incarnation: number
-  readonly exchange?: string
-  readonly about?: { readonly index: number }
-  readonly recording?: 'relaxed'
-}
-
-function foundRecord({ index, sections }: OpenedRecord): FoundRecord {
-  const read = (id: number): object => {
-    const bytes = sections.find((section) => section.id === id)?.open?.bytes
-    return bytes === undefined ? {} : (JSON.parse(Buffer.from(bytes).toString()) as object)
-  }
-  const { kind, incarnation, exchange, about, recording } = read(1) as WhenFacts
-  const isRelaxed = recording === 'relaxed'
-  const { ended } = read(8) as { readonly ended?: string }
-  const { act, level, reason, count, unrecordedMax } = read(5) as Partial<FoundRecord>
-  const found = { index, kind, exchange, about: about?.index, ended, incarnation, isRelaxed }
-  return { ...found, act, level, reason, count, unrecordedMax }
-}
-
-/** Every leaf that a caller was told stands in the log at the index that it was told. */
-export async function assertReceipts(
-  data: string,
-  size: number,
-  receipts: ReadonlyMap<number, string>,
-): Promise<void> {
-  const reader = new LogReader(nodeDisk(), join(data, '1/log'))
-  const leaves: string[] = []
-  for (let block = 0; block * 256 < size; block += 1) {
-    const bundle = await reader.readBundle(block, Math.min(256, size - block * 256))
-    for (const leaf of bundle ?? []) leaves.push(Buffer.from(leaf).toString('hex'))
-  }
-  assert.equal(leaves.length, size)
-  for (const [index, leaf] of receipts) assert.equal(leaves[index], leaf, `entry ${index}`)
 }

@@ -1,6 +1,7 @@
 // Callers that ask again as soon as they were answered, each on a connection of its own.
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Receipts } from '../faults/whole-ledger.ts'
 
 /** One kind of request. */
 export interface Ask {
@@ -16,8 +17,7 @@ export class Tally {
   readonly answers = new Map<string, number>()
   /** Milliseconds of those that were answered, a sample of them. */
   readonly #tookMs: number[] = []
-  /** Leaves by index, as receipts say. */
-  readonly receipts = new Map<number, string>()
+  readonly receipts = new Receipts()
   #seen = 0
 
   add(answer: string, tookMs: number): void {
@@ -116,8 +116,6 @@ function nameOf({ statusCode = 0 }: IncomingMessage, body: Buffer): string {
 }
 
 function keepReceipt({ headers }: IncomingMessage, tally: Tally): void {
-  const field = String(headers['countersign-receipt'] ?? '')
-  const [, index, leaf] = /index=(\d+); leaf=:([^:]+):/.exec(field) ?? []
-  if (index === undefined || leaf === undefined) return
-  tally.receipts.set(Number(index), Buffer.from(leaf, 'base64').toString('hex'))
+  const field = headers['countersign-receipt']
+  if (typeof field === 'string') tally.receipts.note(field)
 }

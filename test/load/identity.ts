@@ -1,8 +1,7 @@
 // What must be equal after any load: requests accepted, intents and refusals on record, outcomes
 // and interrupted exchanges, and what the metrics counted, to the request.
 import assert from 'node:assert/strict'
-import { allRecords, assertReceipts, type FoundRecord } from '../faults/scratch-gateway.ts'
-import { run } from '../run-cli.ts'
+import { type FoundRecord, type Receipts, wholeLedger } from '../faults/whole-ledger.ts'
 import type { Metrics, Rig } from './rig.ts'
 
 export interface Identity {
@@ -21,15 +20,12 @@ export interface Identity {
  */
 export async function assertIdentity(
   rig: Rig,
-  { receipts }: { readonly receipts?: ReadonlyMap<number, string> } = {},
+  { receipts }: { readonly receipts?: Receipts } = {},
 ): Promise<Identity> {
   const metrics = await settledMetrics(rig)
   assert.equal(await rig.stop('SIGTERM'), 0)
-  const verified = await run(['verify', rig.data, '--no-memory', '--json'])
-  assert.equal(verified.exit, 0, verified.out + verified.err)
-  const { size } = JSON.parse(verified.out) as { readonly size: number }
-  const records = await allRecords(rig.data, rig.life.origin, size)
-  if (receipts !== undefined) await assertReceipts(rig.data, size, receipts)
+  const records = await wholeLedger(rig.data)
+  await receipts?.assertIn(rig.data, records.length)
 
   const intents = records.filter(({ kind }) => kind === 'intent')
   const outcomes = records.filter(({ kind }) => kind === 'outcome')
@@ -48,7 +44,7 @@ export async function assertIdentity(
     intents: intents.length,
     outcomes: outcomes.length - interrupted.length,
     interrupted: interrupted.length,
-    entries: size,
+    entries: records.length,
   }
 }
 

@@ -38,7 +38,7 @@ export const kill: LoadCase = async ({ minutes, say }) => {
     const worst = Math.round(Math.max(...startedMs))
     say(`L7 killed ${startedMs.length} times: ${tally.text}; started again in at most ${worst} ms`)
     const identity = await assertIdentity(rig, { receipts: tally.receipts })
-    say(`L7 ${sayIdentity(identity)}; ${tally.receipts.size} receipts hold`)
+    say(`L7 ${sayIdentity(identity)}; ${tally.receipts.count} receipts hold`)
   } finally {
     await rig.close()
   }

@@ -48,7 +48,7 @@ export const lossy: LoadCase = async ({ minutes, say }) => {
     say(`L8 p50 ${tally.percentileMs(50)} ms, p99 ${tally.percentileMs(99)} ms`)
     assert.ok((tally.answers.get('200') ?? 0) > 0, 'some are served on any line')
     const identity = await assertIdentity(rig, { receipts: tally.receipts })
-    say(`L8 ${sayIdentity(identity)}; ${tally.receipts.size} receipts hold`)
+    say(`L8 ${sayIdentity(identity)}; ${tally.receipts.count} receipts hold`)
   } finally {
     await before.close()
     for (const link of behind) await link.close()

@@ -9,8 +9,8 @@ import { LOAD_CASES } from './cases.ts'
 const OTHERS: Readonly<Record<string, readonly [file: string, name: string]>> = {
   L1: ['e2e/reload.test.ts', ''],
   L2: ['e2e/restart.test.ts', ''],
-  L3: ['e2e/upstream-faults.test.ts', ''],
-  L4: ['e2e/hostile-clients.test.ts', 'slow'],
+  L3: ['e2e/upstream-faults.test.ts', 'L3'],
+  L4: ['e2e/upstream-faults.test.ts', 'L4'],
   L5: ['e2e/hostile-clients.test.ts', 'L5'],
   IDLE: ['e2e/hostile-clients.test.ts', 'idle'],
   L9: ['faults/full-disk.test.ts', ''],
