@@ -58,12 +58,20 @@ export class RecordDesk {
 
   take(row: RecordAsking): void {
     this.#underWay += 1
-    void this.#take(row)
-      .catch((error: unknown) => this.#refuse(row[1], error))
-      .finally(() => {
-        this.#underWay -= 1
-        if (this.#underWay === 0) this.#whenIdle?.()
-      })
+    const failed = (error: unknown): void => {
+      this.#refuse(row[1], error)
+      this.#over()
+    }
+    try {
+      this.#take(row, failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #over(): void {
+    this.#underWay -= 1
+    if (this.#underWay === 0) this.#whenIdle?.()
   }
 
   /**
@@ -101,19 +109,29 @@ export class RecordDesk {
     })
   }
 
-  #take(row: RecordAsking): Promise<void> {
-    if (row[0] === 'intent') return this.#intent(row)
-    if (row[0] === 'outcome') return this.#outcome(row)
+  /** Calls `#over` when it is done. Intents and outcomes take one promise each, and no more. */
+  #take(row: RecordAsking, failed: (error: unknown) => void): void {
+    if (row[0] === 'intent') this.#intent(row, failed)
+    else if (row[0] === 'outcome') this.#outcome(row, failed)
+    else this.#rest(row).then(() => this.#over(), failed)
+  }
+
+  #rest(row: Exclude<RecordAsking, readonly ['intent' | 'outcome', ...unknown[]]>): Promise<void> {
     if (row[0] === 'refusal') return this.#refusal(row)
     if (row[0] === 'progress') return this.#progress(row)
     return row[0] === 'fold' ? this.#fold(row) : this.#count(row)
   }
 
-  async #intent(row: Extract<RecordAsking, readonly ['intent', ...unknown[]]>): Promise<void> {
+  #intent(
+    row: Extract<RecordAsking, readonly ['intent', ...unknown[]]>,
+    failed: (error: unknown) => void,
+  ): void {
     const [, place, exchange, party, actor, personal, texts] = row
     const draft = draftOf(exchange, party, actor, personal, texts)
-    const recorded = await this.#options.recorder.intent(draft)
-    this.#tell(place, recorded, this.#intents.add(recorded))
+    this.#options.recorder.intent(draft).then((recorded) => {
+      this.#tell(place, recorded, this.#intents.add(recorded))
+      this.#over()
+    }, failed)
   }
 
   async #refusal(row: Extract<RecordAsking, readonly ['refusal', ...unknown[]]>): Promise<void> {
@@ -123,13 +141,19 @@ export class RecordDesk {
     this.#tell(place, await this.#options.recorder.refusal(whole))
   }
 
-  async #outcome(row: Extract<RecordAsking, readonly ['outcome', ...unknown[]]>): Promise<void> {
+  #outcome(
+    row: Extract<RecordAsking, readonly ['outcome', ...unknown[]]>,
+    failed: (error: unknown) => void,
+  ): void {
     const [, place, at, via, how] = row
     const intent = this.#intentAt(at)
     const draft = { via: textOf(via), how: new SectionText(how) }
     // Whatever comes of it: what cannot be written now the recorder owes.
     this.#intents.remove(at[1])
-    this.#tell(place, await this.#options.recorder.outcome(intent, draft))
+    this.#options.recorder.outcome(intent, draft).then((recorded) => {
+      this.#tell(place, recorded)
+      this.#over()
+    }, failed)
   }
 
   async #progress([, place, at, how]: Extract<

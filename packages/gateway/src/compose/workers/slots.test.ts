@@ -25,9 +25,9 @@ test('each answer goes to who asked, once, and the oldest question is known', ()
   let nowMs = 0
   const waiting = new Waiting<string>(() => nowMs)
   const heard: string[] = []
-  const first = waiting.add((answer) => heard.push(`first ${answer}`))
+  const first = waiting.add({ answered: (answer) => heard.push(`first ${answer}`) })
   nowMs = 5
-  const second = waiting.add((answer) => heard.push(`second ${answer}`))
+  const second = waiting.add({ answered: (answer) => heard.push(`second ${answer}`) })
   nowMs = 7
   assert.equal(waiting.oldestMs, 7)
   waiting.answer(first, 'a')

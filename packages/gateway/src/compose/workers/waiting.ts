@@ -1,13 +1,18 @@
 import { Slots } from './slots.ts'
 
-interface Waiter<Answer> {
-  readonly answered: (answer: Answer) => void
+/** One object for each: closures cost more, twice for every exchange. */
+export interface Waiter<Answer> {
+  answered(answer: Answer): void
+}
+
+interface Place<Answer> {
+  readonly waiter: Waiter<Answer>
   readonly sinceMs: number
 }
 
 /** Whoever waits for answers, by number. */
 export class Waiting<Answer> {
-  readonly #waiters = new Slots<Waiter<Answer>>()
+  readonly #waiters = new Slots<Place<Answer>>()
   readonly #ticksMs: () => number
 
   constructor(ticksMs: () => number) {
@@ -15,15 +20,15 @@ export class Waiting<Answer> {
   }
 
   /** Returns the number of the waiter. */
-  add(answered: (answer: Answer) => void): number {
-    return this.#waiters.add({ answered, sinceMs: this.#ticksMs() })
+  add(waiter: Waiter<Answer>): number {
+    return this.#waiters.add({ waiter, sinceMs: this.#ticksMs() })
   }
 
   answer(place: number, answer: Answer): void {
-    const waiter = this.#waiters.at(place)
-    if (waiter === undefined) throw new Error(`nobody waits at ${place}`)
+    const known = this.#waiters.at(place)
+    if (known === undefined) throw new Error(`nobody waits at ${place}`)
     this.#waiters.remove(place)
-    waiter.answered(answer)
+    known.waiter.answered(answer)
   }
 
   /** For how long the one waits that waits longest. */

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
 import type { Clock } from '../../platform/index.ts'
 import { programFile } from '../program-files.ts'
-import { RowChannel } from './channel.ts'
+import { RowSender, rowReader } from './channel.ts'
+import { FrameWriter } from './frame-writer.ts'
 import type {
   FromGateway,
   FromWorker,
@@ -9,6 +11,8 @@ import type {
   Telling,
   WorkerBeginning,
 } from './messages.ts'
+import { socketPipe } from './socket-pipe.ts'
+import { readFromWorker, writeFromGateway } from './wire.ts'
 
 /** The first descriptor that a child is given beside the standard ones. */
 const FIRST_DESCRIPTOR = 3
@@ -27,7 +31,7 @@ export interface WorkerLifeOptions {
 /** One process of a worker, from its start to its end. */
 export class WorkerLife {
   readonly #process: ChildProcess
-  readonly #channel: RowChannel<FromGateway>
+  readonly #sender: RowSender<FromGateway>
   readonly #hear: (row: FromWorker) => void
   readonly #onFault: (fault: unknown) => void
   /** Resolves when it serves, with where it listens; rejects where it cannot, or ends before. */
@@ -44,28 +48,32 @@ export class WorkerLife {
     const handed = [...sockets]
     this.#hear = hear
     this.serving = this.#serving.promise
+    const place = FIRST_DESCRIPTOR + handed.length
     this.#process = spawn(
       process.execPath,
-      [...process.execArgv, programFile('data-plane-worker')],
-      {
-        stdio: ['ignore', 'inherit', 'inherit', ...handed.map(([, fd]) => fd), 'ipc'],
-        serialization: 'advanced',
-      },
+      [...process.execArgv, programFile('data-plane-worker'), `${place}`],
+      { stdio: ['ignore', 'inherit', 'inherit', ...handed.map(([, fd]) => fd), 'pipe'] },
     )
     const child = this.#process
-    const pipe = {
-      send: (rows: readonly unknown[]): void => {
-        if (child.connected) child.send([...rows], () => undefined) // One that ended is told of.
-      },
-    }
-    this.#channel = new RowChannel({ pipe, clock })
-    child.on('message', (rows) => this.#take(rows as readonly FromWorker[]))
-    this.ended = endOf(child)
+    const socket = channelOf(child, place)
+    const pipe = socketPipe(socket, { onFull: () => this.#fault('it does not read') })
+    const writer = new FrameWriter('latin1')
+    this.#sender = new RowSender({ pipe, clock, writer, write: writeFromGateway })
+    const reader = rowReader(readFromWorker, (row) => this.#one(row))
+    socket.on('data', (bytes: Buffer) => {
+      try {
+        reader.push(bytes)
+      } catch (fault) {
+        socket.removeAllListeners('data').resume()
+        this.#fault(fault)
+      }
+    })
+    this.ended = endOf(child, socket)
     void this.ended.then((cause) => this.#end(cause))
     // Whoever awaits it is told; where nobody does, its end is.
     this.serving.catch(() => undefined)
     const words = handed.map(([name], at) => [name, FIRST_DESCRIPTOR + at] as const)
-    this.#channel.send(['begin', { ...beginning, sockets: words }])
+    this.#sender.send(['begin', { ...beginning, sockets: words }])
   }
 
   get pid(): number | undefined {
@@ -78,7 +86,7 @@ export class WorkerLife {
   }
 
   send(row: FromGateway): void {
-    this.#channel.send(row)
+    this.#sender.send(row)
   }
 
   /** Asks it to get ready for a change; undefined: it is. */
@@ -86,7 +94,7 @@ export class WorkerLife {
     if (this.#hasEnded) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       this.#readying.set(token, resolve)
-      this.#channel.send(row)
+      this.#sender.send(row)
     })
   }
 
@@ -94,14 +102,10 @@ export class WorkerLife {
     this.#process.kill('SIGKILL')
   }
 
-  #take(rows: readonly FromWorker[]): void {
-    try {
-      for (const row of rows) this.#one(row)
-    } catch (fault) {
-      // Whatever a worker says, the others go on.
-      this.#onFault(fault)
-      this.kill()
-    }
+  /** Whatever a worker says, the others go on. */
+  #fault(fault: unknown): void {
+    this.#onFault(fault)
+    this.kill()
   }
 
   #one(row: FromWorker): void {
@@ -128,9 +132,18 @@ export class WorkerLife {
   }
 }
 
-/** When it is no more, and all that it said before was heard. */
-async function endOf(child: ChildProcess): Promise<string> {
-  const heard = new Promise<void>((resolve) => void child.once('disconnect', resolve))
+/** The socket that is the child's descriptor of that number. */
+function channelOf(child: ChildProcess, descriptor: number): Socket {
+  // There is none where the machine lets no process begin: then that is told.
+  const given = child.stdio?.[descriptor]
+  const socket = given instanceof Socket ? given : new Socket().destroy()
+  // Its end says all there is to say; what it had not said yet was promised to nobody.
+  return socket.on('error', () => undefined)
+}
+
+/** When it is no more, and what it said before was heard. */
+async function endOf(child: ChildProcess, channel: Socket): Promise<string> {
+  const heard = new Promise<void>((resolve) => void channel.once('close', () => resolve()))
   const cause = await new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(String(error)))
     child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`))

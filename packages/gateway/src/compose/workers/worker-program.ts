@@ -8,10 +8,13 @@ import { DataPlane } from '../data-plane.ts'
 import type { Machine } from '../machine.ts'
 import { openTracing } from '../open-telemetry.ts'
 import { operationalLog } from '../operational-log.ts'
-import { type Pipe, RowChannel } from './channel.ts'
-import type { Answer, Asking, FromGateway, FromWorker, Order, WorkerBeginning } from './messages.ts'
+import { Asker } from './asker.ts'
+import { type Pipe, RowSender, rowReader } from './channel.ts'
+import type { FrameReader } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
+import type { Answer, FromGateway, FromWorker, Order, WorkerBeginning } from './messages.ts'
 import { type PreparedWords, preparedOf } from './prepared-words.ts'
-import { Waiting } from './waiting.ts'
+import { readFromGateway, writeFromWorker } from './wire.ts'
 import { workerQuotas } from './worker-quotas.ts'
 import { WorkerRecorder } from './worker-recorder.ts'
 
@@ -37,8 +40,9 @@ export interface WorkerProcess extends Pipe {
 export class WorkerProgram {
   readonly #machine: Machine
   readonly #process: WorkerProcess
-  readonly #channel: RowChannel<FromWorker>
-  readonly #waiting: Waiting<Answer>
+  readonly #sender: RowSender<FromWorker>
+  readonly #reader: FrameReader
+  readonly #asker: Asker
   readonly #counts = new Counts()
   readonly #changes = new Map<number, ReadyChange>()
   #sockets: ReadonlyMap<string, number> = new Map()
@@ -51,17 +55,22 @@ export class WorkerProgram {
   constructor(machine: Machine, process: WorkerProcess) {
     this.#machine = machine
     this.#process = process
-    this.#channel = new RowChannel({ pipe: process, clock: machine.clock })
-    this.#waiting = new Waiting(() => machine.clock.ticksMs())
+    const { clock } = machine
+    const writer = new FrameWriter('utf8')
+    this.#sender = new RowSender({ pipe: process, clock, writer, write: writeFromWorker })
+    const send = (row: FromWorker): void => this.#sender.send(row)
+    this.#asker = new Asker({ send, ticksMs: () => clock.ticksMs() })
+    const hear = (row: FromGateway): void => this.#hear(row)
+    this.#reader = rowReader(readFromGateway, hear, Number.POSITIVE_INFINITY)
   }
 
-  /** Rows of one message, in their order. */
-  hear(rows: readonly FromGateway[]): void {
-    for (const row of rows) this.#hear(row)
+  /** Bytes of the gateway, as they come. */
+  hear(bytes: Uint8Array): void {
+    this.#reader.push(bytes)
   }
 
   #hear(row: FromGateway): void {
-    if (isAnswer(row)) this.#waiting.answer(row[1], row)
+    if (isAnswer(row)) this.#asker.answer(row)
     else this.#obey(row)
   }
 
@@ -83,10 +92,10 @@ export class WorkerProgram {
       this.#measures = beginning.measures
       const plane = await this.#open(beginning)
       this.#plane = plane
-      this.#channel.send(['serving', plane.addresses])
+      this.#sender.send(['serving', plane.addresses])
       this.#tellLater()
     } catch (error) {
-      this.#channel.send(['failed', String(error)])
+      this.#sender.send(['failed', String(error)])
     }
   }
 
@@ -99,14 +108,13 @@ export class WorkerProgram {
     const containment = await this.#openContainment()
     this.#containment = containment
     this.#follow(this.#measures)
-    const ask = (row: (place: number) => Asking): Promise<Answer> => this.#ask(row)
-    const tell = (row: FromWorker): void => this.#channel.send(row)
+    const asker = this.#asker
     const directory = join(config.data, 'keys')
     const { tracing } = await openTracing(config, this.#machine, log)
     return DataPlane.open(prepared, this.#machine, {
-      recorder: new WorkerRecorder({ clock, random, epoch, origin, ask }),
+      recorder: new WorkerRecorder({ clock, random, epoch, origin, asker }),
       containment,
-      quotaStore: workerQuotas({ ask, tell }),
+      quotaStore: workerQuotas(asker),
       answerOwn: (request) => this.#answerOwn(request),
       origin,
       statementKeys: await openStatementKeys({ disk, random, directory }),
@@ -115,7 +123,7 @@ export class WorkerProgram {
       tracing,
       isFollower: true,
       isSpaceScarce: () => this.#isSpaceScarce,
-      ledgerLagMs: () => this.#waiting.oldestMs,
+      ledgerLagMs: () => asker.oldestMs,
     })
   }
 
@@ -137,13 +145,9 @@ export class WorkerProgram {
     this.#containment?.follow(parseMeasures(measures))
   }
 
-  #ask(row: (place: number) => Asking): Promise<Answer> {
-    return new Promise((answered) => this.#channel.send(row(this.#waiting.add(answered))))
-  }
-
   async #answerOwn({ url, method, headers }: Request): Promise<Response> {
     const fields = [...headers]
-    const answer = await this.#ask((place) => ['own', place, url, method, fields])
+    const answer = await this.#asker.ask((place) => ['own', place, url, method, fields])
     if (answer[0] !== 'owned') throw new Error(`nothing is answered for ${url}`)
     const [, , status, answered, body] = answer
     const init = {
@@ -157,9 +161,9 @@ export class WorkerProgram {
     try {
       if (this.#plane === undefined) throw new Error('the worker does not serve yet')
       this.#changes.set(token, await this.#plane.ready(preparedOf(words, this.#sockets)))
-      this.#channel.send(['ready', token, undefined])
+      this.#sender.send(['ready', token, undefined])
     } catch (error) {
-      this.#channel.send(['ready', token, String(error)])
+      this.#sender.send(['ready', token, String(error)])
     }
   }
 
@@ -182,14 +186,14 @@ export class WorkerProgram {
   }
 
   #tellCounts(): void {
-    this.#channel.send(['counts', this.#counts.take(), this.#plane?.upstreams ?? []])
+    this.#sender.send(['counts', this.#counts.take(), this.#plane?.upstreams ?? []])
   }
 
   async #stop(): Promise<void> {
     await this.#plane?.close()
     this.#tellCounts()
-    this.#channel.send(['stopped'])
-    this.#channel.flush()
+    this.#sender.send(['stopped'])
+    this.#sender.flush()
     this.#process.leave()
   }
 

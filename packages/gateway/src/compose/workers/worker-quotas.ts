@@ -4,44 +4,37 @@ import {
   type Standing,
   type StoreAnswer,
 } from '../../limits/index.ts'
-import type { Answer, Asking, Telling } from './messages.ts'
+import type { Asker } from './asker.ts'
 
 const STANDING_NUMBERS = 5
 
 /** The quotas as a worker takes them: the gateway counts for all workers together. */
-export function workerQuotas(parts: {
-  readonly ask: (row: (place: number) => Asking) => Promise<Answer>
-  readonly tell: (row: Telling) => void
-}): QuotaStore {
-  const { ask, tell } = parts
+export function workerQuotas(asker: Asker): QuotaStore {
   return {
     take: async (asks, leaseUs): Promise<StoreAnswer> => {
       const words = asks.flatMap(({ quota, key, cost }) => [quota.name, key, cost])
-      const answer = await ask((place) => ['take', place, words, leaseUs])
+      const answer = await asker.ask((place) => ['take', place, words, leaseUs])
       if (answer[0] !== 'taken') {
         const why = answer[0] === 'refused' ? answer[3] : `quotas are answered with ${answer[0]}`
         throw new LimitsError('LIMITS_UNAVAILABLE', why)
       }
       const [, , held, isAdmitted, numbers] = answer
-      return { isAdmitted, standings: standingsOf(numbers), ...holding(held, tell) }
+      return { isAdmitted, standings: standingsOf(numbers), ...holding(held, asker) }
     },
     close: async () => undefined,
   }
 }
 
-function holding(
-  held: number | undefined,
-  tell: (row: Telling) => void,
-): Pick<StoreAnswer, 'release' | 'renew'> {
+function holding(held: number | undefined, asker: Asker): Pick<StoreAnswer, 'release' | 'renew'> {
   if (held === undefined) return { release: () => undefined, renew: () => undefined }
   let isHeld = true
   return {
     release: () => {
-      if (isHeld) tell(['release', held])
+      if (isHeld) asker.send(['release', held])
       isHeld = false
     },
     renew: () => {
-      if (isHeld) tell(['renew', held])
+      if (isHeld) asker.send(['renew', held])
     },
   }
 }

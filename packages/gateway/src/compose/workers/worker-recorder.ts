@@ -17,14 +17,16 @@ import {
   sectionText,
   subjectOf,
 } from '../../recorder/index.ts'
-import type { Answer, AskedWords, Asking, IntentWords, SubjectWords } from './messages.ts'
+import type { Asker } from './asker.ts'
+import type { Answer, AskedWords, IntentWords, SubjectWords } from './messages.ts'
+import type { Waiter } from './waiting.ts'
 
 export interface WorkerRecorderOptions {
   readonly clock: Clock
   readonly random: Random
   readonly epoch: number
   readonly origin: string
-  readonly ask: (row: (place: number) => Asking) => Promise<Answer>
+  readonly asker: Asker
 }
 
 /**
@@ -46,34 +48,42 @@ export class WorkerRecorder implements ExchangeRecorder {
     return formatUuid(this.#identifiers.next(this.#options.clock.nowUs()))
   }
 
-  async intent(draft: IntentDraft): Promise<Recorded> {
-    const { exchange = this.newExchange(), personal } = draft
-    const { party, actor, texts } = wordsOf(draft)
-    return this.#record(exchange, (place) => {
-      return ['intent', place, exchange, party, actor, personal, texts]
+  intent(draft: IntentDraft): Promise<Recorded> {
+    return new Promise((resolve, reject) => {
+      const { asker } = this.#options
+      const { exchange = this.newExchange(), personal } = draft
+      const { party, actor, texts } = wordsOf(draft)
+      const place = asker.place(this.#waiter(exchange, resolve, reject))
+      asker.send(['intent', place, exchange, party, actor, personal, texts])
     })
   }
 
-  async refusal(draft: RefusalDraft): Promise<Recorded> {
-    const { exchange = this.newExchange(), personal } = draft
-    const { party, actor, texts } = wordsOf(draft)
-    const how = sectionText('how', draft.how)
-    return this.#record(exchange, (place) => {
-      return ['refusal', place, exchange, party, actor, personal, texts, how]
+  refusal(draft: RefusalDraft): Promise<Recorded> {
+    return new Promise((resolve, reject) => {
+      const { asker } = this.#options
+      const { exchange = this.newExchange(), personal } = draft
+      const { party, actor, texts } = wordsOf(draft)
+      const how = sectionText('how', draft.how)
+      const place = asker.place(this.#waiter(exchange, resolve, reject))
+      asker.send(['refusal', place, exchange, party, actor, personal, texts, how])
     })
   }
 
-  async outcome(intent: Recorded, draft: OutcomeDraft): Promise<Recorded> {
-    const words = intentWords(intent)
-    const via = draft.via && sectionText('via', draft.via)
-    const how = sectionText('how', draft.how)
-    return this.#record(intent.exchange, (place) => ['outcome', place, words, via, how])
+  outcome(intent: Recorded, draft: OutcomeDraft): Promise<Recorded> {
+    return new Promise((resolve, reject) => {
+      const { asker } = this.#options
+      const words = intentWords(intent)
+      const via = draft.via && sectionText('via', draft.via)
+      const how = sectionText('how', draft.how)
+      const place = asker.place(this.#waiter(intent.exchange, resolve, reject))
+      asker.send(['outcome', place, words, via, how])
+    })
   }
 
   async progress(intent: Recorded, how: Progress): Promise<void> {
     const words = intentWords(intent)
     const text = sectionText('how', how)
-    settled(await this.#options.ask((place) => ['progress', place, words, text]))
+    settled(await this.#options.asker.ask((place) => ['progress', place, words, text]))
   }
 
   /** Acts are the gateway's own. */
@@ -90,8 +100,18 @@ export class WorkerRecorder implements ExchangeRecorder {
     open: async (draft: FoldDraft, about: { readonly index: number } | undefined) => {
       const { key, ...rest } = draft
       const words = key === undefined ? undefined : (JSON.parse(key) as SubjectWords)
-      const answer = await this.#options.ask((place) => ['fold', place, rest, words, about?.index])
-      const { index } = this.#told('', answer)
+      const answer = await this.#options.asker.ask((place) => [
+        'fold',
+        place,
+        rest,
+        words,
+        about?.index,
+      ])
+      const { index } = recordedIn(
+        answer,
+        { epoch: this.#options.epoch, exchange: '' },
+        this.#receipts,
+      )
       return { index, incarnation: 0, draft }
     },
     tally: (fold: OpenFold, counted: Counted) => this.#count(fold, 'tally', counted),
@@ -108,28 +128,70 @@ export class WorkerRecorder implements ExchangeRecorder {
   readonly windows = { use: () => undefined }
 
   async #count({ index }: OpenFold, act: 'tally' | 'close', { count, until }: Counted) {
-    settled(await this.#options.ask((place) => ['count', place, index, act, count, until]))
+    const { asker } = this.#options
+    settled(await asker.ask((place) => ['count', place, index, act, count, until]))
   }
 
-  async #record(exchange: string, row: (place: number) => Asking): Promise<Recorded> {
-    return this.#told(exchange, await this.#options.ask(row))
+  #waiter(
+    exchange: string,
+    resolve: (recorded: Recorded) => void,
+    reject: (error: unknown) => void,
+  ): Waiter<Answer> {
+    const of = { epoch: this.#options.epoch, exchange }
+    return new RecordWaiter(of, this.#receipts, { resolve, reject })
+  }
+}
+
+/** Whoever waits for a record, and of which exchange it is. */
+class RecordWaiter implements Waiter<Answer> {
+  readonly #of: RecordOf
+  readonly #receipts: TaggedReceipts
+  readonly #settle: Settle
+
+  constructor(of: RecordOf, receipts: TaggedReceipts, settle: Settle) {
+    this.#of = of
+    this.#receipts = receipts
+    this.#settle = settle
   }
 
-  #told(exchange: string, answer: Answer): Recorded {
-    settled(answer)
-    if (answer[0] !== 'recorded') throw new Error(`a record is answered with ${answer[0]}`)
-    const [, , index, leafText, tag, slot] = answer
-    const facts = {
-      epoch: this.#options.epoch,
-      index: index as LeafIndex,
-      leafText,
-      exchange,
-      incarnation: 0,
-      howSubject: undefined,
-      isRelaxed: false,
+  answered(answer: Answer): void {
+    try {
+      this.#settle.resolve(recordedIn(answer, this.#of, this.#receipts))
+    } catch (error) {
+      this.#settle.reject(error)
     }
-    return new TaggedRecorded(facts, this.#receipts, { tag, slot })
   }
+}
+
+interface Settle {
+  readonly resolve: (recorded: Recorded) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface RecordOf {
+  readonly epoch: number
+  readonly exchange: string
+}
+
+/** Throws why it is not on record. */
+function recordedIn(
+  answer: Answer,
+  { epoch, exchange }: RecordOf,
+  receipts: TaggedReceipts,
+): Recorded {
+  settled(answer)
+  if (answer[0] !== 'recorded') throw new Error(`a record is answered with ${answer[0]}`)
+  const [, , index, leafText, tag, slot] = answer
+  const facts = {
+    epoch,
+    index: index as LeafIndex,
+    leafText,
+    exchange,
+    incarnation: 0,
+    howSubject: undefined,
+    isRelaxed: false,
+  }
+  return new TaggedRecorded(facts, receipts, { tag, slot })
 }
 
 type Counted = Parameters<ExchangeRecorder['folds']['tally']>[1]

@@ -219,9 +219,9 @@ export class WorkerSeat {
     [, place, url, method, fields]: Extract<FromWorker, readonly ['own', ...unknown[]]>,
     life: WorkerLife,
   ): Promise<void> {
-    const headers = fields.map(([name, value]): [string, string] => [name, value])
     try {
       const { answerOwn } = this.#parts
+      const headers = fields.map(([name, value]): [string, string] => [name, value])
       const response = await answerOwn(new Request(url, { method, headers }))
       const body = new Uint8Array(await response.arrayBuffer())
       life.send(['owned', place, response.status, [...response.headers], body])
