@@ -56,6 +56,35 @@ test('an exchange becomes two records that hold together, between a start and a 
   assert.deepEqual(machine.faults, [])
 })
 
+test('who asks without a promise is told as others are, and never inside the call', async () => {
+  const machine = new Machine()
+  const recorder = await machine.start()
+  const seen: string[] = []
+  const ends = Promise.withResolvers<unknown>()
+  recorder.beginIntent(
+    ADA,
+    (intent) => {
+      seen.push(`intent ${intent.isDurable}`)
+      recorder.beginOutcome(
+        intent,
+        DONE,
+        ({ isDurable }) => {
+          seen.push(`outcome ${isDurable}`)
+          recorder.beginOutcome(intent, DONE, ends.reject, ends.resolve)
+          seen.push('asked twice')
+        },
+        ends.reject,
+      )
+    },
+    ends.reject,
+  )
+  seen.push('asked')
+  assert.equal(((await ends.promise) as { code: string }).code, 'RECORDER_INTENT_CLOSED')
+  assert.deepEqual(seen, ['asked', 'intent true', 'outcome true', 'asked twice'])
+  await machine.stop(recorder)
+  assert.deepEqual(pairViolations(await machine.records()), [])
+})
+
 test('a long exchange tells how far it has come, and a crash leaves that and an end', async () => {
   const machine = new Machine()
   const recorder = await machine.start()

@@ -27,7 +27,13 @@ import type {
 } from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
-import { type Awaited, type ExchangeRecords, ExchangeWaiter, Promised } from './exchange-waiter.ts'
+import {
+  type Awaited,
+  type Ending,
+  type ExchangeRecords,
+  ExchangeWaiter,
+  Tellings,
+} from './exchange-waiter.ts'
 import { FoldRecords } from './folds.ts'
 import { Identifiers } from './identifiers.ts'
 import { LateReceipts } from './late-receipts.ts'
@@ -60,6 +66,12 @@ export interface RecorderOptions {
   readonly onFault: (fault: unknown) => void
 }
 
+/** Who waits for a record of an exchange. */
+type Done = (recorded: Recorded) => void
+type Failed = (error: unknown) => void
+
+type RecordsOfKind = Omit<ExchangeRecords, 'promised' | 'settled'>
+
 /** Where an act stands in the ledger. */
 export interface RecordedAct {
   readonly epoch: number
@@ -75,7 +87,8 @@ export class Recorder {
   readonly #diary: Diary
   readonly #ends = new Ends()
   readonly #late = new LateReceipts()
-  readonly #promised: Promised
+  readonly #intents: ExchangeRecords
+  readonly #outcomes: ExchangeRecords
   readonly #receipts: ReceiptMaker
   /** Refusals that are counted instead of recorded one by one. */
   readonly folds: FoldRecords
@@ -85,26 +98,30 @@ export class Recorder {
   readonly bodies: Bodies
   #openIntents = 0
 
-  readonly #intents: ExchangeRecords = {
+  readonly #intentRecords: RecordsOfKind = {
     told: (of, index, leafText, incarnation) => {
       if (of.isMarked) this.#late.promise(of.exchange)
       return this.#told(of, index, leafText, incarnation)
     },
-    promised: (waiter) => this.#promised.add(waiter),
     durable: (of, index) => this.#durable(of, index),
+    failed: ({ bodies }, error) => {
+      this.#openIntents -= 1
+      this.bodies.unnamed(bodies, error)
+      return true
+    },
   }
 
-  readonly #outcomes: ExchangeRecords = {
+  readonly #outcomeRecords: RecordsOfKind = {
     told: (of, index, leafText, incarnation) => {
       this.#openIntents -= 1
       if (of.isMarked) this.#late.promise(of.exchange)
       return this.#told(of, index, leafText, incarnation)
     },
-    promised: (waiter) => this.#promised.add(waiter),
     durable: (of, index) => {
-      if (of.about !== undefined) this.#ends.remember(of.about.index, index)
+      if (of.ending !== undefined) this.#ends.remember(of.ending.about.index, index)
       this.#durable(of, index)
     },
+    failed: (of, error, waiter) => this.#notEnded(of, error, waiter),
   }
 
   constructor(options: RecorderOptions) {
@@ -117,7 +134,10 @@ export class Recorder {
       tag: (message) => vault.receiptTagText(message),
     })
     this.#clock = new RecordClock({ clock })
-    this.#promised = new Promised(clock)
+    const promised = new Tellings((tell) => clock.atTurnEnd(tell), options.onFault)
+    const settled = new Tellings(queueMicrotask, options.onFault)
+    this.#intents = { ...this.#intentRecords, promised, settled }
+    this.#outcomes = { ...this.#outcomeRecords, promised, settled }
     this.#identifiers = new Identifiers({ random })
     this.bodies = new Bodies({
       store: options.bodies,
@@ -177,28 +197,29 @@ export class Recorder {
 
   /** Before one byte of the request is forwarded: durable, or relaxed under a window. */
   intent(draft: IntentDraft | AskedTexts): Promise<Recorded> {
-    return new Promise((resolve, reject) => {
-      const recordId = this.#exchangeOf(draft)
-      const exchange = draft.exchange ?? formatUuid(recordId)
-      const { sections, howSubject } = this.#asked(draft)
-      // From here on, not from when it is durable: a stop may be asked for in between.
-      this.#openIntents += 1
-      const failed = (error: unknown): void => {
-        this.#openIntents -= 1
-        this.bodies.unnamed(bodies, error)
-        reject(error)
-      }
-      const { bodies } = draft
-      const keys = this.bodies.keysOf(bodies)
-      const isRelaxed = draft.isRelaxed === true
-      const recording = this.#recordingOf(isRelaxed)
-      const isMarked = recording !== undefined
-      const of = { exchange, about: undefined, howSubject, isRelaxed, isMarked, bodies }
-      this.#begin(
-        { kind: 'intent', recordId, exchange, opens: recordId, sections, keys, recording },
-        new ExchangeWaiter(of, this.#intents, resolve, failed),
-      )
-    })
+    return new Promise((done, failed) => this.beginIntent(draft, done, failed))
+  }
+
+  /**
+   * As `intent`, where promises cost: later either `done` or `failed` is called, once. Throws what
+   * makes the draft none of an exchange.
+   */
+  beginIntent(draft: IntentDraft | AskedTexts, done: Done, failed: Failed): void {
+    const recordId = this.#exchangeOf(draft)
+    const exchange = draft.exchange ?? formatUuid(recordId)
+    const { sections, howSubject } = this.#asked(draft)
+    const { bodies } = draft
+    const keys = this.bodies.keysOf(bodies)
+    // From here on, not from when it is durable: a stop may be asked for in between.
+    this.#openIntents += 1
+    const isRelaxed = draft.isRelaxed === true
+    const recording = this.#recordingOf(isRelaxed)
+    const isMarked = recording !== undefined
+    const of = { exchange, ending: undefined, howSubject, isRelaxed, isMarked, bodies }
+    this.#begin(
+      { kind: 'intent', recordId, exchange, opens: recordId, sections, keys, recording },
+      new ExchangeWaiter(of, this.#intents, done, failed),
+    )
   }
 
   #told(of: Awaited, index: LeafIndex, leafText: string, incarnation: number): Recorded {
@@ -259,29 +280,14 @@ export class Recorder {
   }
 
   /** Before the last byte of the response is released. */
-  outcome(about: Recorded, asked: OutcomeTexts): Promise<Recorded> {
-    const draft = about.isRelaxed ? { ...asked, isRelaxed: true } : asked
-    return new Promise((resolve, reject) => {
-      // A later incarnation has closed it, or will: two ends must not meet.
-      if (about.incarnation !== this.#diary.incarnation) {
-        const error = new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
-        this.bodies.unnamed(draft.bodies, error)
-        throw error
-      }
-      const failed = (error: unknown): void => {
-        this.bodies.unnamed(draft.bodies, error)
-        if (!isClosed(error)) {
-          this.#diary.owe(about.index, () => this.#lateOutcome(about, draft.via))
-        }
-        reject(error)
-      }
-      this.#end(about, draft, resolve, (error) => {
-        // The end of what was let happen has room kept for it, but not beside other records; and
-        // those that were refused with it must be gone before.
-        if (isFull(error)) queueMicrotask(() => this.#end(about, draft, resolve, failed))
-        else failed(error)
-      })
-    })
+  outcome(about: Recorded, draft: OutcomeTexts): Promise<Recorded> {
+    return new Promise((done, failed) => this.beginOutcome(about, draft, done, failed))
+  }
+
+  /** As `outcome`, where promises cost: later either `done` or `failed` is called, once. */
+  beginOutcome(about: Recorded, draft: OutcomeTexts, done: Done, failed: Failed): void {
+    const of = ended({ about, draft, triesLeft: 1, isOwed: true }, about.isRelaxed)
+    this.#end(of, new ExchangeWaiter(of, this.#outcomes, done, failed))
   }
 
   /**
@@ -289,12 +295,7 @@ export class Recorder {
    * before it: `worker-lost`.
    */
   interrupt(about: Recorded): Promise<Recorded> {
-    if (about.incarnation !== this.#diary.incarnation) {
-      const error = new RecorderError('RECORDER_INTENT_CLOSED', 'the exchange was interrupted')
-      return Promise.reject(error)
-    }
-    const how: How = { ended: 'interrupted' }
-    return new Promise((ended, failed) => this.#end(about, { how }, ended, failed))
+    return this.#endAnyway(about, { how: { ended: 'interrupted' } })
   }
 
   /** Before a refusal is sent. */
@@ -356,14 +357,16 @@ export class Recorder {
     return this.#ends.of(intent)
   }
 
-  #end(
-    about: Recorded,
-    { via, how, bodies, isRelaxed = false }: OutcomeTexts & { readonly isRelaxed?: boolean },
-    ended: (outcome: Recorded) => void,
-    failed: (error: unknown) => void,
-  ): void {
-    const { exchange } = about
-    const draft: WriteDraft = {
+  #end(of: Awaited & { readonly ending: Ending }, waiter: ExchangeWaiter): void {
+    const { exchange, bodies, isRelaxed } = of
+    const { about, draft } = of.ending
+    // A later incarnation has closed it, or will: two ends must not meet.
+    if (about.incarnation !== this.#diary.incarnation) {
+      const message = 'the exchange was interrupted'
+      waiter.failed(new RecorderError('RECORDER_INTENT_CLOSED', message))
+      return
+    }
+    const record: WriteDraft = {
       kind: 'outcome',
       exchange,
       about: { epoch: about.epoch, index: about.index },
@@ -371,13 +374,38 @@ export class Recorder {
       keys: this.bodies.keysOf(bodies),
       recording: this.#recordingOf(isRelaxed),
       sections: [
-        { name: 'via', value: via },
-        { name: 'how', value: how, subject: about.howSubject },
+        { name: 'via', value: draft.via },
+        { name: 'how', value: draft.how, subject: about.howSubject },
       ],
     }
-    // The end of a relaxed exchange is looked for by its caller, marked or not.
-    const of = { exchange, about, howSubject: undefined, isRelaxed, isMarked: isRelaxed, bodies }
-    this.#begin(draft, new ExchangeWaiter(of, this.#outcomes, ended, failed))
+    this.#begin(record, waiter)
+  }
+
+  /** True: its caller is told. */
+  #notEnded(of: Awaited, error: unknown, waiter: ExchangeWaiter): boolean {
+    const { ending, bodies, isRelaxed } = of
+    if (ending === undefined) return true
+    const { about, draft, triesLeft, isOwed } = ending
+    if (triesLeft > 0 && isFull(error)) {
+      // The end of what was let happen has room kept for it, but not beside other records; and
+      // those that were refused with it must be gone before.
+      const again = ended({ ...ending, triesLeft: triesLeft - 1 }, isRelaxed)
+      queueMicrotask(() => this.#end(again, waiter.again(again)))
+      return false
+    }
+    this.bodies.unnamed(bodies, error)
+    if (isOwed && !isClosed(error)) {
+      this.#diary.owe(about.index, () => this.#lateOutcome(about, draft.via))
+    }
+    return true
+  }
+
+  /** Of which nobody is told but whoever asks here. */
+  #endAnyway(about: Recorded, draft: OutcomeTexts): Promise<Recorded> {
+    return new Promise((done, failed) => {
+      const of = ended({ about, draft, triesLeft: 0, isOwed: false }, false)
+      this.#end(of, new ExchangeWaiter(of, this.#outcomes, done, failed))
+    })
   }
 
   /** The end of an exchange whose caller was told that its outcome is not on record. */
@@ -386,7 +414,7 @@ export class Recorder {
     const { status } = REASONS[error]
     try {
       const how: How = { ended: 'released', status, source: 'gateway', error }
-      await new Promise((ended, failed) => this.#end(about, { via, how }, ended, failed))
+      await this.#endAnyway(about, { via, how })
     } catch (fault) {
       if (!isClosed(fault)) throw fault
     }
@@ -425,6 +453,13 @@ export class Recorder {
     const facts = { epoch, index, leafText, exchange, incarnation, howSubject, isRelaxed }
     return new Recorded(facts, this.#receipts)
   }
+}
+
+/** An outcome while it is written. That of a relaxed exchange is looked for, marked or not. */
+function ended(ending: Ending, isRelaxed: boolean): Awaited & { readonly ending: Ending } {
+  const { exchange } = ending.about
+  const { bodies } = ending.draft
+  return { exchange, ending, howSubject: undefined, isRelaxed, isMarked: isRelaxed, bodies }
 }
 
 function subjectsOf(draft: IntentDraft | RefusalDraft | AskedTexts): DraftSubjects {
