@@ -110,7 +110,7 @@ test('a full volume stops traffic and loses nothing', {
     'what went unrecorded is counted in a gap',
   )
   context.diagnostic(
-    `${served} served, ${refused.length} refused with ${bavail} blocks free, ${records.length} entries, \
-${receipts.count} receipts, resumed ${resumedMs} ms after there was room`,
+    `${served} served, ${refused.length} refused with ${bavail} blocks free, \
+${records.length} entries, ${receipts.count} receipts, resumed ${resumedMs} ms after there was room`,
   )
 })
