@@ -14,8 +14,8 @@ export function forgetful(): ExchangeRecorder {
   const done = Promise.resolve(recorded)
   return {
     newExchange: () => exchange,
-    intent: () => done,
-    outcome: () => done,
+    beginIntent: (_draft, tell) => void done.then(tell),
+    beginOutcome: (_intent, _draft, tell) => void done.then(tell),
     refusal: () => done,
     progress: async () => undefined,
     act: () => Promise.resolve(recorded),

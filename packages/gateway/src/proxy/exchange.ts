@@ -153,6 +153,14 @@ export interface Course {
   failed(cause: unknown): void
 }
 
+/** Monotonic milliseconds of what happened between the gateway and the upstream. */
+interface Marks {
+  startMs: number | undefined
+  sentMs: number | undefined
+  headMs: number | undefined
+  endMs: number | undefined
+}
+
 /**
  * One request and everything that is learnt of it. Stages fill it in the order of the list in
  * `stages.ts`; what a later stage reads of an earlier one is there or is a bug.
@@ -185,8 +193,12 @@ export class Exchange implements Rostered {
   told: Told | undefined
   /** It stays open for what may come: a stream of events, or another protocol. */
   isLongLived = false
-  /** Monotonic milliseconds of what happened between the gateway and the upstream. */
-  readonly marks: { startMs?: number; sentMs?: number; headMs?: number; endMs?: number } = {}
+  readonly marks: Marks = {
+    startMs: undefined,
+    sentMs: undefined,
+    headMs: undefined,
+    endMs: undefined,
+  }
   /** Among those that are going on. */
   seat: number = NO_SEAT
   /** While it goes through the stages. */

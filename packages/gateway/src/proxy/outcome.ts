@@ -55,17 +55,15 @@ function write(
     follow(undefined)
   }
   const intent = filled(exchange.intent, 'intent')
-  let written: Promise<Recorded>
-  try {
-    written = context.recorder.outcome(intent, draftOutcome(exchange, how))
-  } catch (cause) {
-    failed(cause)
-    return
-  }
-  written.then((outcome) => {
+  const written = (outcome: Recorded): void => {
     context.telemetry.concluded(how.ended)
     follow(outcome)
-  }, failed)
+  }
+  try {
+    context.recorder.beginOutcome(intent, draftOutcome(exchange, how), written, failed)
+  } catch (cause) {
+    failed(cause)
+  }
 }
 
 function draftOutcome(exchange: Exchange, how: Omit<How, 'request'>): OutcomeDraft {

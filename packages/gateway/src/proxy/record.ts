@@ -6,13 +6,14 @@ import { type Exchange, filled, type Step } from './exchange.ts'
 export function record(exchange: Exchange, context: ProxyContext): Step {
   const course = filled(exchange.course, 'course')
   try {
-    context.recorder.intent(draftIntent(exchange)).then(
+    context.recorder.beginIntent(
+      draftIntent(exchange),
       (intent) => {
         exchange.intent = intent
         context.telemetry.intended()
         course.follow('next')
       },
-      (cause: unknown) => course.follow(refuse(exchange, context, cause)),
+      (cause) => course.follow(refuse(exchange, context, cause)),
     )
   } catch (cause) {
     return refuse(exchange, context, cause)

@@ -336,13 +336,13 @@ function isBodyless(exchange: Exchange): boolean {
 
 /** Those that go on to a client that takes any. */
 function upstreamTrailers(exchange: Exchange): HeaderFields {
-  if (!filled(exchange.asked, 'asked').takesTrailers || isBodyless(exchange)) return []
+  if (!filled(exchange.asked, 'asked').takesTrailers || isBodyless(exchange)) return NO_FIELDS
   return passTrailers(exchange, filled(exchange.call, 'call').trailers, 'response')
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [first = NOTHING, second] = chunks
-  if (second === undefined) return first
+  const first = chunks[0] ?? NOTHING
+  if (chunks.length < 2) return first
   return adjacent(first, chunks) ?? Buffer.concat(chunks)
 }
 

@@ -78,7 +78,8 @@ class StageCourse implements Course {
 
   /** Up to a stage that waits, or has the last word; undefined where one has failed. */
   #walk(): Exclude<Step, 'next'> | Promise<Step> | undefined {
-    const [exchange, context] = [this.#exchange, this.#context]
+    const exchange = this.#exchange
+    const context = this.#context
     try {
       for (;;) {
         const stage = STAGES[this.#next]
@@ -95,7 +96,8 @@ class StageCourse implements Course {
   }
 
   #end(): void {
-    const [exchange, context] = [this.#exchange, this.#context]
+    const exchange = this.#exchange
+    const context = this.#context
     context.live.delete(exchange)
     context.load.end(exchange.burden)
     exchange.quotas?.release()

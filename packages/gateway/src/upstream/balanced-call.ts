@@ -214,9 +214,11 @@ export class BalancedCall implements UpstreamCall {
     const held = this.#held
     this.#held = undefined
     let isReady = true
-    for (const chunk of held ?? []) {
-      this.#isBodySent = true
-      isReady = inner.write(chunk)
+    if (held !== undefined) {
+      for (const chunk of held) {
+        this.#isBodySent = true
+        isReady = inner.write(chunk)
+      }
     }
     if (this.#heldEnd !== undefined) {
       if (this.request.bodyBytes !== 0) this.#isBodySent = true

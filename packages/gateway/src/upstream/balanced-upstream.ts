@@ -186,7 +186,7 @@ export class BalancedUpstream implements UpstreamClient {
   #next({ tried }: BalancedCall): Endpoint | undefined {
     const available = this.#available
     if (available.length === 1 && tried.length === 0) {
-      const [only] = available
+      const only = available[0]
       return only !== undefined && only.active < this.#balancing.connectionsMax ? only : undefined
     }
     const nowMs = this.#balancing.slowStartMs === 0 ? 0 : this.#parts.clock.ticksMs()

@@ -48,35 +48,31 @@ export class WorkerRecorder implements ExchangeRecorder {
     return formatUuid(this.#identifiers.next(this.#options.clock.nowUs()))
   }
 
-  intent(draft: IntentDraft): Promise<Recorded> {
-    return new Promise((resolve, reject) => {
-      const { asker } = this.#options
-      const { exchange = this.newExchange(), personal } = draft
-      const { party, actor, texts } = wordsOf(draft)
-      const place = asker.place(this.#waiter(exchange, resolve, reject))
-      asker.send(['intent', place, exchange, party, actor, personal, texts])
-    })
+  beginIntent(draft: IntentDraft, done: Done, failed: Failed): void {
+    const { asker } = this.#options
+    const { exchange = this.newExchange(), personal } = draft
+    const { party, actor, texts } = wordsOf(draft)
+    const place = asker.place(this.#waiter(exchange, done, failed))
+    asker.send(['intent', place, exchange, party, actor, personal, texts])
+  }
+
+  beginOutcome(intent: Recorded, draft: OutcomeDraft, done: Done, failed: Failed): void {
+    const { asker } = this.#options
+    const words = intentWords(intent)
+    const via = draft.via && sectionText('via', draft.via)
+    const how = sectionText('how', draft.how)
+    const place = asker.place(this.#waiter(intent.exchange, done, failed))
+    asker.send(['outcome', place, words, via, how])
   }
 
   refusal(draft: RefusalDraft): Promise<Recorded> {
-    return new Promise((resolve, reject) => {
+    return new Promise((done, failed) => {
       const { asker } = this.#options
       const { exchange = this.newExchange(), personal } = draft
       const { party, actor, texts } = wordsOf(draft)
       const how = sectionText('how', draft.how)
-      const place = asker.place(this.#waiter(exchange, resolve, reject))
+      const place = asker.place(this.#waiter(exchange, done, failed))
       asker.send(['refusal', place, exchange, party, actor, personal, texts, how])
-    })
-  }
-
-  outcome(intent: Recorded, draft: OutcomeDraft): Promise<Recorded> {
-    return new Promise((resolve, reject) => {
-      const { asker } = this.#options
-      const words = intentWords(intent)
-      const via = draft.via && sectionText('via', draft.via)
-      const how = sectionText('how', draft.how)
-      const place = asker.place(this.#waiter(intent.exchange, resolve, reject))
-      asker.send(['outcome', place, words, via, how])
     })
   }
 
@@ -107,11 +103,8 @@ export class WorkerRecorder implements ExchangeRecorder {
         words,
         about?.index,
       ])
-      const { index } = recordedIn(
-        answer,
-        { epoch: this.#options.epoch, exchange: '' },
-        this.#receipts,
-      )
+      if (answer[0] !== 'recorded') throw faultIn(answer)
+      const [, , index] = answer
       return { index, incarnation: 0, draft }
     },
     tally: (fold: OpenFold, counted: Counted) => this.#count(fold, 'tally', counted),
@@ -132,40 +125,37 @@ export class WorkerRecorder implements ExchangeRecorder {
     settled(await asker.ask((place) => ['count', place, index, act, count, until]))
   }
 
-  #waiter(
-    exchange: string,
-    resolve: (recorded: Recorded) => void,
-    reject: (error: unknown) => void,
-  ): Waiter<Answer> {
+  #waiter(exchange: string, done: Done, failed: Failed): Waiter<Answer> {
     const of = { epoch: this.#options.epoch, exchange }
-    return new RecordWaiter(of, this.#receipts, { resolve, reject })
+    return new RecordWaiter(of, this.#receipts, { done, failed })
   }
 }
+
+type Done = (recorded: Recorded) => void
+type Failed = (error: unknown) => void
 
 /** Whoever waits for a record, and of which exchange it is. */
 class RecordWaiter implements Waiter<Answer> {
   readonly #of: RecordOf
   readonly #receipts: TaggedReceipts
-  readonly #settle: Settle
+  readonly #done: Done
+  readonly #failed: Failed
 
-  constructor(of: RecordOf, receipts: TaggedReceipts, settle: Settle) {
+  constructor(
+    of: RecordOf,
+    receipts: TaggedReceipts,
+    { done, failed }: { readonly done: Done; readonly failed: Failed },
+  ) {
     this.#of = of
     this.#receipts = receipts
-    this.#settle = settle
+    this.#done = done
+    this.#failed = failed
   }
 
   answered(answer: Answer): void {
-    try {
-      this.#settle.resolve(recordedIn(answer, this.#of, this.#receipts))
-    } catch (error) {
-      this.#settle.reject(error)
-    }
+    if (answer[0] === 'recorded') this.#done(recordedIn(answer, this.#of, this.#receipts))
+    else this.#failed(faultIn(answer))
   }
-}
-
-interface Settle {
-  readonly resolve: (recorded: Recorded) => void
-  readonly reject: (error: unknown) => void
 }
 
 interface RecordOf {
@@ -173,14 +163,11 @@ interface RecordOf {
   readonly exchange: string
 }
 
-/** Throws why it is not on record. */
 function recordedIn(
-  answer: Answer,
+  answer: Extract<Answer, readonly ['recorded', ...unknown[]]>,
   { epoch, exchange }: RecordOf,
   receipts: TaggedReceipts,
 ): Recorded {
-  settled(answer)
-  if (answer[0] !== 'recorded') throw new Error(`a record is answered with ${answer[0]}`)
   const [, , index, leafText, tag, slot] = answer
   const facts = {
     epoch,
@@ -244,9 +231,13 @@ function intentWords(intent: Recorded): IntentWords {
 }
 
 function settled(answer: Answer): void {
-  if (answer[0] !== 'refused') return
+  if (answer[0] === 'refused') throw faultIn(answer)
+}
+
+function faultIn(answer: Answer): Error {
+  if (answer[0] !== 'refused') return new Error(`a record is answered with ${answer[0]}`)
   const [, , code, message] = answer
-  throw new RecorderError(code as RecorderErrorCode, message)
+  return new RecorderError(code as RecorderErrorCode, message)
 }
 
 /** The texts of a request's sections, and whose they are. */

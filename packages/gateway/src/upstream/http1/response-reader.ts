@@ -1,4 +1,5 @@
 import { BodyReader, hasBareLineEnd } from '../../http1/index.ts'
+import { readLatin1 } from '../../platform/index.ts'
 import type { UpstreamFields } from '../types.ts'
 import { HeadParser, type Malformed, type ResponseHead } from './response-head.ts'
 
@@ -120,7 +121,7 @@ export class ResponseReader {
       if (hasBareLineEnd(bytes, Math.max(at, seenTo - 1))) return this.#refuse('bare line end')
       return beginsHead(bytes, at) ? this.#keep(bytes, at) : this.#refuse('status line')
     }
-    const head = this.#heads.parse(bytes.toString('latin1', at, end + 2), this.#isBodyless)
+    const head = this.#heads.parse(readLatin1(bytes, at, end + 2), this.#isBodyless)
     if ('malformed' in head) return this.#refuse(head)
     const next = end + HEAD_END.length
     return head.status < 200 ? this.#takeInterim(head, bytes, next) : this.#begin(head, bytes, next)
