@@ -17,6 +17,7 @@ export {
   HASH_BYTES,
   type Hash,
   hashLeaf,
+  hashLeafAt,
   hashLeafInto,
   hashNode,
   type Sha256,

@@ -2,7 +2,7 @@ import {
   entriesPath,
   HASH_BYTES,
   type Hash,
-  hashLeafInto,
+  hashLeafAt,
   type Sha256,
   TILE_WIDTH,
   type TreeSize,
@@ -17,8 +17,6 @@ export class LogBuilder {
   readonly #tiles: TileBuilder
   readonly #leafHash = new Uint8Array(HASH_BYTES)
   readonly #bundle: BundleBuilder
-  /** The leaf that is being hashed: all but the first of one length find a view that fits. */
-  #leaf = new Uint8Array(0)
   #filled: LogFile[] = []
 
   constructor(sha256: Sha256, edge: Edge) {
@@ -37,9 +35,7 @@ export class LogBuilder {
 
   /** Appends the leaf that stands from `start` to `end`; its bytes are copied. */
   append(from: Uint8Array, start: number, end: number): void {
-    if (this.#leaf.length !== end - start) this.#leaf = new Uint8Array(end - start)
-    for (let at = 0; at < this.#leaf.length; at += 1) this.#leaf[at] = from[start + at] ?? 0
-    hashLeafInto(this.#sha256, this.#leaf, this.#leafHash, 0)
+    hashLeafAt(this.#sha256, { bytes: from, start, end }, this.#leafHash, 0)
     this.#bundle.append(from, start, end)
     this.#tiles.append(this.#leafHash)
     if (!this.#bundle.isFull) return

@@ -57,7 +57,7 @@ export class SecondPass {
       const hashes = hashBundle(this.#sha256, bundle, width)
       this.#assertSame({ path: tile.path, bytes: hashes }, tile.bytes)
       for (let at = again.size - index * TILE_WIDTH; at < width; at += 1) {
-        again.append(hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))
+        again.appendFrom(hashes, at * HASH_BYTES)
       }
       for (const file of again.takeFilled()) await this.#compare(file, tile)
       last = tile

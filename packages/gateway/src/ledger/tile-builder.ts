@@ -43,6 +43,11 @@ export class TileBuilder {
     this.#range.append(leafHash, this.#keepNode)
   }
 
+  /** As `append`, of a hash that stands at `start` among others. */
+  appendFrom(hashes: Uint8Array, start: number): void {
+    this.#range.appendFrom(hashes, start, this.#keepNode)
+  }
+
   /** What was filled since it was last taken. */
   takeFilled(): readonly LogFile[] {
     const filled = this.#filled

@@ -5,8 +5,8 @@ import { type FrameStream, streamOf } from './frame-stream.ts'
 const KEPT_BYTES_MAX = 4_194_304
 
 /**
- * Takes one frame apart after the other, with one context and in memory that is used again: for
- * who only compares. As with `FrameWriter`, what is used of a stream is not in its documentation;
+ * Takes one frame apart after the other, with one context; and, for who only compares, in memory
+ * that is used again. As with `FrameWriter`, what is used of a stream is not in its documentation;
  * where it does not do as it should, the call does it that is.
  */
 export class FrameReader {
@@ -27,15 +27,25 @@ export class FrameReader {
 
   /** What one frame holds, which is so many bytes; it lasts until the next. */
   content(frame: Uint8Array, length: number): Uint8Array {
-    if (length > KEPT_BYTES_MAX || !this.isQuick || !this.#stream) return this.#slow(frame, length)
-    // One byte more: what holds more than it should is seen.
+    if (length > KEPT_BYTES_MAX) return this.#slow(frame, length)
+    if (this.#into.length <= length) this.#into = Buffer.allocUnsafeSlow(2 * (length + 1))
+    return this.#contentIn(this.#into, frame, length)
+  }
+
+  /** The same, in memory of its own: for who keeps it. */
+  ownContent(frame: Uint8Array, length: number): Uint8Array {
+    return this.#contentIn(Buffer.allocUnsafeSlow(length + 1), frame, length)
+  }
+
+  /** One byte more than `length` is in `into`: what holds more than it should is seen. */
+  #contentIn(into: Uint8Array, frame: Uint8Array, length: number): Uint8Array {
+    if (!this.isQuick || !this.#stream) return this.#slow(frame, length)
     const room = length + 1
-    if (this.#into.length < room) this.#into = Buffer.allocUnsafeSlow(2 * room)
     const { _handle: handle, _writeState: state } = this.#stream
     state.set([room, frame.length + 1])
-    handle.writeSync(constants.ZSTD_e_end, frame, 0, frame.length, this.#into, 0, room)
+    handle.writeSync(constants.ZSTD_e_end, frame, 0, frame.length, into, 0, room)
     const [left = 0, unread = 1] = state
-    if (unread === 0 && left === 1) return this.#into.subarray(0, length)
+    if (unread === 0 && left === 1) return into.subarray(0, length)
     this.#stream = false
     return this.#slow(frame, length)
   }

@@ -45,6 +45,12 @@ test('frames are taken apart one after the other, and what holds more or less is
       assert.ok(Buffer.from(reader.content(writer.frame(bytes), length)).equals(bytes))
     }
   }
+  const texts = ['one person', 'somebody else'].map((text) => Buffer.alloc(500, text))
+  const kept = texts.map((text) => reader.ownContent(writer.frame(text), text.length))
+  assert.deepEqual(
+    kept.map((each) => Buffer.from(each)),
+    texts,
+  )
   assert.equal(reader.isQuick, true, 'this runtime has no context that serves for many frames')
   for (const [made, claimed] of [
     [700, 699],

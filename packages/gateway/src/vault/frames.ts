@@ -25,6 +25,8 @@ export const BULK_BYTES_MIN = 32_768
 
 /** Reads what a writer wrote, to hold it against what was to be written. */
 export const AGAIN: FrameReader = new FrameReader({ dictionary })
+/** Reads what was stored. One of its own: what is damaged there must not slow down packing. */
+const STORED = new FrameReader({ dictionary })
 
 /** A frame of less than this only gets longer. */
 const FRAME_BYTES_MIN = 48
@@ -42,7 +44,13 @@ export function frame(bytes: Uint8Array, writer: FrameWriter): Uint8Array {
 }
 
 export function unframe(bytes: Uint8Array, length: number): Uint8Array {
-  return bytes.length === length ? bytes : takeApart(bytes, length)
+  if (bytes.length === length) return bytes
+  // One whole frame leaves nothing behind in the context that the next one is read with.
+  const isQuick = length <= CHUNK_BYTES_MAX && isFrameOf(bytes, length) && STORED.isQuick
+  if (!isQuick) return takeApart(bytes, length)
+  const plain = STORED.ownContent(bytes, length)
+  if (plain.length !== length) throw malformed(`frame holds ${plain.length} of ${length} bytes`)
+  return plainView(plain)
 }
 
 /** What one frame, or several in a row, hold. */

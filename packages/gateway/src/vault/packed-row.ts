@@ -47,7 +47,8 @@ export class PackedRow {
   put(nth: number, id: number, from: Uint8Array, start: number, end: number): void {
     this.ids[nth] = id
     this.isClosed[nth] = false
-    this.from[nth] = from
+    // Mostly what stands there: the collector is told of each reference that is written.
+    if (this.from[nth] !== from) this.from[nth] = from
     this.start[nth] = start
     this.end[nth] = end
   }
