@@ -45,3 +45,11 @@ test('a uuid takes eight random bytes and a time', () => {
   assert.throws(() => makeUuid(-1, new Uint8Array(8)), { code: 'EVIDENCE_UUID' })
   assert.throws(() => formatUuid(new Uint8Array(15)), { code: 'EVIDENCE_UUID' })
 })
+
+test('a uuid is written over another one, and leaves nothing of it', () => {
+  const memory = new Uint8Array(16).fill(0xff)
+  const zeros = new Uint8Array(8)
+  const uuid = makeUuid(1_645_557_742_000_000, zeros, 0, memory)
+  assert.equal(uuid, memory)
+  assert.deepEqual(uuid, makeUuid(1_645_557_742_000_000, zeros))
+})

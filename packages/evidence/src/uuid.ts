@@ -17,13 +17,18 @@ export const UUID_RANDOM_BYTES = 8
  *
  * @param atUs    microseconds since 1970-01-01 UTC
  * @param random  UUID_RANDOM_BYTES unpredictable bytes from `from` on; copied
+ * @param uuid    16 bytes that it is written to, and that are returned
  */
-export function makeUuid(atUs: number, random: Uint8Array, from = 0): Uint8Array {
+export function makeUuid(
+  atUs: number,
+  random: Uint8Array,
+  from = 0,
+  uuid: Uint8Array = new Uint8Array(16),
+): Uint8Array {
   const left = random.length - from
   if (!Number.isSafeInteger(atUs) || atUs < 0 || left < UUID_RANDOM_BYTES) {
     throw new EvidenceError('EVIDENCE_UUID', `no uuid from ${atUs} us, ${left} bytes`)
   }
-  const uuid = new Uint8Array(16)
   const ms = Math.floor(atUs / 1000)
   const high = Math.floor(ms / 0x1_0000)
   const fraction = Math.floor(((atUs - ms * 1000) * 4096) / 1000)

@@ -119,15 +119,6 @@ function encodeText(name: SectionName, text: string): number {
   throw new RecorderError('RECORDER_TOO_LARGE', message)
 }
 
-/** The last text made for a key that was the only one but the ledger's. */
-interface KnownSeal {
-  /** One bit for each section that is under it. */
-  readonly sections: number
-  readonly text: string
-}
-
-const knownSeals = new WeakMap<SealKey, KnownSeal>()
-
 /**
  * The text of the section that fixes in the leaf which keys were not the ledger's. Mostly they are
  * one, and of the same sections as the last time.
@@ -143,11 +134,10 @@ function sealTextOf(sections: readonly SectionDraft[], ledgerKey: SealKey): stri
     under |= 1 << sectionId(name)
   }
   if (only === undefined) return undefined
-  const known = knownSeals.get(only)
-  if (known?.sections === under) return known.text
-  const text = sealText(sections, ledgerKey)
-  knownSeals.set(only, { sections: under, text })
-  return text
+  if (only.seal?.sections !== under) {
+    only.seal = { sections: under, text: sealText(sections, ledgerKey) }
+  }
+  return only.seal.text
 }
 
 function sealText(sections: readonly SectionDraft[], ledgerKey: SealKey): string {

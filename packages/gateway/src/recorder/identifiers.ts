@@ -14,13 +14,14 @@ export class Identifiers {
     this.#random = random
   }
 
-  next(atUs: number): Uint8Array {
+  /** In memory of its own, or in `uuid`, 16 bytes that are used again. */
+  next(atUs: number, uuid?: Uint8Array): Uint8Array {
     if (this.#at >= this.#pool.length) {
       this.#pool = this.#random.bytes(IDENTIFIERS_A_DRAW * UUID_RANDOM_BYTES)
       this.#at = 0
     }
     const from = this.#at
     this.#at += UUID_RANDOM_BYTES
-    return makeUuid(atUs, this.#pool, from)
+    return makeUuid(atUs, this.#pool, from, uuid)
   }
 }

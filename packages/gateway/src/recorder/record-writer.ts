@@ -80,6 +80,8 @@ export class RecordWriter {
   readonly ledger: RecordedLedger
   readonly #options: WriterOptions
   #ledgerKey: SealKey | undefined
+  /** Of the record that is made now: what becomes of it is copied before the next one is. */
+  readonly #recordId = new Uint8Array(16)
 
   constructor(ledger: RecordedLedger, options: WriterOptions) {
     this.ledger = ledger
@@ -102,7 +104,7 @@ export class RecordWriter {
     const stamp = this.#options.clock.next()
     const { atUs, clock } = stamp
     const ledgerKey = this.#ledgerKeyAt(atUs)
-    const recordId = draft.recordId ?? identifiers.next(atUs)
+    const recordId = draft.recordId ?? identifiers.next(atUs, this.#recordId)
     const sections: SectionDraft[] = []
     let last: Subject | undefined
     let key = ledgerKey

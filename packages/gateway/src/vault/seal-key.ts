@@ -3,6 +3,13 @@ import { cutSalts, type Sha512 } from '@countersign/evidence'
 import { writeLatin1 } from '../platform/index.ts'
 import type { SaltCutter } from './salts.ts'
 
+/** The section `seal` of records that have no key but this one beside the ledger's. */
+interface SealNote {
+  /** One bit for each section that is under it. */
+  readonly sections: number
+  readonly text: string
+}
+
 /** A key as the recorder uses it: it salts sections; sealing them is the packer's. */
 export class SealKey {
   /** 16 bytes. */
@@ -11,6 +18,8 @@ export class SealKey {
   readonly expiresOnly: boolean
   readonly fromUs: number
   readonly toUs: number
+  /** What whoever seals with it noted last: a map beside it is looked up for every record. */
+  seal: SealNote | undefined
   readonly #saltKey: Uint8Array
   readonly #derive: (info: Uint8Array) => Uint8Array
   #row: Uint8Array | undefined
@@ -28,6 +37,7 @@ export class SealKey {
     this.fromUs = key.fromUs
     this.toUs = key.toUs
     this.expiresOnly = key.expiresOnly
+    this.seal = undefined
     this.#saltKey = key.saltKey
     this.#derive = key.derive
     this.#row = key.row
