@@ -75,7 +75,7 @@ function adopt(
   }
   const untilUs = found.untilUs ?? credential?.expiresAtUs
   exchange.credentialUntilUs = untilUs
-  if (untilUs !== undefined) endWith(exchange, context, untilUs)
+  if (untilUs !== undefined) endWith(exchange, context, untilUs, presented.atUs)
   return 'next'
 }
 
@@ -97,8 +97,16 @@ function askFor(exchange: Exchange, presented: Presented): Step | Promise<Step> 
   return { stop: 'credentials-missing' }
 }
 
-/** What goes on for longer than its credential lives is cut when that ends. */
-function endWith({ deadlines, inForce }: Exchange, { clock }: ProxyContext, atUs: number): void {
-  const leftMs = (atUs - clock.nowUs()) / 1000
-  if (leftMs < inForce.limits.exchangeMs) deadlines.set('credential', leftMs, 'credentials-expired')
+/**
+ * What goes on for longer than its credential lives is cut when that ends. A credential that was
+ * good for so long when it was shown outlives the exchange, which began before.
+ */
+function endWith(
+  { deadlines, inForce }: Exchange,
+  { clock }: ProxyContext,
+  untilUs: number,
+  shownAtUs: number,
+): void {
+  if ((untilUs - shownAtUs) / 1000 >= inForce.limits.exchangeMs) return
+  deadlines.set('credential', (untilUs - clock.nowUs()) / 1000, 'credentials-expired')
 }

@@ -14,7 +14,7 @@ test('no digit is given twice, as a text or written, and none is lost', () => {
   })
   const memory = Buffer.alloc(64, '-')
   let given = ''
-  for (let nth = 0; nth < 32; nth += 1) {
+  for (let nth = 0; nth < 256; nth += 1) {
     given += hex.digits(32)
     hex.write(memory, 8, 32)
     given += memory.toString('latin1', 8, 40)

@@ -1,7 +1,7 @@
 import { type Random, readLatin1 } from '../platform/index.ts'
 
 /** What is drawn at once: the call, and the bytes' way into text, cost more than the digits. */
-const DRAWN_BYTES = 1024
+const DRAWN_BYTES = 8192
 
 /** Random digits for what is no secret of ours: salts that are recorded, and names of traces. */
 export class RandomHex {
