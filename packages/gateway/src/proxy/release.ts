@@ -188,9 +188,10 @@ function send(
     made: madeLines(exchange, outcome),
     isLast: !inbound.isComplete() || context.isStopping(),
   })
-  deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
   const taken = outbound.end(joined(held), trailers)
-  return taken === undefined ? 'answered' : taken.then(() => 'answered')
+  if (taken === undefined) return 'answered'
+  deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
+  return taken.then(() => 'answered')
 }
 
 /** The length as counted; for an answer without a body, the one that the upstream claims. */

@@ -69,9 +69,9 @@ export function framingOf(
 export function formatAnswer(
   { status, fields, kept, length, made = '' }: ResponseHead,
   framing: AnswerFraming,
-  { date, connection }: { readonly date: string; readonly connection: string },
+  { own, connection }: { readonly own: OwnLines; readonly connection: string },
 ): string {
-  const dated = kept?.isDated === true || find(fields, 'date') !== undefined ? '' : date
+  const dated = kept?.isDated === true || find(fields, 'date') !== undefined ? '' : own.date
   let lines = statusLine(status)
   if (kept !== undefined) lines += sendable(kept.lines)
   if (length !== undefined) lines += `content-length: ${length}\r\n`

@@ -85,8 +85,7 @@ export class Answer implements Outbound {
     const framing = framingOf(head, this.#method, wholeBytes)
     this.#framing = framing
     if (framing.kind === 'length') this.#leftBytes = framing.bytes
-    const { date } = this.#line.own
-    return formatAnswer(head, framing, { date, connection: this.#connection })
+    return formatAnswer(head, framing, { own: this.#line.own, connection: this.#connection })
   }
 }
 
