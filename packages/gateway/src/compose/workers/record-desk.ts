@@ -109,7 +109,7 @@ export class RecordDesk {
     })
   }
 
-  /** Calls `#over` when it is done. Intents and outcomes take one promise each, and no more. */
+  /** Calls `#over` when it is done. What every request has takes no promise. */
   #take(row: RecordAsking, failed: (error: unknown) => void): void {
     if (row[0] === 'intent') this.#intent(row, failed)
     else if (row[0] === 'outcome') this.#outcome(row, failed)
@@ -128,10 +128,11 @@ export class RecordDesk {
   ): void {
     const [, place, exchange, party, actor, personal, texts] = row
     const draft = draftOf(exchange, party, actor, personal, texts)
-    this.#options.recorder.intent(draft).then((recorded) => {
+    const done = (recorded: Recorded): void => {
       this.#tell(place, recorded, this.#intents.add(recorded))
       this.#over()
-    }, failed)
+    }
+    this.#options.recorder.beginIntent(draft, done, failed)
   }
 
   async #refusal(row: Extract<RecordAsking, readonly ['refusal', ...unknown[]]>): Promise<void> {
@@ -150,10 +151,11 @@ export class RecordDesk {
     const draft = { via: textOf(via), how: new SectionText(how) }
     // Whatever comes of it: what cannot be written now the recorder owes.
     this.#intents.remove(at[1])
-    this.#options.recorder.outcome(intent, draft).then((recorded) => {
+    const done = (recorded: Recorded): void => {
       this.#tell(place, recorded)
       this.#over()
-    }, failed)
+    }
+    this.#options.recorder.beginOutcome(intent, draft, done, failed)
   }
 
   async #progress([, place, at, how]: Extract<

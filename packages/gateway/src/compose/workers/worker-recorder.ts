@@ -105,7 +105,7 @@ export class WorkerRecorder implements ExchangeRecorder {
       ])
       if (answer[0] !== 'recorded') throw faultIn(answer)
       const [, , index] = answer
-      return { index, incarnation: 0, draft }
+      return { index: index as LeafIndex, incarnation: 0, draft }
     },
     tally: (fold: OpenFold, counted: Counted) => this.#count(fold, 'tally', counted),
     close: (fold: OpenFold, counted: Counted) => this.#count(fold, 'close', counted),
