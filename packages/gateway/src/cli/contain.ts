@@ -1,4 +1,4 @@
-import { Argument, Command } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { type ActOptions, act, columns, nameOf, timeOf, withActOptions } from './admin-act.ts'
 import { type CliContext, CliError } from './command.ts'
 import { parseDuration } from './duration.ts'
@@ -42,7 +42,11 @@ export function containCommand(context: CliContext): Command {
     .addArgument(new Argument('<kind>', 'what it is; gateway: read-only').choices(KINDS))
     .argument('[name]', 'principal, key prefix, jti or digest, 192.0.2.0/24, route, upstream')
     .option('--reason <text>', 'why; it is recorded')
-    .option('--for <time>', 'how long, as 15m, 8h or 7d', parseDuration, HOUR_MS)
+    .addOption(
+      new Option('--for <time>', 'how long, as 15m, 8h or 7d')
+        .argParser(parseDuration)
+        .default(HOUR_MS, '1h'),
+    )
     .option('--issuer <issuer>', 'only the principal, credential or token of this issuer')
     .enablePositionalOptions()
     .action((kind: Kind, name: string | undefined, options: ContainOptions) => {

@@ -51,9 +51,9 @@ function createCommand(context: CliContext): Command {
         .choices(['user', 'service'])
         .default('user'),
     )
-    .option('--group <name>', 'a group of the principal (repeatable)', collect, [])
-    .option('--role <name>', 'a role of the principal (repeatable)', collect, [])
-    .option('--scope <word>', 'what the key may be used for (repeatable)', collect, [])
+    .addOption(listOption('--group <name>', 'a group of the principal'))
+    .addOption(listOption('--role <name>', 'a role of the principal'))
+    .addOption(listOption('--scope <word>', 'what the key may be used for'))
     .option('--label <text>', 'what you will know the key by')
     .option('--days <number>', 'days until it expires (default: never)', parseDays)
     .addOption(jsonOption())
@@ -220,6 +220,9 @@ function isoTime(us: number): string {
   return new Date(Math.floor(us / 1000)).toISOString()
 }
 
-function collect(value: string, values: readonly string[]): readonly string[] {
-  return [...values, value]
+/** One that may come again. */
+function listOption(flags: string, what: string): Option {
+  return new Option(flags, `${what} (repeatable)`)
+    .argParser((value: string, values: readonly string[]) => [...values, value])
+    .default([], 'none')
 }
