@@ -111,6 +111,7 @@ test('a full volume stops traffic and loses nothing', {
   )
   context.diagnostic(
     `${served} served, ${refused.length} refused with ${bavail} blocks free, \
-${records.length} entries, ${receipts.count} receipts, resumed ${resumedMs} ms after there was room`,
+${records.length} entries, ${receipts.count} receipts, \
+resumed ${resumedMs} ms after there was room`,
   )
 })

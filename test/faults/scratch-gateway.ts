@@ -107,8 +107,9 @@ ${file}`
 export async function startLife(
   config: string,
   command: 'start' | 'supervise' = 'start',
+  [program, ...first]: readonly [string, ...string[]] = [process.execPath, MAIN],
 ): Promise<GatewayLife> {
-  const child = spawn(process.execPath, [MAIN, command, '--config', config, '--json'], {
+  const child = spawn(program, [...first, command, '--config', config, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let errors = ''

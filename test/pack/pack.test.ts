@@ -2,12 +2,17 @@
 // request, and verifies. Slow (it asks the npm registry), so it is not a part of `npm test`.
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startDemo } from '../demo-process.ts'
+import { startLife } from '../faults/scratch-gateway.ts'
+import { layOut, newKey } from '../laid-out.ts'
 
 const root = join(import.meta.dirname, '../..')
 // Without the workspace's own Node.js in front: the launcher meets whatever the machine has.
@@ -65,6 +70,41 @@ test('it runs the demo, serves a request, and what it wrote verifies', async () 
   const tampered = run('verify', data, '--key', VKEY ?? '')
   assert.equal(tampered.status, 1, tampered.out)
   assert.match(tampered.out, /entry 17 is not the entry/)
+})
+
+test('it serves with two workers, whose program is packed as well', async (context) => {
+  const upstream = createServer((_, response) => response.end('served'))
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  context.after(() => upstream.close())
+  const { port } = upstream.address() as AddressInfo
+  const directory = join(home, 'workers')
+  const config = await layOut(
+    directory,
+    `version: 1
+workers: 2
+data: data
+log: { level: error }
+listeners: [{ name: main, host: 127.0.0.1, port: 0 }]
+admin: { host: 127.0.0.1, port: 0 }
+identity: { keysFile: api-keys.yaml }
+policies: { directory: policies }
+upstreams: { one: { url: "http://127.0.0.1:${port}" } }
+routes: [{ name: all, path: /, upstream: one }]
+`,
+  )
+  const token = await newKey(config, 'ada')
+  const life = await startLife(config, 'start', [bin])
+  context.after(() => life.process.kill('SIGKILL'))
+  const headers = { authorization: `Bearer ${token}`, connection: 'close' }
+  for (let asked = 0; asked < 10; asked += 1) {
+    const response = await fetch(life.url, { headers })
+    assert.equal(await response.text(), 'served')
+    assert.ok(response.headers.has('countersign-receipt'))
+  }
+  assert.equal(await life.stop('SIGTERM'), 0)
+  const verified = run('verify', join(directory, 'data'), '--no-memory')
+  assert.equal(verified.status, 0, verified.out)
 })
 
 test('it checks a configuration and shows its help', () => {

@@ -10,8 +10,8 @@ const skip = need('systemd', {
   install: 'apt-get install systemd python3',
 })
 
-async function scratchOf(context: TestContext): Promise<Scratch> {
-  const scratch = await scratchConfig()
+async function scratchOf(context: TestContext, workers = 1): Promise<Scratch> {
+  const scratch = await scratchConfig({ workers })
   context.after(scratch.close)
   return scratch
 }
@@ -24,18 +24,26 @@ function activate({ config, ports }: Scratch, names: string): Ran {
   return runIt('systemd-socket-activate', [...listen, `--fdname=${names}`, path, ...gateway])
 }
 
-test('sockets of systemd are served under their names', { skip }, async (context) => {
-  const scratch = await scratchOf(context)
-  const { process: gateway, said, ended } = activate(scratch, 'main:admin')
-  await waitFor(() => said().includes('Listening'))
-  // The one that comes waits in the socket's queue until there is somebody.
-  const first = await fetch(`http://127.0.0.1:${scratch.ports[0]}/orders`)
-  assert.equal(first.status, 401, said())
-  const ready = await fetch(`http://127.0.0.1:${scratch.ports[1]}/readyz`)
-  assert.equal(await ready.text(), 'ready\n')
-  gateway.kill('SIGTERM')
-  assert.equal(await ended, 0)
-})
+for (const [workers, name] of [
+  [1, 'sockets of systemd are served under their names'],
+  [2, 'sockets of systemd are served by two workers'],
+] as const) {
+  test(name, { skip }, async (context) => {
+    const scratch = await scratchOf(context, workers)
+    const { process: gateway, said, ended } = activate(scratch, 'main:admin')
+    await waitFor(() => said().includes('Listening'))
+    // The one that comes waits in the socket's queue until there is somebody.
+    const first = await fetch(`http://127.0.0.1:${scratch.ports[0]}/orders`)
+    assert.equal(first.status, 401, said())
+    // One worker may serve before the gateway has heard that all of them do.
+    await waitFor(async () => {
+      const ready = await fetch(`http://127.0.0.1:${scratch.ports[1]}/readyz`)
+      return (await ready.text()) === 'ready\n'
+    })
+    gateway.kill('SIGTERM')
+    assert.equal(await ended, 0)
+  })
+}
 
 for (const [name, names, says] of [
   ['a name that no listener has', 'main:web', /"web", and no listener is: known are main, admin/],

@@ -18,7 +18,7 @@ export interface Scratch {
 }
 
 /** A configuration without an upstream that answers; listeners `main` and `admin`. */
-export async function scratchConfig(): Promise<Scratch> {
+export async function scratchConfig({ workers = 1 } = {}): Promise<Scratch> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-systemd-'))
   const ports = [await freePort(), await freePort()] as const
   const config = join(directory, 'countersign.yaml')
@@ -29,6 +29,7 @@ export async function scratchConfig(): Promise<Scratch> {
   await writeFile(
     config,
     `version: 1
+workers: ${workers}
 data: data
 log: { level: error }
 listeners:
