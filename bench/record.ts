@@ -25,7 +25,7 @@ import {
   systemRandom,
 } from '../packages/gateway/src/platform/index.ts'
 import type { RecordDraft } from '../packages/gateway/src/recorder/composer.ts'
-import { Recorder } from '../packages/gateway/src/recorder/index.ts'
+import { type Recorded, Recorder } from '../packages/gateway/src/recorder/index.ts'
 import { newKekText, parseKek, Vault } from '../packages/gateway/src/vault/index.ts'
 import { type SampleExchange, SampleExchanges } from './exchanges.sample.ts'
 import { type IntegrationParts, measureIntegration } from './record.integration.ts'
@@ -193,7 +193,7 @@ async function measure(
   }
 }
 
-/** Callers who each wait for their intent, then for their outcome. */
+/** Callers who each wait for their intent, then for their outcome, as the proxy does. */
 async function load(
   recorder: Recorder,
   exchanges: readonly SampleExchange[],
@@ -201,14 +201,22 @@ async function load(
 ): Promise<{ readonly count: number; readonly size: number }> {
   const until = performance.now() + seconds * 1_000
   let [count, size] = [0, 0]
-  const caller = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const exchange = exchanges[count++ % PREPARED] as SampleExchange
-      const intent = await recorder.intent(exchange)
-      size = (await recorder.outcome(intent, exchange)).index
+  const caller = (done: () => void, failed: (error: unknown) => void): void => {
+    if (performance.now() >= until) {
+      done()
+      return
     }
+    const exchange = exchanges[count++ % PREPARED] as SampleExchange
+    const ended = ({ index }: Recorded): void => {
+      size = index
+      caller(done, failed)
+    }
+    const begun = (intent: Recorded): void => {
+      recorder.beginOutcome(intent, exchange, ended, failed)
+    }
+    recorder.beginIntent(exchange, begun, failed)
   }
-  await Promise.all(Array.from({ length: CALLERS }, caller))
+  await Promise.all(Array.from({ length: CALLERS }, () => new Promise<void>(caller)))
   return { count, size }
 }
 
