@@ -24,7 +24,7 @@ export class HandOver {
   readonly #integration: Integration
   readonly #clock: Clock
   readonly #memory = new SpareMemory(HAND_OVER_BYTES)
-  #waiting: Uint8Array<ArrayBuffer> | undefined
+  #waiting: Uint8Array | undefined
   #first = 0
   #count = 0
   #length = 0

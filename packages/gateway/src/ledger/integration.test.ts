@@ -170,6 +170,30 @@ test('entries below the tree go to the packer alone, a gap ends the integration'
   await assert.rejects(again.settle(), hasCode('LEDGER_INTEGRATION', /entry 11 follows/))
 })
 
+test('memory that both ends share is not given away, and comes back as the same', async (t) => {
+  const { packer, integration } = new Bench()
+  const { port1, port2 } = new MessageChannel()
+  t.after(() => port1.close())
+  serveIntegration(port2, integration)
+  const remote = new RemoteIntegration(port1)
+  const spent: Uint8Array[] = []
+  remote.onSpent((memory) => spent.push(...memory))
+  await remote.resume(NO_SIZE, EMPTY)
+  const batch = new Batch()
+  batch.add({ leaf: text('entry-0'), payload: text('x') }, new OpenIntents(), NOBODY)
+  const memory = new Uint8Array(new SharedArrayBuffer(1024))
+  memory.set(batch.plain())
+  remote.add({ first: 0 as LeafIndex, count: 1, plain: memory.subarray(0, batch.byteLength) })
+  packer.keptFrom = 1
+  const { root } = await remote.settle()
+  assert.equal(Buffer.from(root).toString('hex'), ROOTS[1])
+  const [back] = spent
+  assert.ok(back !== undefined && back.buffer instanceof SharedArrayBuffer && spent.length === 1)
+  memory[1023] = 7
+  assert.deepEqual([back.length, back[1023]], [1024, 7])
+  await remote.close()
+})
+
 test('behind a port errors keep their codes, and batches lend their memory', async (t) => {
   const { disk, packer, integration } = new Bench()
   const { port1, port2 } = new MessageChannel()

@@ -1,11 +1,11 @@
 import type { Hash, LeafIndex, TreeSize } from '@countersign/tlog'
 import type { PackReport, Span } from './packer.ts'
 
-/** The plain text of one durable frame. Whoever gets it owns its memory. */
+/** The plain text of one durable frame. Whoever gets it owns its memory until it is spent. */
 export interface PlainBatch {
   readonly first: LeafIndex
   readonly count: number
-  readonly plain: Uint8Array<ArrayBuffer>
+  readonly plain: Uint8Array
 }
 
 /** What stands on the disk, flushed, read again and hashed again. */
@@ -35,6 +35,6 @@ export interface Integration {
   /** Removes partial tiles and bundles that a full one below `size` replaced. */
   collect(size: TreeSize): Promise<void>
   /** Is told of the memory of batches, whole, that nobody looks at any more. */
-  onSpent(listener: (spent: readonly Uint8Array<ArrayBuffer>[]) => void): void
+  onSpent(listener: (spent: readonly Uint8Array[]) => void): void
   close(): Promise<void>
 }

@@ -32,8 +32,8 @@ export class LocalIntegration implements Integration {
   readonly #waiting: PlainBatch[] = []
   readonly #made = new Set<string>()
   /** Batches that the packer may still look at, in order, and where each ends. */
-  #kept: { readonly plain: Uint8Array<ArrayBuffer>; readonly end: number }[] = []
-  #onSpent: (spent: readonly Uint8Array<ArrayBuffer>[]) => void = () => undefined
+  #kept: { readonly plain: Uint8Array; readonly end: number }[] = []
+  #onSpent: (spent: readonly Uint8Array[]) => void = () => undefined
   #operation: Promise<unknown> = Promise.resolve()
   /** Resumptions under way: what is added meanwhile waits for their end. */
   #resuming = 0
@@ -112,7 +112,7 @@ export class LocalIntegration implements Integration {
     })
   }
 
-  onSpent(listener: (spent: readonly Uint8Array<ArrayBuffer>[]) => void): void {
+  onSpent(listener: (spent: readonly Uint8Array[]) => void): void {
     this.#onSpent = listener
   }
 

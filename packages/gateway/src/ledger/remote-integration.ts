@@ -18,7 +18,7 @@ export interface IntegrationWorker extends IntegrationPort {
   terminate(): Promise<unknown>
 }
 
-/** The calls of `Integration` as they cross; a batch gives its memory away. */
+/** The calls of `Integration` as they cross; a batch gives its memory away, or shares it. */
 type Call =
   | { readonly call: 'resume'; readonly size: TreeSize; readonly root: Hash }
   | { readonly call: 'add'; readonly batch: PlainBatch }
@@ -36,7 +36,7 @@ type Reply =
 
 /** Not asked for: memory comes back. */
 interface Spent {
-  readonly spent: readonly Uint8Array<ArrayBuffer>[]
+  readonly spent: readonly Uint8Array[]
 }
 
 /** An error as it crosses: a class does not survive cloning, its code must. */
@@ -52,7 +52,7 @@ export class RemoteIntegration implements Integration {
   readonly #port: IntegrationPort
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #end: () => Promise<unknown>
-  #onSpent: (spent: readonly Uint8Array<ArrayBuffer>[]) => void = () => undefined
+  #onSpent: (spent: readonly Uint8Array[]) => void = () => undefined
   #lastId = 0
   #failure: Error | undefined
 
@@ -68,7 +68,7 @@ export class RemoteIntegration implements Integration {
 
   add(batch: PlainBatch): void {
     if (this.#failure !== undefined) return // The next call that is waited for tells.
-    this.#port.postMessage({ call: 'add', batch, id: 0 }, [batch.plain.buffer])
+    this.#port.postMessage({ call: 'add', batch, id: 0 }, ownedOf([batch.plain]))
   }
 
   settle(): Promise<Settled> {
@@ -83,7 +83,7 @@ export class RemoteIntegration implements Integration {
     return this.#ask({ call: 'collect', size })
   }
 
-  onSpent(listener: (spent: readonly Uint8Array<ArrayBuffer>[]) => void): void {
+  onSpent(listener: (spent: readonly Uint8Array[]) => void): void {
     this.#onSpent = listener
   }
 
@@ -135,16 +135,18 @@ export function workerIntegration(worker: IntegrationWorker): Integration {
 /** The other end: carries out what arrives, in the order it arrives. */
 export function serveIntegration(port: IntegrationPort, integration: Integration): void {
   integration.onSpent((spent) => {
-    port.postMessage(
-      { spent },
-      spent.map(({ buffer }) => buffer),
-    )
+    port.postMessage({ spent }, ownedOf(spent))
   })
   port.on('message', (message) => {
     const request = message as Request
     if (request.call === 'add') integration.add(request.batch)
     else void answer(port, request.id, carryOut(integration, request))
   })
+}
+
+/** What goes over, and is not shared. */
+function ownedOf(memory: readonly Uint8Array[]): ArrayBuffer[] {
+  return memory.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []))
 }
 
 function carryOut(

@@ -21,7 +21,7 @@ test('what is not its own is not kept', () => {
 
 test('it keeps no more than its bound, and less when little comes', () => {
   const memory = new SpareMemory(1_048_576)
-  const given = Array.from({ length: 80 }, () => new Uint8Array(1_048_576))
+  const given: Uint8Array[] = Array.from({ length: 80 }, () => new Uint8Array(1_048_576))
   for (const each of given) memory.give(each)
   for (let time = 0; time < 100; time += 1) memory.ebb()
   const taken = Array.from({ length: 80 }, () => memory.take(1))
