@@ -51,7 +51,7 @@ export class HandOver {
     this.#count += count
     this.#length += plain.length
     if (this.#length >= HAND_OVER_BYTES) this.#flush()
-    else this.#timer ??= this.#clock.after(HAND_OVER_MS, () => this.#late())
+    else this.#timer ??= this.#clock.after(HAND_OVER_MS, () => this.#flush())
     return false
   }
 
@@ -71,11 +71,6 @@ export class HandOver {
     this.#count = 0
     this.#length = 0
     return this.#integration.close()
-  }
-
-  #late(): void {
-    this.#memory.ebb()
-    this.#flush()
   }
 
   #flush(): void {

@@ -13,17 +13,14 @@ test('what comes back is used again, for what fits into it', () => {
   assert.notEqual(memory.take(1), small)
 })
 
-test('what is not its own is not kept', () => {
-  const memory = new SpareMemory(1024)
-  for (const bytes of [0, 512, 1025, 3000]) memory.give(new Uint8Array(bytes))
-  assert.equal(memory.take(1).length, 1024)
-})
-
-test('it keeps no more than its bound, and less when little comes', () => {
-  const memory = new SpareMemory(1_048_576)
-  const given: Uint8Array[] = Array.from({ length: 80 }, () => new Uint8Array(1_048_576))
-  for (const each of given) memory.give(each)
-  for (let time = 0; time < 100; time += 1) memory.ebb()
-  const taken = Array.from({ length: 80 }, () => memory.take(1))
-  assert.equal(taken.filter((each) => given.includes(each)).length, 8)
+test('what is shared is bounded, however often it is taken; beyond it nothing is kept', () => {
+  const memory = new SpareMemory(1024, 4096)
+  const isShared = ({ buffer }: Uint8Array) => buffer instanceof SharedArrayBuffer
+  for (let round = 0; round < 10; round += 1) {
+    const taken = [1, 1, 2048, 1, 1].map((bytes) => memory.take(bytes))
+    assert.deepEqual(taken.map(isShared), [true, true, true, false, false])
+    for (const each of taken) memory.give(each)
+    assert.equal(taken.filter((each) => !isShared(each)).includes(memory.take(2048)), false)
+    memory.give(taken[2] ?? new Uint8Array(0))
+  }
 })
