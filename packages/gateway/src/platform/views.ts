@@ -5,29 +5,29 @@ const KEPT_MAX = 4_096
  * Views of memory that is written again and again, from one place on: to make one costs more than
  * to hash or copy what it shows, and most lengths come again.
  */
-export class Views {
-  readonly #memory: Uint8Array
+export class Views<Memory extends Uint8Array = Uint8Array> {
+  readonly #memory: Memory
   readonly #start: number
   // As long as it may get: an array with large gaps is looked up as a map is.
-  readonly #known: (Uint8Array | undefined)[]
+  readonly #known: (Memory | undefined)[]
 
-  constructor(memory: Uint8Array, start = 0) {
-    const places = { length: Math.min(memory.length + 1, KEPT_MAX) }
+  constructor(memory: Memory, start = 0) {
+    const places = Math.min(memory.length + 1, KEPT_MAX)
     this.#memory = memory
     this.#start = start
-    this.#known = Array.from(places, () => undefined)
+    this.#known = new Array<Memory | undefined>(places).fill(undefined)
   }
 
   /** Up to `end`, a place in the memory. */
-  upTo(end: number): Uint8Array {
+  upTo(end: number): Memory {
     return this.#known[end] ?? this.#make(end)
   }
 
-  #make(end: number): Uint8Array {
+  #make(end: number): Memory {
     if (end < this.#start || end > this.#memory.length) {
       throw new RangeError(`no view from ${this.#start} to ${end} of ${this.#memory.length} bytes`)
     }
-    const view = this.#memory.subarray(this.#start, end)
+    const view = this.#memory.subarray(this.#start, end) as Memory
     if (end < this.#known.length) this.#known[end] = view
     return view
   }

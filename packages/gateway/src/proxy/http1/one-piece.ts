@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { writeLatin1 } from '../../platform/index.ts'
+import { Views, writeLatin1 } from '../../platform/index.ts'
 
 /** What is sent of an answer at a time: text around bytes. */
 export interface Piece {
@@ -16,6 +16,7 @@ const MEMORY_BYTES = 16_384
  */
 export class OnePiece {
   #memory = Buffer.allocUnsafeSlow(MEMORY_BYTES)
+  #views = new Views(this.#memory)
 
   /** Says whether more may follow at once; undefined where there is no room for so much. */
   write(socket: Socket, { before, bytes, after }: Piece): boolean | undefined {
@@ -26,9 +27,14 @@ export class OnePiece {
     writeLatin1(memory, 0, before, before.length)
     memory.set(bytes, before.length)
     if (after !== '') writeLatin1(memory, end, after, after.length)
-    const goesOn = socket.write(memory.subarray(0, length))
+    const goesOn = socket.write(this.#views.upTo(length))
     // What was not taken is still to be read: it is left to the socket.
-    if (socket.writableLength > 0) this.#memory = Buffer.allocUnsafeSlow(MEMORY_BYTES)
+    if (socket.writableLength > 0) this.#renew()
     return goesOn
+  }
+
+  #renew(): void {
+    this.#memory = Buffer.allocUnsafeSlow(MEMORY_BYTES)
+    this.#views = new Views(this.#memory)
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/index.ts'
+import { type Clock, Views } from '../../platform/index.ts'
 import {
   type UpstreamCall,
   type UpstreamClient,
@@ -34,7 +34,8 @@ const HINT_MARGIN_MS = 1000
 export class Http1Client implements UpstreamClient, ConnectionOwner {
   readonly headBytesMax = HEAD_BYTES_MAX
   readonly heads: HeadParser = new HeadParser()
-  readonly readBuffer: Uint8Array = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly readViews: Views<Buffer> = new Views(this.readBuffer)
   #session: Buffer | undefined
   #verifiedMs = 0
   readonly #options: Http1ClientOptions

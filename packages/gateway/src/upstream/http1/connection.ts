@@ -1,6 +1,6 @@
 import { connect as connectPlain, type OnReadOpts, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import type { Timer } from '../../platform/index.ts'
+import type { Timer, Views } from '../../platform/index.ts'
 import { UpstreamFault, type UpstreamReached } from '../types.ts'
 import type { Http1Call } from './call.ts'
 import type { HeadParser, ResponseHead } from './response-head.ts'
@@ -21,6 +21,8 @@ export interface ConnectionOwner {
   readonly heads: HeadParser
   /** Filled by every read, and not kept by any. */
   readonly readBuffer: Uint8Array
+  /** Of it. */
+  readonly readViews: Views<Buffer>
   ready(connection: Http1Connection): void
   free(connection: Http1Connection, keepAlive: string): void
   closed(connection: Http1Connection, fault: UpstreamFault): void
@@ -127,11 +129,11 @@ export class Http1Connection implements ResponseSink {
     this.#call?.interim(status, fields)
   }
 
-  head(head: ResponseHead): void {
+  head(head: ResponseHead, isWhole: boolean): void {
     // What it has not read of the request when it answers, it may take for another one.
     this.#isPersistent = head.isPersistent && this.#socket.writableLength === 0
     this.#keepAlive = head.keepAlive
-    this.#call?.head(head.status, head.fields)
+    this.#call?.head(head.status, head.fields, isWhole)
   }
 
   data(chunk: Uint8Array): void {
@@ -175,8 +177,8 @@ export class Http1Connection implements ResponseSink {
   #connect({ host, port, tls }: Http1Target, isRaw: boolean): Socket {
     const onread: OnReadOpts = {
       buffer: this.#owner.readBuffer,
-      callback: (length, buffer) => {
-        this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, length))
+      callback: (length) => {
+        this.#received(this.#owner.readViews.upTo(length))
         return this.#call?.isPaused !== true
       },
     }
