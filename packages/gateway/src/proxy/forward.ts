@@ -51,7 +51,7 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
   exchange.call = call
   cut.onMade(() => call.abort(cut.reason ?? 'internal-error'))
   const course = filled(exchange.course, 'course')
-  call.onHead((head) => {
+  call.onHead((head, isWhole) => {
     deadlines.meet('head')
     let step: Step = 'next'
     if (head instanceof UpstreamFault) step = { stop: faultReason(exchange, context, head) }
@@ -59,8 +59,9 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
       exchange.response = head
       marks.headMs = context.clock.ticksMs()
     }
-    // What came together with the head is taken in first: mostly that is all there is.
-    void NOW.then(() => course.follow(step))
+    if (isWhole) course.follow(step)
+    // What came together with the head is taken in first.
+    else void NOW.then(() => course.follow(step))
   })
   return 'later'
 }

@@ -53,9 +53,9 @@ async function releaseLater(
 function mayHold(exchange: Exchange): boolean {
   if (isBodyless(exchange)) return true
   const { limits } = exchange.inForce
-  const { isEager, claimed = '0' } = readHead(exchange)
+  const { isEager, claimedBytes } = readHead(exchange)
   if (filled(exchange.route, 'route').release === 'stream' || isEager) return false
-  return !(Number(claimed) > limits.releaseBufferBytesMax)
+  return !(claimedBytes > limits.releaseBufferBytesMax)
 }
 
 /** Gathers the body; false when it turns out not to fit. A promise only where it must wait. */

@@ -16,6 +16,8 @@ export interface LastHead {
   readonly passing: KeptFields
   /** `Content-Length`. */
   readonly claimed: string | undefined
+  /** The same as a number; 0 where it is not said. */
+  readonly claimedBytes: number
   readonly isEvents: boolean
   /** What follows is due when it happens; a call that ends with its head has nothing in it. */
   readonly isEager: boolean
@@ -27,10 +29,12 @@ export function readHead({ upstream, response }: Exchange): LastHead {
   const known = upstream?.lastHead
   if (known?.fields === fields) return known
   const isEvents = EVENT_STREAM.test(valuesOf(fields, 'content-type')[0] ?? '')
+  const claimed = valuesOf(fields, 'content-length')[0]
   const head: LastHead = {
     fields,
     passing: new KeptFields(endToEnd(fields, isOursToTell).filter((field) => !isLogin(field))),
-    claimed: valuesOf(fields, 'content-length')[0],
+    claimed,
+    claimedBytes: Number(claimed ?? 0),
     isEvents,
     isEager: isEvents || (isGrpc(fields) && valuesOf(fields, 'grpc-status').length === 0),
   }

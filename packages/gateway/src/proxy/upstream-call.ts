@@ -29,6 +29,9 @@ export interface SwitchedHead extends UpstreamHead {
   readonly rest: Uint8Array
 }
 
+/** `isWhole`: all that follows the head is here too. */
+type TellHead = (head: UpstreamHead | UpstreamFault, isWhole: boolean) => void
+
 /** Bytes that wait for a slow client before the upstream is told to pause. */
 const WAITING_BYTES_MAX = 65_536
 
@@ -53,7 +56,7 @@ export class UpstreamCall implements UpstreamHandler {
   switched: SwitchedHead | undefined
   #fault: UpstreamFault | undefined
   /** Waits for the head. */
-  #tell: ((head: UpstreamHead | UpstreamFault) => void) | undefined
+  #tell: TellHead | undefined
   /** Whoever waits for something to happen: one reader, or one writer of the body. */
   #wake: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
@@ -84,17 +87,17 @@ export class UpstreamCall implements UpstreamHandler {
   }
 
   /** Tells the response's head, or what came in its place: once, perhaps at once. */
-  onHead(tell: (head: UpstreamHead | UpstreamFault) => void): void {
+  onHead(tell: TellHead): void {
     this.#tell = tell
-    this.#tellHead()
+    this.#tellHead(false)
   }
 
-  #tellHead(): void {
+  #tellHead(isWhole: boolean): void {
     const found = this.#head ?? this.switched ?? this.#fault
     const tell = this.#tell
     if (found === undefined || tell === undefined) return
     this.#tell = undefined
-    tell(found)
+    tell(found, isWhole)
   }
 
   /**
@@ -124,9 +127,10 @@ export class UpstreamCall implements UpstreamHandler {
     if (status === EARLY_HINTS) this.#onHints?.(fields)
   }
 
-  head(status: number, fields: HeaderFields): void {
+  head(status: number, fields: HeaderFields, isWhole = false): void {
     this.#head = { status, fields }
-    this.#tellHead()
+    // Mostly the rest of it is here, and taken in first.
+    if (!isWhole) this.#tellHead(false)
   }
 
   upgraded(status: number, fields: HeaderFields, stream: Duplex, rest: Uint8Array): void {
@@ -134,7 +138,7 @@ export class UpstreamCall implements UpstreamHandler {
     // Whoever takes it says what becomes of its faults; until then they end it, no more.
     stream.on('error', () => undefined)
     this.switched = { status, fields, stream, rest }
-    this.#tellHead()
+    this.#tellHead(false)
     this.#wake?.()
     this.#wakeWriter?.()
   }
@@ -156,11 +160,12 @@ export class UpstreamCall implements UpstreamHandler {
     this.#hasEnded = true
     this.#wake?.()
     this.#wakeWriter?.()
+    this.#tellHead(true)
   }
 
   fault(fault: UpstreamFault): void {
     this.#fault ??= fault
-    this.#tellHead()
+    this.#tellHead(false)
     this.#wake?.()
     this.#wakeWriter?.()
   }

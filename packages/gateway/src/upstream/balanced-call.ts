@@ -268,10 +268,10 @@ class Attempt implements UpstreamHandler {
     this.#call.handler.interim?.(status, fields)
   }
 
-  head(status: number, fields: UpstreamFields): void {
+  head(status: number, fields: UpstreamFields, isWhole?: boolean): void {
     this.#call.isAnswered = true
     if (this.#owner.isFaulty(status)) this.#fault = `status-${status}`
-    this.#call.handler.head(status, fields)
+    this.#call.handler.head(status, fields, isWhole)
   }
 
   data(chunk: Uint8Array): void {

@@ -46,7 +46,8 @@ export interface UpstreamHandler {
   reached?(reached: UpstreamReached): void
   /** 1xx other than 101. Those of one response are limited in number. */
   interim?(status: number, fields: UpstreamFields): void
-  head(status: number, fields: UpstreamFields): void
+  /** `isWhole`: it has come with all that follows it, which is told before anything else. */
+  head(status: number, fields: UpstreamFields, isWhole?: boolean): void
   /** Bytes are the handler's to keep. */
   data(chunk: Uint8Array): void
   end(trailers: UpstreamFields): void

@@ -127,8 +127,8 @@ export class Http1Call implements UpstreamCall {
     if (!this.#isOver) this.#handler.interim?.(status, fields)
   }
 
-  head(status: number, fields: UpstreamFields): void {
-    if (!this.#isOver) this.#handler.head(status, fields)
+  head(status: number, fields: UpstreamFields, isWhole: boolean): void {
+    if (!this.#isOver) this.#handler.head(status, fields, isWhole)
   }
 
   data(chunk: Uint8Array): void {

@@ -42,18 +42,39 @@ export function parseHead(text: string, isBodyless: boolean): ResponseHead | Mal
 /** Longer ones are not remembered. */
 const REMEMBERED_LENGTH_MAX = 4096
 
+/** A head as it was sent, with the empty line that ends it, and what it says. */
+interface RememberedHead {
+  readonly bytes: Buffer
+  readonly head: ResponseHead
+}
+
 /** Reads the heads of one upstream's answers, of which many are the same as the one before. */
 export class HeadParser {
   #text = ''
   #head: ResponseHead | undefined
+  /** The same, once it has come twice in a row. */
+  #remembered: RememberedHead | undefined
+
+  /** The head before, where it begins at `at` once more: only for what may have a body. */
+  again(bytes: Buffer, at: number): RememberedHead | undefined {
+    const known = this.#remembered
+    if (known === undefined) return undefined
+    const { length } = known.bytes
+    if (at + length > bytes.length) return undefined
+    return bytes.compare(known.bytes, 0, length, at, at + length) === 0 ? known : undefined
+  }
 
   /** As `parseHead`; the same head, its fields too, for the same text. */
   parse(text: string, isBodyless: boolean): ResponseHead | Malformed {
-    if (this.#head !== undefined && !isBodyless && text === this.#text) return this.#head
+    if (this.#head !== undefined && !isBodyless && text === this.#text) {
+      this.#remembered ??= { bytes: Buffer.from(`${text}\r\n`, 'latin1'), head: this.#head }
+      return this.#head
+    }
     const head = parseHead(text, isBodyless)
     if (isBodyless || 'malformed' in head || text.length > REMEMBERED_LENGTH_MAX) return head
     this.#text = text
     this.#head = head
+    this.#remembered = undefined
     return head
   }
 }

@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { SeededRandom } from '../../platform/index.ts'
 import type { UpstreamFields } from '../types.ts'
+import { HeadParser } from './response-head.ts'
 import { ResponseReader } from './response-reader.ts'
 
 /** What was understood; `malformed` and nothing else where it was refused. */
@@ -18,19 +19,26 @@ interface Reading {
   interims: number[]
   malformed?: string
   switched?: string
+  /** It was said that nothing more is waited for. */
+  isWhole?: boolean
 }
 
 interface Asked {
   readonly method?: string
   readonly takesUpgrade?: boolean
+  /** What was read of the same upstream before. */
+  readonly heads?: HeadParser
 }
 
-function read(pieces: readonly Buffer[], { method = 'GET', takesUpgrade = false }: Asked): Reading {
+function read(
+  pieces: readonly Buffer[],
+  { method = 'GET', takesUpgrade = false, heads = new HeadParser() }: Asked,
+): Reading {
   const seen: Reading = { body: '', interims: [] }
   const reader = new ResponseReader(
     {
       interim: (status) => seen.interims.push(status),
-      head: ({ status, fields }) => Object.assign(seen, { status, fields }),
+      head: ({ status, fields }, isWhole) => Object.assign(seen, { status, fields, isWhole }),
       data: (chunk) => {
         seen.body += Buffer.from(chunk).toString('latin1')
       },
@@ -42,7 +50,7 @@ function read(pieces: readonly Buffer[], { method = 'GET', takesUpgrade = false 
         seen.malformed = why
       },
     },
-    { headBytesMax: 1000, interimsMax: 2 },
+    { headBytesMax: 1000, interimsMax: 2, heads },
   )
   reader.expect(method, takesUpgrade)
   for (const piece of pieces) {
@@ -50,6 +58,7 @@ function read(pieces: readonly Buffer[], { method = 'GET', takesUpgrade = false 
     if (seen.switched !== undefined) seen.switched += piece.toString('latin1')
     else if (!isOver) reader.push(Buffer.from(piece))
     else if (seen.malformed === undefined) seen.hasMore = true
+    if (seen.isWhole === true) assert.ok(seen.trailers !== undefined, 'what was said to follow')
   }
   if (seen.trailers === undefined) reader.finish()
   return seen
@@ -135,6 +144,39 @@ for (const [name, text, want, asked = {}] of ROWS) {
     assert.equal(wordOf(read(crumbs(bytes), asked)), want)
   })
 }
+
+for (const [name, text, want, asked = {}] of ROWS) {
+  test(`${name}, again and again: ${want}, in one piece and in any two, and byte by byte`, () => {
+    const bytes = Buffer.from(text, 'latin1')
+    const known = { ...asked, heads: new HeadParser() }
+    for (let time = 0; time < 4; time += 1) assert.equal(wordOf(read([bytes], known)), want)
+    for (let at = 1; at < bytes.length; at += 1) {
+      const two = [bytes.subarray(0, at), bytes.subarray(at)]
+      assert.equal(wordOf(read(two, known)), want, `cut at ${at}`)
+    }
+    assert.equal(wordOf(read(crumbs(bytes), known)), want)
+  })
+}
+
+test('a head that came before is read anew where another follows, or where it has no body', () => {
+  const heads = new HeadParser()
+  const say = (length: number, body: string): Buffer => {
+    return Buffer.from(`${OK}Content-Length: ${length}\r\n\r\n${body}`)
+  }
+  for (const [bytes, method, want] of [
+    [say(3, 'abc'), 'GET', '200 abc'],
+    [say(3, 'abc'), 'GET', '200 abc'],
+    [say(3, 'def'), 'GET', '200 def'],
+    [say(3, ''), 'HEAD', '200 '],
+    [say(2, 'ab'), 'GET', '200 ab'],
+    [say(3, 'abc'), 'GET', '200 abc'],
+    [say(3, 'abc'), 'GET', '200 abc'],
+    [say(3, 'a'), 'GET', 'unfinished'],
+    [say(3, 'abcd'), 'GET', '200 abc and more'],
+  ] as const) {
+    assert.equal(wordOf(read([bytes], { method, heads })), want)
+  }
+})
 
 test('bytes that come where no response is due are refused', () => {
   let refused = ''

@@ -6,8 +6,8 @@ import { HeadParser, type Malformed, type ResponseHead } from './response-head.t
 /** What becomes of the bytes of one connection. */
 export interface ResponseSink {
   interim(status: number, fields: UpstreamFields): void
-  /** Framing is known; a head without a body is followed by `end`. */
-  head(head: ResponseHead): void
+  /** Framing is known; `isWhole`: what follows has come too, and is told next, up to `end`. */
+  head(head: ResponseHead, isWhole: boolean): void
   /** Bytes of the body, the sink's to keep. */
   data(chunk: Uint8Array): void
   /** `hasMore`: bytes came after it, which are nobody's. */
@@ -114,6 +114,8 @@ export class ResponseReader {
   }
 
   #takeHead(bytes: Buffer, at: number, seenTo: number): number {
+    const known = this.#isBodyless ? undefined : this.#heads.again(bytes, at)
+    if (known !== undefined) return this.#takeParsed(known.head, bytes, at + known.bytes.length)
     const end = bytes.indexOf(HEAD_END, Math.max(at, seenTo - 3))
     const headBytes = (end === -1 ? bytes.length - PART_MAX : end) - at
     if (headBytes > this.#limits.headBytesMax) return this.#refuse('head too large')
@@ -123,7 +125,10 @@ export class ResponseReader {
     }
     const head = this.#heads.parse(readLatin1(bytes, at, end + 2), this.#isBodyless)
     if ('malformed' in head) return this.#refuse(head)
-    const next = end + HEAD_END.length
+    return this.#takeParsed(head, bytes, end + HEAD_END.length)
+  }
+
+  #takeParsed(head: ResponseHead, bytes: Buffer, next: number): number {
     return head.status < 200 ? this.#takeInterim(head, bytes, next) : this.#begin(head, bytes, next)
   }
 
@@ -147,7 +152,7 @@ export class ResponseReader {
     if (framing === 'length' || framing === 'chunked') {
       this.#body.begin(framing === 'length' ? bodyBytes : 'chunked')
     }
-    this.#sink.head(head)
+    this.#sink.head(head, isOver || (framing === 'length' && bodyBytes <= bytes.length - next))
     if (isOver && this.#isReading()) this.#end(NO_FIELDS, next < bytes.length)
     return next
   }
