@@ -4,6 +4,7 @@ import { type Fields, formatFields } from './fields.ts'
 export class KeptFields {
   readonly fields: Fields
   #lines: string | undefined
+  #isOnePiece = false
   #isDated: boolean | undefined
 
   constructor(fields: Fields) {
@@ -12,7 +13,12 @@ export class KeptFields {
 
   /** As they are sent, in Latin-1; undefined where one would end early. */
   get lines(): string | undefined {
-    this.#lines ??= formatFields(this.fields)
+    if (this.#lines === undefined) this.#lines = formatFields(this.fields)
+    else if (!this.#isOnePiece) {
+      // As it was put together, each part would be looked for in memory at every use.
+      this.#lines = Buffer.from(this.#lines, 'latin1').toString('latin1')
+      this.#isOnePiece = true
+    }
     return this.#lines
   }
 

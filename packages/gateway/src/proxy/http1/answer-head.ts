@@ -12,12 +12,12 @@ export type AnswerFraming =
 
 const NONE: AnswerFraming = { kind: 'none' }
 const CHUNKED: AnswerFraming = { kind: 'chunked' }
-const SECOND_US = 1_000_000
 
 /** Lines of our own, made anew when they change. */
 export class OwnLines {
   readonly #clock: Clock
-  #second = -1
+  /** Monotonic: until then the date is what it is. */
+  #dateUntilMs = -1
   #date = ''
   #keptMs = -1
   #kept = ''
@@ -28,10 +28,11 @@ export class OwnLines {
 
   /** For answers that do not say one (RFC 9110, section 6.6.1). */
   get date(): string {
-    const second = Math.floor(this.#clock.nowUs() / SECOND_US)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#date = `date: ${new Date(second * 1000).toUTCString()}\r\n`
+    const nowMs = this.#clock.ticksMs()
+    if (nowMs >= this.#dateUntilMs) {
+      const wallMs = this.#clock.nowUs() / 1000
+      this.#dateUntilMs = nowMs + 1000 - (wallMs % 1000)
+      this.#date = `date: ${new Date(wallMs).toUTCString()}\r\n`
     }
     return this.#date
   }
