@@ -130,12 +130,12 @@ export class Listener {
     this.#wire(certificate === undefined ? 'connection' : 'secureConnection')
   }
 
-  #connectionHost({ clock, wheel, inForce, isStopping }: ProxyContext): ConnectionHost {
+  #connectionHost({ clock, random, wheel, inForce, isStopping }: ProxyContext): ConnectionHost {
     return {
       clock,
       wheel,
       own: new OwnLines(clock),
-      heads: new RememberedHeads(clock),
+      heads: new RememberedHeads({ clock, random }),
       onePiece: new OnePiece(),
       limits: () => inForce().limits,
       takesUpgrades: () => inForce().takesUpgrades,

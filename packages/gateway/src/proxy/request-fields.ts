@@ -45,10 +45,22 @@ function passedFields({ inbound, asked, inForce }: Exchange, route: RouteConfig)
   return new KeptFields(rules === undefined ? passed : rules.apply(passed))
 }
 
-function passingOf({ fields, standing }: Inbound): KeptFields {
-  const passing = standing?.passing ?? new KeptFields(withoutLogin(endToEnd(fields, isOursToAsk)))
-  if (standing !== undefined) standing.passing = passing
-  return passing
+function passingOf({ fields, standing, peer: { last } }: Inbound): KeptFields {
+  if (standing?.passing !== undefined) return standing.passing
+  const passing = withoutLogin(endToEnd(fields, isOursToAsk))
+  if (standing === undefined) return new KeptFields(passing)
+  // Without the credential the fields of many callers are the same.
+  const former = last?.passing
+  const isSame = former !== undefined && areSame(former.fields, passing)
+  const kept = isSame ? former : new KeptFields(passing)
+  if (last !== undefined) last.passing = kept
+  standing.passing = kept
+  return kept
+}
+
+function areSame(one: HeaderFields, other: HeaderFields): boolean {
+  if (one.length !== other.length) return false
+  return one.every(([name, value], at) => name === other[at]?.[0] && value === other[at]?.[1])
 }
 
 /** Of each connection the last: its requests mostly ask the same host. */

@@ -33,10 +33,11 @@ export function nothingRead(): Standing {
 /** What was made for the last request of a connection: most of its requests need the same. */
 export interface LastMade {
   shown: Shown | undefined
+  passing: KeptFields | undefined
   place: LastPlace | undefined
   origin: LastOrigin | undefined
 }
 
 export function nothingMade(): LastMade {
-  return { shown: undefined, place: undefined, origin: undefined }
+  return { shown: undefined, passing: undefined, place: undefined, origin: undefined }
 }

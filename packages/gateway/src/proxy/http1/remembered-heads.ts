@@ -1,58 +1,67 @@
-import { crc32 } from 'node:zlib'
-import type { Clock, Timer } from '../../platform/index.ts'
+import type { Clock, Random, Timer } from '../../platform/index.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { nothingRead, type Standing } from '../standing.ts'
+import { LineSums, type Lines } from './line-sums.ts'
 
 /** Header fields that come again and again, and what was read of them. */
-export interface RememberedHead {
+export interface RememberedHead extends Standing {
+  readonly sum: number
+  readonly lines: Buffer
   readonly fields: HeaderFields
-  readonly standing: Standing
 }
 
-/** Of each of two generations: some 12 MB together where every head is as long as it may be. */
+/** Of each of two generations: some 20 MB together where every head is as long as it may be. */
 const GENERATION_HEADS_MAX = 1024
 /** What nobody shows for so long, or twice as long, is forgotten: there are credentials in it. */
 const GENERATION_MS = 60_000
-/** Of checksums: it is as good as chance who shares a place with whom. */
+/** Of sums: it is as good as chance who shares a place with whom. */
 const SEEN_MAX = 4096
 
 /**
  * The header lines that came more than once lately, on whichever connections of a listener: many
  * callers may share a few connections, of which each then sees other lines with every request.
- * The runtime finds lines by a hash that it seeds by chance, and compares none whose hash differs:
- * how long it looks tells nobody how much of a guess is right.
+ * Lines are found by a sum of all of them, which begins with a seed of chance, and none are
+ * compared whose sum differs: how long it takes tells nobody how much of a guess is right.
  */
 export class RememberedHeads {
   readonly #clock: Clock
-  #young = new Map<string, RememberedHead>()
-  #old = new Map<string, RememberedHead>()
-  /** Lines that differ with every request are not kept: a checksum of them is. */
+  readonly #sums: LineSums
+  #young = new Map<number, RememberedHead>()
+  #old = new Map<number, RememberedHead>()
+  /** Lines that differ with every request are not kept: their sum is. */
   readonly #seen = new Int32Array(SEEN_MAX)
   #timer: Timer | undefined
 
-  constructor(clock: Clock) {
+  constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.#clock = clock
+    this.#sums = new LineSums(random)
   }
 
-  get(lines: string): RememberedHead | undefined {
-    const found = this.#young.get(lines)
-    if (found !== undefined || this.#old.size === 0) return found
-    const older = this.#old.get(lines)
-    if (older !== undefined) this.#put(lines, older)
-    return older
+  /** What `get`, `see` and `isOf` ask for. */
+  sumOf(lines: Lines): number {
+    return this.#sums.of(lines)
   }
 
-  /** Keeps them where they came before; says what of them stands from now on. */
-  see(lines: string, fields: HeaderFields): Standing | undefined {
-    const sum = crc32(lines) | 0
+  get(sum: number, lines: Lines): RememberedHead | undefined {
+    const found = this.#young.get(sum) ?? this.#older(sum)
+    return found !== undefined && isOf(found, sum, lines) ? found : undefined
+  }
+
+  /** Whether lines of that sum came before, and not long ago. */
+  see(sum: number): boolean {
     const place = sum & (SEEN_MAX - 1)
-    if (this.#seen[place] !== sum) {
-      this.#seen[place] = sum
-      return undefined
-    }
-    const standing = nothingRead()
-    this.#put(lines, { fields, standing })
-    return standing
+    if (this.#seen[place] === sum) return true
+    this.#seen[place] = sum
+    return false
+  }
+
+  /** From now on what is read of them stands. */
+  keep(sum: number, { bytes, from, to }: Lines, fields: HeaderFields): RememberedHead {
+    const lines = Buffer.allocUnsafeSlow(to - from)
+    bytes.copy(lines, 0, from, to)
+    const head = { sum, lines, fields, ...nothingRead() }
+    this.#put(head)
+    return head
   }
 
   close(): void {
@@ -62,9 +71,15 @@ export class RememberedHeads {
     this.#old = new Map()
   }
 
-  #put(lines: string, head: RememberedHead): void {
+  #older(sum: number): RememberedHead | undefined {
+    const older = this.#old.size === 0 ? undefined : this.#old.get(sum)
+    if (older !== undefined) this.#put(older)
+    return older
+  }
+
+  #put(head: RememberedHead): void {
     if (this.#young.size >= GENERATION_HEADS_MAX) this.#turn()
-    this.#young.set(lines, head)
+    this.#young.set(head.sum, head)
     this.#timer ??= this.#clock.after(GENERATION_MS, this.#onTime)
   }
 
@@ -78,4 +93,11 @@ export class RememberedHeads {
     this.#turn()
     this.#timer = this.#old.size === 0 ? undefined : this.#clock.after(GENERATION_MS, this.#onTime)
   }
+}
+
+/** Byte for byte. */
+export function isOf(head: RememberedHead, sum: number, { bytes, from, to }: Lines): boolean {
+  const { lines } = head
+  if (head.sum !== sum || lines.length !== to - from) return false
+  return bytes.compare(lines, 0, lines.length, from, to) === 0
 }

@@ -1,10 +1,12 @@
 import { METHODS } from 'node:http'
 import { parseFields } from '../../http1/index.ts'
+import { readLatin1 } from '../../platform/index.ts'
 import { type Framing, readFraming } from '../framing.ts'
 import { type HeaderFields, listMembers, valuesOf } from '../header-fields.ts'
-import { nothingRead, type Standing } from '../standing.ts'
+import type { Standing } from '../standing.ts'
 import { asksForWebSocket } from '../websocket/handshake.ts'
-import type { RememberedHeads } from './remembered-heads.ts'
+import type { Lines } from './line-sums.ts'
+import { isOf, type RememberedHead, type RememberedHeads } from './remembered-heads.ts'
 
 /** A request's head as it came, and what it says of the connection. */
 export interface RequestHead {
@@ -25,6 +27,8 @@ export interface RequestHead {
 
 type RequestLine = Pick<RequestHead, 'method' | 'target' | 'version'>
 
+const CR = 0x0d
+const LF = 0x0a
 /** What is no method of anybody's is no HTTP; which of them are served is said elsewhere. */
 const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
 const METHOD_BYTES_MAX = Math.max(...METHODS.map(({ length }) => length))
@@ -48,42 +52,53 @@ const REMEMBERED_LENGTH_MAX = 4096
 /** Reads the heads of one connection, whose fields are the same again and again. */
 export class HeadParser {
   readonly #remembered: RememberedHeads
-  /** The lines of the last head behind its first one, and what they are. */
-  #lines = ''
-  #fields: HeaderFields = []
-  #standing: Standing | undefined
+  /** Of the last head that stood for its lines. */
+  #last: RememberedHead | undefined
+  /** Of lines that came once: a connection knows those of its own, however many others see. */
+  #lastSum = 0
 
   constructor(remembered: RememberedHeads) {
     this.#remembered = remembered
   }
 
-  /** `text` is Latin-1, to the line end of the last line; undefined where it is no request's. */
-  parse(text: string): RequestHead | undefined {
-    const lineEnd = text.indexOf('\r\n')
-    const line = parseRequestLine(text.slice(0, lineEnd))
+  /**
+   * The head from `at` to `to`, which is behind the line end of its last line; undefined where it
+   * is no request's.
+   */
+  parse(bytes: Buffer, at: number, to: number): RequestHead | undefined {
+    const lineEnd = bytes.indexOf(CR, at)
+    // No part of a line has a carriage return in it.
+    if (bytes[lineEnd + 1] !== LF) return undefined
+    const line = parseRequestLine(readLatin1(bytes, at, lineEnd))
     if (line === undefined) return undefined
-    const lines = text.slice(lineEnd + 2)
-    if (lines === this.#lines) {
-      this.#standing ??= nothingRead()
-      return readMeaning(line, this.#fields, this.#standing)
-    }
-    if (lines.length > REMEMBERED_LENGTH_MAX) return this.#parseLong(line, lines)
-    const known = this.#remembered.get(lines)
-    const fields = known?.fields ?? parseFields(lines, 0)
-    if (fields === undefined) return undefined
-    this.#lines = lines
-    this.#fields = fields
-    this.#standing = known?.standing ?? this.#remembered.see(lines, fields)
-    return readMeaning(line, fields, this.#standing)
+    const lines = { bytes, from: lineEnd + 2, to }
+    if (to - lines.from > REMEMBERED_LENGTH_MAX) return this.#parseAlone(line, lines)
+    const sum = this.#remembered.sumOf(lines)
+    const last = this.#last
+    if (last !== undefined && isOf(last, sum, lines)) return readMeaning(line, last.fields, last)
+    const known = this.#remembered.get(sum, lines) ?? this.#keep(sum, lines)
+    if (known === undefined) return this.#parseAlone(line, lines)
+    this.#last = known
+    return readMeaning(line, known.fields, known)
   }
 
-  #parseLong(line: RequestLine, lines: string): RequestHead | undefined {
-    const fields = parseFields(lines, 0)
-    this.#lines = ''
-    this.#fields = []
-    this.#standing = undefined
+  /** Undefined where the lines come for the first time. */
+  #keep(sum: number, lines: Lines): RememberedHead | undefined {
+    const isAgain = this.#remembered.see(sum) || sum === this.#lastSum
+    this.#lastSum = sum
+    const fields = isAgain ? fieldsOf(lines) : undefined
+    return fields && this.#remembered.keep(sum, lines, fields)
+  }
+
+  #parseAlone(line: RequestLine, lines: Lines): RequestHead | undefined {
+    this.#last = undefined
+    const fields = fieldsOf(lines)
     return fields && readMeaning(line, fields, undefined)
   }
+}
+
+function fieldsOf({ bytes, from, to }: Lines): HeaderFields | undefined {
+  return parseFields(readLatin1(bytes, from, to), 0)
 }
 
 /** One space between its parts, and nothing else (RFC 9112, section 3). */
@@ -161,12 +176,21 @@ function readMeaning(
 
 function meaningOf(fields: HeaderFields): Meaning {
   const connection = listMembers(valuesOf(fields, 'connection'))
-  return {
-    framing: readFraming(fields),
-    isClosing: connection.includes('close'),
-    isUpgrading: connection.includes('upgrade') && asksForWebSocket(fields),
-    isInvited: isToBeInvited(fields),
-  }
+  const framing = readFraming(fields)
+  const isClosing = connection.includes('close')
+  const isUpgrading = connection.includes('upgrade') && asksForWebSocket(fields)
+  const isInvited = isToBeInvited(fields)
+  const isPlain = !isClosing && !isUpgrading && !isInvited
+  if (isPlain && 'bytes' in framing && framing.bytes === 0) return PLAIN
+  return { framing, isClosing, isUpgrading, isInvited }
+}
+
+/** Of most requests: one object for all of them. */
+const PLAIN: Meaning = {
+  framing: { bytes: 0 },
+  isClosing: false,
+  isUpgrading: false,
+  isInvited: false,
 }
 
 function isToBeInvited(fields: HeaderFields): boolean {

@@ -56,7 +56,7 @@ function read(pieces: readonly Buffer[]): Reading {
       },
     },
     () => HEAD_BYTES_MAX,
-    new RememberedHeads(systemClock()),
+    new RememberedHeads({ clock: systemClock(), random: new SeededRandom(1) }),
   )
   for (const piece of pieces) {
     const bytes = Buffer.from(piece)

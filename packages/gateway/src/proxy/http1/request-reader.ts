@@ -1,6 +1,5 @@
 import type { Reason } from '@countersign/evidence'
 import { BodyReader, hasBareLineEnd, parseFields } from '../../http1/index.ts'
-import { readLatin1 } from '../../platform/index.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import type { RememberedHeads } from './remembered-heads.ts'
 import { HeadParser, mayBegin, parseRequestLine, type RequestHead } from './request-head.ts'
@@ -122,7 +121,7 @@ export class RequestReader {
     if (end === -1) return this.#waitForMore(bytes, at)
     this.#hasSkipped = false
     this.#checkedTo = 0
-    const head = this.#parser.parse(readLatin1(bytes, at, end + LINE_END.length))
+    const head = this.#parser.parse(bytes, at, end + LINE_END.length)
     if (head === undefined) return this.#refuse('malformed-request', at)
     this.#begin(head)
     return end + HEAD_END.length
