@@ -1,4 +1,5 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
+import type { Views } from '../platform/index.ts'
 
 /** Takes what was read: `bytes` are good until it returns. Says whether more may be read. */
 export type TakeBytes = (bytes: Buffer) => boolean
@@ -17,10 +18,10 @@ interface Inner {
 export class DirectSocket extends Socket {
   #take: TakeBytes | undefined
 
-  private constructor(handle: object, buffer: Uint8Array) {
+  private constructor(handle: object, buffer: Buffer, views: Views<Buffer>) {
     const onread: SocketConstructorOpts['onread'] = {
       buffer,
-      callback: (length) => this.#read(Buffer.from(buffer.buffer, buffer.byteOffset, length)),
+      callback: (length) => this.#read(views.upTo(length)),
     }
     const options: object = {
       handle,
@@ -30,11 +31,14 @@ export class DirectSocket extends Socket {
     super(options as SocketConstructorOpts)
   }
 
-  /** `accepted` is of no use any more; where it is gone already it is what comes back. */
-  static of(accepted: Socket, buffer: Uint8Array): Socket {
+  /**
+   * `accepted` is of no use any more; where it is gone already it is what comes back. `views` are
+   * of `buffer`.
+   */
+  static of(accepted: Socket, buffer: Buffer, views: Views<Buffer>): Socket {
     const former = accepted as unknown as Inner
     if (former._handle === null) return accepted
-    const socket = new DirectSocket(former._handle, buffer)
+    const socket = new DirectSocket(former._handle, buffer, views)
     // The server counts its connections by what they say when they close.
     Object.assign(socket, { _server: former._server, server: former._server })
     Object.assign(former, { _handle: null, _server: null, server: null })

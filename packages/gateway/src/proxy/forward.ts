@@ -42,6 +42,7 @@ export function forward(exchange: Exchange, context: ProxyContext): Step | Promi
       made,
       bodyBytes,
       takesTrailers,
+      sinceMs: marks.startMs,
       upgrade: exchange.asked?.webSocket === undefined ? undefined : 'websocket',
     },
     hasBody ? bodyOf(exchange, context) : undefined,

@@ -7,7 +7,7 @@ import {
   Server as TlsServer,
 } from 'node:tls'
 import type { Reason } from '@countersign/evidence'
-import type { Timer } from '../platform/index.ts'
+import { type Timer, Views } from '../platform/index.ts'
 import { clientOf } from './client-address/client-of.ts'
 import { ForwardedTrust } from './client-address/forwarded.ts'
 import { ProxiedSockets } from './client-address/proxied-sockets.ts'
@@ -364,7 +364,8 @@ export class Listener {
   /** Nobody looks at the bytes of a connection before HTTP/1.1 does. */
   #wireDirect(): void {
     const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
-    this.#wireBefore((socket, take) => take(DirectSocket.of(socket, buffer)))
+    const views = new Views(buffer)
+    this.#wireBefore((socket, take) => take(DirectSocket.of(socket, buffer, views)))
   }
 
   #wireBefore(prepare: (socket: Socket, take: (socket: Socket) => void) => void): void {

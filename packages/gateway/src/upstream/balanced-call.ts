@@ -75,7 +75,7 @@ export class BalancedCall implements UpstreamCall {
     this.request = request
     this.handler = handler
     this.#rule = rule
-    this.#sinceMs = owner.nowMs()
+    this.#sinceMs = request.sinceMs ?? owner.nowMs()
   }
 
   /** Of the endpoint that answers, or was asked last: address and port. */

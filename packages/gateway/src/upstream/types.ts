@@ -24,6 +24,8 @@ export interface UpstreamRequest {
   readonly upgrade?: string | undefined
   /** Trailers of the response are understood by whoever asks (`TE: trailers`). */
   readonly takesTrailers?: boolean | undefined
+  /** Of the clock's ticks: when it was asked, where whoever asks knows. */
+  readonly sinceMs?: number | undefined
 }
 
 /** How the upstream was reached. */
