@@ -12,7 +12,7 @@ export {
   type HttpResponse,
 } from './http-client.ts'
 export { JumpingClock } from './jumping-clock.ts'
-export { readLatin1, writeLatin1 } from './latin1.ts'
+export { readLatin1, writeLatin1, writeUtf8 } from './latin1.ts'
 export { nodeDisk, READ_BYTES_MAX } from './node-disk.ts'
 export { RemoteLock, serveLock } from './remote-lock.ts'
 export { roomyDisk } from './roomy-disk.ts'

@@ -17,6 +17,17 @@ export function writeLatin1(into: Uint8Array, at: number, text: string, length: 
   latin1Write.call(into, text, at, length)
 }
 
+const utf8Write = Buffer.prototype.utf8Write as (
+  this: Uint8Array,
+  text: string,
+  offset: number,
+) => number
+
+/** Writes as much of `text` as UTF-8 as there is room for, and returns how many bytes it took. */
+export function writeUtf8(into: Uint8Array, at: number, text: string): number {
+  return utf8Write.call(into, text, at)
+}
+
 const latin1Slice = Buffer.prototype.latin1Slice as (
   this: Uint8Array,
   from: number,

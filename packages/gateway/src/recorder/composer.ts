@@ -11,7 +11,7 @@ import {
   sectionHead,
   sectionId,
 } from '@countersign/evidence'
-import { nodeSha256, writeLatin1 } from '../platform/index.ts'
+import { nodeSha256, writeLatin1, writeUtf8 } from '../platform/index.ts'
 import { PayloadWriter, SaltCutter, type SealKey } from '../vault/index.ts'
 import { RecorderError } from './error.ts'
 import { FramedSection } from './framed-section.ts'
@@ -48,13 +48,6 @@ export interface Composed {
   readonly newKeys: readonly SealKey[]
 }
 
-// A method that Node has and its types do not tell of.
-const utf8Write = Buffer.prototype.utf8Write as (
-  this: Uint8Array,
-  text: string,
-  offset: number,
-) => number
-
 // A character takes at most three bytes.
 const input = new FramedSection(3 * SECTION_BYTES_MAX)
 const SALT_WORD = SALT_AT / 4
@@ -78,19 +71,20 @@ export function composeRecord(draft: RecordDraft): Composed {
   payload.begin(KINDS[kind].code, recordId, ledgerKey.id)
   if (newKeys.length > 0) payload.rows(newKeys.flatMap(({ row }) => row ?? []))
   const seal = sealTextOf(sections, ledgerKey)
-  cutSalts(draft, (seal === undefined ? 0 : 1) + (when === undefined ? 0 : 1))
+  otherKeys = 0
+  ledgerSalts.begin(ledgerKey, recordId)
   if (when !== undefined) {
-    placeSalt(ledgerKey, when.section)
+    ledgerSalts.place(when.section)
     writer.putSalted(when.section.framed(when.end))
     payload.section(sectionId('when'), when.section.text(when.end))
   }
   for (let place = 0; place < sections.length; place++) {
     const { name, text, key } = sections[place] as SectionDraft
-    placeSalt(key, input)
+    saltsOf(key, draft).place(input)
     addSection(name, text, key === ledgerKey ? undefined : key)
   }
   if (seal !== undefined) {
-    placeSalt(ledgerKey, input)
+    ledgerSalts.place(input)
     addSection('seal', seal, undefined)
   }
   const digest = nodeSha256.digestText(writer.finishInput())
@@ -113,7 +107,7 @@ function addSection(name: SectionName, text: string, key: SealKey | undefined): 
 
 function encodeText(name: SectionName, text: string): number {
   const isLong = text.length > SECTION_BYTES_MAX
-  const length = isLong ? text.length : utf8Write.call(input.memory, text, SECTION_HEAD_BYTES)
+  const length = isLong ? text.length : writeUtf8(input.memory, SECTION_HEAD_BYTES, text)
   if (length <= SECTION_BYTES_MAX) return length
   const message = `section ${name} has ${length} bytes, at most ${SECTION_BYTES_MAX} are allowed`
   throw new RecorderError('RECORDER_TOO_LARGE', message)
@@ -152,56 +146,38 @@ function sealText(sections: readonly SectionDraft[], ledgerKey: SealKey): string
   return `{"keys":{${keys}}${shared}}`
 }
 
-/** The salts of a record under one key, and how many of them were taken. */
-interface KeySalts {
+/** The salts of a record under one key, for its sections in ascending order. */
+class KeySalts {
   key: SealKey | undefined
-  taken: number
-  readonly cutter: SaltCutter
-}
+  readonly #cutter = new SaltCutter()
+  #taken = 0
 
-const saltsByKey: KeySalts[] = []
-let keyCount = 0
-
-/**
- * Each key cuts its own, for its sections in ascending order. `others` are the ledger's, beside the
- * drafts: `when` comes first, `seal` last.
- */
-function cutSalts({ sections, recordId, ledgerKey }: RecordDraft, others: number): void {
-  keyCount = 0
-  for (let first = 0; first < sections.length; first++) {
-    const { key } = sections[first] as SectionDraft
-    if (isCut(key)) continue
-    let count = key === ledgerKey ? others : 0
-    for (let place = first; place < sections.length; place++) {
-      if (sections[place]?.key === key) count += 1
-    }
-    cutFor(key, recordId, count)
+  begin(key: SealKey, recordId: Uint8Array): void {
+    this.key = key
+    this.#taken = 0
+    key.beginSalts(this.#cutter, recordId)
   }
-  if (others > 0 && !isCut(ledgerKey)) cutFor(ledgerKey, recordId, others)
-}
 
-function cutFor(key: SealKey, recordId: Uint8Array, count: number): void {
-  const salts = saltsByKey[keyCount] ?? { key, taken: 0, cutter: new SaltCutter() }
-  saltsByKey[keyCount++] = salts
-  salts.key = key
-  salts.taken = 0
-  key.cutSalts(salts.cutter, recordId, count)
-}
-
-function isCut(key: SealKey): boolean {
-  for (let at = 0; at < keyCount; at++) if (saltsByKey[at]?.key === key) return true
-  return false
-}
-
-/** Writes the next salt under `key` to where the section's head has it. */
-function placeSalt(key: SealKey, { words }: FramedSection): void {
-  for (let at = 0; at < keyCount; at++) {
-    const salts = saltsByKey[at]
-    if (salts?.key !== key) continue
-    salts.cutter.copyTo(salts.taken++, words, SALT_WORD)
-    return
+  /** Writes the next to where the section's head has it. */
+  place({ words }: FramedSection): void {
+    this.#cutter.copyTo(this.#taken++, words, SALT_WORD)
   }
-  throw new RangeError('no salts were cut for the key')
+}
+
+const ledgerSalts = new KeySalts()
+const otherSalts: KeySalts[] = []
+let otherKeys = 0
+
+function saltsOf(key: SealKey, { recordId, ledgerKey }: RecordDraft): KeySalts {
+  if (key === ledgerKey) return ledgerSalts
+  for (let at = 0; at < otherKeys; at++) {
+    const known = otherSalts[at]
+    if (known?.key === key) return known
+  }
+  const salts = otherSalts[otherKeys] ?? new KeySalts()
+  otherSalts[otherKeys++] = salts
+  salts.begin(key, recordId)
+  return salts
 }
 
 const NONE: readonly SealKey[] = []

@@ -5,6 +5,7 @@ import type { SealKey, Subject, Vault } from '../vault/index.ts'
 import { type Composed, composeRecord, type SectionDraft } from './composer.ts'
 import { RecorderError } from './error.ts'
 import type { Identifiers } from './identifiers.ts'
+import { Party } from './party.ts'
 import type { RecordClock, Stamp } from './record-clock.ts'
 import { sectionText } from './section-text.ts'
 import { writeWhen } from './when-text.ts'
@@ -112,7 +113,7 @@ export class RecordWriter {
       const { name, value, subject } = draft.sections[place] as PlannedSection
       if (value === undefined) continue
       if (subject !== last) {
-        key = subject === undefined ? ledgerKey : this.#options.vault.subjectKey(subject, atUs)
+        key = subject === undefined ? ledgerKey : this.#keyOf(subject, atUs)
         last = subject
       }
       sections.push({ name, text: sectionText(name, value), key })
@@ -135,6 +136,11 @@ export class RecordWriter {
       throw pending.fault(cause)
     }
     if (index !== undefined) pending.promised(index)
+  }
+
+  #keyOf(subject: Subject, atUs: number): SealKey {
+    const { vault } = this.#options
+    return subject instanceof Party ? subject.keyAt(vault, atUs) : vault.subjectKey(subject, atUs)
   }
 
   #ledgerKeyAt(atUs: number): SealKey {

@@ -5,7 +5,6 @@ import {
   formatUuid,
   type How,
   type Progress,
-  parseUuid,
   REASONS,
   type RecordPlace,
   type Via,
@@ -27,6 +26,7 @@ import type {
 } from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
+import { readExchange } from './exchange-id.ts'
 import {
   type Awaited,
   type Ending,
@@ -96,6 +96,8 @@ export class Recorder {
   readonly windows: Windows
   /** Bodies that are captured, from their first byte to their record. */
   readonly bodies: Bodies
+  /** Of the exchange that is begun now: it is copied before the next one is. */
+  readonly #exchangeId = new Uint8Array(16)
   #openIntents = 0
 
   readonly #intentRecords: RecordsOfKind = {
@@ -192,7 +194,7 @@ export class Recorder {
 
   /** An id for an exchange whose request is still being read. */
   newExchange(): string {
-    return formatUuid(this.#identifiers.next(this.#clock.nowUs()))
+    return formatUuid(this.#identifiers.next(this.#clock.nowUs(), this.#exchangeId))
   }
 
   /** Before one byte of the request is forwarded: durable, or relaxed under a window. */
@@ -439,8 +441,8 @@ export class Recorder {
   }
 
   #exchangeOf({ exchange }: { readonly exchange?: string | undefined }): Uint8Array {
-    if (exchange !== undefined) return parseUuid(exchange)
-    return this.#identifiers.next(this.#clock.nowUs())
+    if (exchange !== undefined) return readExchange(exchange, this.#exchangeId)
+    return this.#identifiers.next(this.#clock.nowUs(), this.#exchangeId)
   }
 
   #recorded(

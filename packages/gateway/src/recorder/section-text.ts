@@ -1,5 +1,6 @@
 import { isStrictJson, type SectionName, type Who } from '@countersign/evidence'
 import { RecorderError } from './error.ts'
+import { partyOf } from './party.ts'
 
 /** The JSON of a section that was made elsewhere, by `sectionText`. */
 export class SectionText {
@@ -26,57 +27,43 @@ export function sectionText(name: SectionName, value: object): string {
   }
 }
 
-function standingText(name: SectionName, value: object): string {
-  return Object.isFrozen(value) ? frozenText(name, value) : wholeText(name, value)
-}
-
 const knownTexts = new WeakMap<object, string>()
 
 /** Whoever freezes a value says that all of it stays as it is: what of a connection does. */
-function frozenText(name: SectionName, value: object): string {
-  let text = knownTexts.get(value)
-  if (text === undefined) {
-    text = wholeText(name, value)
-    knownTexts.set(value, text)
-  }
+function standingText(name: SectionName, value: object): string {
+  // Before it is asked whether the value is frozen, which takes longer.
+  const known = knownTexts.get(value)
+  if (known !== undefined) return known
+  const text = wholeText(name, value)
+  if (Object.isFrozen(value)) knownTexts.set(value, text)
   return text
 }
 
-/** What a party's `who` is but for the salt, of those that come again and again. */
-interface KnownWho {
-  readonly credential: Who['credential']
-  readonly facts: Who['facts']
-  /** The JSON without its last brace. */
-  readonly head: string
-}
-
-const knownByPrincipal = new WeakMap<object, KnownWho>()
-
-/** Whoever freezes a principal says that it stays as it is, and what stands beside it with it. */
 function whoText(name: SectionName, who: Who): string {
-  const { principal, credential, facts, requestSalt } = who
-  if (!Object.isFrozen(principal) || hasMore(who)) return wholeText(name, who)
-  let known = knownByPrincipal.get(principal)
-  if (known === undefined || known.credential !== credential || known.facts !== facts) {
-    const head = wholeText(name, { ...who, requestSalt: undefined }).slice(0, -1)
-    known = { credential, facts, head }
-    knownByPrincipal.set(principal, known)
-  }
-  return `${known.head},"requestSalt":${JSON.stringify(requestSalt)}}`
+  const party = hasMore(who) ? undefined : partyOf(who)
+  if (party === undefined) return wholeText(name, who)
+  const upToSalt = party.upToSalt(() => {
+    const text = wholeText(name, { ...who, requestSalt: undefined })
+    return `${text.slice(0, -1)},"requestSalt":`
+  })
+  return `${upToSalt}${JSON.stringify(who.requestSalt)}}`
 }
 
 /** A member that a later version may add would be left out. */
 function hasMore(who: object): boolean {
-  for (const name in who) if (!WHO_MEMBERS.has(name)) return true
+  for (const name in who) {
+    switch (name) {
+      case 'principal':
+      case 'credential':
+      case 'facts':
+      case 'requestSalt':
+        continue
+      default:
+        return true
+    }
+  }
   return false
 }
-
-const WHO_MEMBERS: ReadonlySet<string> = new Set([
-  'principal',
-  'credential',
-  'facts',
-  'requestSalt',
-])
 
 function wholeText(name: SectionName, value: object): string {
   const { facts } = value as { readonly facts?: unknown }

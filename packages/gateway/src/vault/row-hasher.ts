@@ -62,8 +62,8 @@ export class RowHasher {
     if (closed > 0 && person === undefined) return undefined
     const recordIdAt = (table.recordIds[row] ?? 0) * ID_BYTES
     const { uuid } = table.pools
-    this.#own.cut(ledgerKey.saltKey, uuid, recordIdAt, sections.length - closed)
-    if (person !== undefined) this.#personal.cut(person.saltKey, uuid, recordIdAt, closed)
+    this.#own.begin(ledgerKey.saltKey, uuid, recordIdAt)
+    if (person !== undefined) this.#personal.begin(person.saltKey, uuid, recordIdAt)
     const isGood = this.#addAll(table, row, person)
     if (isGood) this.#writer.finishInto(this.#leaf)
     else this.#writer.reset()

@@ -13,7 +13,7 @@ test('salts in memory that is used again are the salts of the format, copied or 
   for (const saltKey of [one, one, other, one]) {
     for (const count of [1, 4, 5, 12]) {
       const ids = random.bytes(20)
-      cutter.cut(saltKey, ids, 3, count)
+      cutter.begin(saltKey, ids, 3)
       const wanted = cutSalts(sha512, { saltKey, recordId: ids.subarray(3, 19), count })
       for (const [nth, salt] of wanted.entries()) {
         const words = new Int32Array(10)
@@ -25,4 +25,14 @@ test('salts in memory that is used again are the salts of the format, copied or 
     }
   }
   assert.throws(() => cutter.copyTo(12, new Int32Array(4), 0), RangeError)
+  assert.throws(() => cutter.at(12), RangeError)
+})
+
+test('salts are cut in whatever order they are asked for', () => {
+  const random = new SeededRandom(12)
+  const [saltKey, recordId] = [random.bytes(32), random.bytes(16)]
+  const wanted = cutSalts(sha512, { saltKey, recordId, count: 12 })
+  const cutter = new SaltCutter()
+  cutter.begin(saltKey, recordId, 0)
+  for (const nth of [7, 0, 11, 3]) assert.deepEqual(cutter.at(nth), wanted[nth])
 })

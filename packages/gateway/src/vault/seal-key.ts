@@ -63,9 +63,9 @@ export class SealKey {
     return cutSalts(sha512, { saltKey: this.#saltKey, recordId, count })
   }
 
-  /** As `salts`, into memory that is used again. */
-  cutSalts(into: SaltCutter, recordId: Uint8Array, count: number): void {
-    into.cut(this.#saltKey, recordId, 0, count)
+  /** As `salts`, which `cutter` then cuts as they are asked for. */
+  beginSalts(cutter: SaltCutter, recordId: Uint8Array): void {
+    cutter.begin(this.#saltKey, recordId, 0)
   }
 }
 
