@@ -59,6 +59,8 @@ export class BalancedUpstream implements UpstreamClient {
   readonly #waiting = new Set<BalancedCall>()
   #endpoints: readonly Endpoint[] = []
   #available: readonly Endpoint[] = []
+  /** Of each target: an authority that is one text everywhere is found to be the same at a look. */
+  readonly #places: ReadonlyMap<TargetConfig, TargetPlace>
   #byTarget = new Map<TargetConfig, readonly Endpoint[]>()
   #unresolved: number
   #lastResolveFault: unknown
@@ -76,8 +78,9 @@ export class BalancedUpstream implements UpstreamClient {
     this.#parts = parts
     this.name = parts.name
     const targets = targetsOf(config)
-    this.authority = placeOf(targets[0]).authority
-    for (const target of targets) this.#tlsOf(placeOf(target))
+    this.#places = new Map(targets.map((target) => [target, readPlace(target)]))
+    this.authority = this.#placeOf(targets[0]).authority
+    for (const place of this.#places.values()) this.#tlsOf(place)
     this.#balancing = { ...config, connectionsMax: callsMax(config) }
     this.#choose = config.balance === 'least-requests' ? leastBusy : nextInTurn
     this.#budget = new RetryBudget(config.retries.budgetPercent)
@@ -268,7 +271,7 @@ export class BalancedUpstream implements UpstreamClient {
       if (isFirst) this.#unresolved -= 1
       isFirst = false
     }
-    return new NameWatch(placeOf(target), {
+    return new NameWatch(this.#placeOf(target), {
       rules: rulesOf(config),
       refreshMs: config.refreshMs,
       clock,
@@ -304,7 +307,7 @@ export class BalancedUpstream implements UpstreamClient {
 
   #open(target: TargetConfig, host: string): Endpoint {
     const { config, clock, makeClient, connectMs } = this.#parts
-    const place = placeOf(target)
+    const place = this.#placeOf(target)
     const options = {
       host,
       port: place.port,
@@ -334,6 +337,12 @@ export class BalancedUpstream implements UpstreamClient {
     endpoint.client.close().catch(report)
   }
 
+  #placeOf(target: TargetConfig | undefined): TargetPlace {
+    const place = target && this.#places.get(target)
+    if (place === undefined) throw new Error('a target that is not of this upstream')
+    return place
+  }
+
   #tlsOf(place: TargetPlace): ConnectionOptions | undefined {
     return place.scheme === 'https' ? targetTls(this.#parts.config, place) : undefined
   }
@@ -353,8 +362,8 @@ export class BalancedUpstream implements UpstreamClient {
   }
 }
 
-function placeOf(target: TargetConfig | undefined): TargetPlace {
-  const place = readTargetUrl(target?.url ?? '')
+function readPlace(target: TargetConfig): TargetPlace {
+  const place = readTargetUrl(target.url)
   if ('wrong' in place) throw new Error(`a target that no configuration could have: ${place.wrong}`)
   return place
 }

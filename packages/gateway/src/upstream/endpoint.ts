@@ -44,7 +44,9 @@ export class Endpoint {
     this.place = parts.place
     this.host = parts.host
     const host = isIPv6(parts.host) ? `[${parts.host}]` : parts.host
-    this.address = `${host}:${parts.place.port}`
+    const address = `${host}:${parts.place.port}`
+    // Whoever compares both, for each request, has one text then.
+    this.address = address === parts.place.authority ? parts.place.authority : address
     this.weight = parts.weight
     this.client = parts.client
     this.readySinceMs = parts.readySinceMs
