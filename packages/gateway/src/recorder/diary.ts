@@ -83,10 +83,13 @@ export class Diary {
     if (this.#stopped) throw new RecorderError('RECORDER_STOPPED', 'recorder has stopped')
     const requests = isRequest(draft) ? 1 : 0
     const writer = this.#openWriter(requests)
-    if (this.#silence.isDue(this.#options.timers.ticksMs())) {
+    const { clock } = this.#options
+    let stamp = clock.next()
+    if (this.#silence.isDue(stamp.ticksMs)) {
       this.#background(this.#silence.explain(writer, this.#now()))
+      stamp = clock.next() // the record that explains it comes first
     }
-    writer.begin(draft, waiter, requests === 1 ? this.#requestWatcher : this.#watcher)
+    writer.begin(draft, waiter, requests === 1 ? this.#requestWatcher : this.#watcher, stamp)
   }
 
   #watcherOf(requests: 0 | 1): WriteWatcher {

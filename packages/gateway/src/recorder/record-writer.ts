@@ -98,11 +98,15 @@ export class RecordWriter {
    * All up to the append happens at once, so records have their indices in the order of their
    * times. Throws what makes the draft no record, and what refuses it at once.
    */
-  begin(draft: WriteDraft, waiter: RecordWaiter, watcher?: WriteWatcher): void {
+  begin(
+    draft: WriteDraft,
+    waiter: RecordWaiter,
+    watcher?: WriteWatcher,
+    stamp: Stamp = this.#options.clock.next(),
+  ): void {
     const { identifiers, gateway } = this.#options
     const { incarnation } = this.ledger
     const { kind, exchange, about, opens, closes, isUrgent, recording } = draft
-    const stamp = this.#options.clock.next()
     const { atUs, clock } = stamp
     const ledgerKey = this.#ledgerKeyAt(atUs)
     const recordId = draft.recordId ?? identifiers.next(atUs, this.#recordId)

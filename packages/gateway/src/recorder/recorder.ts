@@ -133,7 +133,7 @@ export class Recorder {
     this.#receipts = new ReceiptMaker({
       epoch,
       origin,
-      tag: (message) => vault.receiptTagText(message),
+      tag: (message) => vault.receiptMac(message),
     })
     this.#clock = new RecordClock({ clock })
     const promised = new Tellings((tell) => clock.atTurnEnd(tell), options.onFault)

@@ -10,7 +10,7 @@ const salted = (who: Who, requestSalt: string): Who => ({ ...who, requestSalt })
 
 test('a party that is known has the text that it would have anyway, salt by salt', () => {
   const who: Who = { principal, credential, facts }
-  for (const salt of ['0a'.repeat(16), '1b'.repeat(16), '0a'.repeat(16)]) {
+  for (const salt of ['0a'.repeat(16), '1b'.repeat(16), 'a "salt"\n', '', '0a'.repeat(16)]) {
     assert.equal(sectionText('who', salted(who, salt)), JSON.stringify(salted(who, salt)))
   }
 })

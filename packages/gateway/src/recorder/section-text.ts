@@ -46,8 +46,13 @@ function whoText(name: SectionName, who: Who): string {
     const text = wholeText(name, { ...who, requestSalt: undefined })
     return `${text.slice(0, -1)},"requestSalt":`
   })
-  return `${upToSalt}${JSON.stringify(who.requestSalt)}}`
+  const { requestSalt = '' } = who
+  const quoted = HEX.test(requestSalt) ? `"${requestSalt}"` : JSON.stringify(requestSalt)
+  return `${upToSalt}${quoted}}`
 }
+
+/** Needs no escapes. */
+const HEX = /^[0-9a-f]+$/
 
 /** A member that a later version may add would be left out. */
 function hasMore(who: object): boolean {

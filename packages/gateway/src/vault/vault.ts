@@ -132,12 +132,12 @@ export class Vault {
 
   /** The value that opens a receipt: only the gateway can make it. */
   receiptTag(message: Uint8Array): Uint8Array {
-    return Buffer.from(this.receiptTagText(message), 'latin1')
+    return Buffer.from(this.receiptMac(message).slice(0, RECEIPT_TAG_BYTES), 'latin1')
   }
 
-  /** The same as latin1. */
-  receiptTagText(message: Uint8Array): string {
-    return this.#receiptMac.of(message).slice(0, RECEIPT_TAG_BYTES)
+  /** What the same is the beginning of, as latin1. */
+  receiptMac(message: Uint8Array): string {
+    return this.#receiptMac.of(message)
   }
 
   #keyFor(keyClass: KeyClass, name: string, atUs: number): SealKey {
