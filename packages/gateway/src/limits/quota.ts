@@ -3,6 +3,9 @@ import { Rate } from './gcra.ts'
 import { isDurable, type QuotaConfig, windowUsOf } from './quota-config.ts'
 import { type QuotaTexts, textsOf } from './quota-texts.ts'
 
+/** A WeakMap would be looked up in memory of its own, which is far away with every other caller. */
+const NAME = Symbol('name')
+
 /** Whose request it is, as far as quotas count by it. */
 export interface Caller {
   readonly principal: {
@@ -10,6 +13,7 @@ export interface Caller {
     readonly kind: string
     readonly issuer: string
     readonly claims: { readonly [name: string]: readonly string[] }
+    readonly [NAME]?: string
   }
   /** Of the credential, where it has one. */
   readonly credentialId: string | undefined
@@ -73,12 +77,7 @@ export class Quota {
 
   #who({ principal, address }: Caller): string {
     if (principal.kind === 'anonymous') return `a:${this.#prefix(address)}`
-    let name = principalNames.get(principal)
-    if (name === undefined) {
-      name = `p:${JSON.stringify([principal.issuer, principal.id])}`
-      principalNames.set(principal, name)
-    }
-    return name
+    return principal[NAME] ?? nameOf(principal)
   }
 
   #prefix(address: string): string {
@@ -87,5 +86,9 @@ export class Quota {
   }
 }
 
-/** Who shows the same credential again is the same object. */
-const principalNames = new WeakMap<Caller['principal'], string>()
+/** Kept with the principal, and hidden from whoever copies it: the same caller is the same object. */
+function nameOf(principal: Caller['principal']): string {
+  const name = `p:${JSON.stringify([principal.issuer, principal.id])}`
+  if (Object.isExtensible(principal)) Object.defineProperty(principal, NAME, { value: name })
+  return name
+}

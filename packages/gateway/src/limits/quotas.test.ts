@@ -33,6 +33,18 @@ function withTenants(...tenant: string[]): Caller {
   return { ...CALLER, principal: { ...CALLER.principal, claims: { tenant } } }
 }
 
+test('a principal is called by its own name, whatever it was copied from', () => {
+  const quota = makeQuota({ key: 'principal', concurrency: 1 })
+  const nameOf = (principal: Caller['principal']) => quota.keyOf({ ...CALLER, principal })
+  const ada = { ...CALLER.principal }
+  for (let time = 0; time < 2; time += 1) assert.equal(nameOf(ada), 'p:["keys","ada"]')
+  assert.equal(nameOf({ ...ada, id: 'bob' }), 'p:["keys","bob"]')
+  const frozen = Object.freeze({ ...ada, id: 'eve' })
+  for (let time = 0; time < 2; time += 1) assert.equal(nameOf(frozen), 'p:["keys","eve"]')
+  assert.deepEqual(ada, CALLER.principal)
+  assert.equal(JSON.stringify(ada), JSON.stringify(CALLER.principal))
+})
+
 test('prefix lengths are settings', () => {
   const config = { key: 'address-prefix', concurrency: 1, ipv4Bits: 20, ipv6Bits: 61 }
   const quota = makeQuota(config)

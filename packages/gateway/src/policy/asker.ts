@@ -3,6 +3,7 @@ import {
   type Entity,
   EntityUid,
   entityKey,
+  NO_ANCESTORS,
   SetValue,
   type Value,
 } from './compiler/index.ts'
@@ -17,18 +18,15 @@ export interface KnownAsker {
   readonly scopes: SetValue
 }
 
-const known = new WeakMap<Asker, KnownAsker>()
-/** A question asks for its own twice in a row. */
-let last: { readonly asker: Asker; readonly made: KnownAsker } | undefined
+/** A WeakMap would be looked up in memory of its own, which is far away with every other caller. */
+const KNOWN = Symbol('known')
 
-export function knownAsker(asker: Asker): KnownAsker {
-  if (last?.asker === asker) return last.made
-  let made = known.get(asker)
-  if (made === undefined) {
-    made = make(asker)
-    known.set(asker, made)
-  }
-  last = { asker, made }
+/** Kept with the asker, and hidden from whoever copies it. */
+export function knownAsker(asker: Asker & { readonly [KNOWN]?: KnownAsker }): KnownAsker {
+  const known = asker[KNOWN]
+  if (known !== undefined) return known
+  const made = make(asker)
+  if (Object.isExtensible(asker)) Object.defineProperty(asker, KNOWN, { value: made })
   return made
 }
 
@@ -44,13 +42,18 @@ function make({ id, kind, issuer, groups, roles, scopes, claims }: Asker): Known
         ['roles', new SetValue(roles)],
       ]),
       tags: setsOf(claims),
-      ancestors: new Set([
-        ...groups.map((group) => entityKey('Group', group)),
-        ...roles.map((role) => entityKey('Role', role)),
-      ]),
+      ancestors: ancestorsOf(groups, roles),
     },
     scopes: new SetValue(scopes),
   }
+}
+
+function ancestorsOf(groups: readonly string[], roles: readonly string[]): Entity['ancestors'] {
+  if (groups.length + roles.length === 0) return NO_ANCESTORS
+  return new Set([
+    ...groups.map((group) => entityKey('Group', group)),
+    ...roles.map((role) => entityKey('Role', role)),
+  ])
 }
 
 export function setsOf(lists: Named<readonly string[]>): Attributes {

@@ -145,11 +145,7 @@ function sinceUs(startMs: number, atMs: number): number {
 /** Only who is verified: a claim that failed says nothing about anybody. */
 export function draftWho({ principal, credential, requestSalt }: Exchange): Who | undefined {
   if (principal === undefined) return undefined
-  let known = knownParties.get(principal)
-  if (known === undefined || known.credential !== credential) {
-    known = { credential, who: draftParty(principal, credential) }
-    knownParties.set(principal, known)
-  }
+  const known = knownParty(principal, credential)
   if (requestSalt === undefined) return known.who
   // Named one by one: a spread of it costs more than the rest of what is done here.
   const { principal: party, credential: shown, facts } = known.who
@@ -157,11 +153,31 @@ export function draftWho({ principal, credential, requestSalt }: Exchange): Who 
   return { principal: party, credential: shown, facts, requestSalt }
 }
 
-/** Who showed the same credential before is the same principal, with the same text in a record. */
-const knownParties = new WeakMap<
-  Principal,
-  { readonly credential: Credential | undefined; readonly who: Who }
->()
+interface KnownParty {
+  readonly credential: Credential | undefined
+  readonly who: Who
+}
+
+/** A WeakMap would be looked up in memory of its own, which is far away with every other caller. */
+const PARTY = Symbol('party')
+
+/**
+ * Who showed the same credential before is the same principal, with the same text in a record. Kept
+ * with the principal, and hidden from whoever copies it.
+ */
+function knownParty(
+  principal: Principal & { [PARTY]?: KnownParty },
+  credential: Credential | undefined,
+): KnownParty {
+  const known = principal[PARTY]
+  if (known !== undefined && known.credential === credential) return known
+  const made = { credential, who: draftParty(principal, credential) }
+  if (known !== undefined) principal[PARTY] = made
+  else if (Object.isExtensible(principal)) {
+    Object.defineProperty(principal, PARTY, { value: made, writable: true })
+  }
+  return made
+}
 
 /** The frozen principal tells the recorder that all of it stays as it is. */
 function draftParty(principal: Principal, credential: Credential | undefined): Who {
