@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { apiKeyDigest, apiKeyPrefix } from './api-key.ts'
 import { type JwsReading, readJws } from './jwt/read-jws.ts'
-import type { FoundToken } from './token/verified-tokens.ts'
+import type { VerifiedToken } from './token/verified-tokens.ts'
 
 /** Header lines in the order received, each name as it was spelled. */
 type Fields = readonly (readonly [name: string, value: string])[]
@@ -49,7 +49,9 @@ export type Authorization =
 /** What fields show in `Authorization`, whatever is asked for. Each reading is made once. */
 export class Shown {
   /** What whoever keeps verified tokens has found last of this one: theirs to judge. */
-  found: FoundToken | undefined
+  found: VerifiedToken | undefined
+  /** By whom, for each configuration has its own. */
+  foundBy: object | undefined
   readonly #values: readonly string[]
   #authorization: Authorization | undefined
   #tokenSha256: string | undefined

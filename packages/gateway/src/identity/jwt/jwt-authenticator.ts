@@ -113,26 +113,54 @@ export class JwtAuthenticator implements Authenticator {
     const principal = principalOf(jws.payload, facts, naming)
     if (principal === undefined) return refusedToken('claims')
     const claims = { members: jws.payload, bytes: jws.payloadBytes }
-    let has: KeySet | undefined
-    const token: VerifiedToken = {
-      authenticator: this.name,
-      principal,
-      credential: credentialOf(claims, facts, { method: 'jwt', mfaAcr: naming.mfaAcr }),
-      confirmation: facts.confirmation,
-      issuedAtUs: facts.issuedAtUs,
-      subject: facts.subject,
-      untilUs: facts.expiresAtUs + rules.clockSkewMs * 1000,
-      isStillGood: () => {
-        const set = keys.current()
-        if (set === undefined) return false
-        if (set === has) return true
-        // A set never changes: it is asked once.
-        if (!set.has(key)) return false
-        has = set
-        return true
-      },
-    }
+    const credential = credentialOf(claims, facts, { method: 'jwt', mfaAcr: naming.mfaAcr })
+    const untilUs = facts.expiresAtUs + rules.clockSkewMs * 1000
+    const authenticator = this.name
+    const token = new SignedToken(
+      { ...facts, authenticator, principal, credential, untilUs },
+      key,
+      keys,
+    )
     tokens.put(presented.tokenSha256, token)
     return admit(token, presented, check)
+  }
+}
+
+/** One object: closures would be two more to be looked for in memory with every request. */
+class SignedToken implements VerifiedToken {
+  readonly authenticator: string
+  readonly principal: VerifiedToken['principal']
+  readonly credential: VerifiedToken['credential']
+  readonly confirmation: VerifiedToken['confirmation']
+  readonly issuedAtUs: number | undefined
+  readonly subject: string
+  readonly untilUs: number
+  readonly knownUntilUs: undefined
+  told: VerifiedToken['told']
+  isGone = false
+  readonly #key: VerifyKey
+  readonly #keys: IssuerKeys
+  /** That has the key: a set never changes, and is asked once. */
+  #set: KeySet | undefined
+
+  constructor(facts: Omit<VerifiedToken, 'isStillGood'>, key: VerifyKey, keys: IssuerKeys) {
+    this.authenticator = facts.authenticator
+    this.principal = facts.principal
+    this.credential = facts.credential
+    this.confirmation = facts.confirmation
+    this.issuedAtUs = facts.issuedAtUs
+    this.subject = facts.subject
+    this.untilUs = facts.untilUs
+    this.#key = key
+    this.#keys = keys
+  }
+
+  isStillGood(): boolean {
+    const set = this.#keys.current()
+    if (set === undefined) return false
+    if (set === this.#set) return true
+    if (!set.has(this.#key)) return false
+    this.#set = set
+    return true
   }
 }

@@ -17,17 +17,11 @@ export interface VerifiedToken {
   /** When it has to be asked about again; undefined: what is known holds until then. */
   readonly knownUntilUs?: number | undefined
   /** What whoever shows it is told, made when it is first shown. */
-  told?: Known
+  told?: Known | undefined
   /** It counts no more, or something newer is known of the same text. */
   isGone?: boolean
   /** Whether what it was verified by still counts: its key, the issuer's last word. */
   isStillGood(): boolean
-}
-
-/** What was found of a token that is shown again: by whom, for each configuration has its own. */
-export interface FoundToken {
-  readonly by: object
-  readonly token: VerifiedToken
 }
 
 /**
@@ -48,9 +42,8 @@ export class VerifiedTokens {
 
   /** One that may still be shown; whoever takes it asks the revocation lists too. */
   get({ shown, atUs }: Pick<Presented, 'shown' | 'atUs'>): VerifiedToken | undefined {
-    const { found } = shown
-    const isFound = found?.by === this.#name && found.token.isGone !== true
-    const token = isFound ? found.token : this.#find(shown)
+    const isFound = shown.foundBy === this.#name && shown.found?.isGone !== true
+    const token = isFound ? shown.found : this.#find(shown)
     if (token === undefined) return undefined
     const { untilUs, knownUntilUs = untilUs } = token
     if (atUs < knownUntilUs && token.isStillGood()) return token
@@ -72,7 +65,9 @@ export class VerifiedTokens {
   #find(shown: Shown): VerifiedToken | undefined {
     const sha256 = shown.tokenSha256
     const token = this.#young.get(sha256) ?? this.#promoted(sha256)
-    if (token !== undefined) shown.found = { by: this.#name, token }
+    if (token === undefined) return undefined
+    shown.found = token
+    shown.foundBy = this.#name
     return token
   }
 
