@@ -86,7 +86,7 @@ export class Quota {
   }
 }
 
-/** Kept with the principal, and hidden from whoever copies it: the same caller is the same object. */
+/** Kept with the principal, and hidden from whoever copies it. */
 function nameOf(principal: Caller['principal']): string {
   const name = `p:${JSON.stringify([principal.issuer, principal.id])}`
   if (Object.isExtensible(principal)) Object.defineProperty(principal, NAME, { value: name })
