@@ -36,7 +36,8 @@ export function readTargetUrl(url: string): TargetPlace | { readonly wrong: stri
     host,
     isAddress: isIP(host) !== 0,
     port: portNumber,
-    authority: parsed.host,
+    // A copy: of a piece of a longer text, JSON is made by a slower way, for each record.
+    authority: Buffer.from(parsed.host).toString(),
   }
 }
 
