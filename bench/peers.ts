@@ -39,6 +39,7 @@ import {
 } from './web.subjects.ts'
 
 const TOKENS = 1000
+const RATE_WARM_UP_SECONDS = 2
 const COMPLETE = { policies: POLICIES, hasQuota: true }
 type Start = (place: Place, bench: Bench) => ChildProcess
 
@@ -176,6 +177,8 @@ async function latencies(
       const authorization = `Authorization: Bearer ${bench.tokens[0]}`
       const head = `GET /orders/7 HTTP/1.1\r\nHost: bench\r\n${authorization}\r\n\r\n`
       const load = { port, head, connections: CONNECTIONS, perSecond, seconds }
+      // What a process does after it was idle, as collecting garbage, is over then.
+      await openLoop({ ...load, seconds: RATE_WARM_UP_SECONDS })
       row[name] = await openLoop(load)
       process.stderr.write(`${perSecond}/s ${name} ${JSON.stringify(row[name])}\n`)
     }

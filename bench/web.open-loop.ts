@@ -1,6 +1,7 @@
 // A load at a fixed rate, as a process of its own: a request is due at its time whether or not the
 // earlier ones are answered, and its latency counts from then. Told {port, head, connections,
-// perSecond, seconds}; says how late the answers were.
+// perSecond, seconds}; says how late the answers were. It allocates nothing for a request: pauses
+// of its own would be taken for the subject's.
 import { connect } from 'node:net'
 
 /** What is asked for. */
@@ -18,6 +19,7 @@ export interface OpenLoadResult {
   readonly failed: number
   readonly perSecond: number
   readonly p50Ms: number
+  readonly p90Ms: number
   readonly p99Ms: number
 }
 
@@ -26,6 +28,9 @@ const WAITING_MAX = 10_000
 
 /** How late an answer is seen at most. */
 const NAP_MS_MAX = 0.1
+
+/** What comes of an answer at once; the longest here has little more than a kilobyte. */
+const ANSWER_BYTES_MAX = 65_536
 
 /** Nobody wakes whoever waits on it. */
 const NEVER = new Int32Array(new SharedArrayBuffer(4))
@@ -36,42 +41,48 @@ process.once('message', (load: OpenLoad) => {
 
 async function run(load: OpenLoad): Promise<OpenLoadResult> {
   const { perSecond, seconds, connections } = load
-  const latenciesMs: number[] = []
-  const due: number[] = []
-  let failed = 0
-  const clients = Array.from({ length: connections }, () =>
-    openClient(load, (status, dueMs) => {
-      latenciesMs.push(performance.now() - dueMs)
-      if (status !== 200) failed += 1
-      return due.shift()
-    }),
-  )
-  await Promise.all(clients.map(({ connected }) => connected))
-  const startMs = performance.now()
   const total = perSecond * seconds
-  let sent = 0
-  while (latenciesMs.length < total && due.length < WAITING_MAX) {
-    const nowMs = performance.now()
-    while (sent < total && startMs + (sent * 1000) / perSecond <= nowMs) {
-      const dueMs = startMs + (sent * 1000) / perSecond
-      sent += 1
-      const free = clients.find((client) => client.isFree())
-      if (free === undefined) due.push(dueMs)
-      else free.send(dueMs)
+  const latenciesMs = new Float64Array(total)
+  const free: Client[] = []
+  let [sent, waiting, answered, failed] = [0, 0, 0, 0]
+  let startMs = 0
+  const dueMsOf = (request: number): number => startMs + (request * 1000) / perSecond
+  const onAnswer = (client: Client, status: number): void => {
+    latenciesMs[answered] = performance.now() - client.dueMs
+    answered += 1
+    if (status !== 200) failed += 1
+    if (waiting === 0) free.push(client)
+    else {
+      client.send(dueMsOf(sent - waiting))
+      waiting -= 1
     }
-    nap(startMs + (sent * 1000) / perSecond - performance.now())
+  }
+  const clients = await Promise.all(
+    Array.from({ length: connections }, () => openClient(load, onAnswer)),
+  )
+  free.push(...clients)
+  startMs = performance.now()
+  while (answered < total && waiting < WAITING_MAX) {
+    const nowMs = performance.now()
+    for (; sent < total && dueMsOf(sent) <= nowMs; sent += 1) {
+      const client = free.pop()
+      if (client === undefined) waiting += 1
+      else client.send(dueMsOf(sent))
+    }
+    nap(dueMsOf(sent) - performance.now())
     await new Promise((resolve) => setImmediate(resolve))
   }
   for (const client of clients) client.close()
-  latenciesMs.sort((one, other) => one - other)
-  const at = (share: number): number =>
-    Math.round((latenciesMs[Math.floor(latenciesMs.length * share)] ?? 0) * 1000) / 1000
   const tookSeconds = (performance.now() - startMs) / 1000
+  const sorted = latenciesMs.subarray(0, answered).sort()
+  const at = (share: number): number =>
+    Math.round((sorted[Math.floor(answered * share)] ?? 0) * 1000) / 1000
   return {
-    requests: latenciesMs.length,
-    failed: failed + total - latenciesMs.length,
-    perSecond: Math.round(latenciesMs.length / tookSeconds),
+    requests: answered,
+    failed: failed + total - answered,
+    perSecond: Math.round(answered / tookSeconds),
     p50Ms: at(0.5),
+    p90Ms: at(0.9),
     p99Ms: at(0.99),
   }
 }
@@ -86,46 +97,50 @@ function nap(dueInMs: number): void {
 }
 
 interface Client {
-  readonly connected: Promise<void>
-  isFree(): boolean
+  /** When what it waits for was due. */
+  readonly dueMs: number
   send(dueMs: number): void
   close(): void
 }
 
-/** `onAnswer` may return the time at which the next request was due. */
-function openClient(
+async function openClient(
   { port, head }: OpenLoad,
-  onAnswer: (status: number, dueMs: number) => number | undefined,
-): Client {
+  onAnswer: (client: Client, status: number) => void,
+): Promise<Client> {
   const request = Buffer.from(head, 'latin1')
-  const socket = connect(port, '127.0.0.1')
+  const memory = Buffer.alloc(ANSWER_BYTES_MAX)
   const { promise: connected, resolve, reject } = Promise.withResolvers<void>()
-  socket.setNoDelay(true)
+  let length = 0
+  const socket = connect({
+    port,
+    host: '127.0.0.1',
+    noDelay: true,
+    onread: {
+      buffer: Buffer.alloc(ANSWER_BYTES_MAX),
+      callback: (count, bytes) => {
+        memory.set(bytes.subarray(0, count), length)
+        length += count
+        const text = memory.toString('latin1', 0, length)
+        const headEnd = text.indexOf('\r\n\r\n')
+        const bodyBytes = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0)
+        if (headEnd !== -1 && length >= headEnd + 4 + bodyBytes) {
+          length = 0
+          onAnswer(client, Number(text.slice(9, 12)))
+        }
+        return true
+      },
+    },
+  })
+  const client = {
+    dueMs: 0,
+    send: (dueMs: number): void => {
+      client.dueMs = dueMs
+      socket.write(request)
+    },
+    close: () => void socket.destroy(),
+  }
   socket.once('connect', resolve)
   socket.once('error', reject)
-  let text = ''
-  let busyWith: number | undefined
-  const send = (dueMs: number): void => {
-    busyWith = dueMs
-    socket.write(request)
-  }
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1')
-    const headEnd = text.indexOf('\r\n\r\n')
-    if (headEnd === -1 || busyWith === undefined) return
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0)
-    if (text.length < headEnd + 4 + length) return
-    const status = Number(text.slice(9, 12))
-    const dueMs = busyWith
-    text = ''
-    busyWith = undefined
-    const next = onAnswer(status, dueMs)
-    if (next !== undefined) send(next)
-  })
-  return {
-    connected,
-    isFree: () => busyWith === undefined,
-    send,
-    close: () => socket.destroy(),
-  }
+  await connected
+  return client
 }
