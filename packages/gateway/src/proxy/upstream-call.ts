@@ -105,8 +105,13 @@ export class UpstreamCall implements UpstreamHandler {
    * Throws UpstreamFault. One reader only.
    */
   read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    const chunk = this.#chunks.length === 0 ? undefined : this.#chunks.shift()
-    if (chunk !== undefined) return this.#taken(chunk)
+    const chunks = this.#chunks
+    const chunk = chunks[0]
+    if (chunk !== undefined) {
+      if (chunks.length === 1) this.#chunks = NO_CHUNKS
+      else chunks.shift()
+      return this.#taken(chunk)
+    }
     if (this.#fault !== undefined) throw this.#fault
     return this.#hasEnded ? undefined : this.#somethingHappens().then(() => this.read())
   }
