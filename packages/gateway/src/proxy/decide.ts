@@ -3,6 +3,7 @@ import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 import { operationOf } from './operations.ts'
 import { receivedHeaders, recordedHeaders, recordedPath } from './recorded-text.ts'
+import { outgoingFields } from './request-fields.ts'
 
 const REQUEST_SALT_DIGITS = 32
 
@@ -21,6 +22,7 @@ export function decide(exchange: Exchange, context: ProxyContext): Step {
   if (allow && received !== undefined && isOtherwise(exchange, received)) {
     return { stop: 'redaction-matters' }
   }
+  if (allow) exchange.outgoing = outgoingFields(exchange)
   // What is asked for, and by whom, is for the next stage.
   return allow || reason === 'approval-needed' ? 'next' : { stop: reason }
 }

@@ -16,6 +16,7 @@ import type { ExchangeDigests } from './message-digests.ts'
 import type { Told } from './progress.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import type { Recorded } from './recording.ts'
+import type { OutgoingFields } from './request-fields.ts'
 import { NO_SEAT, type Rostered } from './roster.ts'
 import type { ServerTiming } from './server-timing.ts'
 import type { LastMade, Standing } from './standing.ts'
@@ -224,6 +225,8 @@ export class Exchange implements Rostered {
   containedBy: string | undefined
   /** What the route's quotas said; whatever is held of them is released at the end. */
   quotas: QuotaVerdict | undefined
+  /** What the answer says of them. */
+  quotaLines: MadeLines = ''
   /** What the policies were asked: of the request, what is recorded of it. */
   question: Question | undefined
   decision: Decision | undefined
@@ -233,6 +236,8 @@ export class Exchange implements Rostered {
   use: Use | undefined
   /** The approval that it waits for. */
   asking: Approval | undefined
+  /** Made when it is decided that it may go on. */
+  outgoing: OutgoingFields | undefined
   /** Hexadecimal; what the digest of the authorisation request began with. */
   requestSalt: string | undefined
   intent: Recorded | undefined

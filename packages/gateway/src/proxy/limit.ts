@@ -1,5 +1,5 @@
 import { ANONYMOUS } from '../identity/index.ts'
-import type { Quota, QuotaVerdict } from '../limits/index.ts'
+import { type Quota, type QuotaVerdict, rateLimitLines } from '../limits/index.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
 
@@ -64,5 +64,7 @@ function settle(exchange: Exchange, context: ProxyContext, verdict: QuotaVerdict
     context.report({ event: 'limits-unavailable', exchange: exchange.id, cause })
   }
   exchange.quotas = verdict
+  // Now, while all of it is at hand: before the answer many others are served.
+  exchange.quotaLines = rateLimitLines(verdict)
   return verdict.refusal === undefined ? 'next' : { stop: verdict.refusal }
 }

@@ -1,4 +1,4 @@
-import { KeptFields } from '../http1/index.ts'
+import { KeptFields, type MadeLines } from '../http1/index.ts'
 import {
   LOGIN_COOKIE_PREFIX,
   LOGIN_COOKIES,
@@ -14,25 +14,37 @@ import { endToEnd, type HeaderFields } from './header-fields.ts'
 import type { RouteConfig } from './proxy-config.ts'
 import { handshakeFields } from './websocket/handshake.ts'
 
+/** What of the upstream's fields is known before the intent is written. */
+export interface OutgoingFields {
+  readonly kept: readonly KeptFields[]
+  /** After the fields of our own. */
+  readonly trace: MadeLines
+}
+
 /** What the upstream gets: the caller's fields that are nobody's claim, then ours. */
 export function requestFields(
   exchange: Exchange,
   statement: string | undefined,
 ): Pick<UpstreamRequest, 'kept' | 'made'> {
-  const { inbound, id, inForce } = exchange
+  const { kept, trace } = exchange.outgoing ?? outgoingFields(exchange)
+  const identity = statement === undefined ? '' : `countersign-identity: ${statement}\r\n`
+  return { kept, made: `x-request-id: ${exchange.id}\r\n${identity}${trace}` }
+}
+
+/** Made while what it is made of is at hand: when the intent is written, others were served. */
+export function outgoingFields(exchange: Exchange): OutgoingFields {
+  const { inbound, inForce } = exchange
   const route = filled(exchange.route, 'route')
   const passed = passedFields(exchange, route)
   const egress = inForce.egressOf(route)
-  const identity = statement === undefined ? '' : `countersign-identity: ${statement}\r\n`
-  const made = `x-request-id: ${id}\r\n${identity}`
   // Who asks, from where, and in whose trace: only what the route says that it signs goes out.
   if (egress !== undefined) {
-    return { kept: [new KeptFields(egressRequestFields(egress, passed.fields))], made }
+    return { kept: [new KeptFields(egressRequestFields(egress, passed.fields))], trace: '' }
   }
   const { traceparent, authority } = filled(exchange.asked, 'asked')
   const origin = originFields(inbound.peer, authority, route.forwarded)
   const caller = callerFields(filled(exchange.principal, 'principal'), inbound.standing)
-  return { kept: [passed, origin, caller], made: `${made}traceparent: ${traceparent}\r\n` }
+  return { kept: [passed, origin, caller], trace: `traceparent: ${traceparent}\r\n` }
 }
 
 function passedFields({ inbound, asked, inForce }: Exchange, route: RouteConfig): KeptFields {

@@ -1,6 +1,5 @@
 import { fieldsOfLines, KeptFields, type MadeLines } from '../http1/index.ts'
 import { LOGIN_COOKIE_PREFIX } from '../identity/index.ts'
-import { rateLimitLines } from '../limits/index.ts'
 import { egressResponseFields } from './egress/egress-fields.ts'
 import { type Exchange, filled } from './exchange.ts'
 import { isOursToTell } from './field-names.ts'
@@ -65,10 +64,9 @@ function isLogin([name, value]: HeaderFields[number]): boolean {
 
 /** The fields that every answer has. A receipt is one caller's: no shared cache may keep it. */
 export function madeLines(exchange: Exchange, recorded: Recorded | undefined): MadeLines {
-  const { id, quotas, timing } = exchange
-  const limits = quotas === undefined ? '' : rateLimitLines(quotas)
+  const { id, quotaLines, timing } = exchange
   const timed = timing === undefined ? '' : linesOf(timingFields(exchange))
-  return `x-request-id: ${id}\r\n${limits}${receiptLines(recorded)}${timed}`
+  return `x-request-id: ${id}\r\n${quotaLines}${receiptLines(recorded)}${timed}`
 }
 
 function receiptLines(recorded: Recorded | undefined): MadeLines {
