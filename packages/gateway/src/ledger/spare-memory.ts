@@ -1,4 +1,4 @@
-/** What is shared at most, lent or waiting. It is never let go: what comes beyond it is not shared. */
+/** What is shared at most, lent or waiting. It is never let go; what is beyond it is not shared. */
 export const SHARED_BYTES_MAX = 67_108_864
 
 /**
