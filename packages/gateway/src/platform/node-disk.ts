@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { resolve } from 'node:path'
-import { IN_PLACE, POOLED, type ShortCalls } from './calls.ts'
+import { type Calls, IN_PLACE, POOLED } from './calls.ts'
 import { DiskError, diskErrorCode } from './disk-error.ts'
 import { makeDirectoryDurably } from './make-directory.ts'
 import { call } from './node-call.ts'
@@ -33,8 +33,8 @@ const SAFELY = O_NOFOLLOW | O_NONBLOCK
 
 export interface NodeDiskOptions {
   /**
-   * `in place`: opening, closing, reading and renaming block the calling thread, which is cheaper.
-   * Writes and flushes never do.
+   * `in place`: opening, closing, reading, writing to memory and renaming block the calling thread,
+   * which is cheaper; so do flushes, half of the time at most.
    */
   readonly shortCalls?: 'pooled' | 'in place'
 }
@@ -42,6 +42,7 @@ export interface NodeDiskOptions {
 /** The real file system: callback `node:fs`, one thread-pool hop an operation. */
 export function nodeDisk(options: NodeDiskOptions = {}): Disk {
   const calls = options.shortCalls === 'in place' ? IN_PLACE : POOLED
+  const sync = (path: string): Promise<void> => syncDirectory(calls, path)
   return {
     open: (path, mode) => open(calls, path, mode),
     read: (path, bytesMax) => read(calls, path, bytesMax),
@@ -49,10 +50,9 @@ export function nodeDisk(options: NodeDiskOptions = {}): Disk {
     stat,
     rename: (from, to) => call('rename', from, (done) => calls.rename(from, to, done)),
     remove: (path) => call('remove', path, (done) => fs.unlink(path, done)),
-    makeDirectory: (path) =>
-      makeDirectoryDurably(resolve(path), { stat, make, sync: syncDirectory }),
+    makeDirectory: (path) => makeDirectoryDurably(resolve(path), { stat, make, sync }),
     removeDirectory: (path) => call('remove directory', path, (done) => fs.rmdir(path, done)),
-    syncDirectory,
+    syncDirectory: sync,
     space,
   }
 }
@@ -63,17 +63,18 @@ interface Opened {
   readonly bytes: number | undefined
 }
 
-async function open(calls: ShortCalls, path: string, mode: OpenMode): Promise<DiskFile> {
+async function open(calls: Calls, path: string, mode: OpenMode): Promise<DiskFile> {
   return (await openAsked(calls, path, mode)).file
 }
 
-async function openAsked(calls: ShortCalls, path: string, mode: OpenMode): Promise<Opened> {
-  const flags = openFlags(mode)
+async function openAsked(calls: Calls, path: string, mode: OpenMode): Promise<Opened> {
+  const isDurable = mode.for === 'write' && mode.durable === true
+  const flushesApart = calls.flushesApart || !WRITES_FLUSH
+  const flags = openFlags(mode) | (isDurable && !flushesApart ? O_DSYNC : 0)
   const handle = await call<number>('open', path, (done) =>
     calls.open(path, flags | SAFELY, FILE_PERMISSIONS, done),
   )
-  const flushes = mode.for === 'write' && mode.durable === true && !WRITES_FLUSH
-  const file = new NodeFile({ handle, path, calls, flushesWrites: flushes })
+  const file = new NodeFile({ handle, path, calls, flushesWrites: isDurable && flushesApart })
   // An exclusive creation made a regular file; anything else may have been put there.
   const bytes = (flags & O_EXCL) === 0 ? await refuseOther(file) : undefined
   return { file, bytes }
@@ -82,7 +83,7 @@ async function openAsked(calls: ShortCalls, path: string, mode: OpenMode): Promi
 function openFlags(mode: OpenMode): number {
   if (mode.for === 'read') return O_RDONLY
   const creation = { new: O_CREAT | O_EXCL, 'if-missing': O_CREAT, never: 0 }[mode.create]
-  return O_RDWR | creation | (mode.durable === true && WRITES_FLUSH ? O_DSYNC : 0)
+  return O_RDWR | creation
 }
 
 async function refuseOther(file: NodeFile): Promise<number> {
@@ -95,7 +96,7 @@ async function refuseOther(file: NodeFile): Promise<number> {
 }
 
 async function read(
-  calls: ShortCalls,
+  calls: Calls,
   path: string,
   bytesMax: number = READ_BYTES_MAX,
 ): Promise<Uint8Array> {
@@ -140,14 +141,14 @@ function make(path: string): Promise<void> {
   return call('make directory', path, (done) => fs.mkdir(path, DIRECTORY_PERMISSIONS, done))
 }
 
-async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(calls: Calls, path: string): Promise<void> {
   const handle = await call<number>('open', path, (done) =>
-    fs.open(path, O_RDONLY | O_DIRECTORY, done),
+    calls.open(path, O_RDONLY | O_DIRECTORY, FILE_PERMISSIONS, done),
   )
   try {
     await call('sync', path, (done) => fs.fsync(handle, done))
   } finally {
-    await call('close', path, (done) => fs.close(handle, done))
+    await call('close', path, (done) => calls.close(handle, done))
   }
 }
 
