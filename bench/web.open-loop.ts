@@ -1,7 +1,7 @@
 // A load at a fixed rate, as a process of its own: a request is due at its time whether or not the
 // earlier ones are answered, and its latency counts from then. Told {port, head, connections,
-// perSecond, seconds}; says how late the answers were. It allocates nothing for a request: pauses
-// of its own would be taken for the subject's.
+// perSecond, seconds}; says how late the answers were. It reads into the same memory and keeps a
+// number for each answer: pauses of its own would be taken for the subject's.
 import { connect } from 'node:net'
 
 /** What is asked for. */
