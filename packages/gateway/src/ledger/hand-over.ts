@@ -47,7 +47,8 @@ export class HandOver {
     }
     this.#waiting ??= this.#memory.take(plain.length)
     if (this.#count === 0) this.#first = first
-    this.#waiting.set(plain, this.#length)
+    // `set` goes word by word where memory is shared; nobody else looks at this one yet.
+    Buffer.from(plain.buffer, plain.byteOffset, plain.length).copy(this.#waiting, this.#length)
     this.#count += count
     this.#length += plain.length
     if (this.#length >= HAND_OVER_BYTES) this.#flush()
