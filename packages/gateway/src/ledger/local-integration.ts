@@ -18,8 +18,8 @@ export interface LocalIntegrationOptions {
   readonly packer: Packer
 }
 
-/** Files that wait for their flush together share what the file system writes for all of them. */
-const FILES_AT_ONCE_MAX = 16
+/** As many as blocks that the packer writes meanwhile: the runtime's threads are few. */
+const FILES_AT_ONCE_MAX = 2
 
 /** Integration in this thread. Owns the log directory's tiles and bundles. */
 export class LocalIntegration implements Integration {

@@ -25,11 +25,6 @@ const refused = (code: string) => (error: unknown) =>
 const disks = [
   { name: 'node', make: (): Disk => nodeDisk(), root: real },
   {
-    name: 'node in place',
-    make: (): Disk => nodeDisk({ shortCalls: 'in place' }),
-    root: `${real}/in-place`,
-  },
-  {
     name: 'faulty',
     make: (): Disk => new FaultyDisk(nodeDisk(), systemClock()),
     root: `${real}/faulty`,

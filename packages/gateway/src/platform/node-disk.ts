@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { resolve } from 'node:path'
-import { type Calls, IN_PLACE, POOLED } from './calls.ts'
+import { IN_PLACE, POOLED, type ShortCalls } from './calls.ts'
 import { DiskError, diskErrorCode } from './disk-error.ts'
 import { makeDirectoryDurably } from './make-directory.ts'
 import { call } from './node-call.ts'
@@ -33,8 +33,8 @@ const SAFELY = O_NOFOLLOW | O_NONBLOCK
 
 export interface NodeDiskOptions {
   /**
-   * `in place`: opening, closing, reading, writing to memory and renaming block the calling thread,
-   * which is cheaper; so do flushes, half of the time at most.
+   * `in place`: opening, closing, reading and renaming block the calling thread, which is cheaper.
+   * Writes and flushes never do.
    */
   readonly shortCalls?: 'pooled' | 'in place'
 }
@@ -42,7 +42,6 @@ export interface NodeDiskOptions {
 /** The real file system: callback `node:fs`, one thread-pool hop an operation. */
 export function nodeDisk(options: NodeDiskOptions = {}): Disk {
   const calls = options.shortCalls === 'in place' ? IN_PLACE : POOLED
-  const sync = (path: string): Promise<void> => syncDirectory(calls, path)
   return {
     open: (path, mode) => open(calls, path, mode),
     read: (path, bytesMax) => read(calls, path, bytesMax),
@@ -50,9 +49,10 @@ export function nodeDisk(options: NodeDiskOptions = {}): Disk {
     stat,
     rename: (from, to) => call('rename', from, (done) => calls.rename(from, to, done)),
     remove: (path) => call('remove', path, (done) => fs.unlink(path, done)),
-    makeDirectory: (path) => makeDirectoryDurably(resolve(path), { stat, make, sync }),
+    makeDirectory: (path) =>
+      makeDirectoryDurably(resolve(path), { stat, make, sync: syncDirectory }),
     removeDirectory: (path) => call('remove directory', path, (done) => fs.rmdir(path, done)),
-    syncDirectory: sync,
+    syncDirectory,
     space,
   }
 }
@@ -63,18 +63,17 @@ interface Opened {
   readonly bytes: number | undefined
 }
 
-async function open(calls: Calls, path: string, mode: OpenMode): Promise<DiskFile> {
+async function open(calls: ShortCalls, path: string, mode: OpenMode): Promise<DiskFile> {
   return (await openAsked(calls, path, mode)).file
 }
 
-async function openAsked(calls: Calls, path: string, mode: OpenMode): Promise<Opened> {
-  const isDurable = mode.for === 'write' && mode.durable === true
-  const flushesApart = calls.flushesApart || !WRITES_FLUSH
-  const flags = openFlags(mode) | (isDurable && !flushesApart ? O_DSYNC : 0)
+async function openAsked(calls: ShortCalls, path: string, mode: OpenMode): Promise<Opened> {
+  const flags = openFlags(mode)
   const handle = await call<number>('open', path, (done) =>
     calls.open(path, flags | SAFELY, FILE_PERMISSIONS, done),
   )
-  const file = new NodeFile({ handle, path, calls, flushesWrites: isDurable && flushesApart })
+  const flushes = mode.for === 'write' && mode.durable === true && !WRITES_FLUSH
+  const file = new NodeFile({ handle, path, calls, flushesWrites: flushes })
   // An exclusive creation made a regular file; anything else may have been put there.
   const bytes = (flags & O_EXCL) === 0 ? await refuseOther(file) : undefined
   return { file, bytes }
@@ -83,7 +82,7 @@ async function openAsked(calls: Calls, path: string, mode: OpenMode): Promise<Op
 function openFlags(mode: OpenMode): number {
   if (mode.for === 'read') return O_RDONLY
   const creation = { new: O_CREAT | O_EXCL, 'if-missing': O_CREAT, never: 0 }[mode.create]
-  return O_RDWR | creation
+  return O_RDWR | creation | (mode.durable === true && WRITES_FLUSH ? O_DSYNC : 0)
 }
 
 async function refuseOther(file: NodeFile): Promise<number> {
@@ -96,7 +95,7 @@ async function refuseOther(file: NodeFile): Promise<number> {
 }
 
 async function read(
-  calls: Calls,
+  calls: ShortCalls,
   path: string,
   bytesMax: number = READ_BYTES_MAX,
 ): Promise<Uint8Array> {
@@ -141,14 +140,14 @@ function make(path: string): Promise<void> {
   return call('make directory', path, (done) => fs.mkdir(path, DIRECTORY_PERMISSIONS, done))
 }
 
-async function syncDirectory(calls: Calls, path: string): Promise<void> {
+async function syncDirectory(path: string): Promise<void> {
   const handle = await call<number>('open', path, (done) =>
-    calls.open(path, O_RDONLY | O_DIRECTORY, FILE_PERMISSIONS, done),
+    fs.open(path, O_RDONLY | O_DIRECTORY, done),
   )
   try {
     await call('sync', path, (done) => fs.fsync(handle, done))
   } finally {
-    await call('close', path, (done) => calls.close(handle, done))
+    await call('close', path, (done) => fs.close(handle, done))
   }
 }
 

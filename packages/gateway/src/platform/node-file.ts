@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import type { Calls } from './calls.ts'
+import type { ShortCalls } from './calls.ts'
 import { DiskError } from './disk-error.ts'
 import { call } from './node-call.ts'
 import type { DiskFile } from './types.ts'
@@ -7,14 +7,14 @@ import type { DiskFile } from './types.ts'
 /** An open file of the real file system. Every call checks that it was not closed before. */
 export class NodeFile implements DiskFile {
   readonly #path: string
-  readonly #calls: Calls
+  readonly #calls: ShortCalls
   readonly #syncsWrites: boolean
   #handle: number | undefined
 
   constructor(options: {
     readonly handle: number
     readonly path: string
-    readonly calls: Calls
+    readonly calls: ShortCalls
     readonly flushesWrites: boolean
   }) {
     this.#handle = options.handle
@@ -40,7 +40,7 @@ export class NodeFile implements DiskFile {
     let written = 0
     while (written < bytes.length) {
       const count = await this.#call<number>('write', (handle, done) =>
-        this.#calls.write(handle, bytes, written, bytes.length - written, offset + written, done),
+        fs.write(handle, bytes, written, bytes.length - written, offset + written, done),
       )
       if (count === 0) throw new DiskError('DISK_IO', this.#path, 'write: nothing written')
       written += count
@@ -49,7 +49,7 @@ export class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.#call('sync', (handle, done) => this.#calls.flush(handle, done))
+    return this.#call('sync', (handle, done) => fs.fdatasync(handle, done))
   }
 
   truncate(bytes: number): Promise<void> {
