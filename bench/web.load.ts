@@ -5,9 +5,13 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 
 export const CONNECTIONS = 64
 export const [SUBJECT_CORE, OTHER_CORE] = ['0', '1']
+/** Before and after what is measured. */
+const LEAD_SECONDS = 2
+const PAUSE_MS = 2_000
 /** Clock ticks of a second in /proc/PID/stat, on every Linux there is. */
 const TICKS_PER_SECOND = 100
 
@@ -82,14 +86,21 @@ end
   return file
 }
 
+/**
+ * What is asked goes on when the last answer is there: a ledger integrates what it recorded up to
+ * two seconds later. So a subject is asked a while before it is measured, which brings it as much
+ * work of before as it leaves behind, and afterwards it has time to end it before the next one.
+ */
 export async function measure(
   subject: ChildProcess,
   load: WebLoad,
   seconds: number,
 ): Promise<Measured> {
+  await runLoad(load, LEAD_SECONDS)
   const before = cpuUs(subject)
   const requests = await runLoad(load, seconds)
   const after = cpuUs(subject)
+  await setTimeout(PAUSE_MS)
   return {
     requestsPerSecond: Math.round(requests / seconds),
     cpuUsPerRequest: rounded((after - before) / requests),
@@ -124,7 +135,7 @@ export async function answers(port: number, directory: string): Promise<void> {
     const check = spawnSync('curl', ['-sko', '/dev/null', '-m', '1', `http://127.0.0.1:${port}/`])
     const isTls = check.status === 52 || check.status === 56 || check.status === 1
     if (check.status === 0 || isTls) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await setTimeout(100)
   }
   throw new Error(`nothing answers: ${readFileSync(join(directory, 'output'), 'utf8')}`)
 }
