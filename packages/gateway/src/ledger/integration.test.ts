@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
 import {
   bundlesBetween,
@@ -170,8 +170,8 @@ test('entries below the tree go to the packer alone, a gap ends the integration'
   await assert.rejects(again.settle(), hasCode('LEDGER_INTEGRATION', /entry 11 follows/))
 })
 
-test('memory that both ends share is not given away, and comes back as the same', async (t) => {
-  const { packer, integration } = new Bench()
+async function behindPort(t: TestContext) {
+  const { disk, packer, integration } = new Bench()
   const { port1, port2 } = new MessageChannel()
   t.after(() => port1.close())
   serveIntegration(port2, integration)
@@ -181,6 +181,11 @@ test('memory that both ends share is not given away, and comes back as the same'
   await remote.resume(NO_SIZE, EMPTY)
   const batch = new Batch()
   batch.add({ leaf: text('entry-0'), payload: text('x') }, new OpenIntents(), NOBODY)
+  return { disk, packer, remote, spent, batch }
+}
+
+test('memory that both ends share is not given away, and comes back as the same', async (t) => {
+  const { packer, remote, spent, batch } = await behindPort(t)
   const memory = new Uint8Array(new SharedArrayBuffer(1024))
   memory.set(batch.plain())
   remote.add({ first: 0 as LeafIndex, count: 1, plain: memory.subarray(0, batch.byteLength) })
@@ -195,16 +200,7 @@ test('memory that both ends share is not given away, and comes back as the same'
 })
 
 test('behind a port errors keep their codes, and batches lend their memory', async (t) => {
-  const { disk, packer, integration } = new Bench()
-  const { port1, port2 } = new MessageChannel()
-  t.after(() => port1.close())
-  serveIntegration(port2, integration)
-  const remote = new RemoteIntegration(port1)
-  const spent: Uint8Array[] = []
-  remote.onSpent((memory) => spent.push(...memory))
-  await remote.resume(NO_SIZE, EMPTY)
-  const batch = new Batch()
-  batch.add({ leaf: text('entry-0'), payload: text('x') }, new OpenIntents(), NOBODY)
+  const { disk, packer, remote, spent, batch } = await behindPort(t)
   const plain = batch.plain()
   remote.add({ first: 0 as LeafIndex, count: 1, plain })
   const { size, root, reports } = await remote.settle()
