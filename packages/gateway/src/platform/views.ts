@@ -15,7 +15,7 @@ export class Views<Memory extends Uint8Array = Uint8Array> {
     const places = Math.min(memory.length + 1, KEPT_MAX)
     this.#memory = memory
     this.#start = start
-    this.#known = new Array<Memory | undefined>(places).fill(undefined)
+    this.#known = Array.from({ length: places }, () => undefined)
   }
 
   /** Up to `end`, a place in the memory. */
