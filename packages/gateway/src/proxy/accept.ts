@@ -87,21 +87,7 @@ function headOf({ fields, standing }: Inbound): HeadReading {
     isGrpc: isGrpc(fields),
     userAgent: valuesOf(fields, 'user-agent')[0],
   }
-  if (standing === undefined) return head
-  standing.head = sharedHead(head)
-  return standing.head
-}
-
-/** By what they say: the fields of many callers say the same, and one object is soon at hand. */
-const heads = new Map<string, HeadReading>()
-const HEADS_MAX = 1024
-
-function sharedHead(head: HeadReading): HeadReading {
-  const text = JSON.stringify(head)
-  const known = heads.get(text)
-  if (known !== undefined) return known
-  if (heads.size >= HEADS_MAX) heads.clear()
-  heads.set(text, head)
+  if (standing !== undefined) standing.head = head
   return head
 }
 
