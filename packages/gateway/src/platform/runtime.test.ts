@@ -5,10 +5,11 @@ import { test } from 'node:test'
 const RUNTIME = new URL('./runtime.ts', import.meta.url).href
 
 test('the runtime knows every flag that it is fitted with', () => {
-  const program = `(await import('${RUNTIME}')).tuneRuntime()`
-  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    encoding: 'utf8',
-  })
+  const program = `const { tuneRuntime, tuneStarted } = await import('${RUNTIME}')
+    tuneRuntime()
+    tuneStarted()`
+  const args = ['--input-type=module', '-e', program]
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   // It ignores one that it does not know, and says so there.
   assert.equal(stderr, '')
   assert.equal(status, 0)

@@ -1,17 +1,31 @@
 import { setFlagsFromString } from 'node:v8'
 
+/** By then V8 has collected what the start left, and given its memory back. */
+const STARTED_MS = 15_000
+
 /**
  * Fits the runtime, all of its threads, to a process whose objects live for one exchange.
  *
  * What is alive at every collection because many wait for the disk, V8 soon makes in the old
  * generation; there it dies unnoticed and keeps alive all that it leads to, so that each collection
  * of the young generation copies everything.
- *
- * Little else grows old here, and V8 takes that for a heap that hardly grows: it allows 8 MB more
- * than is alive, memory outside of the heap included, and marks all of it again once a second.
- * Three times what is alive may come on top instead; it stays below the young generation.
  */
 export function tuneRuntime(): void {
   setFlagsFromString('--no-allocation-site-pretenuring')
+  setTimeout(tuneStarted, STARTED_MS).unref()
+}
+
+/**
+ * The same for one that has started.
+ *
+ * Little grows old then, and V8 takes that for a heap that hardly grows: it allows 8 MB more than
+ * is alive, memory outside of the heap included, and marks all of it again once a second. Three
+ * times what is alive may come on top instead: the whole process, busy, was no larger by it.
+ *
+ * When nobody asks for a minute, V8 collects to give memory back, and with the shapes of objects of
+ * which there are none just then it gives up what it has compiled for them: nearly all of it.
+ */
+export function tuneStarted(): void {
   setFlagsFromString('--heap-growing-percent=300')
+  setFlagsFromString('--memory-reducer-gc-count=0')
 }
