@@ -1,9 +1,9 @@
 // npm run bench -- decide [--seconds 5] [--rounds 5] [--warm-up 10] [--modes keys,complete]
 // [--directory DIR]: what deciding costs. The gateway as it is run (`start --config`) on one core:
 // with API keys; with JWTs that are known and that are not; with policies; with quotas. Beside it,
-// in the same rounds and on the same core, HAProxy: bare, and with its own JWT check, a limit from a
-// stick table and a line of log for each request. Every subject runs all the time; one at a time is
-// asked. As for `record`, a directory in which nothing was removed lately makes files faster.
+// in the same rounds and on the same core, HAProxy: bare, and with its own JWT check, a limit from
+// a stick table and a line of log for each request. Every subject runs all the time; one at a time
+// is asked. As for `record`, a directory in which nothing was removed lately makes files faster.
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

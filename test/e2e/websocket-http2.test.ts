@@ -9,13 +9,17 @@ import { startGateway, type TestGateway } from '../proxy/gateway.ts'
 import { type ChromiumPage, chromiumPage, NO_CHROMIUM } from './chromium-page.ts'
 
 const PAGE = `<!doctype html><title>test</title><script>
-const got = []
-const socket = new WebSocket('wss://' + location.host + '/open/socket', ['chat'])
-socket.onopen = () => socket.send('hello')
-socket.onmessage = ({ data }) => { got.push(data); socket.close(4000, 'enough') }
-socket.onclose = ({ code, reason }) => {
-  fetch('/open/done/' + encodeURIComponent([...got, code, reason, socket.protocol].join()))
+const open = () => {
+  const got = []
+  const socket = new WebSocket('wss://' + location.host + '/open/socket', ['chat'])
+  socket.onopen = () => socket.send('hello')
+  socket.onmessage = ({ data }) => { got.push(data); socket.close(4000, 'enough') }
+  socket.onclose = ({ code, reason }) => {
+    fetch('/open/done/' + encodeURIComponent([...got, code, reason, socket.protocol].join()))
+  }
 }
+// By then the browser has read what the gateway says its connections may do.
+fetch('/open/first').then((answer) => answer.text()).then(open)
 </script>`
 const ROUTE = {
   name: 'open',
