@@ -94,7 +94,8 @@ export async function run(): Promise<BenchResult> {
     rmSync(directory, { recursive: true, force: true })
   }
   const medians = new Map(subjects.map(({ mode, rounds: all }) => [mode, median(all)]))
-  return { bench: 'decide', figures: { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) } }
+  const figures = { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) }
+  return { bench: 'decide', directory: values.directory, figures }
 }
 
 async function startSubject(mode: Mode, bench: Bench): Promise<Subject> {

@@ -69,7 +69,8 @@ export async function run(): Promise<BenchResult> {
     const bareLoopRatio = round(closed.appendsPerSecond / barePerSecond)
     const integration = values['in-thread'] === true ? 'this thread' : 'worker'
     const control = { bareAppendsPerSecond: barePerSecond, bareLoopRatio }
-    return { bench: 'ledger', figures: { seconds, integration, ...closed, ...control, ...opened } }
+    const figures = { seconds, integration, ...closed, ...control, ...opened }
+    return { bench: 'ledger', directory: values.directory, figures }
   } finally {
     clearInterval(alive)
     rmSync(data, { recursive: true, force: true })

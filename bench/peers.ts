@@ -120,7 +120,8 @@ export async function run(): Promise<BenchResult> {
     rmSync(directory, { recursive: true, force: true })
   }
   const fixed = { connections: CONNECTIONS, tokens: TOKENS, policiesInForce: POLICIES }
-  return { bench: 'peers', figures: { ...options, ...fixed, ...results } }
+  const figures = { ...options, ...fixed, ...results }
+  return { bench: 'peers', directory: values.directory, figures }
 }
 
 async function runScenario(

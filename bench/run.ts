@@ -10,6 +10,8 @@ import { BenchUsageError } from './run.options.ts'
 /** What a bench returns: its name, and figures with the unit in each name. */
 export interface BenchResult {
   readonly bench: string
+  /** Where its files were, and where the disk's own figures are taken; without, this directory. */
+  readonly directory?: string
   readonly figures: Readonly<Record<string, unknown>>
 }
 
@@ -29,7 +31,7 @@ const result = await run().catch(refuse)
 const line = JSON.stringify({
   bench: result.bench,
   at: new Date().toISOString(),
-  machine: await machine(),
+  machine: await machine(result.directory ?? import.meta.dirname),
   figures: result.figures,
 })
 writeFileSync(join(import.meta.dirname, 'results', `${name}.json`), `${line}\n`)
@@ -50,19 +52,19 @@ function isOfParseArgs(error: unknown): error is TypeError {
   )
 }
 
-async function machine(): Promise<Readonly<Record<string, unknown>>> {
+async function machine(directory: string): Promise<Readonly<Record<string, unknown>>> {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     kernel: release(),
     node: process.versions.node,
-    fs: fileSystem(),
-    fdatasyncUs: await measureDisk(),
+    fs: fileSystem(directory),
+    ...(await measureDisk(directory)),
     sha256MBs: measureSha256(),
   }
 }
 
-function fileSystem(): string {
-  const told = spawnSync('stat', ['-f', '-c', '%T', import.meta.dirname], { encoding: 'utf8' })
-  return told.status === 0 ? told.stdout.trim() : `type ${statfsSync(import.meta.dirname).type}`
+function fileSystem(directory: string): string {
+  const told = spawnSync('stat', ['-f', '-c', '%T', directory], { encoding: 'utf8' })
+  return told.status === 0 ? told.stdout.trim() : `type ${statfsSync(directory).type}`
 }
