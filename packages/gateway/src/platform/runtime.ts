@@ -23,7 +23,8 @@ export function tuneRuntime(): void {
  * times what is alive may come on top instead: the whole process, busy, was no larger by it.
  *
  * When nobody asks for a minute, V8 collects to give memory back, and with the shapes of objects of
- * which there are none just then it gives up what it has compiled for them: nearly all of it.
+ * which there are none just then it gives up what it has compiled for them: nearly all of it. That
+ * collection is switched off; what was taken is given back by those that growth asks for.
  */
 export function tuneStarted(): void {
   setFlagsFromString('--heap-growing-percent=300')

@@ -13,17 +13,11 @@ import type { LeafIndex } from '@countersign/tlog'
 import { LedgerError } from '../ledger/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { BodyStore, Subject, Vault } from '../vault/index.ts'
+import { askedSections } from './asked-sections.ts'
 import { Bodies } from './bodies.ts'
 import { bytesOfText } from './bytes-of-text.ts'
 import { Diary, type RecordKeeper } from './diary.ts'
-import type {
-  AskedTexts,
-  DraftSubjects,
-  IntentDraft,
-  OutcomeTexts,
-  PersonalChoice,
-  RefusalDraft,
-} from './drafts.ts'
+import type { AskedTexts, IntentDraft, OutcomeTexts, RefusalDraft } from './drafts.ts'
 import { Ends } from './ends.ts'
 import { RecorderError } from './error.ts'
 import { readExchange } from './exchange-id.ts'
@@ -39,10 +33,9 @@ import { Identifiers } from './identifiers.ts'
 import { LateReceipts } from './late-receipts.ts'
 import { ReceiptMaker } from './receipt-maker.ts'
 import { RecordClock } from './record-clock.ts'
-import type { PlannedSection, RecordWaiter, WriteDraft, Written } from './record-writer.ts'
+import type { RecordWaiter, WriteDraft, Written } from './record-writer.ts'
 import { Recorded } from './recorded.ts'
 import type { SectionText } from './section-text.ts'
-import { subjectOf } from './subject.ts'
 import { Windows } from './windows.ts'
 
 /** How long a ledger may be idle before a heartbeat says that it still lives. */
@@ -209,7 +202,7 @@ export class Recorder {
   beginIntent(draft: IntentDraft | AskedTexts, done: Done, failed: Failed): void {
     const recordId = this.#exchangeOf(draft)
     const exchange = draft.exchange ?? formatUuid(recordId)
-    const { sections, howSubject } = this.#asked(draft)
+    const { sections, howSubject } = askedSections(draft)
     const { bodies } = draft
     const keys = this.bodies.keysOf(bodies)
     // From here on, not from when it is durable: a stop may be asked for in between.
@@ -306,7 +299,7 @@ export class Recorder {
   ): Promise<Recorded> {
     const recordId = this.#exchangeOf(draft)
     const exchange = draft.exchange ?? formatUuid(recordId)
-    const { sections, howSubject } = this.#asked(draft)
+    const { sections, howSubject } = askedSections(draft)
     const how = { name: 'how', value: draft.how, subject: howSubject } as const
     const all = [...sections, how]
     const { bodies } = draft
@@ -422,24 +415,6 @@ export class Recorder {
     }
   }
 
-  /** The sections of a request, each with its key. */
-  #asked(draft: IntentDraft | RefusalDraft | AskedTexts): {
-    readonly sections: readonly PlannedSection[]
-    readonly howSubject: Subject | undefined
-  } {
-    const { who, actor, where, what, why, personal } = draft
-    const { party: subject, actor: ofActor } = subjectsOf(draft)
-    const ofRoute = (name: PersonalChoice) => (personal?.includes(name) ? subject : undefined)
-    const sections: readonly PlannedSection[] = [
-      { name: 'who', value: who, subject },
-      { name: 'actor', value: actor, subject: ofActor },
-      { name: 'where', value: where, subject },
-      { name: 'what', value: what, subject: ofRoute('what') },
-      { name: 'why', value: why },
-    ]
-    return { sections, howSubject: ofRoute('how') }
-  }
-
   #exchangeOf({ exchange }: { readonly exchange?: string | undefined }): Uint8Array {
     if (exchange !== undefined) return readExchange(exchange, this.#exchangeId)
     return this.#identifiers.next(this.#clock.nowUs(), this.#exchangeId)
@@ -462,12 +437,6 @@ function ended(ending: Ending, isRelaxed: boolean): Awaited & { readonly ending:
   const { exchange } = ending.about
   const { bodies } = ending.draft
   return { exchange, ending, howSubject: undefined, isRelaxed, isMarked: isRelaxed, bodies }
-}
-
-function subjectsOf(draft: IntentDraft | RefusalDraft | AskedTexts): DraftSubjects {
-  if ('subjects' in draft) return draft.subjects
-  const { who, actor, where } = draft
-  return { party: subjectOf(who, where), actor: actor && subjectOf(actor, where) }
 }
 
 function isClosed(error: unknown): boolean {
