@@ -95,7 +95,7 @@ export async function run(): Promise<BenchResult> {
   }
   const medians = new Map(subjects.map(({ mode, rounds: all }) => [mode, median(all)]))
   const figures = { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) }
-  return { bench: 'decide', directory: values.directory, figures }
+  return { bench: 'decide', figures }
 }
 
 async function startSubject(mode: Mode, bench: Bench): Promise<Subject> {

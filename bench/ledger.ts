@@ -70,7 +70,7 @@ export async function run(): Promise<BenchResult> {
     const integration = values['in-thread'] === true ? 'this thread' : 'worker'
     const control = { bareAppendsPerSecond: barePerSecond, bareLoopRatio }
     const figures = { seconds, integration, ...closed, ...control, ...opened }
-    return { bench: 'ledger', directory: values.directory, figures }
+    return { bench: 'ledger', figures }
   } finally {
     clearInterval(alive)
     rmSync(data, { recursive: true, force: true })

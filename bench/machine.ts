@@ -1,7 +1,7 @@
 // The controls every bench carries: what this disk and this processor do without us.
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const ROUNDS = 200
@@ -16,6 +16,7 @@ export interface DiskFigures {
 
 /** The medians of that file system. */
 export async function measureDisk(within: string): Promise<DiskFigures> {
+  await mkdir(within, { recursive: true })
   const directory = await mkdtemp(join(within, '.disk-'))
   try {
     const fdatasyncUs = await flushing(join(directory, 'flushed'))

@@ -121,7 +121,7 @@ export async function run(): Promise<BenchResult> {
   }
   const fixed = { connections: CONNECTIONS, tokens: TOKENS, policiesInForce: POLICIES }
   const figures = { ...options, ...fixed, ...results }
-  return { bench: 'peers', directory: values.directory, figures }
+  return { bench: 'peers', figures }
 }
 
 async function runScenario(

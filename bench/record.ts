@@ -68,7 +68,6 @@ export async function run(): Promise<BenchResult> {
     const commitUs = round(whole.requestThreadUsPerExchange - parts.jsonUs - parts.hashUs)
     return {
       bench: 'record',
-      directory: values.directory,
       figures: { seconds, callers: CALLERS, ...whole, parts: { ...parts, commitUs }, integration },
     }
   } finally {

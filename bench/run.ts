@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { basename, join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { tuneRuntime } from '../packages/gateway/src/platform/index.ts'
 import { measureDisk, measureSha256 } from './machine.ts'
 import { BenchUsageError } from './run.options.ts'
@@ -10,8 +11,6 @@ import { BenchUsageError } from './run.options.ts'
 /** What a bench returns: its name, and figures with the unit in each name. */
 export interface BenchResult {
   readonly bench: string
-  /** Where its files were, and where the disk's own figures are taken; without, this directory. */
-  readonly directory?: string
   readonly figures: Readonly<Record<string, unknown>>
 }
 
@@ -26,12 +25,14 @@ if (!names.includes(name)) {
 }
 
 tuneRuntime() // as the program does
+// Before: what a bench leaves and removes makes the disk slower for a while.
+const conditions = await machine(directoryAsked())
 const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<BenchResult> }
 const result = await run().catch(refuse)
 const line = JSON.stringify({
   bench: result.bench,
   at: new Date().toISOString(),
-  machine: await machine(result.directory ?? import.meta.dirname),
+  machine: conditions,
   figures: result.figures,
 })
 writeFileSync(join(import.meta.dirname, 'results', `${name}.json`), `${line}\n`)
@@ -50,6 +51,13 @@ function isOfParseArgs(error: unknown): error is TypeError {
   return (
     error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
   )
+}
+
+/** Of the benches that take `--directory`; what else is wrong, each says by itself. */
+function directoryAsked(): string {
+  const options = { directory: { type: 'string', default: import.meta.dirname } } as const
+  const { values } = parseArgs({ args: process.argv.slice(3), options, strict: false })
+  return typeof values.directory === 'string' ? values.directory : import.meta.dirname
 }
 
 async function machine(directory: string): Promise<Readonly<Record<string, unknown>>> {
