@@ -1,7 +1,8 @@
 import { createHash, hash } from 'node:crypto'
 import type { BodyFacts } from '@countersign/evidence'
 
-const EMPTY: BodyFacts = { bytes: 0, sha256: createHash('sha256').digest('hex') }
+const EMPTY_DIGEST = createHash('sha256').digest('hex')
+const EMPTY: BodyFacts = { bytes: 0, sha256: EMPTY_DIGEST }
 
 /** Counts and digests bytes as they pass. What comes in one piece is digested at one go. */
 export class BodyMeter {
@@ -12,6 +13,10 @@ export class BodyMeter {
   #only: Uint8Array | undefined
   #hash: ReturnType<typeof createHash> | undefined
   #facts: BodyFacts | undefined = EMPTY
+  #behind: BodyMeter | undefined
+  /** Counted here, and not yet by the one behind. */
+  #waiting: Uint8Array[] = []
+  #ahead: BodyMeter | undefined
 
   get bytes(): number {
     return this.#bytes
@@ -21,10 +26,26 @@ export class BodyMeter {
   add(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.watch?.(chunk)
-    if (this.#bytes === 0) this.#only = chunk
+    if (this.#behind !== undefined) this.#waiting.push(chunk)
+    else if (this.#bytes === 0 && this.#hash === undefined) this.#only = chunk
     else this.#hashOfFormer().update(chunk)
+    if (this.#ahead !== undefined) this.#ahead.#passed(chunk)
     this.#bytes += chunk.length
     this.#facts = undefined
+  }
+
+  /**
+   * A meter of the same bytes further on: what it is given is what was added here, in order. It
+   * digests for both. `held` is all that was added so far, in whatever pieces it is passed on.
+   */
+  further(held: readonly Uint8Array[]): BodyMeter {
+    const further = new BodyMeter()
+    this.#only = undefined
+    this.#hash = undefined
+    this.#waiting = held.filter((piece) => piece.length > 0)
+    this.#behind = further
+    further.#ahead = this
+    return further
   }
 
   /** Of what has passed so far; more may follow. */
@@ -33,15 +54,28 @@ export class BodyMeter {
     return this.#facts
   }
 
+  #passed(chunk: Uint8Array): void {
+    if (this.#waiting.shift() !== chunk) throw new Error('passed on is what was received, in order')
+  }
+
+  #digest(): string {
+    if (this.#behind !== undefined) return this.#behind.#digestWith(this.#waiting)
+    return this.#digestWith([])
+  }
+
+  #digestWith(more: readonly Uint8Array[]): string {
+    if (more.length === 0 && this.#hash === undefined) {
+      return this.#only === undefined ? EMPTY_DIGEST : hash('sha256', this.#only, 'hex')
+    }
+    const all = this.#hashOfFormer().copy()
+    for (const chunk of more) all.update(chunk)
+    return all.digest('hex')
+  }
+
   #hashOfFormer(): ReturnType<typeof createHash> {
     this.#hash ??= createHash('sha256').update(this.#only ?? NOTHING)
     this.#only = undefined
     return this.#hash
-  }
-
-  #digest(): string {
-    if (this.#only !== undefined) return hash('sha256', this.#only, 'hex')
-    return this.#hashOfFormer().copy().digest('hex')
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Reason } from '@countersign/evidence'
 import { UpstreamFault } from '../upstream/index.ts'
-import { BodyMeter } from './body-meter.ts'
+import type { BodyMeter } from './body-meter.ts'
 import { captureEnds, keep } from './capture/capture-stage.ts'
 import type { ProxyContext } from './context.ts'
 import { type Exchange, filled, type Step } from './exchange.ts'
@@ -210,7 +210,7 @@ async function releaseStream(
   context: ProxyContext,
   held: Uint8Array[],
 ): Promise<void> {
-  const released = new BodyMeter()
+  const released = exchange.received.further(held)
   exchange.released = released
   try {
     beginStream(exchange, context)
