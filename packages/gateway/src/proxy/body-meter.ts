@@ -3,6 +3,9 @@ import type { BodyFacts } from '@countersign/evidence'
 
 const EMPTY_DIGEST = createHash('sha256').digest('hex')
 const EMPTY: BodyFacts = { bytes: 0, sha256: EMPTY_DIGEST }
+const NOTHING = new Uint8Array()
+/** Of nearly all meters, and never written to. */
+const NONE: Uint8Array[] = []
 
 /** Counts and digests bytes as they pass. What comes in one piece is digested at one go. */
 export class BodyMeter {
@@ -13,10 +16,11 @@ export class BodyMeter {
   #only: Uint8Array | undefined
   #hash: ReturnType<typeof createHash> | undefined
   #facts: BodyFacts | undefined = EMPTY
-  #behind: BodyMeter | undefined
-  /** Counted here, and not yet by the one behind. */
-  #waiting: Uint8Array[] = []
-  #ahead: BodyMeter | undefined
+  /** Where the same bytes are counted before, and where after. */
+  #before: BodyMeter | undefined
+  #after: BodyMeter | undefined
+  /** Counted here, and not yet after. */
+  #waiting: Uint8Array[] = NONE
 
   get bytes(): number {
     return this.#bytes
@@ -26,10 +30,10 @@ export class BodyMeter {
   add(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.watch?.(chunk)
-    if (this.#behind !== undefined) this.#waiting.push(chunk)
+    if (this.#before !== undefined) this.#before.#passed(chunk)
+    if (this.#after !== undefined) this.#waiting.push(chunk)
     else if (this.#bytes === 0 && this.#hash === undefined) this.#only = chunk
     else this.#hashOfFormer().update(chunk)
-    if (this.#ahead !== undefined) this.#ahead.#passed(chunk)
     this.#bytes += chunk.length
     this.#facts = undefined
   }
@@ -39,13 +43,13 @@ export class BodyMeter {
    * digests for both. `held` is all that was added so far, in whatever pieces it is passed on.
    */
   further(held: readonly Uint8Array[]): BodyMeter {
-    const further = new BodyMeter()
+    const after = new BodyMeter()
+    after.#before = this
+    this.#after = after
+    this.#waiting = held.filter((piece) => piece.length > 0)
     this.#only = undefined
     this.#hash = undefined
-    this.#waiting = held.filter((piece) => piece.length > 0)
-    this.#behind = further
-    further.#ahead = this
-    return further
+    return after
   }
 
   /** Of what has passed so far; more may follow. */
@@ -59,16 +63,15 @@ export class BodyMeter {
   }
 
   #digest(): string {
-    if (this.#behind !== undefined) return this.#behind.#digestWith(this.#waiting)
-    return this.#digestWith([])
+    return (this.#after ?? this).#digestWith(this.#waiting)
   }
 
-  #digestWith(more: readonly Uint8Array[]): string {
-    if (more.length === 0 && this.#hash === undefined) {
+  #digestWith(waiting: readonly Uint8Array[]): string {
+    if (waiting.length === 0 && this.#hash === undefined) {
       return this.#only === undefined ? EMPTY_DIGEST : hash('sha256', this.#only, 'hex')
     }
     const all = this.#hashOfFormer().copy()
-    for (const chunk of more) all.update(chunk)
+    for (const chunk of waiting) all.update(chunk)
     return all.digest('hex')
   }
 
@@ -78,5 +81,3 @@ export class BodyMeter {
     return this.#hash
   }
 }
-
-const NOTHING = new Uint8Array()
