@@ -94,8 +94,7 @@ export async function run(): Promise<BenchResult> {
     rmSync(directory, { recursive: true, force: true })
   }
   const medians = new Map(subjects.map(({ mode, rounds: all }) => [mode, median(all)]))
-  const figures = { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) }
-  return { bench: 'decide', figures }
+  return { bench: 'decide', figures: { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) } }
 }
 
 async function startSubject(mode: Mode, bench: Bench): Promise<Subject> {

@@ -69,8 +69,7 @@ export async function run(): Promise<BenchResult> {
     const bareLoopRatio = round(closed.appendsPerSecond / barePerSecond)
     const integration = values['in-thread'] === true ? 'this thread' : 'worker'
     const control = { bareAppendsPerSecond: barePerSecond, bareLoopRatio }
-    const figures = { seconds, integration, ...closed, ...control, ...opened }
-    return { bench: 'ledger', figures }
+    return { bench: 'ledger', figures: { seconds, integration, ...closed, ...control, ...opened } }
   } finally {
     clearInterval(alive)
     rmSync(data, { recursive: true, force: true })

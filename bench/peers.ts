@@ -120,8 +120,7 @@ export async function run(): Promise<BenchResult> {
     rmSync(directory, { recursive: true, force: true })
   }
   const fixed = { connections: CONNECTIONS, tokens: TOKENS, policiesInForce: POLICIES }
-  const figures = { ...options, ...fixed, ...results }
-  return { bench: 'peers', figures }
+  return { bench: 'peers', figures: { ...options, ...fixed, ...results } }
 }
 
 async function runScenario(

@@ -10,7 +10,7 @@ const PORT_MAX = 32_000
 const TRIES_MAX = 100
 /** Here test processes that run at once tell each other which ports they were given. */
 const CLAIMS = join(tmpdir(), `countersign-ports-${userInfo().uid}`)
-/** No test runs longer: whoever left it behind was killed. */
+/** By then somebody listens there, or whoever was given it was killed. */
 const CLAIM_MS = 600_000
 const claimed: string[] = []
 

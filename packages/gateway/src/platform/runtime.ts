@@ -20,8 +20,8 @@ export function tuneRuntime(): void {
  *
  * Little grows old then, and V8 takes that for a heap that hardly grows: it allows 8 MB more than
  * is alive, memory outside of the heap included, and marks all of it again once a second. As much
- * as is alive may come on top instead. Three times as much were 150 MB that a gateway took within
- * half an hour of load and never needed.
+ * as is alive may come on top instead. With three times as much a gateway still grew after twenty
+ * minutes of load, by nothing but garbage.
  *
  * When nobody asks for a minute, V8 collects to give memory back, and with the shapes of objects of
  * which there are none just then it gives up what it has compiled for them: nearly all of it. That
