@@ -1,5 +1,5 @@
-// What cases of HTTP/2 are asked with: a gateway in front of an upstream of its own, whose counts are
-// compared with its records when a case is over.
+// What cases of HTTP/2 are asked of: a gateway in front of an upstream of its own, whose counts
+// are compared with its records when a case is over.
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { waitFor } from '../demo-process.ts'

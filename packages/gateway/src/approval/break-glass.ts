@@ -94,8 +94,10 @@ export class BreakGlass {
   /** In force at once with a fresh second factor, where that is enough; else it waits. */
   async activate(order: ActivationOrder): Promise<Activation> {
     const { by } = order
-    if (!isAmong(this.#options.config().members, by)) {
-      throw new ApprovalError('APPROVAL_NOT_ALLOWED', 'configuration names other members')
+    const { members } = this.#options.config()
+    if (!isAmong(members, by)) {
+      const said = members.length === 0 ? 'no members: breakGlass.members' : 'other members'
+      throw new ApprovalError('APPROVAL_NOT_ALLOWED', `configuration names ${said}`)
     }
     // Until it is on record it is on no list: a second one must not come between.
     return this.#exclusively(personKey(by), () => this.#activate(order))

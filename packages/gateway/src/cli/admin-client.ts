@@ -84,7 +84,11 @@ async function reach(context: CliContext, url: URL, init: RequestInit): Promise<
   try {
     return await context.fetch(url, { ...init, redirect: 'error' })
   } catch (cause) {
-    throw new CliError(2, `nothing answers at ${url.origin}`, { cause })
+    throw new CliError(
+      2,
+      `nothing answers at ${url.origin}: is the gateway running, and is this its --admin URL?`,
+      { cause },
+    )
   }
 }
 

@@ -118,6 +118,13 @@ test('a table with a mistake is refused, with its line: 2', async () => {
   assert.match(err, /mistaken\.yaml:3: givn: unknown key \(did you mean given\?\)/)
 })
 
+test('what is not there is named, once: 2', async () => {
+  for (const command of ['check', 'test']) {
+    const { exit, err } = await run(['policy', command, join(directory, 'nowhere')])
+    assert.deepEqual([exit, err], [2, `countersign: there is no ${join(directory, 'nowhere')}\n`])
+  }
+})
+
 test('schema prints what a policy may mention', async () => {
   const { exit, out } = await run(['policy', 'schema'])
   assert.deepEqual([exit, out], [0, POLICY_SCHEMA])

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
+import { diskErrorCode } from '../platform/index.ts'
 import type { CaseResult, PolicySet } from '../policy/index.ts'
 import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
@@ -67,7 +68,21 @@ function sum({ digest, ids, files, uncovered }: PolicySet): string {
 
 async function readSet({ services }: CliContext, directory: string): Promise<PolicySet> {
   const { PolicySet } = await policyRoom()
-  return PolicySet.compile(await services.readPolicies(directory))
+  return PolicySet.compile(await readable(directory, services.readPolicies(directory)))
+}
+
+/** What is not there is said once, not as the system says it. */
+async function readable<Read>(path: string, reading: Promise<Read>): Promise<Read> {
+  try {
+    return await reading
+  } catch (cause) {
+    const isThere = diskErrorCode(cause) !== 'DISK_NOT_FOUND' && codeOf(cause) !== 'ENOENT'
+    throw isThere ? cause : new CliError(2, `there is no ${path}`)
+  }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
 }
 
 const TABLE_BYTES_MAX = 1_048_576
@@ -105,7 +120,8 @@ async function runTable(context: CliContext, file: string, json = false): Promis
   const { terminal, disk } = context
   const { caseTableSchema, runCases } = await policyRoom()
   const { parseYamlAs } = await import('../config/index.ts')
-  const table = parseYamlAs(caseTableSchema, file, await disk.read(file, TABLE_BYTES_MAX))
+  const text = await readable(file, disk.read(file, TABLE_BYTES_MAX))
+  const table = parseYamlAs(caseTableSchema, file, text)
   const set = await readSet(context, join(dirname(file), table.policies))
   const results = runCases(set, table)
   const failed = results.filter(({ failures }) => failures.length > 0)

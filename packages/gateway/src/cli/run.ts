@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { LedgerError } from '../ledger/index.ts'
 import { approvalsCommand } from './approvals.ts'
 import { bodyCommand } from './body.ts'
 import { breakGlassCommand } from './break-glass.ts'
@@ -102,8 +103,17 @@ function inherit(parent: Command): void {
 
 function explain(error: unknown, { terminal }: CliContext): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  terminal.err(`countersign: ${printableLines(messageOf(error))}\n`)
+  const code = ledgerCodeOf(error)
+  const said = messageOf(error) + (code === undefined ? '' : ` (${code})`)
+  terminal.err(`countersign: ${printableLines(said)}\n`)
+  if (code === 'LEDGER_DAMAGED') terminal.err('countersign verify names the damage\n')
   return error instanceof CliError ? error.exit : 2
+}
+
+/** By it docs/operating.md says what to do. */
+function ledgerCodeOf(error: unknown): string | undefined {
+  if (error instanceof LedgerError) return error.code
+  return error instanceof Error ? ledgerCodeOf(error.cause) : undefined
 }
 
 /** What happened, and what made it happen, unless that was said already. */

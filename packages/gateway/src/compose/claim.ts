@@ -32,7 +32,7 @@ async function tryClaim(state: string, data: string): Promise<Ownership | Error>
     return await claimDirectory(state)
   } catch (cause) {
     if (diskErrorCode(cause) !== 'DISK_OWNED') throw cause
-    const message = `${data} is in use by another running gateway: stop it, or take --data DIR`
+    const message = `${data} is in use by another running gateway: stop it, or take another one`
     return new Error(message, { cause })
   }
 }

@@ -21,7 +21,7 @@ Ada may read orders. Ben may not. In another terminal:
   curl -i -H "authorization: Bearer $ADA" \\
        -X DELETE $GATEWAY/orders/7
   npx --no-install countersign verify ${place.data} --key "$VKEY"
-  npx --no-install countersign demo tamper
+  npx --no-install countersign demo tamper --data ${place.data}
 
 Ctrl-C stops it. What was recorded stays.
 `

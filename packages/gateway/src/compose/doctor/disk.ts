@@ -35,12 +35,12 @@ export async function* examineDisk({ data, disk }: Config): AsyncGenerator<Findi
   const free = bavail * bsize
   const { warnBytes, refuseBytes } = marksOf(disk, blocks * bsize)
   const goodBytes = Math.max(warnBytes, FREE_BYTES_GOOD)
-  const marks = `low below ${gib(warnBytes)}, nothing is forwarded below ${gib(refuseBytes)}`
+  const marks = `low below ${room(warnBytes)}, nothing is forwarded below ${room(refuseBytes)}`
   yield {
     topic,
     subject: data,
     state: free < refuseBytes ? 'failure' : free < goodBytes ? 'warning' : 'ok',
-    says: `${gib(free)} GiB free (${marks})`,
+    says: `${room(free)} free (${marks})`,
     ...(free < goodBytes
       ? { advice: 'make room: without it no request is served; an exchange takes some 500 bytes' }
       : {}),
@@ -85,8 +85,9 @@ async function* examineReserve(data: string, wantedBytes: number): AsyncGenerato
   yield { ...common, state: 'failure', says, advice }
 }
 
-function gib(bytes: number): string {
-  return (bytes / 1024 / MIB).toFixed(1)
+function room(bytes: number): string {
+  const mib = bytes / MIB
+  return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(1)} GiB`
 }
 
 /** What is not there yet will be on the disk of what is. */
