@@ -214,7 +214,12 @@ for (const [name, files, want] of CASES) {
   })
 }
 
-for (const path of ['records/999', 'persons/0000000000999999', 'log/tile/7/999']) {
+for (const path of [
+  'records/000.p/7',
+  'records/999',
+  'persons/0000000000999999',
+  'log/tile/7/999',
+]) {
   test(`a file that nothing vouches for is not passed over in silence: ${path}`, async () => {
     const report = await audit(honest.with(`${DATA}/1/${path}`, text('junk')))
     assert.deepEqual(

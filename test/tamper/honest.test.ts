@@ -14,7 +14,7 @@ async function assertHonest(
   disk: Disk = ledger.disk.observer(),
 ): Promise<Report> {
   const require = ['log', 'records', 'persons'] as const
-  const report = await verifyDirectory({ disk, directory: DATA, require })
+  const report = await verifyDirectory({ disk, directory: DATA, require, lock: ledger.lock })
   assert.deepEqual({ bad: report.bad, exit: report.exit }, { bad: [], exit: 0 }, when)
   return report
 }

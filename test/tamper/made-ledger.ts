@@ -10,6 +10,7 @@ import {
 import {
   type Disk,
   ed25519,
+  type Lock,
   LockCell,
   MemoryClaims,
   memoryLock,
@@ -149,6 +150,11 @@ export class MadeLedger {
     this.disk = this.disk.crash({ power, random: this.random })
     this.#claims = new MemoryClaims()
     this.#lock = memoryLock({ cell: this.#cell })
+  }
+
+  /** The lock as it stands now, as somebody reads it who does not hold it. */
+  get lock(): Pick<Lock, 'read'> {
+    return memoryLock({ cell: this.#cell })
   }
 
   /** Every file as it stands now; an empty one is a file too. */

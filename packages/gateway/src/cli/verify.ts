@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { type Lock, sqliteLock } from '../platform/index.ts'
 import {
   type Finding,
   headline,
@@ -22,6 +24,7 @@ interface Options {
   readonly key: readonly string[]
   readonly policy?: string
   readonly kekFile?: string
+  readonly lock?: string
   readonly require: readonly ScopeName[]
   readonly memory: boolean
   readonly epoch?: number
@@ -63,6 +66,7 @@ export function verifyCommand(context: CliContext): Command {
       '--kek-file <file>',
       'key-encryption key (default: $COUNTERSIGN_KEK, or as found in data/keys)',
     )
+    .option('--lock <file>', 'the gateway’s lock (default: state/lock.db in the data directory)')
     .addOption(
       new Option('--require <scopes>', `fail unless all of these were audited: ${SCOPES.join(',')}`)
         .argParser(parseScopes)
@@ -89,7 +93,7 @@ export function verifyCommand(context: CliContext): Command {
 
 async function audit(context: CliContext, place: string, options: Options): Promise<Report> {
   const { disk } = context
-  const { key: keys, require, proof, leaf, receipt, epoch, kekFile } = options
+  const { key: keys, require, proof, leaf, receipt, epoch, kekFile, lock: lockFile } = options
   if (proof === undefined && (leaf !== undefined || receipt !== undefined)) {
     throw new CliError(2, '--leaf and --receipt go with --proof')
   }
@@ -102,10 +106,25 @@ async function audit(context: CliContext, place: string, options: Options): Prom
   const common = { keys, require, onProgress, ...given({ policy, memory }) }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) {
     if (epoch !== undefined) throw new CliError(2, 'a served log is one epoch: no --epoch with it')
+    if (lockFile !== undefined) throw new CliError(2, '--lock goes with a data directory')
     return verifyUrl({ ...common, url: place, fetch: context.fetch })
   }
   const kek = await kekText(context, kekFile)
-  return verifyDirectory({ ...common, disk, directory: place, ...given({ epoch, kek }) })
+  const lock = await openLock(context, place, lockFile)
+  try {
+    const more = given({ epoch, kek })
+    return await verifyDirectory({ ...common, disk, directory: place, lock, ...more })
+  } finally {
+    await lock.close()
+  }
+}
+
+/** It is read and never moved. One that was named must be there. */
+async function openLock({ disk }: CliContext, place: string, file?: string): Promise<Lock> {
+  if (file !== undefined && (await disk.stat(file)) === undefined) {
+    throw new CliError(2, `there is no lock ${file}`)
+  }
+  return sqliteLock(file ?? join(place, 'state', 'lock.db'), { readOnly: true })
 }
 
 async function policyText(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -94,6 +94,20 @@ test('sqlite lock: a link in its place is refused', async () => {
   const path = join(directory, 'link.db')
   symlinkSync('/etc/passwd', path)
   await assert.rejects(sqliteLock(path).read(), { code: 'DISK_NOT_A_FILE' })
+})
+
+test('sqlite lock: whoever only reads it writes nothing, and makes no file', async () => {
+  const path = join(directory, 'read.db')
+  const reader = sqliteLock(path, { readOnly: true })
+  assert.equal(await reader.read(), undefined)
+  assert.equal(existsSync(path), false)
+  const writer = sqliteLock(path)
+  await writer.swap(0, 'one')
+  assert.deepEqual(await reader.read(), { version: 1, value: 'one' })
+  await assert.rejects(reader.swap(1, 'two'), { code: 'DISK_IO' })
+  assert.ok(await writer.swap(1, 'two'))
+  assert.deepEqual(await reader.read(), { version: 2, value: 'two' })
+  await Promise.all([reader.close(), writer.close()])
 })
 
 test('sqlite lock: its directory is not made for it', async () => {

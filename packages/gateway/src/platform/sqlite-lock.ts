@@ -12,15 +12,16 @@ const SQLITE_FULL = 13
  * A lock in a SQLite file, which may lie on another volume than what it guards; its directory must
  * exist. A rollback journal instead of a write-ahead log: one file, no shared memory, and with
  * `synchronous = EXTRA` the removal of the journal, which is the commit, is flushed as well.
+ * `readOnly`: nothing is written, and what a crash left half done is an error (DISK_IO).
  */
-export function sqliteLock(path: string): Lock {
+export function sqliteLock(path: string, { readOnly = false } = {}): Lock {
   let database: DatabaseSync | undefined
 
   // A connection that failed is not asked again: the next call opens a new one, and SQLite's own
   // recovery of the journal decides which value the lock holds.
   const on = async <Result>(act: (database: DatabaseSync) => Result): Promise<Result> => {
     try {
-      database ??= openDatabase(path)
+      database ??= openDatabase(path, readOnly)
       return act(database)
     } catch (cause) {
       const failed = database
@@ -42,9 +43,9 @@ export function sqliteLock(path: string): Lock {
   }
 }
 
-function openDatabase(path: string): DatabaseSync {
+function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   isThere(path)
-  const database = new DatabaseSync(path, { timeout: BUSY_MS_MAX })
+  const database = new DatabaseSync(path, { timeout: BUSY_MS_MAX, readOnly })
   database.exec('PRAGMA synchronous = EXTRA')
   return database
 }

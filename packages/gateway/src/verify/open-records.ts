@@ -22,7 +22,7 @@ export interface OpenRecordsOptions {
   /** The write-ahead log belongs to the newest epoch; those before are packed whole. */
   readonly isNewest?: boolean
   readonly origin: string
-  /** Entries that the checkpoint covers, which was read before: all of them were written ahead. */
+  /** Entries that were signed for before this is called: all of them were written ahead. */
   readonly size?: number
   /** The key-encryption key as text; absent: as found in the data directory. */
   readonly kek: string | undefined

@@ -2,6 +2,7 @@ import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, TlogError } from '@counters
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
 import { allowsInEpoch, listNotes, tellsOfPublication } from './epoch-layout.ts'
 import { FarthestFile } from './farthest-file.ts'
+import { auditLead, type ReadableLock, signedLast } from './lock-audit.ts'
 import {
   auditLog,
   auditRollback,
@@ -11,6 +12,7 @@ import {
   type TreeExtras,
 } from './log-audit.ts'
 import { allowsInLog, Widths, walk } from './log-layout.ts'
+import { NarrowBlocks } from './narrow-blocks.ts'
 import { openRecords } from './open-records.ts'
 import { RecordsAudit } from './records-audit.ts'
 import type { Report } from './report.ts'
@@ -27,6 +29,8 @@ export interface DirectoryOptions extends AuditOptions {
   readonly epoch?: number
   /** The key-encryption key as text, where it is not in the directory. */
   readonly kek?: string
+  /** The lock that the gateway holds: it knows what was signed last. */
+  readonly lock?: ReadableLock
 }
 
 /** Audits a data directory or a bare log directory, trusting nothing in it but what is signed. */
@@ -106,10 +110,12 @@ async function auditEpoch(
   const to = inEpoch.findings
   const widths = new Widths()
   const farthest = new FarthestFile()
+  const narrow = new NarrowBlocks()
   let published = false
   const visit = (file: string): void => {
     published ||= tellsOfPublication(file)
     farthest.add(file)
+    narrow.add(file)
     if (file.startsWith('log/')) widths.add(file.slice('log/'.length))
   }
   await walk({ disk, directory, allows: allowsInEpoch, to, visit })
@@ -122,6 +128,7 @@ async function auditEpoch(
   const signed = await openSigned(log, options, audited)
   if (signed === undefined) return
   farthest.audit(signed.checkpoint.size, to)
+  await narrow.audit(disk, directory, to)
   const stored = {
     source: directorySource(disk, `${directory}/checkpoints`),
     listNotes: () => listNotes(disk, directory),
@@ -131,7 +138,10 @@ async function auditEpoch(
     publishedNow: () => shownSize(source),
   }
   const extras = { widths, stored: [storedRows(stored), storedNotes(stored)] }
-  await auditEverything(signed, log, { options, place, audited, extras })
+  const lock = place.isNewest ? options.lock : undefined
+  const last = await signedLast(lock, epoch, signed, audited.findings)
+  await auditEverything(signed, log, { options, place, audited, extras, last })
+  if (last > signed.checkpoint.size) auditLead(last, await shownSize(source), audited.findings)
 }
 
 /** The records are opened beside the log: each is read once, and in the order of the log. */
@@ -143,14 +153,16 @@ async function auditEverything(
     readonly place: Place
     readonly audited: Audited
     readonly extras: TreeExtras
+    /** The size that was signed last. */
+    readonly last: number
   },
 ): Promise<void> {
-  const { options, place, audited, extras } = epochAudit
+  const { options, place, audited, extras, last } = epochAudit
   const { epoch, isNewest } = place
   const { disk, directory, kek } = options
   const to = audited.findings
   const { origin } = signed.checkpoint
-  const ledger = { disk, data: directory, epoch, isNewest, origin, size: signed.checkpoint.size }
+  const ledger = { disk, data: directory, epoch, isNewest, origin, size: last }
   const opened = await openRecords({ ...ledger, kek, to })
   if (opened === undefined) {
     to.skip('record', 'records were not opened: there is no key-encryption key here')

@@ -32,7 +32,7 @@ export class WriteAhead {
     readonly directory: string
     readonly sealer: Sealer
     readonly ring: KeyRing
-    /** A checkpoint over this many entries was seen: they were written ahead before. */
+    /** A checkpoint over this many entries was signed: they were written ahead before. */
     readonly size: number
     readonly to: Findings
   }): Promise<WriteAhead> {
@@ -41,7 +41,7 @@ export class WriteAhead {
       try {
         const { frames, end } = await readAll(options)
         if (end < size) {
-          to.add('file', `ends at entry ${end}, and checkpoint ${size} is shown`, { file: WAL })
+          to.add('file', `ends at entry ${end}, and checkpoint ${size} was signed`, { file: WAL })
         }
         return new WriteAhead(frames)
       } catch (cause) {
