@@ -161,6 +161,10 @@ const FLOWS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await stage.command('olga', 'contain', 'address', '10.0.0.0/64', '--reason', 'x')
     await stage.command('olga', 'contain', 'address', '10.1.2.3/8', '--reason', 'x')
     await stage.command('olga', 'contain', 'route', '--reason', 'x')
+    stage.say('What is not configured is taken, since it may be tomorrow, and said.')
+    await stage.command('olga', 'contain', 'route', 'ordesr', '--reason', 'x')
+    await stage.command('olga', 'contain', 'upstream', 'constructor', '--reason', 'x')
+    await stage.command('olga', 'contain', 'route', 'orders', '--reason', 'x')
   },
 }
 

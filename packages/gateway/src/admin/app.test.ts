@@ -33,6 +33,7 @@ const parts: AdminParts = {
   consolePage: '<!doctype html>',
   metrics: () => assert.fail(),
   upstreams: () => [],
+  isConfigured: () => false,
   volume: () => ({ level: 'ample' as const, freeBytes: 0 }),
   configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
   guard: {

@@ -22,17 +22,23 @@ const orderSchema = z.strictObject({
 
 const liftSchema = z.strictObject({ reason })
 
-/** Takes effect at once, before it is written down: the answer says what is known to be kept. */
+/**
+ * Takes effect at once, before it is written down: the answer says what is known to be kept, and
+ * whether there is such a route or upstream, which a reload may bring.
+ */
 export async function contain(
   request: Request,
-  { containment }: AdminParts,
+  { containment, isConfigured }: AdminParts,
   { principal, address: from }: AdminCaller,
 ): Promise<ActDone> {
   const order = await readJson(request, orderSchema)
   const by = { issuer: principal.issuer, id: principal.id }
   try {
     const { measure, isDurable, isRecorded } = await containment.contain({ ...order, by, from })
-    const value = { ...shown(measure), durable: isDurable, recorded: isRecorded }
+    const { target } = measure
+    const isNamed = target.kind === 'route' || target.kind === 'upstream'
+    const known = isNamed ? { known: isConfigured(target.kind, target.name) } : {}
+    const value = { ...shown(measure), ...known, durable: isDurable, recorded: isRecorded }
     return { response: answer(value, 201), isRecorded: true }
   } catch (error) {
     return refused(error)

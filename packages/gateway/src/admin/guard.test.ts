@@ -103,6 +103,7 @@ function control(): Control {
     consolePage: '',
     metrics: () => assert.fail(),
     upstreams: () => [],
+    isConfigured: () => false,
     volume: () => ({ level: 'ample' as const, freeBytes: 0 }),
     configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
     guard: {

@@ -90,6 +90,8 @@ export interface AdminParts {
   readonly consolePage: string
   readonly guard: GuardParts
   readonly nowUs: () => number
+  /** Whether the configuration in force has a route or an upstream of this name. */
+  readonly isConfigured: (kind: 'route' | 'upstream', name: string) => boolean
   readonly containment: Containment
   readonly approvals: Approvals
   readonly breakGlass: BreakGlass

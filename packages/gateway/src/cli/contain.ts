@@ -30,6 +30,8 @@ interface Measure {
   readonly reason: string
   readonly by: { readonly issuer: string; readonly id: string } | { readonly detection: string }
   readonly until: string
+  /** Of a route or upstream: whether there is one. */
+  readonly known?: boolean
   readonly durable?: boolean
   readonly recorded?: boolean
 }
@@ -113,8 +115,9 @@ function targetOf(kind: Kind, name: string | undefined, issuer: string | undefin
   return { kind, id: name, ...(issuer === undefined ? {} : { issuer }) }
 }
 
-function contained({ id, target, until, durable, recorded }: Measure): string {
+function contained({ id, target, until, known, durable, recorded }: Measure): string {
   const lines = [`${id}  ${describeTarget(target)} until ${timeOf(until)}, in force`]
+  if (known === false) lines.push(`  no ${target.kind} has this name now: nothing was cut`)
   if (durable === false) lines.push('  not on the disk yet: a restart now would forget it')
   if (recorded === false)
     lines.push('  not on record yet: it will be when the ledger can be written')

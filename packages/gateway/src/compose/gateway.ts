@@ -18,7 +18,7 @@ import type { MetricsParts } from '../telemetry/index.ts'
 import { ChangeRecords } from './change-records.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
-import { openAdmin } from './open-admin.ts'
+import { type AdminNeeds, openAdmin } from './open-admin.ts'
 import { openAnswers } from './open-answers.ts'
 import { openApprovals } from './open-approvals.ts'
 import { type OpenBodies, openBodies } from './open-bodies.ts'
@@ -98,7 +98,7 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
   })
   parts.defer(() => spans.close())
   const asked = { metrics, upstreams: () => dataPlane?.upstreams ?? [], volume: space.facts }
-  const seen = { state, guard, configuring: reloader, ...asked }
+  const seen = { state, guard, configuring: reloader, isConfigured: isIn(current), ...asked }
   admin = await openAdmin(first, machine, { ...standing, ...seen, answerWellKnown: answerOwn })
   parts.defer(() => admin.close())
 
@@ -131,6 +131,14 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
       phase = 'stopping'
       return open.disposeAsync()
     },
+  }
+}
+
+function isIn(current: () => Config): AdminNeeds['isConfigured'] {
+  return (kind, name) => {
+    const { routes, upstreams } = current()
+    if (kind === 'upstream') return Object.hasOwn(upstreams, name)
+    return routes.some((route) => route.name === name)
   }
 }
 

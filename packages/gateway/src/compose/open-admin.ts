@@ -33,6 +33,7 @@ export interface AdminNeeds {
   readonly configuring: Configuring
   readonly metrics: AdminParts['metrics']
   readonly upstreams: AdminParts['upstreams']
+  readonly isConfigured: AdminParts['isConfigured']
   readonly volume: AdminParts['volume']
 }
 
