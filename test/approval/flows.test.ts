@@ -33,6 +33,7 @@ breakGlass:
 }
 
 const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlc2lnbmF0dXJl'
+const LEAKED_KEY = 'cs_abcdefgh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
 const REFUND = 'POST /orders/7/refund'
 
 const FLOWS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
@@ -165,6 +166,13 @@ const FLOWS: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await stage.command('olga', 'contain', 'route', 'ordesr', '--reason', 'x')
     await stage.command('olga', 'contain', 'upstream', 'constructor', '--reason', 'x')
     await stage.command('olga', 'contain', 'route', 'orders', '--reason', 'x')
+    stage.say('A secret is put on no record: a key is named by its prefix, whatever was given.')
+    await stage.command('olga', 'contain', 'credential', LEAKED_KEY, '--reason', 'x')
+    await stage.command('olga', 'contain', 'credential', `${LEAKED_KEY}.`, '--reason', 'x')
+    await stage.command('olga', 'contain', 'token', TOKEN, '--reason', 'x')
+    await stage.command('olga', 'contain', 'principal', 'ada', '--reason', `it had ${LEAKED_KEY}`)
+    await stage.command('olga', 'contain', 'lift', LEAKED_KEY, '--reason', 'x')
+    await stage.command('olga', 'contain', 'lift', '%zz', '--reason', 'x')
   },
 }
 

@@ -88,6 +88,7 @@ export async function openAsking(
         method: 'GET',
         url: () => 'https://api.example/orders',
         fields: values.map((value) => ['authorization', value]),
+        hasBody: false,
         peer: { address: '192.0.2.1' },
         atUs: clock.nowUs(),
       }),

@@ -10,6 +10,7 @@ import {
   senderConstraints,
   VerifiedTokens,
 } from '../../packages/gateway/src/identity/index.ts'
+import { MemoryStore, quotaTime } from '../../packages/gateway/src/limits/index.ts'
 import { systemClock } from '../../packages/gateway/src/platform/index.ts'
 import { waitFor } from '../demo-process.ts'
 import { type RecordView, startGateway, type TestGateway } from '../proxy/gateway.ts'
@@ -61,10 +62,13 @@ before(async () => {
     upstream: upstream.url,
     authenticators: jwts,
     limits: { exchangeMs: 20_000 },
+    quotas: { few: { key: 'api-key', limit: 2, window: '1h' } },
+    quotaStore: new MemoryStore({ nowUs: quotaTime(clock) }),
     routes: [
       { name: 'all', path: '/', upstream: 'upstream' },
       { name: 'open', path: '/open', upstream: 'upstream', authenticate: 'optional' },
       { name: 'scoped', path: '/scoped', upstream: 'upstream', scopes: ['read'] },
+      { name: 'few', path: '/few', upstream: 'upstream', quotas: ['few'] },
       { name: 'keys-only', path: '/keys-only', upstream: 'upstream', authenticators: ['keys'] },
     ],
   })
@@ -188,6 +192,33 @@ test('a route that names its authenticators takes no other', async () => {
   assert.equal((await ask('/keys-only', token())).status, 401)
   assert.equal((await ask('/keys-only', gateway.keys.ada)).status, 200)
 })
+
+test('where keys are counted, tokens count for their holder, whatever their jti', async () => {
+  const prefix = gateway.keys.ada.split('_')[1]
+  const answers: number[] = []
+  for (const jti of [prefix, 'second', 'third']) {
+    answers.push((await ask('/few', token({ sub: 'grace', jti }))).status)
+  }
+  assert.equal(answers[2], 429)
+  assert.ok(!answers.slice(0, 2).includes(429))
+  assert.equal((await ask('/few', gateway.keys.ada)).status, 200, 'nothing of the key was used')
+})
+
+for (const [tenant, status] of [
+  [9_007_199_254_740_991, 200],
+  ['9007199254740993', 200],
+  [2 ** 53, 401],
+  [-(2 ** 60), 401],
+  [[7, 1e300], 401],
+] as const) {
+  test(`a claim of ${JSON.stringify(tenant)}: ${status}`, async () => {
+    const answer = await ask('/orders', token({ 'https://id.example/department': tenant }))
+    assert.equal(answer.status, status)
+    if (status === 401) return
+    const { who } = await recordOf(answer, 'intent')
+    assert.deepEqual(who.facts?.claims, { department: [String(tenant)] })
+  })
+}
 
 /** Reads until the body ends or breaks; how long that took. */
 async function readOut(answer: Response): Promise<{ readonly isWhole: boolean; ms: number }> {

@@ -67,7 +67,8 @@ test('J53 what goes on with a session is told when that has ended', async () => 
 test('a host that no URL can have leads to the provider all the same', async () => {
   const url = 'https://1.2.3.256/orders?page=2'
   const peer = { address: '127.0.0.1' }
-  const asked = { method: 'GET', url: () => url, fields: NAVIGATION, peer, atUs: Date.now() * 1000 }
+  const atUs = Date.now() * 1000
+  const asked = { method: 'GET', url: () => url, fields: NAVIGATION, hasBody: false, peer, atUs }
   const invited = await at.login.invite(new Presented(asked))
   assert.equal(invited?.reason, 'login-required')
 })

@@ -140,6 +140,7 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
         ...(cookie === undefined ? [] : [['cookie', cookie] as const]),
         ...(shown.fields ?? []),
       ],
+      hasBody: false,
       peer: { address: '127.0.0.1' },
       atUs: clock.nowUs(),
     })

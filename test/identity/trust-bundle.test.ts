@@ -78,6 +78,7 @@ async function show({ authenticators }: OpenSpiffe, key: SigningKey): Promise<st
     method: 'GET',
     url: () => 'https://api.example/',
     fields: [['Authorization', `Bearer ${token}`]],
+    hasBody: false,
     peer: { address: '192.0.2.1' },
     atUs: realMachine().clock.nowUs(),
   })

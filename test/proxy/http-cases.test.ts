@@ -185,6 +185,16 @@ const REFUSED: readonly (readonly [name: string, request: string, want: string])
     '400 malformed-target',
   ],
   [
+    'H87 Connection: a field that policies judge',
+    `GET /echo HTTP/1.1\r\n${HOST}KEYX-Shown: 1\r\nConnection: close, x-shown\r\n\r\n`,
+    '400 ambiguous-header',
+  ],
+  [
+    'H90 a look-alike of a field that policies judge',
+    `GET /echo HTTP/1.1\r\n${HOST}KEYX-Shown: 1\r\nX.Shown: 2\r\nConnection: close\r\n\r\n`,
+    '400 ambiguous-header',
+  ],
+  [
     'H88 Connection: Content-Length',
     `POST /echo HTTP/1.1\r\n${HOST}Connection: Content-Length\r\nContent-Length: 4\r\n\r\nabcd`,
     '400 ambiguous-header',
@@ -278,7 +288,17 @@ test('H69, H87 to H92 what only the gateway may say is not taken from a caller',
   const forged = [
     'X-Auth-User: root',
     'x-AUTH-user: root',
+    'X.Auth.User: root',
     'Countersign-Principal: root',
+    "Countersign'Principal: root",
+    'Countersign.Principal: root',
+    'Remote-User: root',
+    'X-Webauth-User: root',
+    'X-Ms-Client-Principal-Name: root',
+    'Ssl-Client-Verify: SUCCESS',
+    'X-Forwarded: for=evil',
+    'X-Original-Forwarded-For: 1.1.1.1',
+    'X-Scheme: https',
     'X-Forwarded-For: 127.0.0.9',
     'X-Forwarded-Host: evil',
     'Forwarded: for=evil',
@@ -292,7 +312,9 @@ test('H69, H87 to H92 what only the gateway may say is not taken from a caller',
     'Proxy-Connection: close',
     'Proxy-Authorization: Basic YTpi',
     'X-Hop: 1',
+    'X.Hop: 1',
     'X-Kept: 1',
+    'X-Ms-Client-Request-Id: 1',
   ].join('\r\n')
   const hop = 'Connection: close, X-Hop, X-Auth-User, X-Forwarded-For, Countersign-Principal'
   const request = `GET /echo HTTP/1.1\r\n${HOST}KEY${hop}\r\n${forged}\r\n\r\n`
@@ -307,6 +329,7 @@ test('H69, H87 to H92 what only the gateway may say is not taken from a caller',
     'x-forwarded-host',
     'x-forwarded-proto',
     'x-kept',
+    'x-ms-client-request-id',
     'x-request-id',
   ])
   assert.deepEqual(valuesOf(rawHeaders, 'countersign-principal'), ['ada'])

@@ -1,6 +1,8 @@
 // Connections of HTTP/2 against the running proxy: those that flood it, those that stand still, and
 // those that end.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { block, END_HEADERS, END_STREAM, type Field, FrameClient, frame } from './http2-frames.ts'
@@ -151,6 +153,27 @@ describe('floods of HTTP/2', () => {
     })
   })
 })
+
+for (const [name, sent, isEnded, want] of [
+  ['H112: half a preface, and the end', 'PRI * HT', true, ['malformed-request']],
+  ['H112: a first letter that could be either, and the end', 'P', true, ['malformed-request']],
+  ['H107: a first letter, and nothing more', 'P', false, ['request-timeout']],
+  ['nothing at all', '', false, []],
+] as const) {
+  test(`${name}: closed, and on record is ${want[0] ?? 'nothing'}`, async () => {
+    await withGateway({ limits: { headMs: 300, keepAliveMs: 300 } }, async (gateway) => {
+      const socket = connect(gateway.port, '127.0.0.1')
+      if (isEnded) socket.end(sent)
+      else socket.write(sent)
+      socket.resume()
+      await once(socket, 'close')
+      await eventually(async () => {
+        return (await refusals(gateway)).length === want.length ? true : undefined
+      })
+      assert.deepEqual(await refusals(gateway), want)
+    })
+  })
+}
 
 test('an old connection takes no more requests, and ends with those that go on', async () => {
   await withGateway({ limits: { h2SessionMs: 1000 } }, async (gateway) => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, hash, sign } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -62,6 +64,29 @@ function signedHead(body: string, framing: string, more = ''): string {
   ].join('\r\n')
 }
 
+/** Over HTTP/2, with nothing covered but what is asked of whom: no field tells of a body. */
+function signedFields(method: string): Record<string, string> {
+  signed += 1
+  const created = Math.floor(Date.now() / 1000)
+  const components = '("@method" "@authority" "@path")'
+  const parameters = `${components};created=${created};keyid="batch-1";nonce="${signed}"`
+  const base = [
+    `"@method": ${method}`,
+    '"@authority": api.example',
+    '"@path": /echo',
+    `"@signature-params": ${parameters}`,
+  ].join('\n')
+  const signature = sign(null, Buffer.from(base), privateKey).toString('base64')
+  return {
+    ':method': method,
+    ':scheme': 'http',
+    ':authority': 'api.example',
+    ':path': '/echo',
+    'signature-input': `s=${parameters}`,
+    signature: `s=:${signature}:`,
+  }
+}
+
 describe('HTTP message signatures', () => {
   let upstream: UpstreamProcess
   let gateway: TestGateway
@@ -70,6 +95,7 @@ describe('HTTP message signatures', () => {
     upstream = await startUpstream()
     gateway = await startGateway({
       upstream: upstream.url,
+      protocols: ['h2', 'http/1.1'],
       authenticators: [httpSignatures(config, nonces)],
       policies: POLICIES,
     })
@@ -139,4 +165,28 @@ describe('HTTP message signatures', () => {
     assert.equal(answer.status, 400)
     assert.equal(JSON.parse(answer.body).reason, 'credentials-ambiguous')
   })
+
+  for (const [method, body, want] of [
+    ['GET', undefined, 200],
+    ['GET', 'amount=1', 401],
+    ['POST', 'amount=1', 401],
+    ['DELETE', 'amount=1', 401],
+  ] as const) {
+    const what = body === undefined ? 'no body' : 'a body that nothing covers'
+    test(`${method} over HTTP/2 with ${what}: ${want}`, async () => {
+      const before = await upstream.received()
+      const session = connect(`http://127.0.0.1:${gateway.port}`)
+      try {
+        const stream = session.request(signedFields(method), { endStream: body === undefined })
+        stream.on('error', () => undefined)
+        if (body !== undefined) stream.end(body)
+        const [answer] = (await once(stream, 'response')) as [{ readonly ':status': number }]
+        assert.equal(answer[':status'], want)
+      } finally {
+        session.destroy()
+      }
+      const { count } = await upstream.received()
+      assert.equal(count - before.count, want === 200 ? 1 : 0)
+    })
+  }
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { nodeDisk, systemClock, writeFileDurably } from '../platform/index.ts'
 import { type AdminApp, adminApp } from './app.ts'
+import { lastSegment } from './containment.ts'
 import type { AdminParts } from './route.ts'
 import { standingParts } from './testing.ts'
 
@@ -40,6 +41,7 @@ const parts: AdminParts = {
     clock: systemClock(),
     identify: () => assert.fail('nobody need show who they are'),
     roles: () => assert.fail('nobody need have a role'),
+    externalOrigin: () => assert.fail('nobody need show who they are'),
     barred: () => undefined,
     recorder: { act: () => assert.fail('nothing is done'), actant: () => assert.fail() },
   },
@@ -154,4 +156,9 @@ test('a failure is told to the operator, and nothing of it to the caller', async
   assert.equal(response.status, 500)
   assert.doesNotMatch(await response.text(), /secret|EIO/)
   assert.match(failures.at(-1)?.message ?? '', /EIO/)
+})
+
+test('the end of a path that cannot be decoded stays as it is', () => {
+  const idIn = (path: string) => lastSegment(new Request(`http://localhost/api/${path}`))
+  assert.deepEqual(['c-1', 'a%2Fb', '%zz', ''].map(idIn), ['c-1', 'a/b', '%zz', ''])
 })

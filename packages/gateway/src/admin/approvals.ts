@@ -10,22 +10,22 @@ import {
 import { lastSegment, plain, unrecorded } from './containment.ts'
 import { answer, problem } from './problem.ts'
 import { readJson } from './read-json.ts'
+import { reasonSchema } from './recorded-text.ts'
 import type { ActDone, AdminCaller, AdminParts } from './route.ts'
 
 const TEXT_LENGTH_MAX = 1000
-const text = z.string().trim().min(1).max(TEXT_LENGTH_MAX)
 
 const grantSchema = z.strictObject({
   methods: z.array(z.string().max(32)).min(1).max(16).optional(),
   path: z.string().max(TEXT_LENGTH_MAX).optional(),
   uses: z.int().min(1).optional(),
   forMs: z.int().min(1000).optional(),
-  reason: text.optional(),
+  reason: reasonSchema.optional(),
 })
-const denySchema = z.strictObject({ reason: text.optional() })
-const activateSchema = z.strictObject({ reason: text, forMs: z.int().min(1000).optional() })
+const denySchema = z.strictObject({ reason: reasonSchema.optional() })
+const activateSchema = z.strictObject({ reason: reasonSchema, forMs: z.int().min(1000).optional() })
 const nothingSchema = z.strictObject({})
-const reviewSchema = z.strictObject({ note: text })
+const reviewSchema = z.strictObject({ note: reasonSchema })
 
 export function listApprovals(_request: Request, { approvals }: AdminParts): ActDone {
   return { response: answer({ approvals: approvals.list().map(shownApproval) }) }

@@ -12,6 +12,11 @@ export const adminConfigSchema = z
         key: z.string().min(1).describe('PEM file of the private key'),
       })
       .optional(),
+    externalUrl: z
+      .url({ protocol: /^https?$/ })
+      .refine((url) => new URL(url).origin === url, 'is more than scheme, host and port')
+      .optional()
+      .describe('where it is reached; what proofs and signatures shown to it must name'),
     roles: rolesSchema.prefault({}).describe('who may act; nobody, unless it says so'),
   })
   .superRefine(({ host, tls }, context) => {

@@ -4,23 +4,39 @@ import {
   ContainmentError,
   MEASURE_MS_MAX,
   type Measure,
-  REASON_LENGTH_MAX,
   targetSchema,
 } from '../containment/index.ts'
+import { apiKeyPrefix } from '../identity/index.ts'
 import { answer, problem } from './problem.ts'
 import { readJson } from './read-json.ts'
+import { HOLDS_CREDENTIAL, holdsCredential, reasonSchema } from './recorded-text.ts'
 import type { ActDone, AdminCaller, AdminParts } from './route.ts'
 
 const HOUR_MS = 3_600_000
-const reason = z.string().trim().min(1).max(REASON_LENGTH_MAX)
+
+/** Whoever has a key at hand that is in the wrong hands means what it is named by. */
+const named = z.preprocess((target) => {
+  if (!isKey(target)) return target
+  return { ...target, id: apiKeyPrefix(target.id) ?? target.id }
+}, targetSchema)
 
 const orderSchema = z.strictObject({
-  target: targetSchema,
-  reason,
+  target: named.superRefine((target, context) => {
+    for (const [name, text] of Object.entries(target)) {
+      if (text === undefined || !holdsCredential(text)) continue
+      context.addIssue({ code: 'custom', path: [name], message: HOLDS_CREDENTIAL })
+    }
+  }),
+  reason: reasonSchema,
   forMs: z.int().min(1000).max(MEASURE_MS_MAX).default(HOUR_MS),
 })
 
-const liftSchema = z.strictObject({ reason })
+const liftSchema = z.strictObject({ reason: reasonSchema })
+
+function isKey(target: unknown): target is { readonly id: string } {
+  const { kind, id } = { ...(target as { readonly kind?: unknown; readonly id?: unknown }) }
+  return kind === 'credential' && typeof id === 'string'
+}
 
 /**
  * Takes effect at once, before it is written down: the answer says what is known to be kept, and
@@ -68,7 +84,12 @@ export async function lift(
 
 /** The id that a path ends with. */
 export function lastSegment({ url }: Request, fromEnd = 1): string {
-  return decodeURIComponent(new URL(url).pathname.split('/').at(-fromEnd) ?? '')
+  const segment = new URL(url).pathname.split('/').at(-fromEnd) ?? ''
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment // No id of ours has anything to decode.
+  }
 }
 
 function shown({ id, target, reason: why, by, fromUs, untilUs }: Measure): JsonObject {

@@ -3,7 +3,14 @@ import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import type { AdminFacts } from '@countersign/evidence'
 import { z } from 'zod'
-import { Authenticators, apiKeys, createKey, type Known, parseKeysFile } from '../identity/index.ts'
+import {
+  Authenticators,
+  apiKeys,
+  createKey,
+  type Known,
+  type Presented,
+  parseKeysFile,
+} from '../identity/index.ts'
 import { nodeDisk, SimulatedClock, systemClock, systemRandom } from '../platform/index.ts'
 import { type AdminApp, adminApp } from './app.ts'
 import { adminConfigSchema } from './config.ts'
@@ -75,7 +82,13 @@ interface Control {
   full: boolean
   barred: boolean
   revoked: boolean
+  /** How far it is from the right time. */
+  aheadUs: number
   signed: Known['bodyDigest']
+  /** Where it is reached, where the configuration says so. */
+  origin: string | undefined
+  /** What was shown last. */
+  shown: Presented | undefined
 }
 
 const standing = await standingParts()
@@ -89,7 +102,10 @@ function control(): Control {
     full: false,
     barred: false,
     revoked: false,
+    aheadUs: 0,
     signed: undefined,
+    origin: undefined,
+    shown: undefined,
     ask: async (path, init = {}, address = '192.0.2.1') =>
       app(new Request(`http://localhost:9080${path}`, init), { address }),
   }
@@ -107,12 +123,19 @@ function control(): Control {
     volume: () => ({ level: 'ample' as const, freeBytes: 0 }),
     configuring: { reload: () => assert.fail(), inForce: () => assert.fail() },
     guard: {
-      clock: { ...systemClock(), ticksMs: () => clock.ticksMs() },
+      clock: {
+        ...systemClock(),
+        nowUs: () => systemClock().nowUs() + state.aheadUs,
+        ticksMs: () => clock.ticksMs(),
+      },
       roles: () => roles,
+      externalOrigin: () => state.origin,
       identify: async (presented) => {
+        state.shown = presented
         const found = await authenticators.chain().identify(presented)
         const isStillGood = (): boolean => !state.revoked
-        return found.known ? { ...found, bodyDigest: state.signed, isStillGood } : found
+        const untilUs = presented.atUs + 60e6
+        return found.known ? { ...found, bodyDigest: state.signed, isStillGood, untilUs } : found
       },
       barred: () => (state.barred ? 'role-missing' : undefined),
       recorder: {
@@ -210,6 +233,23 @@ test('what records itself is answered with a full ledger, to who may do it', asy
   assert.equal((await state.ask('/contain', { method: 'POST', ...bearer(eve.token) })).status, 503)
 })
 
+test('what is signed for the control plane names where it is, whatever Host says', async () => {
+  const state = control()
+  await state.ask('/look?a=1', bearer(ops.token))
+  assert.equal(state.shown?.url, 'http://localhost:9080/look?a=1')
+  state.origin = 'https://admin.example'
+  await state.ask('/look?a=1', bearer(ops.token))
+  assert.equal(state.shown?.url, 'https://admin.example/look?a=1')
+})
+
+test('whether a body comes is known before it does', async () => {
+  const state = control()
+  await state.ask('/act', { method: 'POST', ...bearer(ops.token) })
+  assert.equal(state.shown?.hasBody, false)
+  await state.ask('/act', { method: 'POST', body: 'x', ...bearer(ops.token) })
+  assert.equal(state.shown?.hasBody, true)
+})
+
 test('somebody who is shut out may do nothing', async () => {
   const state = control()
   state.barred = true
@@ -220,6 +260,7 @@ test('somebody who is shut out may do nothing', async () => {
 for (const [name, change, reason] of [
   ['shut out', { barred: true }, 'role-missing'],
   ['revoked', { revoked: true }, 'credentials-revoked'],
+  ['known until then', { aheadUs: 61e6 }, 'credentials-expired'],
 ] as const) {
   test(`who is ${name} while the body is on its way may do nothing`, async () => {
     const state = control()

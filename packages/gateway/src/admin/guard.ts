@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { type AdminFacts, REASONS, type Reason } from '@countersign/evidence'
-import { type Identification, type Known, Presented } from '../identity/index.ts'
+import { type Identification, type Known, Presented, redactCredentials } from '../identity/index.ts'
 import type { Clock } from '../platform/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 import { FailureRates } from './failure-rates.ts'
@@ -12,6 +12,8 @@ import type { ActDone, AdminCaller, AdminParts, AdminPeer, GuardedRoute } from '
 /** What decides who may act. */
 export interface GuardParts {
   readonly clock: Clock
+  /** Where the control plane is reached: what is signed for it names this, not what Host says. */
+  readonly externalOrigin: () => string | undefined
   /** Says who shows this, by the gateway's own authenticators as they are in force now. */
   readonly identify: (presented: Presented) => Identification | Promise<Identification>
   /** Those in force now. */
@@ -56,7 +58,7 @@ export class Guard {
     if (isRecorded) return response
     const facts = {
       operation: route.operation,
-      ...(target === undefined ? {} : { target }),
+      ...(target === undefined ? {} : { target: redactCredentials(target) }),
       from: peer.address,
       ...(parameters === undefined ? {} : { parameters }),
       result: resultOf(response.status),
@@ -66,7 +68,10 @@ export class Guard {
 
   async #admit(request: Request, peer: AdminPeer, route: GuardedRoute): Promise<Admission> {
     if (isCrossOrigin(request)) return refusal('cross-origin')
-    const found = await this.#parts.identify(presentedBy(request, peer, this.#parts.clock.nowUs()))
+    const { clock, externalOrigin } = this.#parts
+    const url = urlOf(request, externalOrigin())
+    const presented = presentedBy(request, peer, { url, atUs: clock.nowUs() })
+    const found = await this.#parts.identify(presented)
     if (!found.known) return refusal(found.reason, found.challenges)
     const { principal, credential } = found
     if (principal.kind === 'anonymous') return refusal('credentials-missing', [CHALLENGE])
@@ -89,7 +94,9 @@ export class Guard {
     if (known?.bodyDigest !== undefined && !isDigestOf(known.bodyDigest, body)) {
       return 'body-digest-mismatch'
     }
-    if (known?.isStillGood?.(clock.nowUs()) === false) return 'credentials-revoked'
+    const nowUs = clock.nowUs()
+    if (known !== undefined && endOf(known) <= nowUs) return 'credentials-expired'
+    if (known?.isStillGood?.(nowUs) === false) return 'credentials-revoked'
     const now = { ...caller, roles: rolesOf(caller.principal, roles()) }
     return permits(now, route) ? this.#parts.barred(now) : 'role-missing'
   }
@@ -158,12 +165,22 @@ function refusal(reason: Reason, challenges: readonly string[] = []): Admission 
   return { outcome: { reason, challenges } }
 }
 
-function presentedBy(request: Request, { address, certificate }: AdminPeer, atUs: number) {
+function urlOf({ url }: Request, origin: string | undefined): string {
+  const { pathname, search } = new URL(url)
+  return origin === undefined ? url : `${origin}${pathname}${search}`
+}
+
+function presentedBy(
+  request: Request,
+  { address, certificate }: AdminPeer,
+  { url, atUs }: { readonly url: string; readonly atUs: number },
+): Presented {
   return new Presented({
     method: request.method,
-    url: () => request.url,
+    url: () => url,
     // A cookie is sent by a browser whether or not its owner wants to act: here it is nothing.
     fields: [...request.headers].filter(([name]) => name !== 'cookie'),
+    hasBody: request.body !== null,
     peer: { address, certificate },
     atUs,
   })
@@ -179,6 +196,11 @@ function isCrossOrigin({ headers, url }: Request): boolean {
 
 function isDigestOf({ algorithm, digest }: Digest, body: Buffer): boolean {
   return hash(algorithm.replace('-', ''), body, 'buffer').equals(digest)
+}
+
+/** When what they showed ends. */
+function endOf({ untilUs, credential }: Known): number {
+  return untilUs ?? credential?.expiresAtUs ?? Number.POSITIVE_INFINITY
 }
 
 type Digest = NonNullable<Known['bodyDigest']>

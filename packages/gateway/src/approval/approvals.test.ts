@@ -163,6 +163,11 @@ test('a template that nobody configured is not asked for', async () => {
 
 for (const [name, order, want] of [
   ['whoever asks', { by: ADA }, 'APPROVAL_OWN'],
+  [
+    'a name like that of who asks, from elsewhere',
+    { by: { ...ADA, issuer: 'https://login.example' } },
+    'APPROVAL_OWN',
+  ],
   ['somebody without the role', { by: BEN }, 'APPROVAL_NOT_ALLOWED'],
   [
     'the role of another issuer',

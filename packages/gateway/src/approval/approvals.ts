@@ -5,7 +5,7 @@ import { type Approval, approvalSchema, type Grant } from './approval.ts'
 import type { ApprovalsConfig, ApprovalTemplate } from './approval-config.ts'
 import { ApprovalError } from './approval-error.ts'
 import { coversPattern, hasWildcard, isPattern, matchesPath } from './path-pattern.ts'
-import { isAmong, type Person, personKey } from './person.ts'
+import { isAmong, mayBeSame, type Person, personKey } from './person.ts'
 import { RecordedFile } from './recorded-file.ts'
 import type { ApprovalRecorder } from './recording.ts'
 
@@ -287,7 +287,7 @@ export class Approvals {
     if (approval === undefined || approval.endsUs <= this.#options.clock.nowUs()) {
       throw new ApprovalError('APPROVAL_UNKNOWN', `no approval ${id} waits or is in force`)
     }
-    if (personKey(by) === personKey(approval.principal)) {
+    if (mayBeSame(by, approval.principal)) {
       throw new ApprovalError('APPROVAL_OWN', 'nobody answers what they ask for themselves')
     }
     if (!isAmong(this.template(approval.template)?.approvers ?? [], by)) {

@@ -39,5 +39,13 @@ export function personKey({ issuer, id }: Pick<Person, 'issuer' | 'id'>): string
   return `${issuer}\0${id}`
 }
 
+/**
+ * Whether two names may be one person's: policies see `User::"ada"` whoever says so, and somebody
+ * with two credentials is not somebody else.
+ */
+export function mayBeSame(one: Pick<Person, 'id'>, other: Pick<Person, 'id'>): boolean {
+  return one.id === other.id
+}
+
 export const whoSchema = z.strictObject({ issuer: z.string(), id: z.string().min(1) })
 export const placeSchema = z.strictObject({ epoch: z.int().min(0), index: z.int().min(0) })

@@ -186,6 +186,7 @@ function guardOf(parts: {
     clock: machine.clock,
     recorder,
     roles: () => reloader.current.config.admin.roles,
+    externalOrigin: () => reloader.current.config.admin.externalUrl,
     identify: (presented: Presented) =>
       dataPlane()?.authenticators.chain().identify(presented) ??
       refused('credentials-unverifiable'),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { targetSchema } from './target.ts'
 
 /** Free text of an operator's: long enough to say why, short enough for every record. */
-export const REASON_LENGTH_MAX = 1000
+const REASON_LENGTH_MAX = 1000
 
 const someone = z.union([
   z.strictObject({ issuer: z.string(), id: z.string().min(1) }),

@@ -50,6 +50,7 @@ function present(fields: readonly (readonly [string, string])[], certificate?: s
     method: 'GET',
     url: () => 'https://api.example/',
     fields,
+    hasBody: false,
     peer: {
       address: '192.0.2.1',
       ...(certificate === undefined

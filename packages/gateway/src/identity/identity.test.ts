@@ -28,6 +28,7 @@ function authenticate(values: readonly string[], keys: KeyRing, atUs: number): I
       method: 'GET',
       url: () => 'https://api.example/',
       fields: values.map((value) => ['Authorization', value]),
+      hasBody: false,
       peer: { address: '192.0.2.1' },
       atUs,
     }),

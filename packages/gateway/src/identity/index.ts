@@ -1,4 +1,4 @@
-export { API_KEY_LENGTH, API_KEY_PATTERN } from './api-key.ts'
+export { apiKeyPrefix } from './api-key.ts'
 export { apiKeys } from './api-keys.ts'
 export {
   type Authenticator,
@@ -53,6 +53,7 @@ export {
   type CredentialMethod,
   type Principal,
 } from './principal.ts'
+export { REDACTED, redactCredentials, redactKeysAndTokens } from './redact-credentials.ts'
 export {
   BrowserLogin,
   LOGIN_COOKIE_PREFIX,

@@ -24,6 +24,8 @@ interface PresentedParts {
   /** External and canonical: scheme, authority, path, query. Asked for when it is needed. */
   readonly url: () => string
   readonly fields: Fields
+  /** Whether a body comes, or may: HTTP/2 says so outside of the fields. */
+  readonly hasBody: boolean
   readonly peer: {
     readonly address: string
     readonly certificate?: ClientCertificate | undefined
@@ -107,15 +109,18 @@ export class Shown {
 export class Presented {
   readonly method: string
   readonly fields: Fields
+  readonly hasBody: boolean
   readonly peer: PresentedParts['peer']
   /** Microseconds since 1970. */
   readonly atUs: number
   readonly shown: Shown
   readonly #url: () => string
 
-  constructor({ method, url, fields, peer, atUs, shown = new Shown(fields) }: PresentedParts) {
+  constructor(parts: PresentedParts) {
+    const { method, url, fields, hasBody, peer, atUs, shown = new Shown(fields) } = parts
     this.method = method
     this.fields = fields
+    this.hasBody = hasBody
     this.peer = peer
     this.atUs = atUs
     this.shown = shown

@@ -15,8 +15,8 @@ export interface Caller {
     readonly claims: { readonly [name: string]: readonly string[] }
     readonly [NAME]?: string
   }
-  /** Of the credential, where it has one. */
-  readonly credentialId: string | undefined
+  /** Of the API key, where that is how they came. */
+  readonly keyPrefix: string | undefined
   readonly address: string
   readonly route: string
   readonly method: string
@@ -63,16 +63,16 @@ export class Quota {
    */
   keyOf(caller: Caller): string {
     const { key } = this.#config
-    const { address, route, credentialId } = caller
+    const { address, route, keyPrefix } = caller
     if (key === 'route') return route
     if (key === 'address') return address
     if (key === 'address-prefix') return this.#prefix(address)
-    if (key === 'api-key')
-      return credentialId === undefined ? this.#who(caller) : `k:${credentialId}`
+    if (key === 'api-key') return keyPrefix === undefined ? this.#who(caller) : `k:${keyPrefix}`
     if (key === 'principal') return this.#who(caller)
-    const values = caller.principal.claims[key.slice('claim:'.length)]
+    const { claims, issuer } = caller.principal
+    const values = claims[key.slice('claim:'.length)]
     if (values === undefined || values.length === 0) return this.#who(caller)
-    return `c:${JSON.stringify(values.toSorted())}`
+    return `c:${JSON.stringify([issuer, ...values.toSorted()])}`
   }
 
   #who({ principal, address }: Caller): string {

@@ -14,7 +14,7 @@ for (const [key, caller, want] of [
   ['principal', CALLER, 'p:["keys","ada"]'],
   ['principal', { ...CALLER, principal: NOBODY }, 'a:192.0.2.0/24'],
   ['api-key', CALLER, 'k:key1'],
-  ['api-key', { ...CALLER, credentialId: undefined }, 'p:["keys","ada"]'],
+  ['api-key', { ...CALLER, keyPrefix: undefined }, 'p:["keys","ada"]'],
   ['address', CALLER, '192.0.2.7'],
   ['address-prefix', CALLER, '192.0.2.0/24'],
   ['address-prefix', { ...CALLER, address: '2001:db8:1:2::3' }, '2001:db8:1::/48'],
@@ -22,7 +22,7 @@ for (const [key, caller, want] of [
   ['address-prefix', { ...CALLER, address: 'unknown' }, 'unknown'],
   ['route', CALLER, 'orders'],
   ['claim:tenant', CALLER, 'p:["keys","ada"]'],
-  ['claim:tenant', withTenants('b', 'a'), 'c:["a","b"]'],
+  ['claim:tenant', withTenants('b', 'a'), 'c:["keys","a","b"]'],
 ] as const) {
   test(`${key} of ${JSON.stringify(caller.principal.kind)} at ${caller.address}: ${want}`, () => {
     assert.equal(makeQuota({ key, concurrency: 1 }).keyOf(caller), want)

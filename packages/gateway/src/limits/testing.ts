@@ -5,7 +5,7 @@ import type { Ask, QuotaStore } from './store.ts'
 
 export const CALLER = {
   principal: { id: 'ada', kind: 'user', issuer: 'keys', claims: {} },
-  credentialId: 'key1',
+  keyPrefix: 'key1',
   address: '192.0.2.7',
   route: 'orders',
   method: 'GET',

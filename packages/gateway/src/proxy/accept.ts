@@ -4,7 +4,7 @@ import { type Authority, formatAuthority, readAuthority } from './canonical-host
 import { type Reading, readTarget, type Target } from './canonical-path.ts'
 import type { ProxyContext } from './context.ts'
 import type { Exchange, Inbound, Step } from './exchange.ts'
-import { refuseAmbiguous } from './framing.ts'
+import { doubtfulNames, refuseAmbiguous } from './framing.ts'
 import { beginGrpc, isGrpc } from './grpc.ts'
 import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 import type { InForce } from './in-force.ts'
@@ -44,6 +44,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
     bodyBytes: upgrade === undefined ? framing.bytes : 0,
     traceparent: continueTrace(head.traceparents, context),
     takesTrailers: head.takesTrailers,
+    doubtful: head.doubtful,
     webSocket: upgrade?.asked,
   }
   if ((framing.bytes ?? 0) > inForce.limits.bodyBytesMax) return { stop: 'body-too-large' }
@@ -59,6 +60,7 @@ export function accept(exchange: Exchange, context: ProxyContext): Step {
 /** What the fields of a request say, whatever it asks for. */
 export interface HeadReading {
   readonly ambiguous: Reason | undefined
+  readonly doubtful: readonly string[]
   readonly isExpectingMore: boolean
   readonly authority: Reading<Authority>
   /** Empty where it is none. */
@@ -78,6 +80,7 @@ function headOf({ fields, standing }: Inbound): HeadReading {
   const authority = readHost(fields)
   const head: HeadReading = {
     ambiguous: refuseAmbiguous(fields),
+    doubtful: doubtfulNames(fields),
     isExpectingMore: !valuesOf(fields, 'expect').every(isContinue),
     authority,
     authorityText: authority.ok ? formatAuthority(authority.value) : '',

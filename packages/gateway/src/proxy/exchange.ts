@@ -126,6 +126,8 @@ export interface Asked {
   readonly bodyBytes: number | undefined
   readonly traceparent: string
   readonly takesTrailers: boolean
+  /** Names of fields that an upstream may read otherwise than they came. */
+  readonly doubtful: readonly string[]
   /** It asks to become a WebSocket. */
   readonly webSocket?: WebSocketAsked | undefined
 }

@@ -42,17 +42,18 @@ const MARKS: { readonly [name: string]: readonly Mark[] } = {
   'x-cluster-client-ip': ['ask'],
   'true-client-ip': ['ask'],
   'cf-connecting-ip': ['ask'],
+  'x-forwardedfor': ['ask'],
+  'x-originating-ip': ['ask'],
   'x-host': ['ask'],
-  'x-original-url': ['ask'],
-  'x-original-uri': ['ask'],
-  'x-original-method': ['ask'],
-  'x-original-host': ['ask'],
+  'x-scheme': ['ask'],
+  'x-url-scheme': ['ask'],
+  'front-end-https': ['ask'],
   'x-rewrite-url': ['ask'],
   'x-http-method': ['ask'],
   'x-http-method-override': ['ask'],
   'x-method-override': ['ask'],
-  'x-remote-user': ['ask'],
-  'remote-user': ['ask'],
+  'x-http-path-override': ['ask'],
+  'x-webauth-user': ['ask'],
   'x-user': ['ask'],
   'x-user-id': ['ask'],
   'x-groups': ['ask'],
@@ -64,7 +65,6 @@ const MARKS: { readonly [name: string]: readonly Mark[] } = {
   'x-client-cert': ['ask'],
   'x-client-certificate': ['ask'],
   'x-amzn-mtls-clientcert': ['ask'],
-  'ssl-client-cert': ['ask'],
 
   range: ['head'],
   cookie: ['head'],
@@ -84,7 +84,8 @@ function marked(mark: Mark): ReadonlySet<string> {
 
 export const HOP_BY_HOP: ReadonlySet<string> = marked('hop')
 const ASK = marked('ask')
-const ASK_FORM = /^(?:x-(?:forwarded|auth|countersign|envoy|ssl|client-cert)-|countersign-)/
+const ASK_FORM =
+  /^(?:(?:x-(?:forwarded|original|remote|auth|authenticated|countersign|envoy|ssl|client-cert)|countersign|remote|ssl-client)(?:-|$)|x-(?:goog-authenticated-user|ms-client-principal)(?:-|$))/
 const TELL = marked('tell')
 const TELL_PREFIX = 'countersign-'
 const FIXED = marked('fixed')
@@ -92,7 +93,18 @@ const FIXED_FORM = /^(?:countersign|x-countersign|x-forwarded|sec-websocket)-/
 const HEAD = marked('head')
 const HEAD_FORM = /^(?:content|proxy|www|if|x-forwarded|x-auth|countersign|x-countersign)-/
 
-/** Names are in lower case. */
+const PLAIN = /^[a-z0-9-]*$/
+
+/**
+ * One name for all that some reader takes for the same one: CGI knows no case, and servers make `_`
+ * of `-`, some of everything else that is neither letter nor digit.
+ */
+export function lookAlike(name: string): string {
+  const lowerCase = name.toLowerCase()
+  return PLAIN.test(lowerCase) ? lowerCase : lowerCase.replaceAll(/[^a-z0-9]/g, '-')
+}
+
+/** Names are as `lookAlike` gives them. */
 export function isOursToAsk(name: string): boolean {
   return ASK.has(name) || ASK_FORM.test(name)
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isFixed } from './field-names.ts'
+import { isFixed, lookAlike } from './field-names.ts'
 import type { HeaderFields } from './header-fields.ts'
 
 const FIELDS_MAX = 32
@@ -28,11 +28,6 @@ export const fieldRulesSchema = z
   .describe('fields to set, in place of what came, and to remove; look-alikes of them are removed')
 
 export type FieldRulesConfig = z.infer<typeof fieldRulesSchema>
-
-/** Names that some reader takes for the same one: case, and `_` for `-`. */
-export function lookAlike(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
-}
 
 /** What a route does to the fields of one direction, made ready once. */
 export class FieldRules {

@@ -1,4 +1,5 @@
 import type { Reason } from '@countersign/evidence'
+import { HOP_BY_HOP, lookAlike } from './field-names.ts'
 import { type HeaderFields, listMembers, valuesOf } from './header-fields.ts'
 
 /** How the body of a request is framed: its length, or chunked. */
@@ -60,4 +61,18 @@ export function refuseAmbiguous(fields: HeaderFields): Reason | undefined {
   const nominated = listMembers(valuesOf(fields, 'connection'))
   if (nominated.includes('transfer-encoding')) return 'ambiguous-header'
   return nominated.some((name) => NOT_HOP_BY_HOP.has(name)) ? 'ambiguous-header' : undefined
+}
+
+const ORDINARY = /^[A-Za-z0-9-]+$/
+
+/**
+ * Names of which an upstream reads something else than what came under them: `Connection` takes the
+ * field away, or another field's name looks like it.
+ */
+export function doubtfulNames(fields: HeaderFields): readonly string[] {
+  const names = listMembers(valuesOf(fields, 'connection')).map(lookAlike)
+  for (const [name] of fields) {
+    if (!ORDINARY.test(name)) names.push(lookAlike(name))
+  }
+  return names.filter((name) => name !== 'close' && !HOP_BY_HOP.has(name))
 }

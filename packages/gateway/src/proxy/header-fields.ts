@@ -1,4 +1,4 @@
-import { HOP_BY_HOP } from './field-names.ts'
+import { HOP_BY_HOP, lookAlike } from './field-names.ts'
 
 /** Header lines in the order received, each name as it was spelled. */
 export type HeaderFields = readonly (readonly [name: string, value: string])[]
@@ -49,18 +49,18 @@ const NO_MEMBERS: readonly string[] = []
 
 /**
  * The fields without those of the connection (HOP_BY_HOP, and what `Connection` names), and without
- * those that `isOurs` says of.
+ * those that `isOurs` says of. Look-alikes of a name go with it.
  */
 export function endToEnd(
   fields: HeaderFields,
-  isOurs: (lowerCaseName: string) => boolean = () => false,
+  isOurs: (lookAlike: string) => boolean = () => false,
 ): (readonly [name: string, value: string])[] {
-  const nominated = listMembers(valuesOf(fields, 'connection'))
+  const nominated = listMembers(valuesOf(fields, 'connection')).map(lookAlike)
   const passing: (readonly [string, string])[] = []
   for (const field of fields) {
-    const lowerCaseName = field[0].toLowerCase()
-    if (HOP_BY_HOP.has(lowerCaseName) || nominated.includes(lowerCaseName)) continue
-    if (!isOurs(lowerCaseName)) passing.push(field)
+    const name = lookAlike(field[0])
+    if (HOP_BY_HOP.has(name) || nominated.includes(name)) continue
+    if (!isOurs(name)) passing.push(field)
   }
   return passing
 }

@@ -26,6 +26,7 @@ export function identify(exchange: Exchange, context: ProxyContext): Step | Prom
       return `${externalOrigin ?? `${scheme}://${asked.authority}`}${asked.path}${query}`
     },
     fields: inbound.fields,
+    hasBody: asked.bodyBytes !== 0,
     peer: inbound.peer,
     atUs: context.clock.nowUs(),
     shown: shownBy(inbound),

@@ -47,8 +47,7 @@ function take(
   if (counting.length === 0) return 'next'
   const verdict = filled(inForce.quotas, 'quotas').take(counting, {
     principal: exchange.principal ?? ANONYMOUS,
-    // Of a credential that was refused it is a claim: it must not use up somebody else's.
-    credentialId: exchange.principal === undefined ? undefined : credential?.id,
+    keyPrefix: exchange.principal === undefined ? undefined : keyPrefixOf(credential),
     address: inbound.peer.address,
     route: route.name,
     method: inbound.method,
@@ -56,6 +55,11 @@ function take(
   if (verdict instanceof Promise)
     return verdict.then((settled) => settle(exchange, context, settled))
   return settle(exchange, context, verdict)
+}
+
+/** Other credentials name themselves as they like: as another's key, or anew each time. */
+function keyPrefixOf(credential: Exchange['credential']): string | undefined {
+  return credential?.method === 'api-key' ? credential.id : undefined
 }
 
 function settle(exchange: Exchange, context: ProxyContext, verdict: QuotaVerdict): Step {

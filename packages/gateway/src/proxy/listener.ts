@@ -20,7 +20,7 @@ import { OwnLines } from './http1/answer-head.ts'
 import { ClientConnection, type ConnectionHost } from './http1/client-connection.ts'
 import { OnePiece } from './http1/one-piece.ts'
 import { RememberedHeads } from './http1/remembered-heads.ts'
-import { whenProtocolIsKnown } from './http2/prior-knowledge.ts'
+import { type Spoken, whenProtocolIsKnown } from './http2/prior-knowledge.ts'
 import { ClientSessions } from './http2/sessions.ts'
 import { type ListenPlace, listenAt } from './listen.ts'
 import { NamedContexts } from './named-contexts.ts'
@@ -292,14 +292,14 @@ export class Listener {
         clientCertificates: this.#certificate?.clientCertificates,
         source: this.#sources.get(placeOf(socket)),
       })
-      const serve = (protocol: Protocol | undefined): void => {
-        if (protocol === 'h2') {
+      const serve = (spoken: Spoken): void => {
+        if ('refused' in spoken) {
+          this.#refuseNowhere(spoken.refused, nothingAsked(peer))
+          return void socket.destroy()
+        }
+        if (spoken.protocol === 'h2') {
           this.#sessions.open(socket, peer)
           return
-        }
-        if (protocol === undefined) {
-          this.#refuseNowhere('version-refused', nothingAsked(peer))
-          return void socket.destroy()
         }
         if (socket.destroyed) return
         this.#connections.add(new ClientConnection(socket, peer, this.#host))

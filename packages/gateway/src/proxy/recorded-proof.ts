@@ -1,5 +1,6 @@
 import type { Credential } from '../identity/index.ts'
-import { REDACTED, redactHeader, redactQuery, redactText } from './redact.ts'
+import { REDACTED } from '../identity/index.ts'
+import { redactHeader, redactQuery, redactText } from './redact.ts'
 
 /** A line of what was signed (RFC 9421, section 2.5): a component, its parameters, its value. */
 const LINE = /^"([^"]*)"([^:]*): (.*)$/

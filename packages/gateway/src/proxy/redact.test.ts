@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { REDACTED } from '../identity/index.ts'
 import { SeededRandom } from '../platform/index.ts'
-import { REDACTED, redactText } from './redact.ts'
+import { redactText } from './redact.ts'
 
 const TOKENS = /eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*/g
 

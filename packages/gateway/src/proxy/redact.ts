@@ -1,7 +1,4 @@
-import { API_KEY_LENGTH, API_KEY_PATTERN } from '../identity/index.ts'
-
-/** Stands where a secret stood. */
-export const REDACTED = '[redacted]'
+import { REDACTED, redactKeysAndTokens } from '../identity/index.ts'
 
 /** Headers that never reach a record, whatever a route lists. */
 const SECRET_HEADERS = new Set([
@@ -39,53 +36,11 @@ const SECRET_WORD =
 
 const SECRET_MEMBER = /^(authorization|authcode|authorizationcode|otp|totp|pin|pwd)$/
 
-const API_KEYS = new RegExp(API_KEY_PATTERN.source, 'gi')
 const SCHEMES = /\b(bearer|basic|digest|negotiate)\s+[^\s,;]+/gi
 
 /** The text with everything that looks like a credential taken out. */
 export function redactText(text: string): string {
-  return redactTokens(withoutKeys(text)).replace(SCHEMES, REDACTED)
-}
-
-/** A path is mostly shorter than a key. */
-function withoutKeys(text: string): string {
-  return text.length < API_KEY_LENGTH ? text : text.replace(API_KEYS, REDACTED)
-}
-
-/** Characters of base64url stand together in a part of a token; anything else is between parts. */
-const BETWEEN_PARTS = /([^A-Za-z0-9_-])/
-const TOKEN_BEGIN = 'eyJ'
-const PART_LENGTH_MIN = 5
-
-/**
- * Takes out what looks like a JWT. A regular expression would read a long part once for each
- * `eyJ` in it: whoever sends one could keep the process busy.
- */
-function redactTokens(text: string): string {
-  if (!text.includes(TOKEN_BEGIN)) return text
-  const parts = text.split(BETWEEN_PARTS)
-  let clean = ''
-  for (let at = 0; at < parts.length; at += 2) {
-    const [part = '', dot, second = '', secondDot] = parts.slice(at, at + 4)
-    const begin = part.indexOf(TOKEN_BEGIN)
-    const isToken =
-      begin !== -1 &&
-      part.length - begin >= TOKEN_BEGIN.length + PART_LENGTH_MIN &&
-      dot === '.' &&
-      second.length >= PART_LENGTH_MIN &&
-      secondDot === '.'
-    clean += isToken ? `${part.slice(0, begin)}${REDACTED}` : part
-    if (isToken) at += 4
-    clean += parts[at + 1] ?? ''
-  }
-  return clean
-}
-
-const BEARER = /\bbearer\s+[\w.~+/=-]{16,}/gi
-
-/** As `redactText`, of prose too: only what can be nothing but a credential. */
-export function redactCredentials(text: string): string {
-  return redactTokens(withoutKeys(text)).replace(BEARER, REDACTED)
+  return redactKeysAndTokens(text).replace(SCHEMES, REDACTED)
 }
 
 /** Members of documents: words like `code` and `key` mean too much else there. */

@@ -20,5 +20,12 @@ export function route(exchange: Exchange, { clock }: ProxyContext): Step {
   if (wants !== 'none' && found.upgrade !== wants) return { stop: 'upgrade-refused' }
   const isOnStream = exchange.inbound.connectProtocol !== undefined
   if (isOnStream && found.websocket.http2 !== 'taken') return { stop: 'upgrade-refused' }
-  return found.methods.includes(method) ? 'next' : { stop: 'method-not-allowed' }
+  if (!found.methods.includes(method)) return { stop: 'method-not-allowed' }
+  return isDoubtful(found.headers, exchange) ? { stop: 'ambiguous-header' } : 'next'
+}
+
+/** What policies judge and the record holds is what the upstream reads, or it is refused. */
+function isDoubtful(judged: readonly string[], { asked }: Exchange): boolean {
+  const doubtful = asked?.doubtful ?? []
+  return doubtful.length > 0 && judged.some((name) => doubtful.includes(name.toLowerCase()))
 }

@@ -39,6 +39,7 @@ function check(
     method: 'GET',
     url: () => 'https://api.example/',
     fields: [],
+    hasBody: false,
     peer: { address: '192.0.2.1', certificate },
     atUs,
   })

@@ -85,6 +85,7 @@ function show(showing: Showing, binding = makeVerifier().binding): BindingVerdic
     method,
     url: () => url,
     fields: [...fields, ...(showing.fields ?? [])],
+    hasBody: false,
     peer: { address: '192.0.2.1' },
     atUs,
   })

@@ -38,7 +38,8 @@ const vectorKeys = signaturesSchema.parse({
 
 function presentedVector(fields = VECTOR_FIELDS): Presented {
   const peer = { address: '192.0.2.1' }
-  return new Presented({ method: 'POST', url: () => VECTOR_URL, fields, peer, atUs: 0 })
+  const asked = { method: 'POST', url: () => VECTOR_URL, fields, hasBody: true, peer, atUs: 0 }
+  return new Presented(asked)
 }
 
 function inputOf(text: string): InnerList {
@@ -188,6 +189,8 @@ interface Signing {
   readonly method?: string
   readonly url?: string
   readonly fields?: readonly (readonly [string, string])[]
+  /** A body comes. */
+  readonly hasBody?: boolean
   /** What arrives instead of what was signed. */
   readonly arriving?: {
     readonly method?: string
@@ -203,8 +206,14 @@ function signed(signing: Signing): Presented {
   const { pair = 'ed', keyId = pair, components = '"@method" "@target-uri"' } = signing
   nonces += 1
   const { parameters = `;created=${NOW_S};keyid="${keyId}";nonce="n${nonces}"` } = signing
-  const { method = 'GET', url = 'https://api.example/orders/7', fields = [] } = signing
-  const asked = { method, url: () => url, fields, peer: { address: '192.0.2.1' }, atUs: NOW_US }
+  const {
+    method = 'GET',
+    url = 'https://api.example/orders/7',
+    fields = [],
+    hasBody = false,
+  } = signing
+  const peer = { address: '192.0.2.1' }
+  const asked = { method, url: () => url, fields, hasBody, peer, atUs: NOW_US }
   const input = `(${components})${parameters}`
   const list = parseDictionary([`s=${input}`])?.get('s')
   const based = list && 'items' in list ? signatureBase(list, new Presented(asked)) : ''
@@ -264,21 +273,40 @@ const ROWS: readonly (readonly [string, Signing, string])[] = [
     { url: 'https://api.example/orders?a=1', components: '"@method" "@authority" "@path"' },
     'signature-invalid signature-coverage',
   ],
+  [
+    'a field that is covered, and ends at the connection',
+    {
+      components: '"@method" "@target-uri" "x-tenant"',
+      fields: [['X-Tenant', 'a']],
+      arriving: {
+        fields: [
+          ['X-Tenant', 'a'],
+          ['Connection', 'close, X-Tenant'],
+        ],
+      },
+    },
+    'signature-invalid signature-component',
+  ],
   ['no method', { components: '"@target-uri"' }, 'signature-invalid signature-coverage'],
   ['no authority', { components: '"@method" "@path"' }, 'signature-invalid signature-coverage'],
   [
     'a body whose digest is covered',
-    { method: 'POST', fields: withBody, components: '"@method" "@target-uri" "content-digest"' },
+    {
+      method: 'POST',
+      fields: withBody,
+      hasBody: true,
+      components: '"@method" "@target-uri" "content-digest"',
+    },
     'accepted batch',
   ],
   [
     'a body whose digest is not covered',
-    { method: 'POST', fields: withBody },
+    { method: 'POST', fields: withBody, hasBody: true },
     'signature-invalid signature-coverage',
   ],
   [
-    'a chunked body without a digest',
-    { method: 'POST', fields: [['Transfer-Encoding', 'chunked']] },
+    'a body that no field tells of, without a digest',
+    { method: 'POST', hasBody: true },
     'signature-invalid signature-coverage',
   ],
   [

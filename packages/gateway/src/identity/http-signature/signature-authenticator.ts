@@ -113,7 +113,7 @@ class SignatureVerifier {
         (has('@request-target') ||
           (has('@path') && (has('@query') || !presented.url.includes('?')))))
     if (!has('@method') || !isTargeted) return 'signature-coverage'
-    if (hasBody(presented) && !has('content-digest')) return 'signature-coverage'
+    if (presented.hasBody && !has('content-digest')) return 'signature-coverage'
     return this.#needed.every((name) => covered.has(name)) ? undefined : 'signature-coverage'
   }
 
@@ -199,11 +199,6 @@ function integerOf({ parameters }: InnerList, name: string): number | undefined 
 function textOf({ parameters }: InnerList, name: string): string | undefined {
   const found = parameters.get(name)
   return found?.kind === 'string' ? found.value : undefined
-}
-
-function hasBody(presented: Presented): boolean {
-  if (presented.valuesOf('transfer-encoding').length > 0) return true
-  return presented.valuesOf('content-length').some((value) => Number(value) !== 0)
 }
 
 function digestOf(presented: Presented): BodyDigest | 'unusable' {

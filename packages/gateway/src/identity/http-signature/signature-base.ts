@@ -36,12 +36,13 @@ export function signatureBase(
 ): { readonly base: string; readonly covered: ReadonlySet<string> } | ComponentFault {
   const target = readTarget(presented)
   if (target === undefined) return 'signature-component'
+  const nominated = nominatedBy(presented)
   const covered = new Set<string>()
   const lines: string[] = []
   for (const item of input.items) {
     if (item.item.kind !== 'string') return 'signature-component'
     const name = formatItem(item)
-    if (covered.has(name)) return 'signature-component'
+    if (covered.has(name) || nominated.has(item.item.value)) return 'signature-component'
     const value = item.item.value.startsWith('@')
       ? derivedValue(item.item.value, item, target)
       : fieldValue(item.item.value, item, presented)
@@ -52,6 +53,12 @@ export function signatureBase(
   }
   lines.push(`"@signature-params": ${formatInnerList(input)}`)
   return { base: lines.join('\n'), covered }
+}
+
+/** Fields that end at this connection (RFC 9110, 7.6.1): no upstream sees what was signed. */
+function nominatedBy(presented: Pick<Presented, 'valuesOf'>): ReadonlySet<string> {
+  const values = presented.valuesOf('connection').join().toLowerCase()
+  return new Set(values.split(',').map((name) => withoutEnds(name, ' \t')))
 }
 
 type Value = { readonly text: string } | 'unknown' | undefined

@@ -63,13 +63,17 @@ function gather(
   return [...found]
 }
 
-/** Texts and lists of texts; numbers and truth values as JSON writes them. */
+/**
+ * Texts and lists of texts; numbers and truth values as JSON writes them. Beyond the integers that
+ * a double tells apart, one number is read as another: two tenants would be one.
+ */
 function textsOf(value: unknown): readonly string[] | undefined {
   if (value === undefined || value === null) return NOTHING
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   if (list.length > VALUES_MAX) return undefined
   const texts: string[] = []
   for (const item of list) {
+    if (typeof item === 'number' && Math.abs(item) > Number.MAX_SAFE_INTEGER) return undefined
     const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : item
     if (typeof text !== 'string' || text.length > VALUE_LENGTH_MAX) return undefined
     texts.push(text)

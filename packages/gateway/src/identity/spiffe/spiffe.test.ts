@@ -143,6 +143,7 @@ async function show(token: string, svids = makeJwtSvids()): Promise<string> {
     method: 'GET',
     url: () => 'https://api.example/',
     fields: [['Authorization', `Bearer ${token}`]],
+    hasBody: false,
     peer: { address: '192.0.2.1' },
     atUs: NOW_US,
   })

@@ -1,5 +1,6 @@
 import type { RedactionFacts } from '@countersign/evidence'
-import { isSecretMember, REDACTED, redactCredentials } from '../redact.ts'
+import { REDACTED, redactCredentials } from '../../identity/index.ts'
+import { isSecretMember } from '../redact.ts'
 import { type BodyType, FORM, isJson } from './body-type.ts'
 import type { CaptureConfig } from './capture-config.ts'
 import { type JsonPath, parseJsonPath } from './json-path.ts'

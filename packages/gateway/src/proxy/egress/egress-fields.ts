@@ -1,4 +1,4 @@
-import { lookAlike } from '../field-rules.ts'
+import { lookAlike } from '../field-names.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import type { InjectedCredential } from './injected-credential.ts'
 

@@ -1,5 +1,5 @@
 import type { CredentialConfig } from '../../upstream/index.ts'
-import { lookAlike } from '../field-rules.ts'
+import { lookAlike } from '../field-names.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { ProxyError } from '../proxy-error.ts'
 
