@@ -2,8 +2,8 @@
 // [--directory DIR]: what deciding costs. The gateway as it is run (`start --config`) on one core:
 // with API keys; with JWTs that are known and that are not; with policies; with quotas. Beside it,
 // in the same rounds and on the same core, HAProxy: bare, and with its own JWT check, a limit from
-// a stick table and a line of log for each request. Every subject runs all the time; one at a time
-// is asked. As for `record`, a directory in which nothing was removed lately makes files faster.
+// a stick table and a line of log for each request. Two processes of one program differ by a tenth
+// for as long as they live: each round begins all of them anew. As for `record`, a directory in which nothing was removed lately makes files faster.
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,10 +46,8 @@ const FIXED = {
 }
 
 interface Subject {
-  readonly mode: Mode
   readonly process: ChildProcess
   readonly load: WebLoad
-  readonly rounds: Measured[]
 }
 
 export async function run(): Promise<BenchResult> {
@@ -71,47 +69,53 @@ export async function run(): Promise<BenchResult> {
   const directory = join(values.directory, `.decide-${process.pid}`)
   mkdirSync(directory, { recursive: true })
   const upstreamPort = await freePort()
-  const started: ChildProcess[] = [startUpstream(directory, upstreamPort)]
-  const subjects: Subject[] = []
+  const upstream = startUpstream(directory, upstreamPort)
+  const measured = new Map(modes.map((mode) => [mode, [] as Measured[]]))
   try {
     const bench = { directory, upstreamPort, ...makeCredentials(directory, TOKENS) }
     await answers(upstreamPort, directory)
-    for (const mode of modes) {
-      const subject = await startSubject(mode, bench)
-      started.push(subject.process)
-      subjects.push(subject)
-      await runLoad(subject.load, mode.startsWith('haproxy') ? 1 : warmUp)
-    }
     for (let round = 0; round < rounds; round += 1) {
-      for (const { mode, process: child, load, rounds: measured } of subjects) {
-        const one = await measure(child, load, seconds)
-        measured.push(one)
+      for (const [mode, all] of measured) {
+        const place = { port: await freePort(), directory: join(directory, `${mode}-${round}`) }
+        const lasting = { warmUp: mode.startsWith('haproxy') ? 1 : warmUp, seconds }
+        const one = await inOneLife(place, startSubject(mode, place, bench), lasting)
+        all.push(one)
         process.stderr.write(`${mode} ${JSON.stringify(one)}\n`)
       }
     }
   } finally {
-    for (const child of started) await stopNow(child)
+    await stopNow(upstream)
     rmSync(directory, { recursive: true, force: true })
   }
-  const medians = new Map(subjects.map(({ mode, rounds: all }) => [mode, median(all)]))
+  const medians = new Map([...measured].map(([mode, all]) => [mode, median(all)]))
   return { bench: 'decide', figures: { seconds, rounds, warmUp, ...FIXED, ...figuresOf(medians) } }
 }
 
-async function startSubject(mode: Mode, bench: Bench): Promise<Subject> {
-  const place = { port: await freePort(), directory: join(bench.directory, mode) }
+type Place = Parameters<typeof startGateway>[0]
+
+async function inOneLife(
+  { port, directory }: Place,
+  { process: child, load }: Subject,
+  { warmUp, seconds }: { readonly warmUp: number; readonly seconds: number },
+): Promise<Measured> {
+  try {
+    await answers(port, directory)
+    await runLoad(load, warmUp)
+    return await measure(child, load, seconds)
+  } finally {
+    await stopNow(child)
+  }
+}
+
+function startSubject(mode: Mode, place: Place, bench: Bench): Subject {
   const process = startMode(mode, place, bench)
-  await answers(place.port, place.directory)
   const credentials = mode === 'keys' ? [bench.apiKey] : bench.tokens
   const options = { path: '/orders/7', isEven: mode === 'jwtUnknown' }
   const script = writeLoad(join(place.directory, 'load.lua'), credentials, options)
-  return { mode, process, load: { url: `http://127.0.0.1:${place.port}`, script }, rounds: [] }
+  return { process, load: { url: `http://127.0.0.1:${place.port}`, script } }
 }
 
-function startMode(
-  mode: Mode,
-  place: Parameters<typeof startGateway>[0],
-  bench: Bench,
-): ChildProcess {
+function startMode(mode: Mode, place: Place, bench: Bench): ChildProcess {
   if (mode === 'haproxy') return startHaproxy(place, 'plain', bench)
   if (mode === 'haproxyComplete') return startHaproxy(place, 'complete', bench)
   const work = {
