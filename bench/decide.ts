@@ -3,7 +3,8 @@
 // with API keys; with JWTs that are known and that are not; with policies; with quotas. Beside it,
 // in the same rounds and on the same core, HAProxy: bare, and with its own JWT check, a limit from
 // a stick table and a line of log for each request. Two processes of one program differ by a tenth
-// for as long as they live: each round begins all of them anew. As for `record`, a directory in which nothing was removed lately makes files faster.
+// for as long as they live: each round begins all of them anew. As for `record`, files are faster
+// in a directory in which nothing was removed lately.
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
