@@ -4,7 +4,8 @@ import type { Clock, Disk, Random, Timer } from '../platform/index.ts'
 import { type Approval, approvalSchema, type Grant } from './approval.ts'
 import type { ApprovalsConfig, ApprovalTemplate } from './approval-config.ts'
 import { ApprovalError } from './approval-error.ts'
-import { coversPattern, hasWildcard, isPattern, matchesPath } from './path-pattern.ts'
+import { type ApprovedRequest, type Granted, GrantIndex, templatesOf } from './grant-index.ts'
+import { coversPattern, hasWildcard, isPattern } from './path-pattern.ts'
 import { isAmong, mayBeSame, type Person, personKey } from './person.ts'
 import { RecordedFile } from './recorded-file.ts'
 import type { ApprovalRecorder } from './recording.ts'
@@ -28,14 +29,6 @@ export interface ApprovalsOptions {
   /** In force now. */
   readonly config: () => ApprovalsConfig
   readonly onFault: (fault: unknown) => void
-}
-
-/** One request, as approvals see it. */
-export interface ApprovedRequest {
-  readonly principal: Pick<Person, 'issuer' | 'id'>
-  readonly method: string
-  /** Canonical. */
-  readonly path: string
 }
 
 export interface Asking extends ApprovedRequest {
@@ -84,7 +77,8 @@ export class Approvals {
   readonly #options: ApprovalsOptions
   readonly #file: RecordedFile
   readonly #approvals = new Map<string, Approval>()
-  readonly #grantsOf = new Map<string, Set<string>>()
+  readonly #grants = new GrantIndex()
+  readonly #changeListeners = new Set<() => void>()
   readonly #asking = new Map<string, Promise<Approval>>()
   /** Being answered or ended: nobody else may. */
   readonly #busy = new Set<string>()
@@ -116,10 +110,17 @@ export class Approvals {
 
   /** Templates of which this request has a grant in force; none, for next to nothing, mostly. */
   inForce(request: ApprovedRequest, atUs: number): readonly string[] {
-    if (this.#grantsOf.size === 0) return NONE
-    const grants = this.#grantsFor(request, atUs)
-    if (grants.length === 0) return NONE
-    return [...new Set(grants.map(({ template }) => template))].sort()
+    return templatesOf(this.#grantsFor(request, atUs))
+  }
+
+  /** Grants that have uses left, of templates that there are. */
+  granted(): readonly Granted[] {
+    return this.#grants.list().filter((each) => this.#hasTemplate(each))
+  }
+
+  /** Calls `listener` after each change of what is granted. */
+  onChange(listener: () => void): void {
+    this.#changeListeners.add(listener)
   }
 
   /** What is asked for and granted now, the oldest first. */
@@ -317,7 +318,7 @@ export class Approvals {
     return { methods, path, uses, forMs }
   }
 
-  #redeemable({ templates, named, ...request }: Redemption): Approval & { grant: Grant } {
+  #redeemable({ templates, named, ...request }: Redemption): Granted {
     const atUs = this.#options.clock.nowUs()
     const found = this.#grantsFor(request, atUs).find(({ id, template, grant }) => {
       if (!templates.includes(template)) return false
@@ -327,36 +328,28 @@ export class Approvals {
     throw spent()
   }
 
-  #grantsFor(
-    { principal, method, path }: ApprovedRequest,
-    atUs: number,
-  ): readonly (Approval & { grant: Grant })[] {
-    const ids = this.#grantsOf.get(personKey(principal))
-    if (ids === undefined) return []
-    return [...ids].flatMap((id) => {
-      const approval = this.#approvals.get(id)
-      const grant = approval?.grant
-      if (approval === undefined || grant === undefined || approval.endsUs <= atUs) return []
-      if (this.template(approval.template) === undefined) return []
-      const covers = grant.methods.includes(method) && matchesPath(grant.path, path)
-      return covers ? [{ ...approval, grant }] : []
-    })
+  #grantsFor(request: ApprovedRequest, atUs: number): readonly Granted[] {
+    const grants = this.#grants.covering(request, atUs)
+    return grants.length === 0 ? grants : grants.filter((each) => this.#hasTemplate(each))
+  }
+
+  #hasTemplate({ template }: Granted): boolean {
+    return this.template(template) !== undefined
   }
 
   #adopt(approval: Approval): void {
-    const { id, grant, principal } = approval
-    this.#approvals.set(id, approval)
-    if (grant === undefined || grant.used >= grant.uses) return
-    const key = personKey(principal)
-    const ids = this.#grantsOf.get(key) ?? new Set<string>()
-    this.#grantsOf.set(key, ids.add(id))
+    this.#approvals.set(approval.id, approval)
+    if (!isGranted(approval) || isUsedUp(approval)) return
+    this.#grants.add(approval)
+    this.#tellChange()
   }
 
-  #unlist({ id, principal }: Approval): void {
-    const key = personKey(principal)
-    const ids = this.#grantsOf.get(key)
-    ids?.delete(id)
-    if (ids?.size === 0) this.#grantsOf.delete(key)
+  #unlist(approval: Approval): void {
+    if (this.#grants.remove(approval)) this.#tellChange()
+  }
+
+  #tellChange(): void {
+    for (const listener of this.#changeListeners) listener()
   }
 
   #forget(id: string): void {
@@ -422,7 +415,9 @@ export class Approvals {
   }
 }
 
-const NONE: readonly string[] = []
+function isGranted(approval: Approval): approval is Granted {
+  return approval.grant !== undefined
+}
 
 function isUsedUp({ grant }: Approval): boolean {
   return grant !== undefined && grant.used >= grant.uses

@@ -2,6 +2,7 @@ import { type AlertFacts, type ApprovalFacts, formatTime } from '@countersign/ev
 import { z } from 'zod'
 import type { Clock, Disk, Random, Timer } from '../platform/index.ts'
 import { type Activation, activationSchema } from './activation.ts'
+import { ActiveGlass } from './active-glass.ts'
 import type { BreakGlassConfig } from './approval-config.ts'
 import { ApprovalError } from './approval-error.ts'
 import { isAmong, mayBeSame, type Person, personKey } from './person.ts'
@@ -50,7 +51,8 @@ export class BreakGlass {
   readonly #options: BreakGlassOptions
   readonly #file: RecordedFile
   readonly #activations = new Map<string, Activation>()
-  readonly #activeOf = new Map<string, Activation>()
+  readonly #active = new ActiveGlass()
+  readonly #changeListeners = new Set<() => void>()
   readonly #busy = new Set<string>()
   #timer: Timer | undefined
   #isClosed = false
@@ -76,9 +78,17 @@ export class BreakGlass {
 
   /** The activation that this principal acts under; undefined, for next to nothing, mostly. */
   activeOf(principal: Pick<Person, 'issuer' | 'id'>, atUs: number): string | undefined {
-    if (this.#activeOf.size === 0) return undefined
-    const active = this.#activeOf.get(personKey(principal))
-    return active !== undefined && atUs < active.endsUs ? active.id : undefined
+    return this.#active.of(principal, atUs)
+  }
+
+  /** Activations in force. */
+  active(): readonly Activation[] {
+    return this.#active.list()
+  }
+
+  /** Calls `listener` after each change of what is in force. */
+  onChange(listener: () => void): void {
+    this.#changeListeners.add(listener)
   }
 
   /** All that wait for something, the oldest first. */
@@ -234,9 +244,8 @@ export class BreakGlass {
 
   #adopt(activation: Activation): void {
     this.#activations.set(activation.id, activation)
-    const key = personKey(activation.principal)
-    if (activation.state === 'active') this.#activeOf.set(key, activation)
-    else if (this.#activeOf.get(key)?.id === activation.id) this.#activeOf.delete(key)
+    if (!this.#active.note(activation)) return
+    for (const listener of this.#changeListeners) listener()
   }
 
   /** `id`: of an activation, or whose the next one is. */
