@@ -23,10 +23,10 @@ export interface CaptureGateway {
 /** `routes`: the `capture` of each, in YAML, by the name that is the first segment of its path. */
 export async function captureGateway(
   routes: Readonly<Record<string, string>>,
-  place?: { readonly data: string },
+  more: { readonly data?: string; readonly workers?: number } = {},
 ): Promise<CaptureGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-capture-'))
-  const data = place?.data ?? join(directory, 'data')
+  const { data = join(directory, 'data'), workers = 1 } = more
   let received = 0
   let life: GatewayLife | undefined
   const upstream = createServer((request, response) => {
@@ -40,7 +40,7 @@ export async function captureGateway(
   // A kept connection is not closed in the moment in which it is used again.
   upstream.keepAliveTimeout = 0
   const port = await listen(upstream)
-  const config = await layOut(directory, configuration(data, port, routes))
+  const config = await layOut(directory, configuration(data, port, workers, routes))
   return {
     directory,
     data,
@@ -62,6 +62,7 @@ export async function captureGateway(
 function configuration(
   data: string,
   port: number,
+  workers: number,
   routes: Readonly<Record<string, string>>,
 ): string {
   const lines = Object.entries(routes).map(
@@ -69,6 +70,7 @@ function configuration(
       `  - { name: ${name}, path: /${name}, upstream: echo, capture: { ${capture} } }\n`,
   )
   return `version: 1
+workers: ${workers}
 gateway: capture
 origin: countersign.test
 data: ${data}

@@ -1,7 +1,7 @@
 // Two workers, one ledger: what holds of one process holds of three, and one that is killed takes
 // nothing with it.
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,12 @@ import { after, before, test } from 'node:test'
 import { containUnderLoad } from '../approval/contain-under-load.ts'
 import { reloadUnderLoad } from '../config/reload-under-load.ts'
 import { waitFor } from '../demo-process.ts'
-import { type GatewayLife, type ScratchGateway, scratchGateway } from '../faults/scratch-gateway.ts'
+import {
+  type GatewayLife,
+  type ScratchGateway,
+  scratchGateway,
+  workersOf,
+} from '../faults/scratch-gateway.ts'
 import { assertEnds, Receipts, wholeLedger } from '../faults/whole-ledger.ts'
 
 const CALLERS = 32
@@ -73,13 +78,6 @@ function call(agent: Agent, url: string, token: string): Promise<void> {
     asked.on('error', failed)
     asked.end()
   })
-}
-
-/** The processes that a gateway has started. */
-async function workersOf({ process: { pid = 0 } }: GatewayLife): Promise<readonly number[]> {
-  const tasks = await readdir(`/proc/${pid}/task`)
-  const lists = tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8'))
-  return (await Promise.all(lists)).flatMap((list) => list.split(' ').filter(Boolean).map(Number))
 }
 
 async function metric(life: GatewayLife, name: string): Promise<number> {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { bodyFiles, captureGateway, records, verified } from '../capture-gateway.ts'
 import { waitFor } from '../demo-process.ts'
+import { workersOf } from './scratch-gateway.ts'
 import { NO_SMALL_VOLUME, smallVolume } from './small-volume.ts'
 
 const LIVES = 3
@@ -25,10 +26,14 @@ async function post(url: string, token: string, body: string): Promise<Answer> {
   return { status: response.status, reason: (JSON.parse(text) as { reason: string }).reason }
 }
 
-test('kill -9 leaves no body that is missing, and none that no record names', {
-  timeout: 600_000,
-}, async () => {
-  const gateway = await captureGateway({ all: "types: ['text/*'], beforeBytesMax: 2000" })
+for (const workers of [1, 2]) {
+  const name = 'kill -9 leaves no body that is missing, and none that no record names'
+  test(`${name}, workers: ${workers}`, { timeout: 600_000 }, () => killed(workers))
+}
+
+async function killed(workers: number): Promise<void> {
+  const routes = { all: "types: ['text/*'], beforeBytesMax: 2000" }
+  const gateway = await captureGateway(routes, { workers })
   let served = 0
   try {
     for (let nth = 0; nth < LIVES; nth += 1) {
@@ -67,7 +72,58 @@ test('kill -9 leaves no body that is missing, and none that no record names', {
   } finally {
     await gateway.close()
   }
+}
+
+test('a worker that is killed leaves no body that no record names, and the others go on', {
+  timeout: 600_000,
+}, async () => {
+  const routes = { all: "types: ['text/*'], redact: { credentials: false }" }
+  const gateway = await captureGateway(routes, { workers: 2 })
+  try {
+    const life = await gateway.start()
+    assert.deepEqual(await post(life.url, gateway.token, 'before'), { status: 200 })
+    const incoming = join(gateway.data, 'bodies', 'incoming')
+    // Bodies that never end, a chunk of each on the disk: both workers have some.
+    const gone = new AbortController()
+    const bodies = Array.from({ length: CALLERS }, () => endless(life.url, gateway.token, gone))
+    await waitFor(async () => (await readdir(incoming)).length >= CALLERS, WAIT_MS_MAX)
+    const [one = 0, ...others] = await workersOf(life)
+    process.kill(one, 'SIGKILL')
+    await waitFor(async () => {
+      const now = await workersOf(life)
+      return now.length === 2 && !now.includes(one)
+    }, WAIT_MS_MAX)
+    assert.ok(others.every((pid) => process.kill(pid, 0)))
+    gone.abort()
+    await Promise.all(bodies)
+    const told = async () => `${(await readdir(incoming)).join()}: ${life.errors()}`
+    await waitFor(async () => (await readdir(incoming)).length === 0, WAIT_MS_MAX, told)
+    assert.deepEqual(await post(life.url, gateway.token, 'after'), { status: 200 })
+    assert.equal(await life.stop('SIGTERM'), 0)
+    const { exit, bad, notChecked } = await verified(gateway.data)
+    assert.deepEqual([exit, bad, notChecked], [0, [], []])
+  } finally {
+    await gateway.close()
+  }
 })
+
+/** A request whose body goes on until `gone`; resolves when it is cut. */
+async function endless(url: string, token: string, gone: AbortController): Promise<void> {
+  const piece = Buffer.alloc(50_000, 'x')
+  const body = new ReadableStream({
+    pull: async (controller) => {
+      if (gone.signal.aborted) return controller.close()
+      controller.enqueue(piece)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+  })
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'text/plain' }
+  const init = { method: 'POST', headers, body, duplex: 'half', signal: gone.signal } as const
+  await fetch(`${url}/all`, init).then(
+    async (response) => void (await response.text().catch(() => '')),
+    () => undefined, // It is cut: that is what this test is about.
+  )
+}
 
 const skip = NO_SMALL_VOLUME
 

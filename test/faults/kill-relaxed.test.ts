@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { afterEach, type TestContext, test } from 'node:test'
 import { waitFor } from '../demo-process.ts'
 import {
   type GatewayLife,
@@ -20,19 +20,24 @@ const ANSWERS_MIN = 100
 
 let directory: string
 let scratch: ScratchGateway
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'countersign-relaxed-'))
-  scratch = await scratchGateway(directory, join(directory, 'data'), undefined, 'relaxed')
-})
-after(async () => {
-  await scratch.close()
-  await rm(directory, { recursive: true })
-})
-
-const receipts = new Receipts()
+let receipts: Receipts
 /** Requests that were answered, by life. */
 let answered = 0
 let pending = 0
+
+async function begin(workers: number): Promise<void> {
+  directory = await mkdtemp(join(tmpdir(), 'countersign-relaxed-'))
+  const more = { file: `workers: ${workers}\n` }
+  scratch = await scratchGateway(directory, join(directory, 'data'), undefined, 'relaxed', more)
+  receipts = new Receipts()
+  answered = 0
+  pending = 0
+}
+
+afterEach(async () => {
+  await scratch.close()
+  await rm(directory, { recursive: true })
+})
 
 async function callUntilDead({ url, process: gateway }: GatewayLife): Promise<void> {
   const headers = { authorization: `Bearer ${scratch.token}` }
@@ -51,9 +56,15 @@ async function callUntilDead({ url, process: gateway }: GatewayLife): Promise<vo
   }
 }
 
-test(`${KILLS} kills under load take no more than was said`, {
-  timeout: 900_000,
-}, async (context) => {
+for (const workers of [1, 2]) {
+  const name = `${KILLS} kills under load take no more than was said, workers: ${workers}`
+  test(name, { timeout: 900_000 }, async (context) => {
+    await begin(workers)
+    await kill(context)
+  })
+}
+
+async function kill(context: TestContext): Promise<void> {
   /** What had reached the upstream when a life ended. */
   const livesEnd: number[] = []
   for (let kill = 0; kill < KILLS; kill += 1) {
@@ -92,7 +103,7 @@ test(`${KILLS} kills under load take no more than was said`, {
 at most ${worst} in one, ${pending} answers before their receipt, ${receipts.count} receipts`,
   )
   assert.ok(pending > KILLS, `${pending} of ${answered} answers did not wait`)
-})
+}
 
 /** An answer that came before its receipt says how that can be had. */
 async function lateReceipt(url: string): Promise<void> {

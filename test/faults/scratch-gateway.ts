@@ -2,6 +2,7 @@
 // API received is told by a process that no fault of the gateway can reach.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
 import { type DemoApi, startApi } from '../../packages/gateway/src/demo/index.ts'
 import { layOut, newKey } from '../laid-out.ts'
 import { API, MAIN } from '../program.ts'
@@ -153,4 +154,11 @@ function firstLine(child: ChildProcess): Promise<string> {
       resolve(text)
     })
   })
+}
+
+/** The processes that a gateway has started. */
+export async function workersOf({ process: { pid = 0 } }: GatewayLife): Promise<readonly number[]> {
+  const tasks = await readdir(`/proc/${pid}/task`)
+  const lists = tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8'))
+  return (await Promise.all(lists)).flatMap((list) => list.split(' ').filter(Boolean).map(Number))
 }

@@ -33,7 +33,10 @@ interface Asked {
   readonly headers: IncomingHttpHeaders
 }
 
-describe('egress', { skip }, () => {
+for (const workers of [1, 2])
+  describe(`egress, workers: ${workers}`, { skip }, () => egress(workers))
+
+function egress(workers: number): void {
   const directory = mkdtempSync(join(tmpdir(), 'egress-'))
   const file = (name: string): string => join(directory, name)
   const asked: Asked[] = []
@@ -112,6 +115,7 @@ describe('egress', { skip }, () => {
     writeFileSync(
       file('gateway.yaml'),
       `version: 1
+workers: ${workers}
 origin: countersign.test
 data: data
 log: { level: debug }
@@ -249,7 +253,7 @@ ${['bearer', 'basic', 'header', 'ours'].map(route).join('')}`,
         }
       })
   }
-})
+}
 
 function token64(text: string): string {
   return Buffer.from(text).toString('base64').replace(/=+$/, '')

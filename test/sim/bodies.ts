@@ -8,9 +8,9 @@ import {
   type SeededRandom,
 } from '../../packages/gateway/src/platform/index.ts'
 import {
+  type CapturedBody,
   type Recorder,
   RecorderError,
-  type SealedBody,
   sealedFacts,
 } from '../../packages/gateway/src/recorder/index.ts'
 import {
@@ -65,7 +65,7 @@ export class SimulatedBodies {
 export async function capture(
   of: { readonly who: Who; readonly where: Where },
   at: { readonly recorder: Recorder; readonly random: SeededRandom; readonly model: Model },
-): Promise<{ readonly body: SealedBody; readonly captured: CapturedFacts } | undefined> {
+): Promise<{ readonly body: CapturedBody; readonly captured: CapturedFacts } | undefined> {
   const { recorder, random, model } = at
   const content = random.bytes(1 + random.below(random.chance(0.1) ? LARGE_BYTES : 3_000))
   try {

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import {
+  type CapturedBody,
   type Recorder,
-  type SealedBody,
   sealedFacts,
 } from '../../packages/gateway/src/recorder/index.ts'
 import { verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
@@ -16,7 +16,7 @@ const BODIES = `${DATA}/bodies`
 
 interface Told {
   readonly facts: object
-  readonly body: SealedBody
+  readonly body: CapturedBody
 }
 
 async function captured(recorder: Recorder, text: string, person: string): Promise<Told> {

@@ -1,14 +1,15 @@
 import { getHeapStatistics } from 'node:v8'
 import type { Logger } from 'pino'
-import type { Approvals, BreakGlass } from '../approval/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Containment } from '../containment/index.ts'
 import { type Authenticators, type StatementKey, Statements } from '../identity/index.ts'
 import { type QuotaStore, Quotas } from '../limits/index.ts'
 import {
   AccessProxy,
+  type Approving,
   type DataPlaneSettings,
   type ExchangeRecorder,
+  type GlassBreaking,
   type ListenerSettings,
   type OwnHandler,
   type ReadyChange,
@@ -25,8 +26,8 @@ export interface DataPlaneNeeds {
   readonly recorder: ExchangeRecorder
   readonly containment: Containment
   /** Without them nothing can be approved, and no glass is broken. */
-  readonly approvals?: Approvals
-  readonly breakGlass?: BreakGlass
+  readonly approvals?: Approving
+  readonly breakGlass?: GlassBreaking
   /** Where quotas are counted; without it, here. */
   readonly quotaStore?: QuotaStore
   /** Changes of keys and revocations are recorded by another process. */

@@ -10,24 +10,11 @@ type Refusal = readonly [path: readonly (string | number)[], instead: string]
  */
 export function refuseUnshared(config: Config, context: z.RefinementCtx): void {
   if (config.workers === 1) return
-  const all = [
-    ...ofRoutes(config),
-    ...ofIdentity(config),
-    ...ofListeners(config),
-    ...ofUpstreams(config),
-    ...ofPeople(config),
-  ]
+  const all = [...ofIdentity(config), ...ofListeners(config)]
   for (const [path, instead] of all) {
     const message = `several workers cannot share it yet: ${instead}, or workers: 1`
     context.addIssue({ code: 'custom', path: [...path], message })
   }
-}
-
-function ofRoutes({ routes }: Config): readonly Refusal[] {
-  return routes.flatMap(({ record, capture }, index): readonly Refusal[] => [
-    ...(record === 'relaxed' ? [[['routes', index, 'record'], 'record: strict'] as const] : []),
-    ...(capture === undefined ? [] : [[['routes', index, 'capture'], 'leave it out'] as const]),
-  ])
 }
 
 /** What is remembered so that it is used once has to be remembered by all. */
@@ -55,19 +42,4 @@ function ofListeners({ listeners }: Config): readonly Refusal[] {
     if (tls?.acme === undefined) return []
     return [[['listeners', index, 'tls', 'acme'], 'name certificate and key']]
   })
-}
-
-function ofUpstreams({ upstreams }: Config): readonly Refusal[] {
-  return Object.entries(upstreams).flatMap(([name, { egress }]): readonly Refusal[] => {
-    return egress === undefined ? [] : [[['upstreams', name, 'egress'], 'leave it out']]
-  })
-}
-
-function ofPeople({ approvals, breakGlass }: Config): readonly Refusal[] {
-  const refusals: Refusal[] = []
-  if (Object.keys(approvals.templates).length > 0) {
-    refusals.push([['approvals', 'templates'], 'leave them out'])
-  }
-  if (breakGlass.members.length > 0) refusals.push([['breakGlass', 'members'], 'leave them out'])
-  return refusals
 }

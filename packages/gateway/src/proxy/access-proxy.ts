@@ -150,7 +150,10 @@ export class AccessProxy {
 }
 
 /** What a crash may take, where some route lets it. */
-function windowBounds({ routes, limits }: ProxySettings): WindowBounds | undefined {
+export function windowBounds({
+  routes,
+  limits,
+}: Pick<ProxySettings, 'routes' | 'limits'>): WindowBounds | undefined {
   if (!routes.some(({ record }) => record === 'relaxed')) return undefined
   return { recordsMax: limits.relaxedRecordsMax, windowMs: limits.relaxedWindowMs }
 }

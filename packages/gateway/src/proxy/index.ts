@@ -1,4 +1,5 @@
-export { AccessProxy, type DataPlaneSettings } from './access-proxy.ts'
+export { AccessProxy, type DataPlaneSettings, windowBounds } from './access-proxy.ts'
+export type { Approving, GlassBreaking } from './approve.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
 export type { Egress } from './egress/egress-fields.ts'
 export { InjectedCredential } from './egress/injected-credential.ts'

@@ -1,14 +1,14 @@
 import type { Recorder } from '../recorder/index.ts'
 
 export {
-  type BodyWriter,
+  type BodySink,
+  type CapturedBody,
   type FoldDraft,
   type IntentDraft,
   type OpenFold,
   type OutcomeDraft,
   type Recorded,
   type RefusalDraft,
-  type SealedBody,
   sealedFacts,
   type WindowBounds,
 } from '../recorder/index.ts'

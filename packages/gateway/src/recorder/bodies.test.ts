@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BodyStore, type SealedBody } from '../vault/index.ts'
-import { sealedFacts } from './bodies.ts'
+import { BodyStore } from '../vault/index.ts'
+import { type CapturedBody, sealedFacts } from './bodies.ts'
 import type { IntentDraft } from './drafts.ts'
 import type { Recorder } from './recorder.ts'
 import { Machine, ORIGIN } from './testing.ts'
@@ -21,13 +21,13 @@ async function start(machine: Machine): Promise<{ recorder: Recorder; store: Bod
   return { recorder: await machine.start({ bodies: store }), store }
 }
 
-async function seal(recorder: Recorder): Promise<SealedBody> {
+async function seal(recorder: Recorder): Promise<CapturedBody> {
   const writer = await recorder.bodies.begin(ADA.who, ADA.where)
   await writer.add(Buffer.from('body'))
   return writer.finish()
 }
 
-function naming(body: SealedBody): IntentDraft {
+function naming(body: CapturedBody): IntentDraft {
   const captured = sealedFacts(body)
   return { ...ADA, what: { ...ADA.what, body: { bytes: 4, captured } }, bodies: [body] }
 }

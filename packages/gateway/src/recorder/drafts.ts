@@ -1,5 +1,6 @@
 import type { Actor, How, Via, What, Where, Who, Why } from '@countersign/evidence'
-import type { SealedBody, Subject } from '../vault/index.ts'
+import type { Subject } from '../vault/index.ts'
+import type { CapturedBody } from './bodies.ts'
 import type { SectionText } from './section-text.ts'
 
 /** Sections that a route may put under the person's key; the others' keys are fixed. */
@@ -19,14 +20,14 @@ export interface IntentDraft {
   readonly why: Why | SectionText
   readonly personal?: readonly PersonalChoice[] | undefined
   /** Captured bodies that it names: on the disk already. */
-  readonly bodies?: readonly SealedBody[] | undefined
+  readonly bodies?: readonly CapturedBody[] | undefined
 }
 
 /** What is recorded before a response is released. */
 export interface OutcomeDraft {
   readonly via?: Via | undefined
   readonly how: How
-  readonly bodies?: readonly SealedBody[] | undefined
+  readonly bodies?: readonly CapturedBody[] | undefined
 }
 
 /** A request that is not forwarded, whole in one record. */
@@ -40,7 +41,7 @@ export interface RefusalDraft {
   readonly how: How
   readonly personal?: readonly PersonalChoice[] | undefined
   /** Captured bodies that it names: on the disk already. */
-  readonly bodies?: readonly SealedBody[] | undefined
+  readonly bodies?: readonly CapturedBody[] | undefined
 }
 
 /** Whose keys the personal sections of a request go under. */
@@ -56,8 +57,8 @@ export interface AskedTexts extends Texts<'who' | 'actor' | 'where' | 'what' | '
   readonly exchange: string
   readonly subjects: DraftSubjects
   readonly personal: readonly PersonalChoice[] | undefined
-  readonly isRelaxed?: undefined
-  readonly bodies?: undefined
+  readonly isRelaxed?: boolean | undefined
+  readonly bodies?: readonly CapturedBody[] | undefined
 }
 
 /** An outcome whose sections may have been made elsewhere. */

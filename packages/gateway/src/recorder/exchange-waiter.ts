@@ -1,5 +1,6 @@
 import type { LeafIndex } from '@countersign/tlog'
-import type { SealedBody, Subject } from '../vault/index.ts'
+import type { Subject } from '../vault/index.ts'
+import type { CapturedBody } from './bodies.ts'
 import type { OutcomeTexts } from './drafts.ts'
 import type { RecordWaiter } from './record-writer.ts'
 import type { Recorded } from './recorded.ts'
@@ -13,7 +14,7 @@ export interface Awaited {
   readonly isRelaxed: boolean
   /** It stands in a window: it may be told before it is durable. */
   readonly isMarked: boolean
-  readonly bodies: readonly SealedBody[] | undefined
+  readonly bodies: readonly CapturedBody[] | undefined
 }
 
 /** Of an outcome. */

@@ -1,5 +1,4 @@
-export type { BodyWriter, SealedBody } from '../vault/index.ts'
-export { type Bodies, sealedFacts } from './bodies.ts'
+export { type Bodies, type BodySink, type CapturedBody, sealedFacts } from './bodies.ts'
 export type { RecordKeeper } from './diary.ts'
 export type {
   AskedTexts,

@@ -57,10 +57,15 @@ export class ReceiptMaker {
 
   /** What the caller of a relaxed exchange gets in its place: by it the receipt is had later. */
   pendingField(exchange: string): string {
+    const open = Buffer.from(this.pendingTag(exchange), 'latin1')
+    return `${this.#name}; request="${exchange}"; open=:${open.toString('base64')}:`
+  }
+
+  /** OPEN_BYTES as latin1. */
+  pendingTag(exchange: string): string {
     const { origin } = this.#options
     const tag = this.#options.tag(pendingReceiptMessage({ origin, exchange }))
-    const open = Buffer.from(tag.slice(0, OPEN_BYTES), 'latin1')
-    return `${this.#name}; request="${exchange}"; open=:${open.toString('base64')}:`
+    return tag.slice(0, OPEN_BYTES)
   }
 
   /** OPEN_BYTES as latin1. */

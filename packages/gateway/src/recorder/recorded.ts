@@ -64,6 +64,11 @@ export class Recorded implements RecordedFacts {
     return this.#receipts.tag(this.index, this.leafText)
   }
 
+  /** As `receiptTag`, while its place may not be told. */
+  get pendingTag(): string {
+    return this.#receipts.pendingTag(this.exchange)
+  }
+
   /** What it gets while that may not be told: a header of its own. */
   get pendingField(): string {
     return this.#receipts.pendingField(this.exchange)

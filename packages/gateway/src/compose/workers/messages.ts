@@ -1,3 +1,4 @@
+import type { Approval, Asking as ApprovalAsking, Redemption, Use } from '../../approval/index.ts'
 import type { FoldDraft, PersonalChoice } from '../../recorder/index.ts'
 import type { CountsFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
@@ -12,6 +13,18 @@ export type IntentWords = readonly [index: number, slot: number]
 /** The JSON of the sections of a request: who, actor, where, what, why. */
 export type AskedWords = readonly (string | undefined)[]
 
+/** Bodies that a record names, captured before; mostly none. */
+type BodyIds = readonly number[] | undefined
+
+/** What a record says of a body that the gateway has sealed; digests and ids hexadecimal. */
+export interface SealedWords {
+  readonly sha256: string
+  readonly bytes: number
+  readonly contentBytes: number
+  readonly contentSha256: string
+  readonly keyId: string
+}
+
 /**
  * What a worker asks for. Rows of plain values, because thousands of them cross in a second: first
  * what it is, then the place of whoever waits for the answer.
@@ -25,6 +38,8 @@ export type Asking =
       actor: SubjectWords | undefined,
       personal: readonly PersonalChoice[] | undefined,
       texts: AskedWords,
+      isRelaxed: boolean,
+      bodies: BodyIds,
     ]
   | readonly [
       'refusal',
@@ -35,8 +50,16 @@ export type Asking =
       personal: readonly PersonalChoice[] | undefined,
       texts: AskedWords,
       how: string,
+      bodies: BodyIds,
     ]
-  | readonly ['outcome', number, intent: IntentWords, via: string | undefined, how: string]
+  | readonly [
+      'outcome',
+      number,
+      intent: IntentWords,
+      via: string | undefined,
+      how: string,
+      bodies: BodyIds,
+    ]
   | readonly ['progress', number, intent: IntentWords, how: string]
   | readonly [
       'fold',
@@ -46,6 +69,11 @@ export type Asking =
       about: number | undefined,
     ]
   | readonly ['count', number, fold: number, act: 'tally' | 'close', count: number, until: string]
+  | readonly ['body', number, party: SubjectWords]
+  | readonly ['piece', number, body: number, bytes: Uint8Array]
+  | readonly ['seal', number, body: number]
+  | readonly ['approval', number, ApprovalAsking]
+  | readonly ['redeem', number, Redemption]
   | readonly ['take', number, asks: readonly (string | number)[], leaseUs: number]
   | readonly [
       'own',
@@ -57,6 +85,7 @@ export type Asking =
 
 /** What a worker tells without asking. */
 export type Telling =
+  | readonly ['drop', body: number]
   | readonly ['release', held: number]
   | readonly ['renew', held: number]
   | readonly ['counts', CountsFacts, readonly UpstreamView[]]
@@ -78,10 +107,24 @@ export type ListeningWords = readonly {
 export type Answer =
   /**
    * A record: its place, its leaf, and what opens its receipt, each byte a character. Of an intent
-   * its slot among those that the worker has open; else -1.
+   * its slot among those that the worker has open; else -1. One that is relaxed may have its place
+   * before it is durable: the tag then opens the receipt that is had later.
    */
-  | readonly ['recorded', number, index: number, leaf: string, tag: string, slot: number]
+  | readonly [
+      'recorded',
+      number,
+      index: number,
+      leaf: string,
+      tag: string,
+      slot: number,
+      isDurable: boolean,
+    ]
   | readonly ['done', number]
+  | readonly ['begun', number, body: number]
+  | readonly ['sealed', number, SealedWords]
+  /** Undefined: nobody could grant it. */
+  | readonly ['waits', number, Approval | undefined]
+  | readonly ['used', number, Use]
   | readonly ['refused', number, code: string, message: string]
   | readonly [
       'taken',
@@ -105,6 +148,7 @@ export type Order =
   | readonly ['apply', token: number]
   | readonly ['abandon', token: number]
   | readonly ['measures', text: string]
+  | readonly ['standing', text: string]
   | readonly ['space', isScarce: boolean]
   | readonly ['tell']
   | readonly ['stop']
@@ -121,5 +165,7 @@ export interface WorkerBeginning {
   readonly sockets: readonly (readonly [name: string, fd: number])[]
   /** The measures in force, JSON. */
   readonly measures: string
+  /** What is granted and what glass is broken, JSON. */
+  readonly standing: string
   readonly isSpaceScarce: boolean
 }

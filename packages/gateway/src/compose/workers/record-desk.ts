@@ -8,6 +8,7 @@ import {
   RecorderError,
   SectionText,
 } from '../../recorder/index.ts'
+import type { BodyDesk } from './body-desk.ts'
 import type {
   Answer,
   AskedWords,
@@ -17,6 +18,7 @@ import type {
   SubjectWords,
 } from './messages.ts'
 import { NO_SLOT, Slots } from './slots.ts'
+import { subjectIn } from './subject-words.ts'
 
 type RecordAsking = Extract<
   Asking,
@@ -37,6 +39,8 @@ export interface RecordDeskOptions {
   readonly clock: Clock
   readonly epoch: number
   readonly worker: number
+  /** Has what records name of bodies. */
+  readonly bodies: Pick<BodyDesk, 'named'>
   readonly answer: (row: Answer) => void
 }
 
@@ -126,8 +130,9 @@ export class RecordDesk {
     row: Extract<RecordAsking, readonly ['intent', ...unknown[]]>,
     failed: (error: unknown) => void,
   ): void {
-    const [, place, exchange, party, actor, personal, texts] = row
-    const draft = draftOf(exchange, party, actor, personal, texts)
+    const [, place, exchange, party, actor, personal, texts, isRelaxed, ids] = row
+    const bodies = this.#options.bodies.named(ids)
+    const draft = { ...draftOf(exchange, party, actor, personal, texts), isRelaxed, bodies }
     const done = (recorded: Recorded): void => {
       this.#tell(place, recorded, this.#intents.add(recorded))
       this.#over()
@@ -136,9 +141,10 @@ export class RecordDesk {
   }
 
   async #refusal(row: Extract<RecordAsking, readonly ['refusal', ...unknown[]]>): Promise<void> {
-    const [, place, exchange, party, actor, personal, texts, how] = row
+    const [, place, exchange, party, actor, personal, texts, how, ids] = row
     const draft = draftOf(exchange, party, actor, personal, texts)
-    const whole = { ...draft, how: new SectionText(how) }
+    const bodies = this.#options.bodies.named(ids)
+    const whole = { ...draft, how: new SectionText(how), bodies }
     this.#tell(place, await this.#options.recorder.refusal(whole))
   }
 
@@ -146,9 +152,10 @@ export class RecordDesk {
     row: Extract<RecordAsking, readonly ['outcome', ...unknown[]]>,
     failed: (error: unknown) => void,
   ): void {
-    const [, place, at, via, how] = row
+    const [, place, at, via, how, ids] = row
     const intent = this.#intentAt(at)
-    const draft = { via: textOf(via), how: new SectionText(how) }
+    const bodies = this.#options.bodies.named(ids)
+    const draft = { via: textOf(via), how: new SectionText(how), bodies }
     // Whatever comes of it: what cannot be written now the recorder owes.
     this.#intents.remove(at[1])
     const done = (recorded: Recorded): void => {
@@ -176,7 +183,7 @@ export class RecordDesk {
     const whole = about === undefined ? undefined : { epoch, index: about }
     const fold = await recorder.folds.open(draft, whole)
     this.#folds.set(fold.index, fold)
-    this.#options.answer(['recorded', place, fold.index, '', '', NO_SLOT])
+    this.#options.answer(['recorded', place, fold.index, '', '', NO_SLOT, true])
   }
 
   async #count([, place, index, act, count, until]: Extract<
@@ -200,8 +207,9 @@ export class RecordDesk {
   }
 
   #tell(place: number, recorded: Recorded, slot = NO_SLOT): void {
-    const { index, leafText, receiptTag } = recorded
-    this.#options.answer(['recorded', place, index, leafText, receiptTag, slot])
+    const { index, leafText, isDurable } = recorded
+    const tag = isDurable ? recorded.receiptTag : recorded.pendingTag
+    this.#options.answer(['recorded', place, index, leafText, tag, slot, isDurable])
   }
 
   #refuse(place: number, error: unknown): void {
@@ -275,8 +283,4 @@ function draftOf(
 
 function textOf(text: string | undefined): SectionText | undefined {
   return text === undefined ? undefined : new SectionText(text)
-}
-
-function subjectIn([issuer, name]: SubjectWords): AskedTexts['subjects']['party'] {
-  return issuer === undefined ? { anonymous: name } : { issuer, id: name }
 }

@@ -12,13 +12,23 @@ const ANYBODY = [undefined, '192.0.2.1'] as const
 const ADA = ['https://issuer.example', 'ada'] as const
 
 const ASKED: readonly (readonly [name: string, FromWorker])[] = [
-  ['an intent', ['intent', 1, EXCHANGE, ADA, undefined, undefined, TEXTS]],
-  ['an intent of somebody unknown', ['intent', 0, EXCHANGE, ANYBODY, undefined, ['what'], TEXTS]],
-  ['an intent with an actor', ['intent', 7, EXCHANGE, ADA, ['', 'bot'], ['what', 'how'], TEXTS]],
-  ['names beyond ASCII', ['intent', 7, EXCHANGE, ['é', 'Łódź 😀'], ANYBODY, ['how'], TEXTS]],
-  ['a refusal', ['refusal', 3, EXCHANGE, ADA, ADA, undefined, TEXTS, '{"how":"é"}']],
-  ['an outcome', ['outcome', 4, [2 ** 52, 5], '{"via":1}', '{"how":1}']],
-  ['an outcome that went nowhere', ['outcome', 4, [0, 0], undefined, '{}']],
+  ['an intent', ['intent', 1, EXCHANGE, ADA, undefined, undefined, TEXTS, false, undefined]],
+  [
+    'an intent of somebody unknown',
+    ['intent', 0, EXCHANGE, ANYBODY, undefined, ['what'], TEXTS, false, undefined],
+  ],
+  [
+    'an intent with an actor',
+    ['intent', 7, EXCHANGE, ADA, ['', 'bot'], ['what', 'how'], TEXTS, true, undefined],
+  ],
+  [
+    'names beyond ASCII',
+    ['intent', 7, EXCHANGE, ['é', 'Łódź 😀'], ANYBODY, ['how'], TEXTS, false, undefined],
+  ],
+  ['a relaxed intent', ['intent', 1, EXCHANGE, ADA, undefined, undefined, TEXTS, true, undefined]],
+  ['a refusal', ['refusal', 3, EXCHANGE, ADA, ADA, undefined, TEXTS, '{"how":"é"}', undefined]],
+  ['an outcome', ['outcome', 4, [2 ** 52, 5], '{"via":1}', '{"how":1}', undefined]],
+  ['an outcome that went nowhere', ['outcome', 4, [0, 0], undefined, '{}', undefined]],
   ['progress', ['progress', 9, [17, 2], '{"how":1}']],
   ['quotas', ['take', 2, ['some', 'key', 1, 'other', '', 0.5], 3_000_000]],
   ['no quotas', ['take', 2, [], 0]],
@@ -27,7 +37,8 @@ const ASKED: readonly (readonly [name: string, FromWorker])[] = [
 ]
 
 const ANSWERED: readonly (readonly [name: string, FromGateway])[] = [
-  ['a record', ['recorded', 3, 2 ** 52, '\u0000\u00ff leaf', '\u0080 tag', 4]],
+  ['a record', ['recorded', 3, 2 ** 52, '\u0000\u00ff leaf', '\u0080 tag', 4, true]],
+  ['a record that is promised', ['recorded', 3, 7, 'leaf', 'tag', -1, false]],
   ['what has no more to say', ['done', 4]],
   ['quotas that are taken', ['taken', 5, undefined, true, [1, 2, 3, 4, 0]]],
   ['quotas that are held', ['taken', 5, 0, true, []]],
@@ -56,6 +67,18 @@ for (const [name, row] of ANSWERED) {
     const heard: FromGateway[] = []
     rowReader<FromGateway>(readFromGateway, (each) => heard.push(each)).push(writer.finish())
     assert.deepEqual(heard, [row])
+  })
+}
+
+for (const row of [
+  ['intent', 1, EXCHANGE, ADA, undefined, undefined, TEXTS, false, [3]],
+  ['refusal', 1, EXCHANGE, ADA, undefined, undefined, TEXTS, '{}', [3]],
+  ['outcome', 1, [0, 0], undefined, '{}', [3, 4]],
+] as const satisfies readonly FromWorker[]) {
+  test(`crosses as a value, since it names bodies: ${row[0]}`, () => {
+    const writer = new FrameWriter('utf8')
+    assert.equal(writeFromWorker(writer, row), false)
+    assert.ok(writer.isEmpty)
   })
 }
 
@@ -115,7 +138,9 @@ for (const [name, bytes] of [
   ['a text of less than nothing', frameOf([4, 1, 1, 1, -2])],
   ['more quotas than there can be', frameOf([5, 1, 0, 2 ** 31])],
   ['fewer quotas than none', frameOf([5, 1, 0, -1])],
-  ['sections that no route names', frameOf([1, 1, 4])],
+  ['sections that no route names', frameOf([1, 1, 8])],
+  ['less than no sections', frameOf([1, 1, -1])],
+  ['half a section', frameOf([1, 1, 4.5])],
 ] as const) {
   test(`is refused: ${name}`, () => {
     const reader = rowReader(readFromWorker, () => undefined)

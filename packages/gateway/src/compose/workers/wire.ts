@@ -12,22 +12,25 @@ const NOT_HELD = -1
 /** What a quota is asked with: name, key, cost. */
 const ASK_WORDS = 3
 
-/** Sections that a route may put under the person's key, a bit each. */
-const [WHAT, HOW] = [1, 2]
+/** Sections that a route may put under the person's key, and whether it is relaxed: a bit each. */
+const [WHAT, HOW, RELAXED] = [1, 2, 4]
 
-/** False: it crosses as a value. */
+/** False: it crosses as a value, as what names bodies does. */
 export function writeFromWorker(to: FrameWriter, row: FromWorker): boolean {
   switch (row[0]) {
     case 'intent':
+      if (row[8] !== undefined) return false
       to.number(INTENT)
-      writeAsked(to, row)
+      writeAsked(to, row, row[7] ? RELAXED : 0)
       return true
     case 'refusal':
+      if (row[8] !== undefined) return false
       to.number(REFUSAL)
-      writeAsked(to, row)
+      writeAsked(to, row, 0)
       to.text(row[7])
       return true
     case 'outcome':
+      if (row[5] !== undefined) return false
       writeNumbers(to, OUTCOME, row[1], row[2][0], row[2][1])
       to.text(row[3])
       to.text(row[4])
@@ -58,11 +61,11 @@ export function readFromWorker(from: FrameRows): FromWorker {
       return readIntent(from, place)
     case REFUSAL: {
       const [, , exchange, party, actor, personal, texts] = readIntent(from, place)
-      return ['refusal', place, exchange, party, actor, personal, texts, from.text()]
+      return ['refusal', place, exchange, party, actor, personal, texts, from.text(), undefined]
     }
     case OUTCOME: {
       const intent = [from.number(), from.number()] as const
-      return ['outcome', place, intent, from.optionalText(), from.text()]
+      return ['outcome', place, intent, from.optionalText(), from.text(), undefined]
     }
     case PROGRESS:
       return ['progress', place, [from.number(), from.number()], from.text()]
@@ -81,7 +84,7 @@ export function readFromWorker(from: FrameRows): FromWorker {
 export function writeFromGateway(to: FrameWriter, row: FromGateway): boolean {
   switch (row[0]) {
     case 'recorded':
-      writeNumbers(to, RECORDED, row[1], row[2], row[5])
+      writeNumbers(to, RECORDED, row[1], row[2], row[5], row[6] ? 1 : 0)
       to.text(row[3])
       to.text(row[4])
       return true
@@ -103,8 +106,8 @@ export function readFromGateway(from: FrameRows): Answer {
   const place = from.number()
   switch (kind) {
     case RECORDED: {
-      const [index, slot] = [from.number(), from.number()]
-      return ['recorded', place, index, from.text(), from.text(), slot]
+      const [index, slot, isDurable] = [from.number(), from.number(), from.number() === 1]
+      return ['recorded', place, index, from.text(), from.text(), slot, isDurable]
     }
     case DONE:
       return ['done', place]
@@ -125,10 +128,10 @@ function writeNumbers(to: FrameWriter, ...numbers: readonly number[]): void {
   for (let at = 0; at < numbers.length; at++) to.number(numbers[at] as number)
 }
 
-function writeAsked(to: FrameWriter, row: Asked): void {
+function writeAsked(to: FrameWriter, row: Asked, relaxed: number): void {
   const [, place, exchange, party, actor, personal, texts] = row
   to.number(place)
-  to.number((personal?.includes('what') ? WHAT : 0) + (personal?.includes('how') ? HOW : 0))
+  to.number(relaxed + bitsOf(personal))
   to.text(exchange)
   to.text(party[0])
   to.text(party[1])
@@ -149,7 +152,9 @@ function readIntent(
   from: FrameRows,
   place: number,
 ): Extract<Asking, readonly ['intent', ...unknown[]]> {
-  const personal = personalOf(from.number())
+  const bits = from.number()
+  const isRelaxed = bits >= RELAXED
+  const personal = personalOf(isRelaxed ? bits - RELAXED : bits)
   const exchange = from.keptText()
   const party = readSubject(from)
   const actor = from.number() === 1 ? readSubject(from) : undefined
@@ -160,12 +165,16 @@ function readIntent(
     from.optionalText(),
     from.optionalText(),
   ]
-  return ['intent', place, exchange, party, actor, personal, texts]
+  return ['intent', place, exchange, party, actor, personal, texts, isRelaxed, undefined]
 }
 
 function readSubject(from: FrameRows): SubjectWords {
   const issuer = from.optionalText()
   return [issuer === undefined ? undefined : copied(issuer), from.keptText()]
+}
+
+function bitsOf(personal: readonly PersonalChoice[] | undefined): number {
+  return (personal?.includes('what') ? WHAT : 0) + (personal?.includes('how') ? HOW : 0)
 }
 
 function personalOf(bits: number): readonly PersonalChoice[] | undefined {

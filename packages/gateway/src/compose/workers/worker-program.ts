@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { Followed } from '../../approval/index.ts'
 import { Containment, parseMeasures } from '../../containment/index.ts'
 import { openStatementKeys } from '../../identity/index.ts'
 import type { ReadyChange } from '../../proxy/index.ts'
@@ -15,13 +16,24 @@ import { FrameWriter } from './frame-writer.ts'
 import type { Answer, FromGateway, FromWorker, Order, WorkerBeginning } from './messages.ts'
 import { type PreparedWords, preparedOf } from './prepared-words.ts'
 import { readFromGateway, writeFromWorker } from './wire.ts'
+import { workerApprovals } from './worker-approvals.ts'
 import { workerQuotas } from './worker-quotas.ts'
 import { WorkerRecorder } from './worker-recorder.ts'
 
 /** How often a worker tells what it has counted, though nobody asks. */
 const TELL_EVERY_MS = 500
 
-const ANSWERS = ['recorded', 'done', 'refused', 'taken', 'owned']
+const ANSWERS = [
+  'recorded',
+  'done',
+  'begun',
+  'sealed',
+  'waits',
+  'used',
+  'refused',
+  'taken',
+  'owned',
+]
 
 function isAnswer(row: FromGateway): row is Answer {
   return ANSWERS.includes(row[0])
@@ -46,6 +58,7 @@ export class WorkerProgram {
   readonly #counts = new Counts()
   readonly #changes = new Map<number, ReadyChange>()
   #sockets: ReadonlyMap<string, number> = new Map()
+  readonly #approvals = new Followed()
   #containment: Containment | undefined
   #plane: DataPlane | undefined
   /** As the gateway told them last, JSON: more may come while the worker begins. */
@@ -80,6 +93,7 @@ export class WorkerProgram {
     else if (order[0] === 'apply') this.#apply(order[1])
     else if (order[0] === 'abandon') this.#background(this.#abandon(order[1]))
     else if (order[0] === 'measures') this.#follow(order[1])
+    else if (order[0] === 'standing') this.#approvals.follow(order[1])
     else if (order[0] === 'space') this.#isSpaceScarce = order[1]
     else if (order[0] === 'tell') this.#tellCounts()
     else this.#background(this.#stop())
@@ -90,6 +104,7 @@ export class WorkerProgram {
       this.#sockets = new Map(beginning.sockets)
       this.#isSpaceScarce = beginning.isSpaceScarce
       this.#measures = beginning.measures
+      this.#approvals.follow(beginning.standing)
       const plane = await this.#open(beginning)
       this.#plane = plane
       this.#sender.send(['serving', plane.addresses])
@@ -114,6 +129,8 @@ export class WorkerProgram {
     return DataPlane.open(prepared, this.#machine, {
       recorder: new WorkerRecorder({ clock, random, epoch, origin, asker }),
       containment,
+      approvals: workerApprovals(asker, this.#approvals),
+      breakGlass: this.#approvals,
       quotaStore: workerQuotas(asker),
       answerOwn: (request) => this.#answerOwn(request),
       origin,

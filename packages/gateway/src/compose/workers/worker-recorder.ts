@@ -12,14 +12,16 @@ import {
   Recorded,
   type RecordedFacts,
   RecorderError,
-  type RecorderErrorCode,
   type RefusalDraft,
   sectionText,
   subjectOf,
 } from '../../recorder/index.ts'
 import type { Asker } from './asker.ts'
 import type { Answer, AskedWords, IntentWords, SubjectWords } from './messages.ts'
+import { faultIn } from './record-fault.ts'
+import { subjectWords } from './subject-words.ts'
 import type { Waiter } from './waiting.ts'
+import { idsOf, workerBodies } from './worker-bodies.ts'
 
 export interface WorkerRecorderOptions {
   readonly clock: Clock
@@ -42,6 +44,7 @@ export class WorkerRecorder implements ExchangeRecorder {
     this.#options = options
     this.#identifiers = new Identifiers(options)
     this.#receipts = new TaggedReceipts(options)
+    this.bodies = workerBodies(options.asker)
   }
 
   newExchange(): string {
@@ -50,10 +53,11 @@ export class WorkerRecorder implements ExchangeRecorder {
 
   beginIntent(draft: IntentDraft, done: Done, failed: Failed): void {
     const { asker } = this.#options
-    const { exchange = this.newExchange(), personal } = draft
+    const { exchange = this.newExchange(), personal, isRelaxed = false } = draft
     const { party, actor, texts } = wordsOf(draft)
-    const place = asker.place(this.#waiter(exchange, done, failed))
-    asker.send(['intent', place, exchange, party, actor, personal, texts])
+    const place = asker.place(this.#waiter({ exchange, isRelaxed }, done, failed))
+    const bodies = idsOf(draft.bodies)
+    asker.send(['intent', place, exchange, party, actor, personal, texts, isRelaxed, bodies])
   }
 
   beginOutcome(intent: Recorded, draft: OutcomeDraft, done: Done, failed: Failed): void {
@@ -61,8 +65,8 @@ export class WorkerRecorder implements ExchangeRecorder {
     const words = intentWords(intent)
     const via = draft.via && sectionText('via', draft.via)
     const how = sectionText('how', draft.how)
-    const place = asker.place(this.#waiter(intent.exchange, done, failed))
-    asker.send(['outcome', place, words, via, how])
+    const place = asker.place(this.#waiter(intent, done, failed))
+    asker.send(['outcome', place, words, via, how, idsOf(draft.bodies)])
   }
 
   refusal(draft: RefusalDraft): Promise<Recorded> {
@@ -71,8 +75,9 @@ export class WorkerRecorder implements ExchangeRecorder {
       const { exchange = this.newExchange(), personal } = draft
       const { party, actor, texts } = wordsOf(draft)
       const how = sectionText('how', draft.how)
-      const place = asker.place(this.#waiter(exchange, done, failed))
-      asker.send(['refusal', place, exchange, party, actor, personal, texts, how])
+      const place = asker.place(this.#waiter({ exchange, isRelaxed: false }, done, failed))
+      const bodies = idsOf(draft.bodies)
+      asker.send(['refusal', place, exchange, party, actor, personal, texts, how, bodies])
     })
   }
 
@@ -111,13 +116,8 @@ export class WorkerRecorder implements ExchangeRecorder {
     close: (fold: OpenFold, counted: Counted) => this.#count(fold, 'close', counted),
   }
 
-  /** No configuration with several workers asks for either. */
-  readonly bodies = {
-    begin: () => {
-      return Promise.reject(new RecorderError('RECORDER_UNAVAILABLE', 'a worker captures nothing'))
-    },
-    forget: async () => undefined,
-  }
+  readonly bodies: ExchangeRecorder['bodies']
+  /** What may be acted on before it is durable the gateway counts, for all workers. */
   readonly windows = { use: () => undefined }
 
   async #count({ index }: OpenFold, act: 'tally' | 'close', { count, until }: Counted) {
@@ -125,8 +125,12 @@ export class WorkerRecorder implements ExchangeRecorder {
     settled(await asker.ask((place) => ['count', place, index, act, count, until]))
   }
 
-  #waiter(exchange: string, done: Done, failed: Failed): Waiter<Answer> {
-    const of = { epoch: this.#options.epoch, exchange }
+  #waiter(
+    { exchange, isRelaxed }: Omit<RecordOf, 'epoch'>,
+    done: Done,
+    failed: Failed,
+  ): Waiter<Answer> {
+    const of = { epoch: this.#options.epoch, exchange, isRelaxed }
     return new RecordWaiter(of, this.#receipts, { done, failed })
   }
 }
@@ -161,14 +165,15 @@ class RecordWaiter implements Waiter<Answer> {
 interface RecordOf {
   readonly epoch: number
   readonly exchange: string
+  readonly isRelaxed: boolean
 }
 
 function recordedIn(
   answer: Extract<Answer, readonly ['recorded', ...unknown[]]>,
-  { epoch, exchange }: RecordOf,
+  { epoch, exchange, isRelaxed }: RecordOf,
   receipts: TaggedReceipts,
 ): Recorded {
-  const [, , index, leafText, tag, slot] = answer
+  const [, , index, leafText, tag, slot, isDurable] = answer
   const facts = {
     epoch,
     index: index as LeafIndex,
@@ -176,9 +181,12 @@ function recordedIn(
     exchange,
     incarnation: 0,
     howSubject: undefined,
-    isRelaxed: false,
+    isRelaxed,
   }
-  return new TaggedRecorded(facts, receipts, { tag, slot })
+  const recorded = new TaggedRecorded(facts, receipts, { tag, slot })
+  // When it comes to be durable it is not told again: its caller gets the receipt later.
+  recorded.isDurable = isDurable
+  return recorded
 }
 
 type Counted = Parameters<ExchangeRecorder['folds']['tally']>[1]
@@ -223,6 +231,10 @@ class TaggedRecorded extends Recorded {
   override get receiptField(): string {
     return this.#tagged.with(this.#tag).field(this.index, this.leafText)
   }
+
+  override get pendingField(): string {
+    return this.#tagged.with(this.#tag).pendingField(this.exchange)
+  }
 }
 
 function intentWords(intent: Recorded): IntentWords {
@@ -232,12 +244,6 @@ function intentWords(intent: Recorded): IntentWords {
 
 function settled(answer: Answer): void {
   if (answer[0] === 'refused') throw faultIn(answer)
-}
-
-function faultIn(answer: Answer): Error {
-  if (answer[0] !== 'refused') return new Error(`a record is answered with ${answer[0]}`)
-  const [, , code, message] = answer
-  return new RecorderError(code as RecorderErrorCode, message)
 }
 
 /** The texts of a request's sections, and whose they are. */
@@ -255,8 +261,4 @@ function wordsOf({ who, actor, where, what, why }: IntentDraft | RefusalDraft): 
   ]
   const party = subjectWords(subjectOf(who, where))
   return { party, actor: actor && subjectWords(subjectOf(actor, where)), texts }
-}
-
-function subjectWords(subject: ReturnType<typeof subjectOf>): SubjectWords {
-  return 'id' in subject ? [subject.issuer, subject.id] : [undefined, subject.anonymous]
 }

@@ -1,10 +1,13 @@
 import type { Logger } from 'pino'
+import type { Approvals } from '../../approval/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
 import type { Clock, Timer } from '../../platform/index.ts'
 import type { OwnHandler } from '../../proxy/index.ts'
 import type { Recorder } from '../../recorder/index.ts'
 import type { Metrics, WorkerFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
+import { ApprovalDesk, isOfApprovals } from './approval-desk.ts'
+import { BodyDesk, isOfBodies } from './body-desk.ts'
 import type { FromGateway, FromWorker, ListeningWords, WorkerBeginning } from './messages.ts'
 import { QuotaDesk, type QuotaNames } from './quota-desk.ts'
 import { isOfRecords, RecordDesk } from './record-desk.ts'
@@ -26,12 +29,21 @@ export interface SeatParts {
   readonly recorder: Recorder
   readonly telemetry: Pick<Metrics, 'add'>
   readonly answerOwn: OwnHandler
+  readonly approvals: Approvals
   readonly quotaStore: QuotaStore
   readonly quotaNames: QuotaNames
   readonly sockets: ReadonlyMap<string, number>
   /** Held while one starts: what it starts with does not change meanwhile. */
   readonly turns: Turns
   readonly beginning: () => Omit<WorkerBeginning, 'sockets' | 'worker'>
+}
+
+/** Where one life of a worker is served. */
+interface Desks {
+  readonly records: RecordDesk
+  readonly quotas: QuotaDesk
+  readonly approvals: ApprovalDesk
+  readonly bodies: BodyDesk
 }
 
 /** One worker, through all of its lives. */
@@ -134,6 +146,7 @@ export class WorkerSeat {
       isOver = true
       this.#isServing = false
       desks.quotas.close()
+      await desks.bodies.close()
       await this.#settle(life, desks.records, cause, active)
       if (clock.ticksMs() - startedMs > STEADY_MS) this.#backoffMs = BACKOFF_MS_MIN
       if (!this.#isStopping) this.#startLater()
@@ -181,26 +194,28 @@ export class WorkerSeat {
     })
   }
 
-  #desks(answer: (row: FromGateway) => void): {
-    readonly records: RecordDesk
-    readonly quotas: QuotaDesk
-  } {
-    const { recorder, clock, worker, beginning, quotaStore: store, quotaNames: names } = this.#parts
+  #desks(answer: (row: FromGateway) => void): Desks {
+    const { recorder, clock, worker, beginning, approvals } = this.#parts
+    const { quotaStore: store, quotaNames: names } = this.#parts
     const { epoch } = beginning()
-    const records = new RecordDesk({ recorder, clock, epoch, worker, answer })
-    return { records, quotas: new QuotaDesk({ store, names, answer }) }
+    const bodies = new BodyDesk({ recorder, answer })
+    return {
+      bodies,
+      records: new RecordDesk({ recorder, clock, epoch, worker, bodies, answer }),
+      quotas: new QuotaDesk({ store, names, answer }),
+      approvals: new ApprovalDesk({ approvals, answer }),
+    }
   }
 
-  #hear(
-    row: FromWorker,
-    { records, quotas }: { readonly records: RecordDesk; readonly quotas: QuotaDesk },
-    life: WorkerLife,
-  ): void {
+  #hear(row: FromWorker, desks: Desks, life: WorkerLife): void {
+    const { records, quotas, approvals, bodies } = desks
     if (row[0] === 'take') void quotas.take(row[1], row[2], row[3])
     else if (row[0] === 'release') quotas.release(row[1])
     else if (row[0] === 'renew') quotas.renew(row[1])
     else if (row[0] === 'own') void this.#answerOwn(row, life)
     else if (isOfRecords(row)) records.take(row)
+    else if (isOfApprovals(row)) void approvals.take(row)
+    else if (isOfBodies(row)) void bodies.take(row)
     else throw new Error(`a worker says ${row[0]}`)
   }
 

@@ -1,7 +1,8 @@
 import type { BoundSocket } from 'node:net'
+import type { Approvals, BreakGlass, Standing } from '../../approval/index.ts'
 import type { Authenticators } from '../../identity/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
-import type { ReadyChange } from '../../proxy/index.ts'
+import { type ReadyChange, windowBounds } from '../../proxy/index.ts'
 import type { Recorder } from '../../recorder/index.ts'
 import type { Metrics, WorkerFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
@@ -14,6 +15,7 @@ import type { Prepared } from '../prepare.ts'
 import { bindSocket } from '../process/sockets.ts'
 import { ProofMemory } from '../proof-memory.ts'
 import type { FromGateway, ListeningWords, WorkerBeginning } from './messages.ts'
+import { onceATurn } from './once-a-turn.ts'
 import { placesOf, wordsOfPrepared } from './prepared-words.ts'
 import { QuotaNames } from './quota-desk.ts'
 import { Turns } from './turns.ts'
@@ -28,6 +30,8 @@ const STOP_GRACE_MS = 10_000
 export interface WorkersNeeds extends Omit<DataPlaneNeeds, 'recorder' | 'telemetry'> {
   readonly recorder: Recorder
   readonly telemetry: Metrics
+  readonly approvals: Approvals
+  readonly breakGlass: BreakGlass
 }
 
 /**
@@ -48,7 +52,6 @@ export class WorkersPlane {
   #addresses: ListeningWords = []
   #change = 0
   #isScarce = false
-  #measuresWait = false
   #isClosed = false
 
   private constructor(parts: {
@@ -153,8 +156,12 @@ export class WorkersPlane {
   }
 
   async #start(): Promise<void> {
-    const { containment } = this.#needs
-    containment.onChange(() => this.#tellMeasures())
+    const { containment, approvals, breakGlass, recorder } = this.#needs
+    recorder.windows.use(windowBounds(this.#current.config))
+    containment.onChange(onceATurn(() => this.#tell(['measures', this.#measures()])))
+    const tellStanding = onceATurn(() => this.#tell(['standing', this.#standing()]))
+    approvals.onChange(tellStanding)
+    breakGlass.onChange(tellStanding)
     const started = await Promise.allSettled(this.#seats.map((seat) => seat.start()))
     const failed = started.find((each) => each.status === 'rejected')
     if (failed !== undefined) {
@@ -198,7 +205,10 @@ export class WorkersPlane {
         this.#quotaNames.replace(next.config.quotas)
         this.#current = next
         this.#identity = identity
+        this.#needs.recorder.windows.use(windowBounds(next.config))
         tell(['apply', token])
+        // Grants of a template that is gone are none, until it is there again.
+        tell(['standing', this.#standing()])
         this.#background(former.withdrawLogins(identity.loginMemories))
         if (!isKept) this.#background(former.close())
       },
@@ -206,32 +216,38 @@ export class WorkersPlane {
   }
 
   #beginning(): Omit<WorkerBeginning, 'sockets' | 'worker'> {
-    const { origin, containment, isSpaceScarce } = this.#needs
+    const { origin, isSpaceScarce } = this.#needs
     return {
       origin,
       epoch: EPOCH,
       prepared: wordsOfPrepared(this.#current),
-      measures: JSON.stringify(containment.list()),
+      measures: this.#measures(),
+      standing: this.#standing(),
       isSpaceScarce: isSpaceScarce(),
     }
   }
 
-  /** All that changes in one turn is told at once. */
-  #tellMeasures(): void {
-    if (this.#measuresWait) return
-    this.#measuresWait = true
-    queueMicrotask(() => {
-      this.#measuresWait = false
-      const measures = JSON.stringify(this.#needs.containment.list())
-      for (const seat of this.#seats) seat.send(['measures', measures])
-    })
+  #measures(): string {
+    return JSON.stringify(this.#needs.containment.list())
+  }
+
+  /** Only what decisions see: what is asked for or over is the gateway's own. */
+  #standing(): string {
+    const { approvals, breakGlass } = this.#needs
+    const standing: Standing = {
+      grants: [...approvals.granted()],
+      active: [...breakGlass.active()],
+    }
+    return JSON.stringify(standing)
+  }
+
+  #tell(row: FromGateway): void {
+    for (const seat of this.#seats) seat.send(row)
   }
 
   #tellSpace(): void {
     const isScarce = this.#needs.isSpaceScarce()
-    if (isScarce !== this.#isScarce) {
-      for (const seat of this.#seats) seat.send(['space', isScarce])
-    }
+    if (isScarce !== this.#isScarce) this.#tell(['space', isScarce])
     this.#isScarce = isScarce
     if (this.#isClosed) return
     this.#machine.clock.after(SPACE_EVERY_MS, () => this.#tellSpace())

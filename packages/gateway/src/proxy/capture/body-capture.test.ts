@@ -115,6 +115,21 @@ for (const redacts of [true, false]) {
   })
 }
 
+for (const ends of [true, false]) {
+  test(`a piece that is on its way at the end leaves nothing, ended: ${ends}`, async () => {
+    const { disk, capture } = await open()
+    const body = capture(false)
+    const added = body.add(Buffer.alloc(200_000))
+    const ended = ends ? body.end(false) : undefined
+    const forgotten: string[] = []
+    const closed = body.close(async ({ sha256 }) => void forgotten.push(sha256))
+    await Promise.all([added, ended, closed])
+    assert.equal((await ended)?.captured?.contentBytes, ends ? 200_000 : undefined)
+    const left = await disk.list('/data/bodies/incoming')
+    assert.deepEqual([left.length, forgotten.length], ends ? [1, 1] : [0, 0])
+  })
+}
+
 test('what no record names is forgotten', async () => {
   const { capture } = await open()
   const body = capture(false)

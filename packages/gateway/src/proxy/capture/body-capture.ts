@@ -1,6 +1,6 @@
 import type { CapturedFacts, CaptureFacts } from '@countersign/evidence'
 import { addPiece } from '../pieces.ts'
-import { type BodyWriter, type SealedBody, sealedFacts } from '../recording.ts'
+import { type BodySink, type CapturedBody, sealedFacts } from '../recording.ts'
 import type { BodyType } from './body-type.ts'
 import type { CaptureMemory } from './capture-memory.ts'
 import { decodeContent } from './decode-content.ts'
@@ -17,7 +17,7 @@ export interface BodyCaptureOptions {
   readonly memory: CaptureMemory
   /** Of all captures in flight. */
   readonly memoryBytesMax: number
-  readonly begin: () => Promise<BodyWriter>
+  readonly begin: () => Promise<BodySink>
 }
 
 /** A body must be kept and cannot be. */
@@ -31,14 +31,16 @@ export class CaptureFault extends Error {}
 export class BodyCapture {
   readonly #options: BodyCaptureOptions
   #held: Uint8Array[] = []
-  #writer: BodyWriter | undefined
+  #writer: BodySink | undefined
   #bytes = 0
   #memoryBytes = 0
   #uncaptured: string | undefined
   #isOver = false
+  /** The last piece of a stream, on its way. */
+  #adding: Promise<void> | undefined
   #end: Promise<CaptureFacts> | undefined
   /** Sealed, and named by no record yet. */
-  body: SealedBody | undefined
+  body: CapturedBody | undefined
 
   constructor(options: BodyCaptureOptions) {
     this.#options = options
@@ -49,7 +51,9 @@ export class BodyCapture {
   add(chunk: Uint8Array): undefined | Promise<void> {
     if (chunk.length === 0 || this.#isOver || this.#uncaptured !== undefined) return undefined
     this.#bytes += chunk.length
-    return this.#options.redaction === undefined ? this.#stream(chunk) : this.#hold(chunk)
+    if (this.#options.redaction !== undefined) return this.#hold(chunk)
+    this.#adding = this.#stream(chunk)
+    return this.#adding
   }
 
   /**
@@ -63,9 +67,11 @@ export class BodyCapture {
   }
 
   /** Leaves nothing behind of what no record names. */
-  async close(forget: (body: SealedBody) => Promise<void>): Promise<void> {
+  async close(forget: (body: CapturedBody) => Promise<void>): Promise<void> {
     this.#isOver = true
     this.#release()
+    // Of what is on its way it shows only then whether there is something to remove.
+    await Promise.allSettled([this.#adding, this.#end])
     const { body } = this
     this.body = undefined
     if (body !== undefined) await forget(body)
@@ -105,6 +111,7 @@ export class BodyCapture {
 
   async #finishStream(isWhole: boolean): Promise<CaptureFacts> {
     if (this.#uncaptured !== undefined) return { uncaptured: this.#uncaptured }
+    await this.#adding
     if (this.#writer === undefined) return {}
     const { type, bodyBytesMax } = this.#options
     const isCut = !isWhole || this.#bytes > bodyBytesMax
@@ -139,7 +146,7 @@ export class BodyCapture {
   }
 
   async #seal(
-    writer: BodyWriter,
+    writer: BodySink,
     more: Pick<CapturedFacts, 'coding' | 'decoded' | 'truncated' | 'redactions'>,
   ): Promise<CaptureFacts> {
     const body = await writer.finish()

@@ -1,6 +1,6 @@
 import type { CaptureFacts, SampleFacts } from '@countersign/evidence'
 import { BodyMeter } from '../body-meter.ts'
-import type { SealedBody } from '../recording.ts'
+import type { CapturedBody } from '../recording.ts'
 import type { BodyCapture } from './body-capture.ts'
 import type { Direction } from './capture-config.ts'
 
@@ -82,8 +82,8 @@ export class ExchangeCapture {
   }
 
   /** Bodies for the record that is written next: whoever writes it answers for them. */
-  take(): readonly SealedBody[] | undefined {
-    const bodies: SealedBody[] = []
+  take(): readonly CapturedBody[] | undefined {
+    const bodies: CapturedBody[] = []
     for (const side of this.#sides.values()) {
       if (!('capture' in side) || side.capture.body === undefined) continue
       if (side.facts?.captured === undefined) continue
@@ -100,7 +100,7 @@ export class ExchangeCapture {
   }
 
   /** Removes what no record has named. */
-  async close(forget: (body: SealedBody) => Promise<void>): Promise<void> {
+  async close(forget: (body: CapturedBody) => Promise<void>): Promise<void> {
     for (const side of this.#sides.values()) {
       if ('capture' in side) await side.capture.close(forget)
     }

@@ -10,17 +10,23 @@ const SECRET_LENGTH_MAX = 8192
 
 /**
  * What the gateway shows to a service of somebody else. Its value leaves this object in the head of
- * a request only: printed, logged or turned to JSON it is its name.
+ * a request, and for another process of the gateway's: printed, logged or turned to JSON it is its
+ * name.
  */
 export class InjectedCredential {
   readonly name: string
+  readonly #config: CredentialConfig
+  readonly #secret: string
   readonly #field: readonly [name: string, value: string]
   /** Every form in which it could come back. */
   readonly #forms: readonly string[]
 
   /** Throws ProxyError PROXY_CREDENTIAL, without the secret, where it is of no use. */
-  constructor({ name, scheme, username = '', header = '' }: CredentialConfig, secret: string) {
+  constructor(config: CredentialConfig, secret: string) {
+    const { name, scheme, username = '', header = '' } = config
     this.name = name
+    this.#config = config
+    this.#secret = secret
     const isWhole = (scheme === 'bearer' ? TOKEN : SECRET).test(secret)
     if (!isWhole || secret.length < SECRET_LENGTH_MIN || secret.length > SECRET_LENGTH_MAX) {
       const length = `${SECRET_LENGTH_MIN} to ${SECRET_LENGTH_MAX}`
@@ -47,6 +53,11 @@ export class InjectedCredential {
   /** Whether the service says it again. */
   isIn(text: string): boolean {
     return this.#forms.some((form) => text.includes(form))
+  }
+
+  /** What makes the same credential in another process: with its secret, for nobody else. */
+  parts(): readonly [config: CredentialConfig, secret: string] {
+    return [this.#config, this.#secret]
   }
 
   toJSON(): string {
