@@ -60,10 +60,11 @@ class Site {
     )
   }
 
-  configure(pebble: Pebble, acme: string): void {
+  configure(pebble: Pebble, acme: string, workers = 1): void {
     writeFileSync(
       this.config,
       `version: 1
+workers: ${workers}
 origin: countersign.test
 data: ${this.data}
 log: { level: silent }
@@ -164,7 +165,12 @@ async function ask(socket: TLSSocket): Promise<string> {
   return chunk.toString('latin1').split('\r\n')[0] ?? ''
 }
 
-describe('a certificate from an authority', { skip }, () => {
+for (const workers of [1, 2]) {
+  const name = `a certificate from an authority, workers: ${workers}`
+  describe(name, { skip }, () => obtaining(workers))
+}
+
+function obtaining(workers: number): void {
   let site: Site
   let pebble: Pebble
   let life: GatewayLife
@@ -173,7 +179,7 @@ describe('a certificate from an authority', { skip }, () => {
     site = await newSite()
     const { directory, plainPort: httpPort, tlsPort } = site
     pebble = await startPebble({ directory, httpPort, tlsPort, validSeconds: 60 })
-    site.configure(pebble, `domains: [${NAME}]\nrenewAfterPercent: 5`)
+    site.configure(pebble, `domains: [${NAME}]\nrenewAfterPercent: 5`, workers)
   })
   after(async () => {
     await life?.stop('SIGKILL')
@@ -244,9 +250,14 @@ describe('a certificate from an authority', { skip }, () => {
       assert.equal(statSync(join(directory, file)).mode & 0o777, 0o600)
     }
   })
-})
+}
 
-describe('a certificate of several names, proven over HTTP', { skip }, () => {
+for (const workers of [1, 2]) {
+  const name = `a certificate of several names, proven over HTTP, workers: ${workers}`
+  describe(name, { skip }, () => provingOverHttp(workers))
+}
+
+function provingOverHttp(workers: number): void {
   const macKey = Buffer.from('a key of thirty-two bytes, no more').toString('base64url')
   let site: Site
   let pebble: Pebble
@@ -269,6 +280,7 @@ describe('a certificate of several names, proven over HTTP', { skip }, () => {
       `domains: [${NAME}, api.${NAME}]
 challenges: [http-01]
 externalAccount: { keyId: known, macKey: { file: mac-key } }`,
+      workers,
     )
   })
   after(async () => {
@@ -300,7 +312,7 @@ externalAccount: { keyId: known, macKey: { file: mac-key } }`,
       ],
     )
   })
-})
+}
 
 describe('a name that cannot be proven', { skip }, () => {
   let site: Site

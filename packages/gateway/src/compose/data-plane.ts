@@ -16,7 +16,7 @@ import {
 } from '../proxy/index.ts'
 import type { Counting, Traces } from '../telemetry/index.ts'
 import type { Machine } from './machine.ts'
-import { certificateEnds, ObtainedCertificates } from './open-acme.ts'
+import { type CertificateSource, certificateEnds, ObtainedCertificates } from './open-acme.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
 import { openQuotas } from './open-quotas.ts'
 import type { Prepared } from './prepare.ts'
@@ -30,6 +30,8 @@ export interface DataPlaneNeeds {
   readonly breakGlass?: GlassBreaking
   /** Where quotas are counted; without it, here. */
   readonly quotaStore?: QuotaStore
+  /** Where certificates of our own asking come from; without it, from an order of our own. */
+  readonly obtained?: CertificateSource
   /** Changes of keys and revocations are recorded by another process. */
   readonly isFollower?: boolean
   readonly answerOwn: OwnHandler
@@ -58,7 +60,7 @@ export class DataPlane {
   /** Counts on through every configuration. */
   readonly #quotaStore: QuotaStore
   readonly #proxy: AccessProxy
-  readonly #obtained: ObtainedCertificates
+  readonly #obtained: CertificateSource
   /** What is in force; shared with what asks for it. */
   readonly #now: { opened: Opened }
   /** By how many configurations it is gone by: those in force, and those with exchanges left. */
@@ -69,7 +71,7 @@ export class DataPlane {
     readonly needs: DataPlaneNeeds & IdentityNeeds
     readonly quotaStore: QuotaStore
     readonly proxy: AccessProxy
-    readonly obtained: ObtainedCertificates
+    readonly obtained: CertificateSource
     readonly now: { opened: Opened }
   }) {
     this.#machine = parts.machine
@@ -94,7 +96,7 @@ export class DataPlane {
     parts.defer(() => quotaStore.close())
     const statements = statementsOf(first, needs)
     const now = { opened: { prepared: first, identity, statements } }
-    const obtained = new ObtainedCertificates(machine, needs)
+    const obtained = needs.obtained ?? new ObtainedCertificates(machine, needs)
     parts.defer(() => obtained.close())
     const certificates = await obtained.ready(first.config)
     const proxy = await AccessProxy.open({
@@ -231,11 +233,7 @@ function statementsOf(
 }
 
 /** From the next handshake on, of every listener that believes a trust domain. */
-function renewAuthorities(
-  proxy: AccessProxy,
-  opened: Opened,
-  obtained: ObtainedCertificates,
-): void {
+function renewAuthorities(proxy: AccessProxy, opened: Opened, obtained: CertificateSource): void {
   for (const listener of opened.prepared.listeners) {
     if (listener.tls?.clientCertificates?.trustDomain === undefined) continue
     replaceCertificate(proxy, listener, opened, obtained)
@@ -246,7 +244,7 @@ function replaceCertificate(
   proxy: AccessProxy,
   listener: ListenerSettings,
   { identity }: Opened,
-  obtained: ObtainedCertificates,
+  obtained: CertificateSource,
 ): void {
   const { tls } = obtained.fill(identity.withAuthorities(listener))
   if (tls !== undefined) proxy.replaceCertificate(listener.name, tls)
@@ -255,7 +253,7 @@ function replaceCertificate(
 function settingsOf(
   { prepared, identity, statements }: Opened,
   store: QuotaStore,
-  obtained: ObtainedCertificates,
+  obtained: CertificateSource,
 ): DataPlaneSettings {
   const { config, configurationSha256, listeners, upstreams, egress, policies } = prepared
   const { limits, routes, quotas, quotaStore, approvals } = config

@@ -8,6 +8,7 @@ import {
   CertificateKeeper,
   CertificateStore,
   orderCertificate,
+  type Pair,
   PendingChallenges,
 } from '../acme/index.ts'
 import type { Config } from '../config/index.ts'
@@ -28,13 +29,25 @@ export interface AcmeNeeds {
 }
 
 /** Of one configuration's listeners: ready, and nothing of it is in force. */
-interface ReadyCertificates {
+export interface ReadyCertificates {
   apply(): void
   abandon(): Promise<void>
 }
 
-/** Certificates that the gateway obtains itself, of every listener that has one. */
-export class ObtainedCertificates {
+/** Where listeners have certificates from that the gateway obtains itself. */
+export interface CertificateSource {
+  readonly challenges: Pick<PendingChallenges, 'httpAnswer' | 'tlsPair'>
+  /** From here on `use` is told which listener has another certificate. */
+  onChange(use: (listener: string) => void): void
+  /** The listener with what is in use of it. */
+  fill(listener: ListenerSettings): ListenerSettings
+  /** Reads what is kept for listeners that are new, and writes down what was found. */
+  ready(config: Config): Promise<ReadyCertificates>
+  close(): Promise<void>
+}
+
+/** Certificates that this process obtains, of every listener that has one. */
+export class ObtainedCertificates implements CertificateSource {
   readonly challenges = new PendingChallenges()
   readonly #machine: Machine
   readonly #needs: AcmeNeeds
@@ -46,19 +59,21 @@ export class ObtainedCertificates {
     this.#needs = needs
   }
 
-  /** From here on `use` is told which listener has another certificate. */
   onChange(use: (listener: string) => void): void {
     this.#use = use
   }
 
-  /** The listener with what is in use of it. */
   fill(listener: ListenerSettings): ListenerSettings {
-    const { name, tls } = listener
-    if (tls?.isObtained !== true) return listener
-    return { ...listener, tls: { ...tls, ...this.#keepers.get(name)?.held?.pair } }
+    return filled(listener, this.#keepers.get(listener.name)?.held?.pair)
   }
 
-  /** Reads what is kept for listeners that are new, and writes down what was found. */
+  /** What is in use of every listener that has something. */
+  pairs(): readonly (readonly [listener: string, pair: Pair])[] {
+    return [...this.#keepers].flatMap(([name, { held }]) => {
+      return held === undefined ? [] : [[name, held.pair] as const]
+    })
+  }
+
   async ready({ listeners, data }: Config): Promise<ReadyCertificates> {
     const added = new Map<string, CertificateKeeper>()
     const wanted = new Map<string, AcmeConfig>()
@@ -151,6 +166,12 @@ export class ObtainedCertificates {
     if (act !== 'loaded') telemetry.certificateOrdered(listener, act)
     await recorder.act('certificate', facts)
   }
+}
+
+/** The listener with this certificate, where it is one that is obtained. */
+export function filled(listener: ListenerSettings, pair: Pair | undefined): ListenerSettings {
+  const { tls } = listener
+  return tls?.isObtained === true ? { ...listener, tls: { ...tls, ...pair } } : listener
 }
 
 const NONE_YET = 'no certificate yet: handshakes are refused until there is one'

@@ -45,7 +45,6 @@ for (const [name, parts, path] of [
     { identity: `${ISSUER}, dpop: { replaysFile: seen, nonce: always }` },
     'identity.dpop.nonce',
   ],
-  ['certificates of our own asking', { listener: `, tls: { ${ACME} }` }, 'listeners[0].tls.acme'],
   [
     'sessions',
     {
@@ -67,6 +66,7 @@ for (const [name, parts] of [
   ['nothing of the kind', {}],
   ['tokens whose proofs a file knows', { identity: `${ISSUER}, ${SHARED}` }],
   ['keys alone, which no proof is bound to', { identity: '' }],
+  ['certificates of our own asking', { listener: `, tls: { ${ACME} }` }],
   ['captured bodies', { route: ', capture: {}' }],
   ['relaxed recording', { route: ', record: relaxed' }],
   ['services of somebody else', { upstream: ', egress: {}' }],

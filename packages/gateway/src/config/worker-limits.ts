@@ -10,15 +10,14 @@ type Refusal = readonly [path: readonly (string | number)[], instead: string]
  */
 export function refuseUnshared(config: Config, context: z.RefinementCtx): void {
   if (config.workers === 1) return
-  const all = [...ofIdentity(config), ...ofListeners(config)]
-  for (const [path, instead] of all) {
+  for (const [path, instead] of refusalsOf(config)) {
     const message = `several workers cannot share it yet: ${instead}, or workers: 1`
     context.addIssue({ code: 'custom', path: [...path], message })
   }
 }
 
 /** What is remembered so that it is used once has to be remembered by all. */
-function ofIdentity({ identity }: Config): readonly Refusal[] {
+function refusalsOf({ identity }: Config): readonly Refusal[] {
   const { logins, dpop, issuers, introspection, spiffe, signatures } = identity
   const refusals: Refusal[] = []
   if (logins.length > 0) refusals.push([['identity', 'logins'], 'leave it out'])
@@ -35,11 +34,4 @@ function ofIdentity({ identity }: Config): readonly Refusal[] {
     refusals.push([path, 'name a file, which all of them share'])
   }
   return refusals
-}
-
-function ofListeners({ listeners }: Config): readonly Refusal[] {
-  return listeners.flatMap(({ tls }, index): readonly Refusal[] => {
-    if (tls?.acme === undefined) return []
-    return [[['listeners', index, 'tls', 'acme'], 'name certificate and key']]
-  })
 }

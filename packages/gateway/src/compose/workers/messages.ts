@@ -2,6 +2,7 @@ import type { Approval, Asking as ApprovalAsking, Redemption, Use } from '../../
 import type { FoldDraft, PersonalChoice } from '../../recorder/index.ts'
 import type { CountsFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
+import type { CertificateWords } from './followed-certificates.ts'
 import type { PreparedWords } from './prepared-words.ts'
 
 /** Whose key a section goes under: an issuer and an id, or an address alone. */
@@ -149,6 +150,7 @@ export type Order =
   | readonly ['abandon', token: number]
   | readonly ['measures', text: string]
   | readonly ['standing', text: string]
+  | readonly ['certificates', CertificateWords]
   | readonly ['space', isScarce: boolean]
   | readonly ['tell']
   | readonly ['stop']
@@ -167,5 +169,6 @@ export interface WorkerBeginning {
   readonly measures: string
   /** What is granted and what glass is broken, JSON. */
   readonly standing: string
+  readonly certificates: CertificateWords
   readonly isSpaceScarce: boolean
 }

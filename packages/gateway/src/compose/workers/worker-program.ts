@@ -11,6 +11,7 @@ import { openTracing } from '../open-telemetry.ts'
 import { operationalLog } from '../operational-log.ts'
 import { Asker } from './asker.ts'
 import { type Pipe, RowSender, rowReader } from './channel.ts'
+import { FollowedCertificates } from './followed-certificates.ts'
 import type { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import type { Answer, FromGateway, FromWorker, Order, WorkerBeginning } from './messages.ts'
@@ -59,6 +60,7 @@ export class WorkerProgram {
   readonly #changes = new Map<number, ReadyChange>()
   #sockets: ReadonlyMap<string, number> = new Map()
   readonly #approvals = new Followed()
+  readonly #certificates = new FollowedCertificates()
   #containment: Containment | undefined
   #plane: DataPlane | undefined
   /** As the gateway told them last, JSON: more may come while the worker begins. */
@@ -94,6 +96,7 @@ export class WorkerProgram {
     else if (order[0] === 'abandon') this.#background(this.#abandon(order[1]))
     else if (order[0] === 'measures') this.#follow(order[1])
     else if (order[0] === 'standing') this.#approvals.follow(order[1])
+    else if (order[0] === 'certificates') this.#certificates.follow(order[1])
     else if (order[0] === 'space') this.#isSpaceScarce = order[1]
     else if (order[0] === 'tell') this.#tellCounts()
     else this.#background(this.#stop())
@@ -105,6 +108,7 @@ export class WorkerProgram {
       this.#isSpaceScarce = beginning.isSpaceScarce
       this.#measures = beginning.measures
       this.#approvals.follow(beginning.standing)
+      this.#certificates.follow(beginning.certificates)
       const plane = await this.#open(beginning)
       this.#plane = plane
       this.#sender.send(['serving', plane.addresses])
@@ -131,6 +135,7 @@ export class WorkerProgram {
       containment,
       approvals: workerApprovals(asker, this.#approvals),
       breakGlass: this.#approvals,
+      obtained: this.#certificates,
       quotaStore: workerQuotas(asker),
       answerOwn: (request) => this.#answerOwn(request),
       origin,

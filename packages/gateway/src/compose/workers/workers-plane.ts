@@ -1,5 +1,5 @@
 import type { BoundSocket } from 'node:net'
-import type { Approvals, BreakGlass, Standing } from '../../approval/index.ts'
+import type { Approvals, BreakGlass } from '../../approval/index.ts'
 import type { Authenticators } from '../../identity/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
 import { type ReadyChange, windowBounds } from '../../proxy/index.ts'
@@ -8,22 +8,20 @@ import type { Metrics, WorkerFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
 import { type DataPlaneNeeds, isSameIdentity, openLoggedQuotas } from '../data-plane.ts'
 import type { Machine } from '../machine.ts'
-import { certificateEnds } from '../open-acme.ts'
+import { certificateEnds, ObtainedCertificates } from '../open-acme.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from '../open-identity.ts'
 import { EPOCH } from '../open-secrets.ts'
 import type { Prepared } from '../prepare.ts'
 import { bindSocket } from '../process/sockets.ts'
 import { ProofMemory } from '../proof-memory.ts'
 import type { FromGateway, ListeningWords, WorkerBeginning } from './messages.ts'
-import { onceATurn } from './once-a-turn.ts'
 import { placesOf, wordsOfPrepared } from './prepared-words.ts'
 import { QuotaNames } from './quota-desk.ts'
+import { Told } from './told.ts'
 import { Turns } from './turns.ts'
 import { summedViews } from './upstream-views.ts'
 import { WorkerSeat } from './worker-seat.ts'
 
-/** How often the workers are told whether there is room on the disk, where that has changed. */
-const SPACE_EVERY_MS = 100
 /** How much longer than exchanges may take a worker may take to end. */
 const STOP_GRACE_MS = 10_000
 
@@ -47,12 +45,12 @@ export class WorkersPlane {
   readonly #turns = new Turns()
   readonly #bound: readonly BoundSocket[]
   readonly #seats: readonly WorkerSeat[]
+  readonly #obtained: ObtainedCertificates
+  readonly #told: Told
   #current: Prepared
   #identity: OpenIdentity
   #addresses: ListeningWords = []
   #change = 0
-  #isScarce = false
-  #isClosed = false
 
   private constructor(parts: {
     readonly first: Prepared
@@ -60,6 +58,7 @@ export class WorkersPlane {
     readonly needs: WorkersNeeds & IdentityNeeds
     readonly identity: OpenIdentity
     readonly quotaStore: QuotaStore
+    readonly obtained: ObtainedCertificates
     readonly sockets: ReadonlyMap<string, number>
     readonly bound: readonly BoundSocket[]
   }) {
@@ -69,6 +68,10 @@ export class WorkersPlane {
     this.#needs = needs
     this.#identity = parts.identity
     this.#quotaStore = quotaStore
+    this.#obtained = parts.obtained
+    this.#told = new Told({ ...needs, ...machine, obtained: parts.obtained }, (row) => {
+      for (const seat of this.#seats) seat.send(row)
+    })
     this.#quotaNames = new QuotaNames(first.config.quotas)
     this.#bound = parts.bound
     const shared = { ...needs, clock: machine.clock, quotaStore, sockets, turns: this.#turns }
@@ -88,11 +91,15 @@ export class WorkersPlane {
     parts.defer(() => identity.close())
     const quotaStore = await openLoggedQuotas(first.config, machine, needs.log)
     parts.defer(() => quotaStore.close())
+    const obtained = new ObtainedCertificates(machine, needs)
+    parts.defer(() => obtained.close())
+    const certificates = await obtained.ready(first.config)
     const { sockets, bound } = await holdListeners(first)
     parts.defer(() => closeAll(bound))
-    const made = { first, machine, needs, identity, quotaStore, sockets, bound }
+    const made = { first, machine, needs, identity, quotaStore, obtained, sockets, bound }
     const plane = new WorkersPlane(made)
     await plane.#start()
+    certificates.apply()
     parts.move()
     return plane
   }
@@ -107,7 +114,8 @@ export class WorkersPlane {
   }
 
   get certificates(): ReturnType<typeof certificateEnds> {
-    return certificateEnds(this.#current.listeners)
+    const { listeners } = this.#current
+    return certificateEnds(listeners.map((listener) => this.#obtained.fill(listener)))
   }
 
   get addresses(): ListeningWords {
@@ -146,9 +154,10 @@ export class WorkersPlane {
 
   /** Lets what is going on end, in all of them. */
   async close(): Promise<void> {
-    this.#isClosed = true
     // Another process may hold them on; where none does, nobody is to wait here for ever.
     closeAll(this.#bound)
+    this.#told.close()
+    await this.#obtained.close()
     const { stopMs } = this.#current.config.limits
     await Promise.all(this.#seats.map((seat) => seat.stop(stopMs + STOP_GRACE_MS)))
     await this.#quotaStore.close()
@@ -156,50 +165,44 @@ export class WorkersPlane {
   }
 
   async #start(): Promise<void> {
-    const { containment, approvals, breakGlass, recorder } = this.#needs
-    recorder.windows.use(windowBounds(this.#current.config))
-    containment.onChange(onceATurn(() => this.#tell(['measures', this.#measures()])))
-    const tellStanding = onceATurn(() => this.#tell(['standing', this.#standing()]))
-    approvals.onChange(tellStanding)
-    breakGlass.onChange(tellStanding)
+    this.#needs.recorder.windows.use(windowBounds(this.#current.config))
+    this.#told.start()
     const started = await Promise.allSettled(this.#seats.map((seat) => seat.start()))
     const failed = started.find((each) => each.status === 'rejected')
     if (failed !== undefined) {
+      this.#told.close()
       await Promise.all(this.#seats.map((seat) => seat.stop(STOP_GRACE_MS)))
       throw failed.reason
     }
     const [first] = started
     if (first?.status === 'fulfilled') this.#addresses = first.value
-    this.#tellSpace()
   }
 
   async #ready(next: Prepared): Promise<ReadyChange> {
+    await using parts = new AsyncDisposableStack()
     const isKept = isSameIdentity(this.#current, next)
     const { loginMemories } = this.#identity
     const identity = isKept
       ? this.#identity
       : await openIdentity(next.config, this.#machine, this.#needs, loginMemories)
+    if (!isKept) parts.defer(() => identity.close())
+    const certificates = await this.#obtained.ready(next.config)
+    parts.defer(() => certificates.abandon())
+    this.#told.tellCertificates() // Before what is to be ready with them.
     this.#change += 1
     const token = this.#change
     const lives = this.#seats.flatMap(({ life }) => life ?? [])
-    const words = wordsOfPrepared(next)
-    const problems = await Promise.all(
-      lives.map((life) => life.ready(token, ['prepare', token, words])),
-    )
     const tell = (row: FromGateway): void => {
       for (const life of lives) life.send(row)
     }
-    const abandon = async (): Promise<void> => {
-      tell(['abandon', token])
-      if (!isKept) await identity.close()
-    }
-    const problem = problems.find((each) => each !== undefined)
-    if (problem !== undefined) {
-      await abandon()
-      throw new Error(problem)
-    }
+    parts.defer(() => tell(['abandon', token]))
+    const words = wordsOfPrepared(next)
+    const readied = lives.map((life) => life.ready(token, ['prepare', token, words]))
+    const problem = (await Promise.all(readied)).find((each) => each !== undefined)
+    if (problem !== undefined) throw new Error(problem)
+    const unused = parts.move()
     return {
-      abandon,
+      abandon: () => unused.disposeAsync(),
       apply: () => {
         const former = this.#identity
         this.#quotaNames.replace(next.config.quotas)
@@ -207,8 +210,9 @@ export class WorkersPlane {
         this.#identity = identity
         this.#needs.recorder.windows.use(windowBounds(next.config))
         tell(['apply', token])
+        certificates.apply()
         // Grants of a template that is gone are none, until it is there again.
-        tell(['standing', this.#standing()])
+        this.#told.tellStanding()
         this.#background(former.withdrawLogins(identity.loginMemories))
         if (!isKept) this.#background(former.close())
       },
@@ -216,41 +220,9 @@ export class WorkersPlane {
   }
 
   #beginning(): Omit<WorkerBeginning, 'sockets' | 'worker'> {
-    const { origin, isSpaceScarce } = this.#needs
-    return {
-      origin,
-      epoch: EPOCH,
-      prepared: wordsOfPrepared(this.#current),
-      measures: this.#measures(),
-      standing: this.#standing(),
-      isSpaceScarce: isSpaceScarce(),
-    }
-  }
-
-  #measures(): string {
-    return JSON.stringify(this.#needs.containment.list())
-  }
-
-  /** Only what decisions see: what is asked for or over is the gateway's own. */
-  #standing(): string {
-    const { approvals, breakGlass } = this.#needs
-    const standing: Standing = {
-      grants: [...approvals.granted()],
-      active: [...breakGlass.active()],
-    }
-    return JSON.stringify(standing)
-  }
-
-  #tell(row: FromGateway): void {
-    for (const seat of this.#seats) seat.send(row)
-  }
-
-  #tellSpace(): void {
-    const isScarce = this.#needs.isSpaceScarce()
-    if (isScarce !== this.#isScarce) this.#tell(['space', isScarce])
-    this.#isScarce = isScarce
-    if (this.#isClosed) return
-    this.#machine.clock.after(SPACE_EVERY_MS, () => this.#tellSpace())
+    const { origin } = this.#needs
+    const prepared = wordsOfPrepared(this.#current)
+    return { origin, epoch: EPOCH, prepared, ...this.#told.words() }
   }
 
   #background(work: Promise<void>): void {
