@@ -69,7 +69,7 @@ test('a host that no URL can have leads to the provider all the same', async () 
   const peer = { address: '127.0.0.1' }
   const atUs = Date.now() * 1000
   const asked = { method: 'GET', url: () => url, fields: NAVIGATION, hasBody: false, peer, atUs }
-  const invited = await at.login.invite(new Presented(asked))
+  const invited = await at.authenticator.invite(new Presented(asked))
   assert.equal(invited?.reason, 'login-required')
 })
 

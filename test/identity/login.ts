@@ -12,6 +12,7 @@ import {
   loginConfigSchema,
   loginKeys,
   Presented,
+  SessionAuthenticator,
   type SessionEvent,
 } from '../../packages/gateway/src/identity/index.ts'
 import { systemClock, systemRandom } from '../../packages/gateway/src/platform/index.ts'
@@ -32,7 +33,7 @@ export interface Bent {
 
 export interface TestLogin {
   readonly issuer: string
-  readonly login: BrowserLogin
+  readonly authenticator: SessionAuthenticator
   readonly events: SessionEvent[]
   readonly faults: unknown[]
   /** Forms that the provider's token endpoint got. */
@@ -80,12 +81,16 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
   const keys = loginKeys(config, { http, clock, onFault })
   let nonce = ''
   const memory = new LoginMemory(systemRandom(), config)
+  const there = new LoginProvider({ config, clientSecret: 'a secret: 7%', http, clock })
+  const { states, sessions } = memory
+  const judging = { config, provider: there, onFault, states, sessions }
+  const authenticator = new SessionAuthenticator(judging)
   const login = new BrowserLogin({
     config,
     clock,
     memory,
     onFault,
-    provider: new LoginProvider({ config, clientSecret: 'a secret: 7%', http, clock }),
+    provider: there,
     logoutTokens: new LogoutTokens(keys, clock, memory),
     record: async (event) => {
       if (!test.isRecording) throw new Error('the ledger is full')
@@ -146,7 +151,7 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
     })
   const test: TestLogin = {
     issuer: provider.url,
-    login,
+    authenticator,
     key,
     events: [],
     faults: [],
@@ -154,9 +159,9 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
     requests: provider.requests,
     bent: {},
     isRecording: true,
-    show: async (cookie, shown = {}) => login.authenticate(presented(cookie, shown)),
+    show: async (cookie, shown = {}) => authenticator.authenticate(presented(cookie, shown)),
     begin: async (path = '/orders?page=2') => {
-      const invited = await login.invite(presented(undefined, { path, fields: NAVIGATION }))
+      const invited = await authenticator.invite(presented(undefined, { path, fields: NAVIGATION }))
       const headers = new Headers(invited?.headers?.map(([name, value]) => [name, value]))
       const to = new URL(headers.get('location') ?? 'about:blank')
       nonce = to.searchParams.get('nonce') ?? ''

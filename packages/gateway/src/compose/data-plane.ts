@@ -18,6 +18,7 @@ import type { Counting, Traces } from '../telemetry/index.ts'
 import type { Machine } from './machine.ts'
 import { type CertificateSource, certificateEnds, ObtainedCertificates } from './open-acme.ts'
 import { type IdentityNeeds, type OpenIdentity, openIdentity } from './open-identity.ts'
+import type { FollowedLogins } from './open-logins.ts'
 import { openQuotas } from './open-quotas.ts'
 import type { Prepared } from './prepare.ts'
 import { ProofMemory } from './proof-memory.ts'
@@ -32,6 +33,8 @@ export interface DataPlaneNeeds {
   readonly quotaStore?: QuotaStore
   /** Where certificates of our own asking come from; without it, from an order of our own. */
   readonly obtained?: CertificateSource
+  /** Where another process keeps who has signed in with a browser. */
+  readonly followedLogins?: FollowedLogins
   /** Changes of keys and revocations are recorded by another process. */
   readonly isFollower?: boolean
   readonly answerOwn: OwnHandler

@@ -7,7 +7,7 @@ import { readPem } from './certificates.ts'
 import { httpClient } from './http-client.ts'
 import type { Machine } from './machine.ts'
 import { openKeys } from './open-keys.ts'
-import { type LoginMemories, openLogins } from './open-logins.ts'
+import { type FollowedLogins, type LoginMemories, openLogins } from './open-logins.ts'
 import { openProofs } from './open-proofs.ts'
 import { openRevocations } from './open-revocations.ts'
 import { openSpiffe } from './open-spiffe.ts'
@@ -37,15 +37,18 @@ export interface IdentityNeeds {
   readonly proofMemory: ProofMemory
   /** Another process records changes of keys and revocations. */
   readonly isFollower?: boolean
+  /** Where another process keeps who has signed in. */
+  readonly followedLogins?: FollowedLogins
 }
 
 /** Opens what the configuration names. No issuer has to answer for it. */
 export async function openIdentity(
   config: Config,
   machine: Machine,
-  { recorder, log, onTrustChange, proofMemory, isFollower = false }: IdentityNeeds,
+  needs: IdentityNeeds,
   memories: LoginMemories = new Map(),
 ): Promise<OpenIdentity> {
+  const { recorder, log, onTrustChange, proofMemory, isFollower = false, followedLogins } = needs
   await using parts = new AsyncDisposableStack()
   const { authority } = config.identity
   const http = httpClient(authority === undefined ? undefined : await readPem(authority))
@@ -65,6 +68,7 @@ export async function openIdentity(
     recorder,
     log,
     memories,
+    followed: followedLogins,
     readSecret: (place) => readSecret(place, machine),
   })
   parts.defer(() => logins.close())

@@ -5,9 +5,12 @@ import {
   type LoginConfig,
   LoginMemory,
   LoginProvider,
+  type LoginStates,
   LogoutTokens,
   loginKeys,
+  SessionAuthenticator,
   type SessionEvent,
+  type Sessions,
 } from '../identity/index.ts'
 import type { HttpClient } from '../platform/index.ts'
 import type { Recorder } from '../recorder/index.ts'
@@ -15,12 +18,18 @@ import type { Machine } from './machine.ts'
 
 const SWEEP_EVERY_MS = 10_000
 
+/** Where another process keeps the sessions, and answers what belongs to a login. */
+export interface FollowedLogins {
+  of(config: LoginConfig): Pick<LoginMemory, 'states'> & { readonly sessions: Sessions }
+}
+
 interface LoginNeeds {
   readonly http: HttpClient
   readonly recorder: Pick<Recorder, 'act' | 'actant'>
   readonly log: Logger
   /** Of the logins in force until now: one that has not changed goes on with its sessions. */
   readonly memories: LoginMemories
+  readonly followed?: FollowedLogins | undefined
   readonly readSecret: (place: NonNullable<LoginConfig['clientSecret']>) => Promise<Uint8Array>
 }
 
@@ -29,7 +38,7 @@ export type LoginMemories = ReadonlyMap<string, LoginMemory>
 
 /** Where people sign in with a browser. */
 export interface OpenLogins {
-  readonly authenticators: readonly BrowserLogin[]
+  readonly authenticators: readonly SessionAuthenticator[]
   /** Answers what belongs to a login; undefined for what does not. */
   answer(request: Request): Promise<Response | undefined>
   readonly memories: LoginMemories
@@ -44,6 +53,8 @@ export async function openLogins(
   machine: Machine,
   needs: LoginNeeds,
 ): Promise<OpenLogins> {
+  const { followed } = needs
+  if (followed !== undefined) return follow(configs, machine, { ...needs, followed })
   const opened = await Promise.all(configs.map((config) => openLogin(config, machine, needs)))
   const logins = opened.map(({ login }) => login)
   const memories = new Map(opened.map(({ key, memory }) => [key, memory]))
@@ -55,7 +66,7 @@ export async function openLogins(
     })
   }
   return {
-    authenticators: logins,
+    authenticators: opened.map(({ authenticator }) => authenticator),
     memories,
     answer: async (request) => {
       for (const login of logins) {
@@ -76,7 +87,27 @@ export async function openLogins(
   }
 }
 
+/** Nothing is answered, ended or recorded here: all of that is asked of the one that keeps it. */
+async function follow(
+  configs: readonly LoginConfig[],
+  machine: Machine,
+  needs: LoginNeeds & { readonly followed: FollowedLogins },
+): Promise<OpenLogins> {
+  const opening = configs.map(async (config) => {
+    const provider = await providerOf(config, machine, needs)
+    return authenticatorOf(config, provider, needs, needs.followed.of(config))
+  })
+  return {
+    authenticators: await Promise.all(opening),
+    memories: new Map(),
+    answer: async () => undefined,
+    withdraw: async () => undefined,
+    close: () => undefined,
+  }
+}
+
 interface OpenLogin {
+  readonly authenticator: SessionAuthenticator
   readonly login: BrowserLogin
   readonly keys: ReturnType<typeof loginKeys>
   readonly key: string
@@ -85,14 +116,13 @@ interface OpenLogin {
 
 async function openLogin(
   config: LoginConfig,
-  { clock, random }: Machine,
-  { http, recorder, log, memories, readSecret }: LoginNeeds,
+  machine: Machine,
+  needs: LoginNeeds,
 ): Promise<OpenLogin> {
-  const onFault = (fault: unknown): void => {
-    log.warn({ err: fault, login: config.name }, 'login')
-  }
-  const secret = config.clientSecret && (await readSecret(config.clientSecret))
-  const clientSecret = secret && new TextDecoder('utf-8', { fatal: true }).decode(secret)
+  const { clock, random } = machine
+  const { http, recorder, memories } = needs
+  const onFault = faultsOf(config, needs)
+  const provider = await providerOf(config, machine, needs)
   const key = JSON.stringify(config)
   const memory = memories.get(key) ?? new LoginMemory(random, config)
   const keys = loginKeys(config, { http, clock, onFault })
@@ -101,11 +131,41 @@ async function openLogin(
     clock,
     memory,
     onFault,
-    provider: new LoginProvider({ config, clientSecret, http, clock }),
+    provider,
     logoutTokens: new LogoutTokens(keys, clock, memory),
     record: (event) => recordSession(event, recorder),
   })
-  return { login, keys, key, memory }
+  return {
+    authenticator: authenticatorOf(config, provider, needs, memory),
+    login,
+    keys,
+    key,
+    memory,
+  }
+}
+
+async function providerOf(
+  config: LoginConfig,
+  { clock }: Machine,
+  { http, readSecret }: LoginNeeds,
+): Promise<LoginProvider> {
+  const secret = config.clientSecret && (await readSecret(config.clientSecret))
+  const clientSecret = secret && new TextDecoder('utf-8', { fatal: true }).decode(secret)
+  return new LoginProvider({ config, clientSecret, http, clock })
+}
+
+function authenticatorOf(
+  config: LoginConfig,
+  provider: LoginProvider,
+  needs: LoginNeeds,
+  { states, sessions }: { readonly states: LoginStates; readonly sessions: Sessions },
+): SessionAuthenticator {
+  const onFault = faultsOf(config, needs)
+  return new SessionAuthenticator({ config, provider, states, sessions, onFault })
+}
+
+function faultsOf({ name }: LoginConfig, { log }: LoginNeeds): (fault: unknown) => void {
+  return (fault) => log.warn({ err: fault, login: name }, 'login')
 }
 
 /** A session is a credential that this gateway made: its life is on record like a key's. */

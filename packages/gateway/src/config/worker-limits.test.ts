@@ -45,13 +45,6 @@ for (const [name, parts, path] of [
     { identity: `${ISSUER}, dpop: { replaysFile: seen, nonce: always }` },
     'identity.dpop.nonce',
   ],
-  [
-    'sessions',
-    {
-      identity: `${SHARED}, logins: [${LOGIN}]`,
-    },
-    'identity.logins',
-  ],
 ] as const) {
   test(`several workers cannot share ${name}, and one has it alone`, () => {
     const [problem = 'none', ...others] = problems(2, parts)
@@ -67,6 +60,7 @@ for (const [name, parts] of [
   ['tokens whose proofs a file knows', { identity: `${ISSUER}, ${SHARED}` }],
   ['keys alone, which no proof is bound to', { identity: '' }],
   ['certificates of our own asking', { listener: `, tls: { ${ACME} }` }],
+  ['sessions', { identity: `${SHARED}, logins: [${LOGIN}]` }],
   ['captured bodies', { route: ', capture: {}' }],
   ['relaxed recording', { route: ', record: relaxed' }],
   ['services of somebody else', { upstream: ', egress: {}' }],

@@ -18,9 +18,8 @@ export function refuseUnshared(config: Config, context: z.RefinementCtx): void {
 
 /** What is remembered so that it is used once has to be remembered by all. */
 function refusalsOf({ identity }: Config): readonly Refusal[] {
-  const { logins, dpop, issuers, introspection, spiffe, signatures } = identity
+  const { dpop, issuers, introspection, spiffe, signatures } = identity
   const refusals: Refusal[] = []
-  if (logins.length > 0) refusals.push([['identity', 'logins'], 'leave it out'])
   const takesTokens = issuers.length + introspection.length + spiffe.length > 0
   if (takesTokens && dpop.replaysFile === undefined) {
     refusals.push([['identity', 'dpop', 'replaysFile'], 'name a file, which all of them share'])

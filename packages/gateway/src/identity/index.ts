@@ -54,18 +54,18 @@ export {
   type Principal,
 } from './principal.ts'
 export { REDACTED, redactCredentials, redactKeysAndTokens } from './redact-credentials.ts'
-export {
-  BrowserLogin,
-  LOGIN_COOKIE_PREFIX,
-  LOGIN_COOKIES,
-  type SessionEvent,
-} from './session/browser-login.ts'
+export { BrowserLogin, type SessionEvent } from './session/browser-login.ts'
 export { withoutCookies } from './session/cookies.ts'
+export { FollowedSessions } from './session/followed-sessions.ts'
 export { type LoginConfig, loginConfigSchema } from './session/login-config.ts'
+export { LOGIN_COOKIE_PREFIX, LOGIN_COOKIES } from './session/login-cookies.ts'
 export { loginKeys } from './session/login-keys.ts'
 export { LoginMemory } from './session/login-memory.ts'
+export { LoginStates } from './session/login-state.ts'
 export { LogoutTokens } from './session/logout-tokens.ts'
 export { LoginProvider } from './session/provider.ts'
+export { SessionAuthenticator } from './session/session-authenticator.ts'
+export type { SessionFacts, Sessions } from './session/session-store.ts'
 export { BundleKeeper } from './spiffe/bundle-keeper.ts'
 export { JwtSvids } from './spiffe/jwt-svid.ts'
 export type { SpiffeConfig } from './spiffe/spiffe-config.ts'

@@ -50,7 +50,7 @@ for (const takesAtOnce of [true, false]) {
 
 test('what crosses as a value keeps its place among the others', () => {
   const { sender, messages } = opened({ takesAtOnce: false })
-  const own: FromWorker = ['own', 7, 'http://h/', 'GET', [['a', 'é']]]
+  const own: FromWorker = ['own', 7, 'http://h/', 'GET', [['a', 'é']], undefined]
   sender.send(['release', 1])
   sender.send(own)
   sender.send(['release', 2])

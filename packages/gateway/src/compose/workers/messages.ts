@@ -1,4 +1,5 @@
 import type { Approval, Asking as ApprovalAsking, Redemption, Use } from '../../approval/index.ts'
+import type { SessionFacts } from '../../identity/index.ts'
 import type { FoldDraft, PersonalChoice } from '../../recorder/index.ts'
 import type { CountsFacts } from '../../telemetry/index.ts'
 import type { UpstreamView } from '../../upstream/index.ts'
@@ -70,6 +71,7 @@ export type Asking =
       about: number | undefined,
     ]
   | readonly ['count', number, fold: number, act: 'tally' | 'close', count: number, until: string]
+  | readonly ['session', number, login: string, key: string]
   | readonly ['body', number, party: SubjectWords]
   | readonly ['piece', number, body: number, bytes: Uint8Array]
   | readonly ['seal', number, body: number]
@@ -82,6 +84,7 @@ export type Asking =
       url: string,
       method: string,
       fields: readonly (readonly [string, string])[],
+      body: Uint8Array | undefined,
     ]
 
 /** What a worker tells without asking. */
@@ -121,6 +124,7 @@ export type Answer =
       isDurable: boolean,
     ]
   | readonly ['done', number]
+  | readonly ['session', number, SessionFacts | undefined]
   | readonly ['begun', number, body: number]
   | readonly ['sealed', number, SealedWords]
   /** Undefined: nobody could grant it. */
@@ -142,15 +146,20 @@ export type Answer =
       body: Uint8Array,
     ]
 
+/** What seals the state of a sign-in, by the login's configuration, JSON. */
+export type LoginWords = readonly (readonly [config: string, key: Uint8Array])[]
+
 /** What the gateway tells its workers. */
 export type Order =
   | readonly ['begin', WorkerBeginning]
-  | readonly ['prepare', token: number, PreparedWords]
+  | readonly ['prepare', token: number, PreparedWords, LoginWords]
   | readonly ['apply', token: number]
   | readonly ['abandon', token: number]
   | readonly ['measures', text: string]
   | readonly ['standing', text: string]
   | readonly ['certificates', CertificateWords]
+  /** Sessions that are over, by their keys. */
+  | readonly ['ended', keys: readonly string[]]
   | readonly ['space', isScarce: boolean]
   | readonly ['tell']
   | readonly ['stop']
@@ -163,6 +172,7 @@ export interface WorkerBeginning {
   readonly origin: string
   readonly epoch: number
   readonly prepared: PreparedWords
+  readonly logins: LoginWords
   /** Listening sockets that it was started with: the name of the listener, the descriptor. */
   readonly sockets: readonly (readonly [name: string, fd: number])[]
   /** The measures in force, JSON. */

@@ -23,6 +23,12 @@ export class Told {
   readonly #tell: (order: Order) => void
   #isScarce = false
   #timer: Timer | undefined
+  /** Keys of sessions that ended in this turn. */
+  #ended: string[] = []
+  readonly #tellEnded = onceATurn(() => {
+    this.#tell(['ended', this.#ended])
+    this.#ended = []
+  })
 
   /** `tell` tells all of them. */
   constructor(parts: ToldParts, tell: (order: Order) => void) {
@@ -59,6 +65,12 @@ export class Told {
 
   tellCertificates(): void {
     this.#tell(['certificates', this.#certificates()])
+  }
+
+  /** The session of this key is over. */
+  tellEnded(key: string): void {
+    this.#ended.push(key)
+    this.#tellEnded()
   }
 
   close(): void {

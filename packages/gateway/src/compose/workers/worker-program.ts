@@ -15,9 +15,10 @@ import { FollowedCertificates } from './followed-certificates.ts'
 import type { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
 import type { Answer, FromGateway, FromWorker, Order, WorkerBeginning } from './messages.ts'
-import { type PreparedWords, preparedOf } from './prepared-words.ts'
+import { preparedOf } from './prepared-words.ts'
 import { readFromGateway, writeFromWorker } from './wire.ts'
 import { workerApprovals } from './worker-approvals.ts'
+import { WorkerLogins } from './worker-logins.ts'
 import { workerQuotas } from './worker-quotas.ts'
 import { WorkerRecorder } from './worker-recorder.ts'
 
@@ -27,6 +28,7 @@ const TELL_EVERY_MS = 500
 const ANSWERS = [
   'recorded',
   'done',
+  'session',
   'begun',
   'sealed',
   'waits',
@@ -61,6 +63,7 @@ export class WorkerProgram {
   #sockets: ReadonlyMap<string, number> = new Map()
   readonly #approvals = new Followed()
   readonly #certificates = new FollowedCertificates()
+  readonly #logins: WorkerLogins
   #containment: Containment | undefined
   #plane: DataPlane | undefined
   /** As the gateway told them last, JSON: more may come while the worker begins. */
@@ -75,6 +78,7 @@ export class WorkerProgram {
     this.#sender = new RowSender({ pipe: process, clock, writer, write: writeFromWorker })
     const send = (row: FromWorker): void => this.#sender.send(row)
     this.#asker = new Asker({ send, ticksMs: () => clock.ticksMs() })
+    this.#logins = new WorkerLogins({ asker: this.#asker, random: machine.random })
     const hear = (row: FromGateway): void => this.#hear(row)
     this.#reader = rowReader(readFromGateway, hear, Number.POSITIVE_INFINITY)
   }
@@ -91,12 +95,13 @@ export class WorkerProgram {
 
   #obey(order: Order): void {
     if (order[0] === 'begin') this.#background(this.#begin(order[1]))
-    else if (order[0] === 'prepare') this.#background(this.#prepare(order[1], order[2]))
+    else if (order[0] === 'prepare') this.#background(this.#prepare(...order))
     else if (order[0] === 'apply') this.#apply(order[1])
     else if (order[0] === 'abandon') this.#background(this.#abandon(order[1]))
     else if (order[0] === 'measures') this.#follow(order[1])
     else if (order[0] === 'standing') this.#approvals.follow(order[1])
     else if (order[0] === 'certificates') this.#certificates.follow(order[1])
+    else if (order[0] === 'ended') this.#logins.end(order[1])
     else if (order[0] === 'space') this.#isSpaceScarce = order[1]
     else if (order[0] === 'tell') this.#tellCounts()
     else this.#background(this.#stop())
@@ -109,6 +114,7 @@ export class WorkerProgram {
       this.#measures = beginning.measures
       this.#approvals.follow(beginning.standing)
       this.#certificates.follow(beginning.certificates)
+      this.#logins.expect(beginning.logins)
       const plane = await this.#open(beginning)
       this.#plane = plane
       this.#sender.send(['serving', plane.addresses])
@@ -136,6 +142,7 @@ export class WorkerProgram {
       approvals: workerApprovals(asker, this.#approvals),
       breakGlass: this.#approvals,
       obtained: this.#certificates,
+      followedLogins: this.#logins,
       quotaStore: workerQuotas(asker),
       answerOwn: (request) => this.#answerOwn(request),
       origin,
@@ -167,9 +174,11 @@ export class WorkerProgram {
     this.#containment?.follow(parseMeasures(measures))
   }
 
-  async #answerOwn({ url, method, headers }: Request): Promise<Response> {
-    const fields = [...headers]
-    const answer = await this.#asker.ask((place) => ['own', place, url, method, fields])
+  async #answerOwn(request: Request): Promise<Response> {
+    const { url, method } = request
+    const fields = [...request.headers]
+    const form = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
+    const answer = await this.#asker.ask((place) => ['own', place, url, method, fields, form])
     if (answer[0] !== 'owned') throw new Error(`nothing is answered for ${url}`)
     const [, , status, answered, body] = answer
     const init = {
@@ -179,7 +188,10 @@ export class WorkerProgram {
     return new Response(body.length === 0 ? null : Buffer.from(body), init)
   }
 
-  async #prepare(token: number, words: PreparedWords): Promise<void> {
+  async #prepare(
+    ...[, token, words, logins]: Extract<Order, readonly ['prepare', ...unknown[]]>
+  ): Promise<void> {
+    this.#logins.expect(logins)
     try {
       if (this.#plane === undefined) throw new Error('the worker does not serve yet')
       this.#changes.set(token, await this.#plane.ready(preparedOf(words, this.#sockets)))

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Approvals } from '../../approval/index.ts'
+import type { SessionFacts } from '../../identity/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
 import type { Clock, Timer } from '../../platform/index.ts'
 import type { OwnHandler } from '../../proxy/index.ts'
@@ -30,6 +31,8 @@ export interface SeatParts {
   readonly telemetry: Pick<Metrics, 'add'>
   readonly answerOwn: OwnHandler
   readonly approvals: Approvals
+  /** Uses a session of a login, by its key. */
+  readonly session: (login: string, key: string) => SessionFacts | undefined
   readonly quotaStore: QuotaStore
   readonly quotaNames: QuotaNames
   readonly sockets: ReadonlyMap<string, number>
@@ -212,6 +215,7 @@ export class WorkerSeat {
     if (row[0] === 'take') void quotas.take(row[1], row[2], row[3])
     else if (row[0] === 'release') quotas.release(row[1])
     else if (row[0] === 'renew') quotas.renew(row[1])
+    else if (row[0] === 'session') this.#useSession(row, life)
     else if (row[0] === 'own') void this.#answerOwn(row, life)
     else if (isOfRecords(row)) records.take(row)
     else if (isOfApprovals(row)) void approvals.take(row)
@@ -230,16 +234,24 @@ export class WorkerSeat {
     this.#parts.telemetry.add(counts)
   }
 
+  #useSession(
+    [, place, login, key]: Extract<FromWorker, readonly ['session', ...unknown[]]>,
+    life: WorkerLife,
+  ): void {
+    life.send(['session', place, this.#parts.session(login, key)])
+  }
+
   async #answerOwn(
-    [, place, url, method, fields]: Extract<FromWorker, readonly ['own', ...unknown[]]>,
+    [, place, url, method, fields, form]: Extract<FromWorker, readonly ['own', ...unknown[]]>,
     life: WorkerLife,
   ): Promise<void> {
     try {
       const { answerOwn } = this.#parts
       const headers = fields.map(([name, value]): [string, string] => [name, value])
-      const response = await answerOwn(new Request(url, { method, headers }))
-      const body = new Uint8Array(await response.arrayBuffer())
-      life.send(['owned', place, response.status, [...response.headers], body])
+      const body = form === undefined ? null : Buffer.from(form)
+      const response = await answerOwn(new Request(url, { method, headers, body }))
+      const answer = new Uint8Array(await response.arrayBuffer())
+      life.send(['owned', place, response.status, [...response.headers], answer])
     } catch (error) {
       life.send(['refused', place, 'OWN_FAILED', String(error)])
     }

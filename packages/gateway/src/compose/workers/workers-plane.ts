@@ -1,6 +1,6 @@
 import type { BoundSocket } from 'node:net'
 import type { Approvals, BreakGlass } from '../../approval/index.ts'
-import type { Authenticators } from '../../identity/index.ts'
+import type { Authenticators, SessionFacts } from '../../identity/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
 import { type ReadyChange, windowBounds } from '../../proxy/index.ts'
 import type { Recorder } from '../../recorder/index.ts'
@@ -14,13 +14,13 @@ import { EPOCH } from '../open-secrets.ts'
 import type { Prepared } from '../prepare.ts'
 import { bindSocket } from '../process/sockets.ts'
 import { ProofMemory } from '../proof-memory.ts'
-import type { FromGateway, ListeningWords, WorkerBeginning } from './messages.ts'
+import type { FromGateway, ListeningWords, LoginWords, WorkerBeginning } from './messages.ts'
 import { placesOf, wordsOfPrepared } from './prepared-words.ts'
 import { QuotaNames } from './quota-desk.ts'
 import { Told } from './told.ts'
 import { Turns } from './turns.ts'
 import { summedViews } from './upstream-views.ts'
-import { WorkerSeat } from './worker-seat.ts'
+import { type SeatParts, WorkerSeat } from './worker-seat.ts'
 
 /** How much longer than exchanges may take a worker may take to end. */
 const STOP_GRACE_MS = 10_000
@@ -77,8 +77,12 @@ export class WorkersPlane {
     const shared = { ...needs, clock: machine.clock, quotaStore, sockets, turns: this.#turns }
     const quotaNames = this.#quotaNames
     const beginning = (): Omit<WorkerBeginning, 'sockets' | 'worker'> => this.#beginning()
+    const session: SeatParts['session'] = (login, key) => this.#useSession(login, key)
+    const answerOwn: SeatParts['answerOwn'] = async (request) =>
+      (await this.#identity.answer(request)) ?? needs.answerOwn(request)
+    const own = { ...shared, quotaNames, beginning, session, answerOwn }
     this.#seats = Array.from({ length: first.config.workers }, (_, at) => {
-      return new WorkerSeat({ ...shared, quotaNames, beginning, worker: at + 1 })
+      return new WorkerSeat({ ...own, worker: at + 1 })
     })
   }
 
@@ -167,6 +171,7 @@ export class WorkersPlane {
   async #start(): Promise<void> {
     this.#needs.recorder.windows.use(windowBounds(this.#current.config))
     this.#told.start()
+    this.#followSessions(this.#identity)
     const started = await Promise.allSettled(this.#seats.map((seat) => seat.start()))
     const failed = started.find((each) => each.status === 'rejected')
     if (failed !== undefined) {
@@ -197,7 +202,9 @@ export class WorkersPlane {
     }
     parts.defer(() => tell(['abandon', token]))
     const words = wordsOfPrepared(next)
-    const readied = lives.map((life) => life.ready(token, ['prepare', token, words]))
+    const readied = lives.map((life) =>
+      life.ready(token, ['prepare', token, words, loginWords(identity)]),
+    )
     const problem = (await Promise.all(readied)).find((each) => each !== undefined)
     if (problem !== undefined) throw new Error(problem)
     const unused = parts.move()
@@ -208,6 +215,7 @@ export class WorkersPlane {
         this.#quotaNames.replace(next.config.quotas)
         this.#current = next
         this.#identity = identity
+        this.#followSessions(identity)
         this.#needs.recorder.windows.use(windowBounds(next.config))
         tell(['apply', token])
         certificates.apply()
@@ -222,12 +230,31 @@ export class WorkersPlane {
   #beginning(): Omit<WorkerBeginning, 'sockets' | 'worker'> {
     const { origin } = this.#needs
     const prepared = wordsOfPrepared(this.#current)
-    return { origin, epoch: EPOCH, prepared, ...this.#told.words() }
+    const logins = loginWords(this.#identity)
+    return { origin, epoch: EPOCH, prepared, logins, ...this.#told.words() }
+  }
+
+  #followSessions({ loginMemories }: OpenIdentity): void {
+    for (const { sessions } of loginMemories.values()) {
+      sessions.onEnd((key) => this.#told.tellEnded(key))
+    }
+  }
+
+  #useSession(login: string, key: string): SessionFacts | undefined {
+    const memory = this.#identity.loginMemories.values().find(({ name }) => name === login)
+    const session = memory?.sessions.useOf(key, this.#machine.clock.nowUs())
+    if (session === undefined) return undefined
+    const { id, principal, untilUs, authenticatedAtUs, mfaAtUs } = session
+    return { id, principal, untilUs, authenticatedAtUs, mfaAtUs }
   }
 
   #background(work: Promise<void>): void {
     work.catch((error: unknown) => this.#needs.log.error({ err: error }, 'former configuration'))
   }
+}
+
+function loginWords({ loginMemories }: OpenIdentity): LoginWords {
+  return Array.from(loginMemories, ([config, { states }]) => [config, states.key] as const)
 }
 
 /** A socket for each listener: one that was handed over, or one that is bound here. */

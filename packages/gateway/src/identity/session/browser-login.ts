@@ -1,34 +1,20 @@
 import type { Clock } from '../../platform/index.ts'
-import { type Authenticator, type Identification, type Refused, refused } from '../authenticator.ts'
-import type { Presented } from '../presented.ts'
 import type { Principal } from '../principal.ts'
 import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import { page } from './error-page.ts'
 import type { LoginConfig } from './login-config.ts'
+import { LOGIN_COOKIE, SESSION_COOKIE } from './login-cookies.ts'
 import type { LoginMemory } from './login-memory.ts'
 import type { LoginState, LoginStates } from './login-state.ts'
 import { checkLogoutToken } from './logout-token.ts'
 import type { LogoutTokens } from './logout-tokens.ts'
 import { LoginFault, type LoginProvider, type SignedIn } from './provider.ts'
-import { localPath } from './return-path.ts'
+import { isSameOrigin } from './same-origin.ts'
 import type { Session, SessionEnd, SessionStore } from './session-store.ts'
 import { hasMfa, principalId, principalOf, timeOf } from './signed-in.ts'
 
-/** How the names of all cookies of a login begin. */
-export const LOGIN_COOKIE_PREFIX = '__Host-countersign-'
-/** Holds the secret of the session; script and other hosts cannot read it. */
-const SESSION_COOKIE = `${LOGIN_COOKIE_PREFIX}session`
-/** Holds the sealed state of a sign-in that is under way. */
-const LOGIN_COOKIE = `${LOGIN_COOKIE_PREFIX}login`
-/** Cookies that are between the browser and the gateway: no upstream gets them. */
-export const LOGIN_COOKIES: ReadonlySet<string> = new Set([SESSION_COOKIE, LOGIN_COOKIE])
-
-const LOGIN_MS = 600_000
 const MS_US = 1000
 const SECOND_MS = 1000
-
-/** Methods that change nothing: a link on another site may cause them. */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** A session that began or ended. It is on record before the browser learns of it. */
 export interface SessionEvent {
@@ -49,12 +35,9 @@ export interface BrowserLoginOptions {
 }
 
 /** People who sign in with a browser: OpenID Connect code flow, a session kept on this side. */
-export class BrowserLogin implements Authenticator {
-  readonly name: string
-  readonly kind = 'session'
-  readonly carrier = 'cookie'
-  readonly challenges: readonly string[] = []
+export class BrowserLogin {
   readonly #options: BrowserLoginOptions
+  readonly #name: string
   readonly #origin: string
   readonly #states: LoginStates
   readonly #sessions: SessionStore
@@ -62,46 +45,16 @@ export class BrowserLogin implements Authenticator {
   constructor(options: BrowserLoginOptions) {
     const { config, memory } = options
     this.#options = options
-    this.name = config.name
+    this.#name = config.name
     this.#origin = new URL(config.externalUrl).origin
     this.#states = memory.states
     this.#sessions = memory.sessions
   }
 
-  recognises(presented: Presented): boolean {
-    return sessionSecrets(presented).length > 0
-  }
-
-  authenticate(presented: Presented): Identification | Promise<Identification> {
-    const secrets = sessionSecrets(presented)
-    if (secrets.length > 1) return refused('credentials-ambiguous')
-    const [secret = ''] = secrets
-    const session = this.#sessions.use(secret, presented.atUs)
-    if (session === undefined) {
-      return this.invite(presented) ?? refused('credentials-expired', { challenges: [] })
-    }
-    if (!this.#isOurs(presented)) return refused('cross-site-refused', { challenges: [] })
-    const { principal, id, untilUs, authenticatedAtUs, mfaAtUs } = session
-    const credential = {
-      method: 'session',
-      id,
-      expiresAtUs: untilUs,
-      authenticatedAtUs,
-      mfaAtUs,
-    } as const
-    const isStillGood = (atUs: number): boolean => this.#sessions.isLive(secret, atUs)
-    return { known: true, principal, credential, isStillGood }
-  }
-
-  /** Sends a browser that opens a page to the identity provider; undefined for anything else. */
-  invite(presented: Presented): Promise<Refused> | undefined {
-    return isNavigation(presented) ? this.#begin(presented) : undefined
-  }
-
   /** Answers what is asked of the login itself; undefined for what is not its own. */
   async answer(request: Request): Promise<Response | undefined> {
     const { pathname, search } = new URL(request.url)
-    const own = `/.well-known/countersign/login/${this.name}/`
+    const own = `/.well-known/countersign/login/${this.#name}/`
     if (!pathname.startsWith(own)) return undefined
     const step = pathname.slice(own.length)
     if (request.method === 'GET' && step === 'callback') return this.#callback(request, search)
@@ -121,29 +74,6 @@ export class BrowserLogin implements Authenticator {
       this.#sessions.endWhere(() => true),
       'withdrawn',
     )
-  }
-
-  async #begin(presented: Presented): Promise<Refused> {
-    const { provider, onFault } = this.#options
-    // Not every host that a client may name is one that `URL` reads (`1.2.3.256`).
-    const target = presented.url.replace(/^[a-z]+:\/\/[^/]*/, '')
-    const state = this.#states.begin({
-      login: this.name,
-      returnTo: localPath(target),
-      untilUs: presented.atUs + LOGIN_MS * MS_US,
-    })
-    try {
-      const url = await provider.authorizationUrl(state)
-      const cookie = hostCookie(LOGIN_COOKIE, this.#states.seal(state), LOGIN_MS / SECOND_MS)
-      const headers = [
-        ['location', url.href],
-        ['set-cookie', cookie],
-      ] as const
-      return refused('login-required', { challenges: [], headers })
-    } catch (fault) {
-      onFault(fault)
-      return refused('credentials-unverifiable', { challenges: [] })
-    }
   }
 
   async #callback(request: Request, search: string): Promise<Response> {
@@ -170,7 +100,7 @@ export class BrowserLogin implements Authenticator {
     if (cookie === undefined || cookies.length > 1) return undefined
     const state = this.#states.open(cookie, nowUs)
     const asked = new URL(url).searchParams.getAll('state')
-    const isItsOwn = state?.login === this.name && asked.length === 1 && asked[0] === state.state
+    const isItsOwn = state?.login === this.#name && asked.length === 1 && asked[0] === state.state
     return isItsOwn ? state : undefined
   }
 
@@ -188,7 +118,7 @@ export class BrowserLogin implements Authenticator {
     const startedUs = clock.nowUs()
     const authenticatedAtUs = timeOf(claims.auth_time)
     const { secret, session } = this.#sessions.prepare({
-      login: this.name,
+      login: this.#name,
       principal: done.principal,
       providerSession: typeof claims.sid === 'string' ? claims.sid : undefined,
       authenticatedAtUs,
@@ -267,35 +197,6 @@ export class BrowserLogin implements Authenticator {
       await record({ act: 'revoked', session, end }).catch(onFault)
     }
   }
-
-  /** A request that changes something must come from a page of this origin (or be typed in). */
-  #isOurs(presented: Presented): boolean {
-    if (SAFE_METHODS.has(presented.method)) return true
-    return isSameOrigin(
-      { get: (name: string) => presented.valuesOf(name).at(0) ?? null },
-      this.#origin,
-    )
-  }
-}
-
-/** What the browser says of where the request comes from; what says nothing is not believed. */
-function isSameOrigin(headers: { get(name: string): string | null }, origin: string): boolean {
-  const site = headers.get('sec-fetch-site')
-  if (site !== null && site !== 'same-origin' && site !== 'none') return false
-  const from = headers.get('origin')
-  return from === null ? site !== null : from === origin
-}
-
-function sessionSecrets(presented: Presented): readonly string[] {
-  return cookieValues(presented.valuesOf('cookie'), SESSION_COOKIE)
-}
-
-/** A page that a person opens, by what the browser says; old ones say it by what they accept. */
-function isNavigation(presented: Presented): boolean {
-  if (presented.method !== 'GET') return false
-  const [mode] = presented.valuesOf('sec-fetch-mode')
-  if (mode !== undefined) return mode === 'navigate'
-  return presented.valuesOf('accept').some((value) => /(^|[, ])text\/html\b/i.test(value))
 }
 
 function failed(text: string): Response {

@@ -26,13 +26,14 @@ const USED_MAX = 100_000
  */
 export class LoginStates {
   readonly #random: Random
-  readonly #key: Uint8Array
+  /** Whoever has it ends what another process has begun: one of ours. */
+  readonly key: Uint8Array
   /** States that were redeemed, in the order of their expiry. */
   readonly #used = new Map<string, number>()
 
-  constructor(random: Random) {
+  constructor(random: Random, key: Uint8Array = random.bytes(KEY_BYTES)) {
     this.#random = random
-    this.#key = random.bytes(KEY_BYTES)
+    this.key = key
   }
 
   /** A new sign-in: what only the two ends may know is made here. */
@@ -43,7 +44,7 @@ export class LoginStates {
 
   seal(state: LoginState): string {
     const nonce = this.#random.bytes(NONCE_BYTES)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
+    const cipher = createCipheriv('aes-256-gcm', this.key, nonce)
     const text = JSON.stringify(state)
     const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final()])
     return Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64url')
@@ -72,7 +73,7 @@ export class LoginStates {
 
   #decrypt(bytes: Uint8Array): LoginState | undefined {
     const body = bytes.subarray(NONCE_BYTES, bytes.length - TAG_BYTES)
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, NONCE_BYTES), {
+    const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE_BYTES), {
       authTagLength: TAG_BYTES,
     })
     decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))

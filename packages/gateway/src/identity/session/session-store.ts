@@ -17,6 +17,20 @@ export interface Session {
   readonly untilUs: number
 }
 
+/** What a request that shows a session goes by. */
+export type SessionFacts = Pick<
+  Session,
+  'id' | 'principal' | 'untilUs' | 'authenticatedAtUs' | 'mfaAtUs'
+>
+
+/** What whoever judges requests asks; at once where the sessions are kept in this process. */
+export interface Sessions {
+  /** The session of a secret, used now; undefined when there is none or it is over. */
+  use(secret: string, nowUs: number): SessionFacts | undefined | Promise<SessionFacts | undefined>
+  /** Whether there is one still; asking is no use of it. */
+  isLive(secret: string, atUs: number): boolean
+}
+
 interface Kept {
   readonly session: Session
   usedUs: number
@@ -45,10 +59,11 @@ export type SessionEnd =
  * the process: nothing personal is written to the disk for them, and who is still signed in at the
  * identity provider is back with one redirect.
  */
-export class SessionStore {
+export class SessionStore implements Sessions {
   readonly #random: Random
   readonly #limits: SessionLimits
   readonly #bySecret = new Map<string, Kept>()
+  #onEnd: (key: string) => void = () => undefined
 
   constructor(random: Random, limits: SessionLimits) {
     this.#random = random
@@ -59,6 +74,11 @@ export class SessionStore {
     return this.#bySecret.size
   }
 
+  /** From here on `tell` is told of the key of each session that is over. */
+  onEnd(tell: (key: string) => void): void {
+    this.#onEnd = tell
+  }
+
   /** The secret goes into the cookie, and is kept nowhere. */
   prepare(facts: Omit<Session, 'id'>): { readonly secret: string; readonly session: Session } {
     const secret = Buffer.from(this.#random.bytes(SECRET_BYTES)).toString('base64url')
@@ -67,19 +87,22 @@ export class SessionStore {
 
   /** Returns what had to give way. */
   add(secret: string, session: Session): readonly Session[] {
-    this.#bySecret.set(digest(secret), { session, usedUs: session.startedUs })
+    this.#bySecret.set(sessionKey(secret), { session, usedUs: session.startedUs })
     const evicted: Session[] = []
     for (const [key, kept] of this.#bySecret) {
       if (this.#bySecret.size <= this.#limits.sessionsMax) break
-      this.#bySecret.delete(key)
+      this.#remove(key)
       evicted.push(kept.session)
     }
     return evicted
   }
 
-  /** The session of a secret, used now; undefined when there is none or it is over. */
   use(secret: string, nowUs: number): Session | undefined {
-    const key = digest(secret)
+    return this.useOf(sessionKey(secret), nowUs)
+  }
+
+  /** As `use`, by the key: for whoever has the secret in another process. */
+  useOf(key: string, nowUs: number): Session | undefined {
     const kept = this.#bySecret.get(key)
     if (kept === undefined || this.#isOver(kept, nowUs)) return undefined
     kept.usedUs = nowUs
@@ -88,16 +111,15 @@ export class SessionStore {
     return kept.session
   }
 
-  /** Whether there is one still; asking is no use of it. */
   isLive(secret: string, atUs: number): boolean {
-    const kept = this.#bySecret.get(digest(secret))
+    const kept = this.#bySecret.get(sessionKey(secret))
     return kept !== undefined && !this.#isOver(kept, atUs)
   }
 
   end(secret: string): Session | undefined {
-    const key = digest(secret)
+    const key = sessionKey(secret)
     const kept = this.#bySecret.get(key)
-    this.#bySecret.delete(key)
+    this.#remove(key)
     return kept?.session
   }
 
@@ -106,7 +128,7 @@ export class SessionStore {
     const ended: Session[] = []
     for (const [key, { session }] of this.#bySecret) {
       if (!matches(session)) continue
-      this.#bySecret.delete(key)
+      this.#remove(key)
       ended.push(session)
     }
     return ended
@@ -117,10 +139,14 @@ export class SessionStore {
     const ended: Session[] = []
     for (const [key, kept] of this.#bySecret) {
       if (!this.#isOver(kept, nowUs)) continue
-      this.#bySecret.delete(key)
+      this.#remove(key)
       ended.push(kept.session)
     }
     return ended
+  }
+
+  #remove(key: string): void {
+    if (this.#bySecret.delete(key)) this.#onEnd(key)
   }
 
   #isOver({ session, usedUs }: Kept, nowUs: number): boolean {
@@ -128,6 +154,7 @@ export class SessionStore {
   }
 }
 
-function digest(secret: string): string {
+/** What a session is found by; it does not tell the secret. */
+export function sessionKey(secret: string): string {
   return hash('sha256', secret)
 }

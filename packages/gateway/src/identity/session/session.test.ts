@@ -237,7 +237,9 @@ test('more than one factor is what the provider calls so', () => {
 
 test('O12 a logout token that was used stays so under the configuration to come', () => {
   const limits = { sessionsMax: 1, idleMs: 60_000 }
-  const [memory, other] = [1, 2].map((seed) => new LoginMemory(new SeededRandom(seed), limits))
+  const [memory, other] = [1, 2].map(
+    (seed) => new LoginMemory(new SeededRandom(seed), { name: 'staff', ...limits }),
+  )
   assert.ok(memory !== undefined && other !== undefined)
   const keys = fixedKeys(new KeySet([]))
   const clock = new SimulatedClock()
