@@ -72,7 +72,12 @@ function providerConfiguration(): Configuration {
   }
 }
 
-describe('credentials that show a key', { skip }, () => {
+for (const workers of [1, 2]) {
+  const name = `credentials that show a key, workers: ${workers}`
+  describe(name, { skip }, () => showing(workers))
+}
+
+function showing(workers: number): void {
   let directory: string
   let config: string
   let provider: OpenProvider
@@ -126,6 +131,7 @@ describe('credentials that show a key', { skip }, () => {
     await write(
       'countersign.yaml',
       `version: 1
+workers: ${workers}
 origin: countersign.test
 data: data
 log: { level: silent }
@@ -390,7 +396,7 @@ routes:
     const { exit, out, err } = await run(['verify', data, '--no-memory'])
     assert.equal(exit, 0, out + err)
   })
-})
+}
 
 function signJwt(header: object, claims: object, key: KeyObject): string {
   const parts = [header, claims].map((part) => {

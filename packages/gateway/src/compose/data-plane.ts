@@ -33,6 +33,8 @@ export interface DataPlaneNeeds {
   readonly quotaStore?: QuotaStore
   /** Where certificates of our own asking come from; without it, from an order of our own. */
   readonly obtained?: CertificateSource
+  /** What nonces of DPoP are made with, where other processes take them too. */
+  readonly nonceSecret?: Uint8Array
   /** Where another process keeps who has signed in with a browser. */
   readonly followedLogins?: FollowedLogins
   /** Changes of keys and revocations are recorded by another process. */
@@ -91,7 +93,7 @@ export class DataPlane {
     await using parts = new AsyncDisposableStack()
     // Set as soon as there are listeners whose authorities can change.
     const later: { renew: () => void } = { renew: () => undefined }
-    const proofMemory = new ProofMemory(machine)
+    const proofMemory = new ProofMemory(machine, needs.nonceSecret)
     const withTrust = { ...needs, proofMemory, onTrustChange: () => later.renew() }
     const identity = await openIdentity(first.config, machine, withTrust)
     parts.defer(() => identity.close())

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Config } from '../config/index.ts'
 import {
   type Authenticator,
@@ -16,9 +17,10 @@ export interface Proofs {
   readonly authenticators: readonly Authenticator[]
 }
 
-export function openProofs({ identity }: Config, memory: ProofMemory): Proofs {
-  const { dpop, certificates, signatures } = identity
-  const { algorithms, windowMs, nonce, nonceMs, replaysMax: entriesMax, replaysFile: file } = dpop
+export function openProofs(config: Config, memory: ProofMemory): Proofs {
+  const { dpop, certificates, signatures } = config.identity
+  const { algorithms, windowMs, nonce, nonceMs, replaysMax: entriesMax } = dpop
+  const file = dpop.replaysFile ?? sharedFile(config, 'dpop')
   const replays = memory.replays('dpop', { file, windowMs, aheadMs: windowMs, entriesMax })
   const verifier = new DpopVerifier({
     algorithms,
@@ -30,7 +32,7 @@ export function openProofs({ identity }: Config, memory: ProofMemory): Proofs {
   return {
     binding: senderConstraints({ dpop: verifier }),
     authenticators: [
-      ...signatures.map((each) => httpSignatures(each, noncesOf(each, memory))),
+      ...signatures.map((each) => httpSignatures(each, noncesOf(each, config, memory))),
       ...certificates.map(clientCertificates),
     ],
   }
@@ -38,8 +40,15 @@ export function openProofs({ identity }: Config, memory: ProofMemory): Proofs {
 
 function noncesOf(
   { name, noncesFile, windowMs, aheadMs, noncesMax }: Config['identity']['signatures'][number],
+  config: Config,
   memory: ProofMemory,
 ): ReturnType<ProofMemory['replays']> {
-  const needs = { file: noncesFile, windowMs, aheadMs, entriesMax: noncesMax }
+  const file = noncesFile ?? sharedFile(config, `signatures-${name}`)
+  const needs = { file, windowMs, aheadMs, entriesMax: noncesMax }
   return memory.replays(`signatures ${name}`, needs)
+}
+
+/** What one process remembers in memory several have to remember together. */
+function sharedFile({ workers, data }: Config, name: string): string | undefined {
+  return workers === 1 ? undefined : join(data, 'state', `used-${name}.db`)
 }

@@ -34,3 +34,18 @@ test('what the former store saw is known to no other, whenever that is taken up'
   await clock.advance(1000)
   assert.equal(next.forgottenUntilUs, forgottenUntilUs)
 })
+
+test('whoever has the secret takes the nonces of all, for the same settings alone', () => {
+  const secret = new Uint8Array(32).fill(7)
+  const clock = new SimulatedClock()
+  const [one, other] = [1, 2].map((seed) => {
+    return new ProofMemory({ clock, random: new SeededRandom(seed) }, secret)
+  })
+  assert.ok(one !== undefined && other !== undefined)
+  const nonce = one.nonces(1000, one.replays('dpop', FIRST)).current(0)
+  const accepts = (periodMs: number, needs: ReplayNeeds): boolean =>
+    other.nonces(periodMs, other.replays('dpop', needs)).accepts(nonce, 0)
+  assert.ok(accepts(1000, FIRST))
+  assert.ok(!accepts(2000, FIRST))
+  assert.ok(!accepts(1000, { ...FIRST, aheadMs: 1 }))
+})

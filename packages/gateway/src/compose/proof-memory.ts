@@ -1,7 +1,9 @@
+import { createHmac } from 'node:crypto'
 import {
   DpopNonces,
   FileReplayStore,
   MemoryReplayStore,
+  NONCE_KEY_BYTES,
   type ReplayStore,
 } from '../identity/index.ts'
 import { openSeenFile } from '../platform/index.ts'
@@ -28,8 +30,13 @@ export class ProofMemory {
     { readonly periodMs: number; readonly nonces: DpopNonces }
   >()
 
-  constructor(machine: Pick<Machine, 'clock' | 'random'>) {
+  readonly #keyOf = new WeakMap<ReplayStore, string>()
+  readonly #nonceSecret: Uint8Array | undefined
+
+  /** With a `nonceSecret` every process that has it takes the nonces of all of them. */
+  constructor(machine: Pick<Machine, 'clock' | 'random'>, nonceSecret?: Uint8Array) {
     this.#machine = machine
+    this.#nonceSecret = nonceSecret
   }
 
   replays(name: string, { file, ...needs }: ReplayNeeds): ReplayStore {
@@ -38,14 +45,16 @@ export class ProofMemory {
     if (known?.key === key) return known.store
     const { clock } = this.#machine
     const options = { ...needs, nowUs: clock.nowUs() }
+    const unknownMark = options.nowUs + needs.aheadMs * 1000
     const aheadMs = Math.max(needs.aheadMs, known?.aheadMs ?? 0)
     const made =
       file === undefined
         ? new MemoryReplayStore(options)
-        : new FileReplayStore(openSeenFile(file, options), options)
+        : new FileReplayStore(openSeenFile(file, { ...options, unknownMark }), options)
     const store = known === undefined ? made : new Successor(made, clock, aheadMs)
     // The former one stays open: exchanges that go by its configuration may still ask it.
     this.#stores.set(name, { key, store, aheadMs: needs.aheadMs })
+    this.#keyOf.set(store, key)
     return store
   }
 
@@ -53,9 +62,15 @@ export class ProofMemory {
   nonces(periodMs: number, store: ReplayStore): DpopNonces {
     const known = this.#nonces.get(store)
     if (known?.periodMs === periodMs) return known.nonces
-    const nonces = new DpopNonces({ random: this.#machine.random, periodMs })
+    const nonces = new DpopNonces({ key: this.#nonceKey(periodMs, store), periodMs })
     this.#nonces.set(store, { periodMs, nonces })
     return nonces
+  }
+
+  #nonceKey(periodMs: number, store: ReplayStore): Uint8Array {
+    if (this.#nonceSecret === undefined) return this.#machine.random.bytes(NONCE_KEY_BYTES)
+    const settings = `${periodMs} ${this.#keyOf.get(store)}`
+    return createHmac('sha256', this.#nonceSecret).update(settings).digest()
   }
 }
 

@@ -40,6 +40,11 @@ test('what is left out has its default', () => {
 })
 
 for (const [name, text, ...want] of [
+  [
+    'more workers than there may be',
+    `${GOOD}workers: 65\n`,
+    '10: workers: too big: expected number to be <=64',
+  ],
   ['a key nobody knows', `${GOOD}gatway: a\n`, '10: gatway: unknown key (did you mean gateway?)'],
   [
     'a key nobody knows, deep inside',

@@ -10,7 +10,6 @@ import { telemetryConfigSchema } from '../telemetry/index.ts'
 import { upstreamSchema } from '../upstream/index.ts'
 import { vaultConfigSchema } from '../vault/index.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { refuseUnshared } from './worker-limits.ts'
 
 /** The whole file. Each section is its room's own schema; only what spans sections is said here. */
 export const configSchema = z
@@ -58,7 +57,6 @@ export const configSchema = z
     routes: z.array(routeSchema).min(1),
   })
   .superRefine((config, context) => {
-    refuseUnshared(config, context)
     refuseTwice('listeners', config.listeners, context)
     refuseTwice('routes', config.routes, context)
     const upstreams = Object.keys(config.upstreams)

@@ -10,8 +10,8 @@ test('a sweep that fails half way leaves what is added after it to everybody', (
   const directory = mkdtempSync(join(tmpdir(), 'seen-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const path = join(directory, 'seen.db')
-  const seen = openSeenFile(path, { entriesMax: 1 })
-  const other = openSeenFile(path, { entriesMax: 10 })
+  const seen = openSeenFile(path, { entriesMax: 1, unknownMark: 0 })
+  const other = openSeenFile(path, { entriesMax: 10, unknownMark: 0 })
   t.after(() => {
     seen.close()
     other.close()
@@ -27,4 +27,28 @@ test('a sweep that fails half way leaves what is added after it to everybody', (
   const last = { nowUs: 4_000_000, untilUs: 9_000_000, mark: 7 }
   assert.equal(seen.add('c', last), 'seen')
   assert.equal(seen.forgottenMark, 5)
+})
+
+test('that a file begins anew is known to every process that opens it, and to the next life', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'seen-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'seen.db')
+  const open = (unknownMark: number): ReturnType<typeof openSeenFile> => {
+    const file = openSeenFile(path, { entriesMax: 10, unknownMark })
+    t.after(() => file.close())
+    return file
+  }
+  const entry = { nowUs: 1, untilUs: 100, mark: 1 }
+  const [one, other] = [open(5), open(7)]
+  assert.deepEqual([one.forgottenMark, other.forgottenMark], [5, 5])
+  assert.equal(one.add('a', entry), 'new')
+  assert.equal(other.add('a', entry), 'seen')
+  // As after a power cut: whoever comes first begins, and nobody after it begins once more.
+  const machine = new DatabaseSync(path)
+  machine.exec("UPDATE life SET boot = 'before'")
+  machine.close()
+  const [later, last] = [open(11), open(13)]
+  assert.deepEqual([later.forgottenMark, last.forgottenMark], [11, 11])
+  assert.equal(later.add('a', entry), 'new')
+  assert.equal(last.add('a', entry), 'seen')
 })

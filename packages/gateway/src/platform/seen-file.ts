@@ -3,9 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
 /** Names that were seen, in a file that every process of this machine may have open at once. */
 export interface SeenFile {
-  /** Whether what earlier lives have seen is still known. */
-  readonly remembers: boolean
-  /** The highest `mark` of what was forgotten, by any process; undefined: nothing was. */
+  /** The highest `mark` of what may be forgotten, by any process; undefined: nothing is. */
   readonly forgottenMark: number | undefined
   /**
    * `new` exactly once for each name, whoever asks; `full`: it cannot be known.
@@ -25,19 +23,25 @@ const ADDS_BETWEEN_SWEEPS = 1000
 const SWEEP_EVERY_US_WHEN_FULL = 1_000_000
 const BOOT_ID = '/proc/sys/kernel/random/boot_id'
 
+export interface SeenFileOptions {
+  readonly entriesMax: number
+  /** Of a file that begins anew: up to this mark something may have been seen that it lacks. */
+  readonly unknownMark: number
+}
+
 /**
  * Nothing is flushed: what is written outlives the process, not the machine. A machine that was
  * started since, or cannot say, remembers nothing, and the file begins anew.
  */
-export function openSeenFile(path: string, { entriesMax }: { entriesMax: number }): SeenFile {
+export function openSeenFile(path: string, options: SeenFileOptions): SeenFile {
   const boot = bootId()
   try {
-    return new SqliteSeen(path, boot, entriesMax)
+    return new SqliteSeen(path, boot, options)
   } catch (error) {
     // Busy or not readable is for whoever starts us; torn by a power cut, it holds nothing to keep.
     if (!isTorn(error)) throw error
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
-    return new SqliteSeen(path, boot, entriesMax)
+    return new SqliteSeen(path, boot, options)
   }
 }
 
@@ -48,7 +52,6 @@ function isTorn(error: unknown): boolean {
 }
 
 class SqliteSeen implements SeenFile {
-  readonly remembers: boolean
   readonly #database: DatabaseSync
   readonly #entriesMax: number
   readonly #insert: StatementSync
@@ -57,12 +60,11 @@ class SqliteSeen implements SeenFile {
   #sweptAtUs = Number.NEGATIVE_INFINITY
   #forgottenMark: number | undefined
 
-  constructor(path: string, boot: string | undefined, entriesMax: number) {
-    this.#entriesMax = entriesMax
+  constructor(path: string, boot: string | undefined, options: SeenFileOptions) {
+    this.#entriesMax = options.entriesMax
     this.#database = new DatabaseSync(path, { timeout: BUSY_MS_MAX })
     this.#database.exec(SCHEMA)
-    this.remembers = this.#isOf(boot)
-    if (!this.remembers) this.#begin(boot)
+    this.#beginUnless(boot, options.unknownMark)
     this.#insert = this.#database.prepare('INSERT OR IGNORE INTO seen VALUES (?, ?, ?)')
     this.#readTotals()
   }
@@ -91,15 +93,16 @@ class SqliteSeen implements SeenFile {
     this.#database.close()
   }
 
-  #isOf(boot: string | undefined): boolean {
+  /** Looked at and begun in one step: what another process has added meanwhile stays. */
+  #beginUnless(boot: string | undefined, unknownMark: number): void {
+    this.#database.exec('BEGIN IMMEDIATE')
     const row = this.#database.prepare('SELECT boot FROM life WHERE id = 1').get()
-    return boot !== undefined && row?.boot === boot
-  }
-
-  #begin(boot: string | undefined): void {
-    this.#database.exec('BEGIN IMMEDIATE; DELETE FROM seen; DELETE FROM life')
-    const insert = 'INSERT INTO life (id, boot, forgotten) VALUES (1, ?, NULL)'
-    this.#database.prepare(insert).run(boot ?? '')
+    if (boot === undefined || row?.boot !== boot) {
+      // Where lives of the machine cannot be told apart, other processes may have it open.
+      if (boot !== undefined) this.#database.exec('DELETE FROM seen')
+      const replace = 'INSERT OR REPLACE INTO life (id, boot, forgotten) VALUES (1, ?, ?)'
+      this.#database.prepare(replace).run(boot ?? '', unknownMark)
+    }
     this.#database.exec('COMMIT')
   }
 

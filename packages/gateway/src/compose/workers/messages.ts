@@ -173,6 +173,8 @@ export interface WorkerBeginning {
   readonly epoch: number
   readonly prepared: PreparedWords
   readonly logins: LoginWords
+  /** What nonces of DPoP are made with. */
+  readonly nonceSecret: Uint8Array
   /** Listening sockets that it was started with: the name of the listener, the descriptor. */
   readonly sockets: readonly (readonly [name: string, fd: number])[]
   /** The measures in force, JSON. */

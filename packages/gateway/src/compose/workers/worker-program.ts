@@ -143,6 +143,7 @@ export class WorkerProgram {
       breakGlass: this.#approvals,
       obtained: this.#certificates,
       followedLogins: this.#logins,
+      nonceSecret: beginning.nonceSecret,
       quotaStore: workerQuotas(asker),
       answerOwn: (request) => this.#answerOwn(request),
       origin,

@@ -1,6 +1,6 @@
 import type { BoundSocket } from 'node:net'
 import type { Approvals, BreakGlass } from '../../approval/index.ts'
-import type { Authenticators, SessionFacts } from '../../identity/index.ts'
+import { type Authenticators, NONCE_KEY_BYTES, type SessionFacts } from '../../identity/index.ts'
 import type { QuotaStore } from '../../limits/index.ts'
 import { type ReadyChange, windowBounds } from '../../proxy/index.ts'
 import type { Recorder } from '../../recorder/index.ts'
@@ -47,6 +47,7 @@ export class WorkersPlane {
   readonly #seats: readonly WorkerSeat[]
   readonly #obtained: ObtainedCertificates
   readonly #told: Told
+  readonly #nonceSecret: Uint8Array
   #current: Prepared
   #identity: OpenIdentity
   #addresses: ListeningWords = []
@@ -59,6 +60,7 @@ export class WorkersPlane {
     readonly identity: OpenIdentity
     readonly quotaStore: QuotaStore
     readonly obtained: ObtainedCertificates
+    readonly nonceSecret: Uint8Array
     readonly sockets: ReadonlyMap<string, number>
     readonly bound: readonly BoundSocket[]
   }) {
@@ -69,6 +71,7 @@ export class WorkersPlane {
     this.#identity = parts.identity
     this.#quotaStore = quotaStore
     this.#obtained = parts.obtained
+    this.#nonceSecret = parts.nonceSecret
     this.#told = new Told({ ...needs, ...machine, obtained: parts.obtained }, (row) => {
       for (const seat of this.#seats) seat.send(row)
     })
@@ -89,7 +92,8 @@ export class WorkersPlane {
   /** Starts all of them, or none. */
   static async open(first: Prepared, machine: Machine, given: WorkersNeeds): Promise<WorkersPlane> {
     await using parts = new AsyncDisposableStack()
-    const proofMemory = new ProofMemory(machine)
+    const nonceSecret = machine.random.bytes(NONCE_KEY_BYTES)
+    const proofMemory = new ProofMemory(machine, nonceSecret)
     const needs = { ...given, proofMemory, onTrustChange: () => undefined }
     const identity = await openIdentity(first.config, machine, needs)
     parts.defer(() => identity.close())
@@ -100,7 +104,17 @@ export class WorkersPlane {
     const certificates = await obtained.ready(first.config)
     const { sockets, bound } = await holdListeners(first)
     parts.defer(() => closeAll(bound))
-    const made = { first, machine, needs, identity, quotaStore, obtained, sockets, bound }
+    const made = {
+      first,
+      machine,
+      needs,
+      identity,
+      quotaStore,
+      obtained,
+      nonceSecret,
+      sockets,
+      bound,
+    }
     const plane = new WorkersPlane(made)
     await plane.#start()
     certificates.apply()
@@ -230,8 +244,8 @@ export class WorkersPlane {
   #beginning(): Omit<WorkerBeginning, 'sockets' | 'worker'> {
     const { origin } = this.#needs
     const prepared = wordsOfPrepared(this.#current)
-    const logins = loginWords(this.#identity)
-    return { origin, epoch: EPOCH, prepared, logins, ...this.#told.words() }
+    const secrets = { logins: loginWords(this.#identity), nonceSecret: this.#nonceSecret }
+    return { origin, epoch: EPOCH, prepared, ...secrets, ...this.#told.words() }
   }
 
   #followSessions({ loginMemories }: OpenIdentity): void {

@@ -1,13 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Random } from '../../platform/index.ts'
 
-const KEY_BYTES = 32
+/** Of the key of nonces. */
+export const NONCE_KEY_BYTES = 32
 const MAC_BYTES = 16
 
 /**
  * Nonces that need no memory: each period of time has one, made with a key that lives as long as
- * the process. A proof that names one was therefore signed in this life of the process, and late
- * enough; that holds whatever the signer's clock says.
+ * the process, or the gateway that it is a worker of. A proof that names one was therefore signed
+ * in this life, and late enough; that holds whatever the signer's clock says.
  */
 export class DpopNonces {
   readonly #key: Uint8Array
@@ -16,8 +16,8 @@ export class DpopNonces {
   #current = ''
   #previous = ''
 
-  constructor({ random, periodMs }: { readonly random: Random; readonly periodMs: number }) {
-    this.#key = random.bytes(KEY_BYTES)
+  constructor({ key, periodMs }: { readonly key: Uint8Array; readonly periodMs: number }) {
+    this.#key = key
     this.#periodUs = periodMs * 1000
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto'
 import { test } from 'node:test'
 import { calculateJwkThumbprint } from 'jose'
-import { SeededRandom } from '../../platform/index.ts'
+
 import { parseConfirmation } from '../binding/confirmation.ts'
 import { type BindingVerdict, senderConstraints } from '../binding/token-binding.ts'
 import { Presented } from '../presented.ts'
@@ -54,7 +54,7 @@ function encode(value: unknown): string {
 }
 
 function makeVerifier({ needsNonce = false, entriesMax = 1000 } = {}) {
-  const nonces = new DpopNonces({ random: new SeededRandom(1), periodMs: 300_000 })
+  const nonces = new DpopNonces({ key: Buffer.alloc(32, 1), periodMs: 300_000 })
   const replays = new MemoryReplayStore({
     nowUs: START_US,
     windowMs: 60_000,
@@ -358,7 +358,7 @@ test('D11 after a restart a proof needs a nonce until no earlier one could be re
   assert.equal(at(60), 'proof-nonce proof-nonce')
   assert.equal(at(61), 'accepted')
   assert.equal(at(1, { nonce: nonces.current(START_US) }), 'accepted')
-  const anotherLife = new DpopNonces({ random: new SeededRandom(2), periodMs: 300_000 })
+  const anotherLife = new DpopNonces({ key: Buffer.alloc(32, 2), periodMs: 300_000 })
   assert.equal(at(1, { nonce: anotherLife.current(START_US) }), 'proof-nonce proof-nonce')
 })
 

@@ -12,8 +12,8 @@ const NOW_US = START_US + 600e6
 const times = { nowUs: NOW_US, issuedAtUs: NOW_US }
 
 function open(path: string, { entriesMax = 1000, nowUs = NOW_US } = {}): FileReplayStore {
-  const file = openSeenFile(path, { entriesMax })
-  return new FileReplayStore(file, { nowUs, windowMs: 60_000, aheadMs: 60_000 })
+  const file = openSeenFile(path, { entriesMax, unknownMark: nowUs + 60e6 })
+  return new FileReplayStore(file, { windowMs: 60_000, aheadMs: 60_000 })
 }
 
 function freshPath(): string {
@@ -28,7 +28,7 @@ test('a new file knows nothing of earlier lives; the next life knows this one', 
   assert.equal(first.add('a', times), 'seen')
   first.close()
   const second = open(path)
-  assert.equal(second.forgottenUntilUs, 0)
+  assert.equal(second.forgottenUntilUs, START_US + 60e6, 'as the first one said')
   assert.equal(second.add('a', times), 'seen')
   second.close()
 })
@@ -39,7 +39,7 @@ test('of four processes at once, one each is told that a proof is new', () => {
   const platform = join(import.meta.dirname, '../../platform/index.ts')
   const program = `
     import { openSeenFile } from ${JSON.stringify(platform)}
-    const file = openSeenFile(${JSON.stringify(path)}, { entriesMax: 100000 })
+    const file = openSeenFile(${JSON.stringify(path)}, { entriesMax: 100000, unknownMark: 0 })
     let won = 0
     const entry = { nowUs: 1, untilUs: 1e9, mark: 1 }
     for (let n = 0; n < 500; n += 1) if (file.add('k' + n, entry) === 'new') won += 1
