@@ -29,7 +29,7 @@ test('a sweep that fails half way leaves what is added after it to everybody', (
   assert.equal(seen.forgottenMark, 5)
 })
 
-test('that a file begins anew is known to every process that opens it, and to the next life', (t) => {
+test('that a file begins anew is known to every process that opens it', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'seen-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const path = join(directory, 'seen.db')
