@@ -3,6 +3,7 @@ import type { FailedAttemptFacts, Reason } from '@countersign/evidence'
 import type { Timer } from '../platform/index.ts'
 import type { Endpoint } from './endpoint.ts'
 import { faultWord, toldFault } from './fault-words.ts'
+import type { Bearing } from './outliers.ts'
 import type {
   UpstreamCall,
   UpstreamFault,
@@ -22,8 +23,8 @@ export interface CallOwner {
   readonly isHostOfTarget: boolean
   /** An attempt came to nothing; true: the call was placed again. */
   retry(call: BalancedCall): boolean
-  /** The call leaves its endpoint; `fault` says what is held against it. */
-  leave(endpoint: Endpoint, fault: string | undefined): void
+  /** The call leaves its endpoint; `bearing` is what that says of it. */
+  leave(endpoint: Endpoint, bearing: Bearing): void
   /** A response that counts against its endpoint. */
   isFaulty(status: number): boolean
   /** It waits no longer. */
@@ -172,7 +173,7 @@ export class BalancedCall implements UpstreamCall {
     const isSlow = why === 'upstream-timeout'
     if (isSlow) this.fault = this.isAnswered ? 'response-timeout' : 'first-byte-timeout'
     this.#inner?.abort()
-    this.#attempt?.leave(isSlow ? this.fault : undefined)
+    this.#attempt?.letGo(isSlow ? this.fault : undefined)
   }
 
   /** Of its attempt: a connection was found. Its handler is told once, and may send its body. */
@@ -280,13 +281,13 @@ class Attempt implements UpstreamHandler {
 
   end(trailers: UpstreamFields): void {
     this.#call.isOver = true
-    this.leave(this.#fault)
+    this.leave(this.#fault === undefined ? 'good' : { fault: this.#fault })
     this.#call.handler.end(trailers)
   }
 
   fault(fault: UpstreamFault): void {
-    // What we did wrong ourselves is not held against it.
-    this.leave(fault.reason.startsWith('upstream-') ? faultWord(fault) : undefined)
+    // What we did wrong ourselves is not held against it, and not counted for it.
+    this.leave(fault.reason.startsWith('upstream-') ? { fault: faultWord(fault) } : 'none')
     this.#call.attemptFailed(this.endpoint, fault)
   }
 
@@ -297,16 +298,22 @@ class Attempt implements UpstreamHandler {
   upgraded(status: number, fields: UpstreamFields, stream: Duplex, rest: Uint8Array): void {
     this.#call.isAnswered = true
     this.#call.isOver = true
-    stream.once('close', () => this.leave(undefined))
+    stream.once('close', () => this.leave('good'))
     const { handler } = this.#call
     if (handler.upgraded === undefined) stream.destroy()
     else handler.upgraded(status, fields, stream, rest)
   }
 
+  /** Broken off before its end; a head that counts against the endpoint still does. */
+  letGo(slow: string | undefined): void {
+    const fault = slow ?? this.#fault
+    this.leave(fault === undefined ? 'none' : { fault })
+  }
+
   /** Once: the endpoint has room again. */
-  leave(fault: string | undefined): void {
+  leave(bearing: Bearing): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    this.#owner.leave(this.endpoint, fault)
+    this.#owner.leave(this.endpoint, bearing)
   }
 }

@@ -376,6 +376,23 @@ describe('a target that fails', () => {
     assert.equal(states.filter((state) => state === 'ejected').length, 2)
   })
 
+  test('gains nothing by callers who go away before it has answered', async () => {
+    let isHanging = false
+    const mute: RequestListener = (...both) => (isHanging ? undefined : cut(...both))
+    const targets = [{ url: (await target(mute)).url }, { url: (await target(ok)).url }]
+    const retries = { attemptsMax: 1 }
+    const { upstream } = start({ targets, retries, outliers: { faultsMax: 3 } })
+    for (let round = 0; round < 3; round += 1) {
+      isHanging = false
+      await ask(upstream)
+      await ask(upstream)
+      isHanging = true
+      for (let at = 0; at < 2; at += 1) ask(upstream).call.abort('client-aborted')
+    }
+    const [first] = upstream.view().endpoints
+    assert.deepEqual([first?.faults, first?.state], [3, 'ejected'])
+  })
+
   test('counts as slow when its answer was waited for too long', async () => {
     const { url } = await target(() => undefined)
     const { upstream } = start({ url })

@@ -6,7 +6,7 @@ import { Endpoint } from './endpoint.ts'
 import { downFault, fullFault, unresolvedFault } from './fault-words.ts'
 import { HealthCheck } from './health-check.ts'
 import { NameWatch, type Resolve } from './name-watch.ts'
-import { Outliers } from './outliers.ts'
+import { type Bearing, Outliers } from './outliers.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { readTargetUrl, type TargetPlace } from './target-url.ts'
 import { targetTls } from './tls/target-tls.ts'
@@ -166,7 +166,7 @@ export class BalancedUpstream implements UpstreamClient {
       nowMs: () => clock.ticksMs(),
       isHostOfTarget: config.host === 'target',
       retry: (call) => this.#retry(call),
-      leave: (endpoint, fault) => this.#leave(endpoint, fault),
+      leave: (endpoint, bearing) => this.#leave(endpoint, bearing),
       isFaulty: (status) => this.#faultStatuses.has(status),
       forget: (call) => {
         this.#waiting.delete(call)
@@ -239,10 +239,10 @@ export class BalancedUpstream implements UpstreamClient {
     return true
   }
 
-  #leave(endpoint: Endpoint, fault: string | undefined): void {
+  #leave(endpoint: Endpoint, bearing: Bearing): void {
     endpoint.active -= 1
     this.#active -= 1
-    this.#outliers.count(endpoint, fault, this.#endpoints)
+    this.#outliers.count(endpoint, bearing, this.#endpoints)
     if (this.#waiting.size > 0) this.#serveWaiting()
     if (endpoint.isGone && endpoint.active === 0) this.#letGo(endpoint)
     this.#settleIdle()

@@ -5,6 +5,9 @@ import type { UpstreamConfig } from './upstream-config.ts'
 const EJECTIONS_COUNTED_MAX = 10
 const PERCENT = 100
 
+/** What the end of a call says of its endpoint; nothing where a caller or the gateway ended it. */
+export type Bearing = 'good' | 'none' | { readonly fault: string }
+
 /** Leaves endpoints out for a while that fail again and again. */
 export class Outliers {
   readonly #config: UpstreamConfig['outliers']
@@ -27,15 +30,16 @@ export class Outliers {
   }
 
   /** `among`: all that there are, ejected or not. */
-  count(endpoint: Endpoint, fault: string | undefined, among: readonly Endpoint[]): void {
-    if (fault === undefined) {
+  count(endpoint: Endpoint, bearing: Bearing, among: readonly Endpoint[]): void {
+    if (bearing === 'none') return
+    if (bearing === 'good') {
       endpoint.faultsInRow = 0
       if (endpoint.ejectionsInRow > 0 && this.#isGoodAgain(endpoint)) endpoint.ejectionsInRow = 0
       return
     }
     endpoint.faults += 1
     endpoint.faultsInRow += 1
-    endpoint.lastFault = fault
+    endpoint.lastFault = bearing.fault
     if (endpoint.faultsInRow < this.#config.faultsMax || endpoint.isEjected) return
     if (this.#mayEject(among)) this.#eject(endpoint)
   }
