@@ -187,3 +187,24 @@ for (const [endpoint, isTaken] of [
     assert.equal(telemetryConfigSchema.safeParse({ traces: { endpoint } }).success, isTaken)
   })
 }
+
+test('a tracestate goes on with the trace that it is of, never with another', async (t) => {
+  const seen: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    seen.push(String(request.headers.tracestate))
+    response.end('x')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const upstream = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const gateway = await startGateway({ upstream })
+  t.after(gateway.close)
+  const authorization = `Bearer ${gateway.keys.ada}`
+  for (const traceparent of [`00-${TRACE}-${PARENT}-01`, 'zz', undefined]) {
+    const headers: Record<string, string> = { authorization, tracestate: 'vendor=1' }
+    if (traceparent !== undefined) headers.traceparent = traceparent
+    await (await fetch(`http://127.0.0.1:${gateway.port}/bytes/1`, { headers })).arrayBuffer()
+  }
+  assert.deepEqual(seen, ['vendor=1', 'undefined', 'undefined'])
+})

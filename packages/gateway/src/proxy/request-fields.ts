@@ -9,9 +9,10 @@ import type { UpstreamRequest } from '../upstream/index.ts'
 import { forwardedFields } from './client-address/forwarded-fields.ts'
 import { egressRequestFields } from './egress/egress-fields.ts'
 import { type Exchange, filled, type Inbound, type Peer } from './exchange.ts'
-import { isOursToAsk } from './field-names.ts'
-import { endToEnd, type HeaderFields } from './header-fields.ts'
+import { isOursToAsk, lookAlike } from './field-names.ts'
+import { endToEnd, type HeaderFields, valuesOf } from './header-fields.ts'
 import type { RouteConfig } from './proxy-config.ts'
+import { isContinued } from './trace-context.ts'
 import { handshakeFields } from './websocket/handshake.ts'
 
 /** What of the upstream's fields is known before the intent is written. */
@@ -59,7 +60,7 @@ function passedFields({ inbound, asked, inForce }: Exchange, route: RouteConfig)
 
 function passingOf({ fields, standing, peer: { last } }: Inbound): KeptFields {
   if (standing?.passing !== undefined) return standing.passing
-  const passing = withoutLogin(endToEnd(fields, isOursToAsk))
+  const passing = withoutLogin(withoutLostTrace(endToEnd(fields, isOursToAsk), fields))
   if (standing === undefined) return new KeptFields(passing)
   // Without the credential the fields of many callers are the same.
   const former = last?.passing
@@ -68,6 +69,20 @@ function passingOf({ fields, standing, peer: { last } }: Inbound): KeptFields {
   if (last !== undefined) last.passing = kept
   standing.passing = kept
   return kept
+}
+
+/**
+ * Vendors' parts of a trace that does not go on would be taken for parts of ours.
+ *
+ * @see W3C Trace Context, section 4.3
+ */
+export function withoutLostTrace(passing: HeaderFields, received: HeaderFields): HeaderFields {
+  if (!passing.some(isTraceState) || isContinued(valuesOf(received, 'traceparent'))) return passing
+  return passing.filter((field) => !isTraceState(field))
+}
+
+function isTraceState([name]: HeaderFields[number]): boolean {
+  return name.length === 10 && lookAlike(name) === 'tracestate'
 }
 
 function areSame(one: HeaderFields, other: HeaderFields): boolean {

@@ -30,6 +30,11 @@ export function continueTrace(
   return readLatin1(ours, 0, ours.length)
 }
 
+/** Whether the trace that goes on is the caller’s: `tracestate` says nothing of any other. */
+export function isContinued(received: readonly string[]): boolean {
+  return received.length === 1 && readSent(received[0] ?? '') !== undefined
+}
+
 const ZERO = 0x30
 const ONE = 0x31
 
