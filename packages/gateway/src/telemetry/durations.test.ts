@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Durations } from './durations.ts'
+import { upstreamDurations } from './metrics.ts'
 
 test('counts are of all that took no longer, a row for each set of labels', () => {
   const durations = new Durations({
@@ -46,4 +47,21 @@ test('what two have counted, one tells', () => {
   both.add(other.take())
   both.add(other.take())
   assert.equal(both.text(), all.text())
+})
+
+test('statuses that are not registered share the label of their class', () => {
+  const durations = upstreamDurations()
+  for (let status = 200; status < 600; status += 1) durations.observe('api', '', status, 1)
+  for (let status = 600; status < 1000; status += 1) durations.observe('api', '', status, 1)
+  const other = new Durations({ name: 't', help: 'h', bounds: [], labels: () => '' })
+  other.add(durations.take())
+  durations.observe('api', '', 0, 1)
+  durations.observe('api', '', 503, 1)
+  durations.observe('api', '', 599, 1)
+  assert.deepEqual(durations.text().match(/_count.*/g), [
+    '_count{upstream="api",http_response_status_code="0"} 1',
+    '_count{upstream="api",http_response_status_code="5xx"} 1',
+    '_count{upstream="api",http_response_status_code="503"} 1',
+  ])
+  assert.equal(other.text().match(/_count/g)?.length, 57 + 8)
 })

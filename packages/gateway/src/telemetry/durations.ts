@@ -1,3 +1,5 @@
+import { foldStatus } from './status-label.ts'
+
 /** How long things took, as a histogram of Prometheus: for each set of labels a row of counts. */
 export class Durations {
   readonly #parts: DurationsParts
@@ -9,7 +11,8 @@ export class Durations {
   }
 
   /** On the way of every request: two lookups, and nothing is made but the first time. */
-  observe(first: string, second: string, status: number, seconds: number): void {
+  observe(first: string, second: string, told: number, seconds: number): void {
+    const status = foldStatus(told)
     const row = this.#rows.get(first)?.get(second)?.[status] ?? this.#add(first, second, status)
     row.sum += seconds
     const { bounds } = this.#parts

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { type DurationRow, Durations } from './durations.ts'
+import { statusLabel } from './status-label.ts'
 
 /** Seconds; a request that is answered from here is below the first, a slow upstream above. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -101,7 +102,7 @@ export function requestDurations(): Durations {
     help: 'from the head of a request to the end of its answer',
     bounds: DURATION_BUCKETS,
     labels: (route, method, status) =>
-      `http_route="${route}",http_request_method="${method}",http_response_status_code="${status}"`,
+      `http_route="${route}",http_request_method="${method}",http_response_status_code="${statusLabel(status)}"`,
   })
 }
 
@@ -111,7 +112,8 @@ export function upstreamDurations(): Durations {
     name: 'http_client_request_duration_seconds',
     help: 'from the first byte to an upstream to the last one from it',
     bounds: DURATION_BUCKETS,
-    labels: (upstream, _, status) => `upstream="${upstream}",http_response_status_code="${status}"`,
+    labels: (upstream, _, status) =>
+      `upstream="${upstream}",http_response_status_code="${statusLabel(status)}"`,
   })
 }
 
