@@ -21,8 +21,11 @@ export interface CallOwner {
   readonly nowMs: () => number
   /** `Host` is that of whichever target is asked. */
   readonly isHostOfTarget: boolean
-  /** An attempt came to nothing; true: the call was placed again. */
-  retry(call: BalancedCall): boolean
+  /**
+   * An attempt came to nothing; true: the call was placed again. `isForSame`: also where there is
+   * no target but the one that it was at.
+   */
+  retry(call: BalancedCall, isForSame: boolean): boolean
   /** The call leaves its endpoint; `bearing` is what that says of it. */
   leave(endpoint: Endpoint, bearing: Bearing): void
   /** A response that counts against its endpoint. */
@@ -102,12 +105,17 @@ export class BalancedCall implements UpstreamCall {
     return this.#connectedMs === undefined ? undefined : this.#us(this.#connectedMs)
   }
 
-  /** Whether the request may be sent again: nobody has had a part of its body, nor answered. */
-  get isRepeatable(): boolean {
+  /**
+   * Whether the request may be sent again: nobody has had a part of its body, nor answered, nor can
+   * have acted on it in a way that counts twice.
+   */
+  #isRepeatable({ isUnsent, reason }: UpstreamFault): boolean {
     if (this.isAnswered || this.isHeard || this.#isBodySent) return false
-    if (this.request.upgrade !== undefined) return false
-    if (this.#rule === 'always') return true
-    return this.#rule === 'idempotent' && IDEMPOTENT.has(this.request.method)
+    if (this.request.upgrade !== undefined || this.#rule === 'never') return false
+    // Its time to wait is over: elsewhere it would begin again.
+    if (isUnsent) return reason !== 'upstream-overloaded'
+    if (!RETRIED.has(reason)) return false
+    return this.#rule === 'always' || IDEMPOTENT.has(this.request.method)
   }
 
   /** Goes to an endpoint that has room for it. */
@@ -120,7 +128,9 @@ export class BalancedCall implements UpstreamCall {
     this.#attempt = attempt
     const { authority } = endpoint.place
     const isSame = !this.#owner.isHostOfTarget || this.request.authority === authority
-    const request = isSame ? this.request : { ...this.request, authority }
+    const isAgain = this.#tried?.includes(endpoint) === true
+    let request = isSame ? this.request : { ...this.request, authority }
+    if (isAgain) request = { ...request, isAgain }
     // Reached at once: what is held back must not go to the attempt before.
     this.#inner = undefined
     this.#inner = endpoint.client.call(request, attempt)
@@ -188,10 +198,11 @@ export class BalancedCall implements UpstreamCall {
   attemptFailed(endpoint: Endpoint, raw: UpstreamFault): void {
     const fault = this.isAnswered ? raw : toldFault(raw)
     const word = faultWord(fault)
-    if (this.isRepeatable && isRetried(fault)) {
+    if (this.#isRepeatable(fault)) {
+      const isForSame = isOfConnection(fault, this.tried.includes(endpoint))
       this.#tried ??= []
       this.#tried.push(endpoint)
-      if (this.#owner.retry(this)) {
+      if (this.#owner.retry(this, isForSame)) {
         this.#failed ??= []
         const endUs = this.#us(this.#owner.nowMs())
         this.#failed.push({ address: endpoint.address, fault: word, endUs })
@@ -233,11 +244,12 @@ export class BalancedCall implements UpstreamCall {
   }
 }
 
-/** What another target may make good; a response that was no response is not among it. */
-function isRetried({ isUnsent, reason }: UpstreamFault): boolean {
-  return isUnsent || RETRIED.has(reason)
+/** What another connection to the same target may make good; of the race of keep-alive once. */
+function isOfConnection({ isUnsent, isStale, reason }: UpstreamFault, wasTried: boolean): boolean {
+  return isUnsent ? reason === 'upstream-aborted' : isStale && !wasTried
 }
 
+/** What another target may make good; a response that was no response is not among it. */
 const RETRIED: ReadonlySet<Reason> = new Set([
   'upstream-unreachable',
   'upstream-untrusted',

@@ -218,12 +218,19 @@ describe('an upstream of several targets', () => {
     assert.equal(await promise, 'one two')
   })
 
-  test('a POST whose target cannot be reached is asked of no other', async () => {
+  test('a POST whose target cannot be reached is asked of another: nobody has had it', async () => {
     const good = await target(ok)
-    const { upstream } = start({ targets: [{ url: await deadUrl() }, { url: good.url }] })
-    const { fault, call } = await ask(upstream, { method: 'POST', body: 'x' })
-    assert.deepEqual([fault?.reason, call.attempts, good.count], ['upstream-unreachable', 1, 0])
-    assert.equal(call.fault, 'connection-refused')
+    const targets = [{ url: await deadUrl() }, { url: good.url }]
+    const { upstream } = start({ targets })
+    const { status, call } = await ask(upstream, { method: 'POST', body: 'x' })
+    assert.deepEqual([status, call.attempts, good.count], [200, 2, 1])
+    const never = await ask(start({ targets }).upstream, { method: 'POST', rule: 'never' })
+    assert.deepEqual([never.call.attempts, never.call.fault], [1, 'connection-refused'])
+  })
+
+  test('a single target that cannot be reached is not asked again', async () => {
+    const { upstream } = start({ url: await deadUrl() })
+    assert.equal((await ask(upstream)).call.attempts, 1)
   })
 
   test('nothing is asked again after a head', async () => {

@@ -165,7 +165,7 @@ export class BalancedUpstream implements UpstreamClient {
     return {
       nowMs: () => clock.ticksMs(),
       isHostOfTarget: config.host === 'target',
-      retry: (call) => this.#retry(call),
+      retry: (call, isForSame) => this.#retry(call, isForSame),
       leave: (endpoint, bearing) => this.#leave(endpoint, bearing),
       isFaulty: (status) => this.#faultStatuses.has(status),
       forget: (call) => {
@@ -228,9 +228,10 @@ export class BalancedUpstream implements UpstreamClient {
     queueMicrotask(() => call.reject(fullFault(`${this.name}: ${why}`)))
   }
 
-  #retry(call: BalancedCall): boolean {
+  #retry(call: BalancedCall, isForSame: boolean): boolean {
     const { attemptsMax } = this.#parts.config.retries
-    if (call.attempts >= attemptsMax || this.#isClosing || this.#endpoints.length < 2) return false
+    if (call.attempts >= attemptsMax || this.#isClosing) return false
+    if (this.#endpoints.length < 2 && !isForSame) return false
     const endpoint = this.#next(call)
     if (endpoint === undefined || !this.#budget.take()) return false
     this.#retries += 1

@@ -24,6 +24,8 @@ export interface UpstreamRequest {
   readonly upgrade?: string | undefined
   /** Trailers of the response are understood by whoever asks (`TE: trailers`). */
   readonly takesTrailers?: boolean | undefined
+  /** It was asked here before, in vain: where it can be, on a connection that is another one. */
+  readonly isAgain?: boolean | undefined
   /** Of the clock's ticks: when it was asked, where whoever asks knows. */
   readonly sinceMs?: number | undefined
 }
@@ -91,13 +93,19 @@ export class UpstreamFault extends Error {
   readonly reason: Reason
   /**
    * The upstream certainly has not acted on the request: it was never sent, or the upstream said
-   * that it was not looked at (GOAWAY, REFUSED_STREAM). Only then may another be asked.
+   * that it was not looked at (GOAWAY, REFUSED_STREAM). Only then may any request go out again.
    */
   readonly isUnsent: boolean
+  /**
+   * A connection that was kept was closed before a byte of the answer had come: most likely that
+   * has crossed with the request, and says nothing of the next connection.
+   */
+  readonly isStale: boolean
 
-  constructor(reason: Reason, cause: unknown, { isUnsent = false } = {}) {
+  constructor(reason: Reason, cause: unknown, { isUnsent = false, isStale = false } = {}) {
     super(`upstream: ${reason}`, { cause })
     this.reason = reason
     this.isUnsent = isUnsent
+    this.isStale = isStale
   }
 }

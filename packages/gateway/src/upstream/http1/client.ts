@@ -73,7 +73,9 @@ export class Http1Client implements UpstreamClient, ConnectionOwner {
       queueMicrotask(() => call.failed(refused))
       return call
     }
-    const connection = call.takesUpgrade ? undefined : this.#idle.pop()
+    // Where one kept connection was closed, the others may be.
+    const isNew = call.takesUpgrade || request.isAgain === true
+    const connection = isNew ? undefined : this.#idle.pop()
     if (connection === undefined) this.#wait(call)
     else call.begin(connection)
     return call

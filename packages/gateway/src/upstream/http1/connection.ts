@@ -48,6 +48,10 @@ export class Http1Connection implements ResponseSink {
   #isClosed = false
   #keepAlive = ''
   #isPersistent = false
+  /** It has served a call, whole. */
+  #isKept = false
+  /** Something has come since the call began. */
+  #hasHeard = false
   #reached: UpstreamReached = UNKNOWN
   #again: UpstreamReached = UNKNOWN
   /** Of the pool: in which sweep it is to go, where it is idle until then. */
@@ -79,6 +83,7 @@ export class Http1Connection implements ResponseSink {
   begin(call: Http1Call, head: string): void {
     this.#call = call
     this.#isPersistent = false
+    this.#hasHeard = false
     this.#reader.expect(call.method, call.takesUpgrade)
     this.#socket.write(head, 'latin1')
     // Whoever hears of it may write its body at once.
@@ -171,6 +176,7 @@ export class Http1Connection implements ResponseSink {
 
   #release(call: Http1Call): void {
     if (call.isPaused) this.#socket.resume()
+    this.#isKept = true
     this.#owner.free(this, this.#keepAlive)
   }
 
@@ -222,7 +228,9 @@ export class Http1Connection implements ResponseSink {
   }
 
   readonly #received = (bytes: Buffer): void => {
-    if (bytes.length > 0) this.#reader.push(bytes)
+    if (bytes.length === 0) return
+    this.#hasHeard = true
+    this.#reader.push(bytes)
   }
 
   /** What is whole only at the end of the connection is whole now; anything else is broken off. */
@@ -237,7 +245,8 @@ export class Http1Connection implements ResponseSink {
   readonly #broken = (cause: Error): void => {
     const isUnsent = !this.#isConnected
     const reason = isUnsent ? 'upstream-unreachable' : 'upstream-aborted'
-    if (!this.#isClosed) this.fail(new UpstreamFault(reason, cause, { isUnsent }))
+    const isStale = this.#isKept && !this.#hasHeard
+    if (!this.#isClosed) this.fail(new UpstreamFault(reason, cause, { isUnsent, isStale }))
   }
 
   #close(fault: UpstreamFault): void {

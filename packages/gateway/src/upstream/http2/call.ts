@@ -16,6 +16,8 @@ const NO_FIELDS: UpstreamFields = []
 export interface CallSession {
   readonly scheme: 'http' | 'https'
   readonly reached: UpstreamReached
+  /** It did not look at a stream. */
+  refused(): void
   open(head: string[], options: { endStream: boolean; waitForTrailers: boolean }): ClientHttp2Stream
 }
 
@@ -47,6 +49,11 @@ export class Http2Call implements UpstreamCall {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** It was refused before, by a connection that is better not asked again. */
+  get isAgain(): boolean {
+    return this.#request.isAgain === true
   }
 
   write(chunk: Uint8Array): boolean {
@@ -105,12 +112,12 @@ export class Http2Call implements UpstreamCall {
     const hasBody = !this.#isSent
     const stream = session.open(head, { endStream: !hasBody, waitForTrailers: hasBody })
     this.#stream = stream
-    this.#listen(stream)
+    this.#listen(stream, session)
     this.#handler.reached?.(session.reached)
     return stream
   }
 
-  #listen(stream: ClientHttp2Stream): void {
+  #listen(stream: ClientHttp2Stream, session: CallSession): void {
     stream.on('response', (_headers, _flags, raw) => this.#head(raw))
     stream.on('headers', (_headers, _flags, raw) => this.#interim(raw))
     stream.on('trailers', (_headers, _flags, raw) => this.#takeTrailers(raw))
@@ -127,7 +134,10 @@ export class Http2Call implements UpstreamCall {
     stream.on('error', (cause) => {
       this.#cause = cause
     })
-    stream.on('close', () => this.#closed(stream.rstCode))
+    stream.on('close', () => {
+      if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) session.refused()
+      this.#closed(stream.rstCode)
+    })
     this.#watchEnd(stream)
   }
 

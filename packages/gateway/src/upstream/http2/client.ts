@@ -77,7 +77,7 @@ export class Http2Client implements UpstreamClient, SessionOwner {
     this.#waiting = this.#waiting.filter(({ isOver }) => !isOver)
     for (const session of this.#sessions) {
       while (session.hasRoom) {
-        const call = this.#waiting.shift()
+        const call = this.#nextFor(session)
         if (call === undefined) break
         session.take(call)
       }
@@ -86,6 +86,20 @@ export class Http2Client implements UpstreamClient, SessionOwner {
     else if (this.#whenEmpty !== undefined) {
       for (const session of this.#sessions) session.leave()
     }
+  }
+
+  /** What a connection has refused goes to another one, where there is one or may be. */
+  #nextFor(session: UpstreamSession): Http2Call | undefined {
+    if (!session.hasRefused || !this.#mayOpenAnother()) return this.#waiting.shift()
+    const at = this.#waiting.findIndex(({ isAgain }) => !isAgain)
+    return at === -1 ? undefined : this.#waiting.splice(at, 1)[0]
+  }
+
+  /** Connections that refuse are no reason for more than one beside them. */
+  #mayOpenAnother(): boolean {
+    let refusing = 0
+    for (const { isReady, hasRefused } of this.#sessions) if (isReady && hasRefused) refusing += 1
+    return refusing < 2 && this.#sessions.size < this.#options.connectionsMax
   }
 
   closed(session: UpstreamSession, fault: UpstreamFault): void {

@@ -51,6 +51,7 @@ export class UpstreamSession implements CallSession {
   /** The peer has said how many streams it takes. */
   #isSettled = false
   #isLeaving = false
+  #hasRefused = false
   #pingSentMs: number | undefined
   /** When something last came, or a call began. */
   heardMs: number
@@ -92,6 +93,10 @@ export class UpstreamSession implements CallSession {
     return this.isReady && this.#calls < this.#roomMax()
   }
 
+  get hasRefused(): boolean {
+    return this.#hasRefused
+  }
+
   get reached(): UpstreamReached {
     const { remoteAddress: address = this.#target.host, remotePort: port } = this.#socket
     const host = address.includes(':') ? `[${address}]` : address
@@ -117,6 +122,10 @@ export class UpstreamSession implements CallSession {
   ): ClientHttp2Stream {
     if (this.#session === undefined) throw new Error('the session is not there')
     return this.#session.request(head, options)
+  }
+
+  refused(): void {
+    this.#hasRefused = true
   }
 
   /** Takes no more calls; ends with the last one. */
