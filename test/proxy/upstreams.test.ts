@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +11,13 @@ import { startGateway, type TestGateway } from './gateway.ts'
 import { readAnswer, sendRaw } from './raw-client.ts'
 
 const servers: Server[] = []
+
+/** It says that it takes no stream. */
+const none = createHttp2({ settings: { maxConcurrentStreams: 0 } })
+let noneConnections = 0
+none.on('session', () => {
+  noneConnections += 1
+})
 
 async function serve(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
@@ -43,6 +51,9 @@ describe('an upstream', () => {
     dead = await deadUrl()
     const hang = await serve((_request, response) => hanging.push(response))
     const targets = [{ url: dead }, { url: live }]
+    none.listen(0, '127.0.0.1')
+    await once(none, 'listening')
+    const noneUrl = `http://127.0.0.1:${(none.address() as AddressInfo).port}`
     const name = `localhost:${new URL(live).port}`
     gateway = await startGateway({
       upstream: live,
@@ -52,6 +63,7 @@ describe('an upstream', () => {
         named: { url: live, host: { name: 'api.internal' } },
         resolved: { url: `http://${name}` },
         busy: { url: hang, connectionsMax: 1, waitingMax: 0 },
+        none: { url: noneUrl, protocol: 'h2', timeouts: { waitMs: 50 } },
         slow: { url: hang, timeouts: { responseHeadMs: 50 } },
       },
       routes: [
@@ -64,7 +76,7 @@ describe('an upstream', () => {
           requestFields: { set: { 'X-Tenant': 'acme' }, remove: ['X-Debug'] },
           responseFields: { set: { 'X-Frame-Options': 'DENY' }, remove: ['X-Powered-By'] },
         },
-        ...['two', 'asked', 'named', 'resolved', 'busy', 'slow'].map((upstream) => {
+        ...['two', 'asked', 'named', 'resolved', 'busy', 'slow', 'none'].map((upstream) => {
           return { name: upstream, path: `/${upstream}`, upstream }
         }),
       ],
@@ -73,6 +85,7 @@ describe('an upstream', () => {
   after(async () => {
     for (const response of hanging) response.destroy()
     await gateway.close()
+    none.close()
     for (const server of servers) {
       server.closeAllConnections()
       server.close()
@@ -195,6 +208,19 @@ describe('an upstream', () => {
     )
     const kinds = (await gateway.exchanges()).slice(before).map(({ kind }) => kind)
     assert.deepEqual(kinds.toSorted(), ['intent', 'outcome', 'refusal', 'refusal', 'refusal'])
+  })
+
+  test('that takes no stream of HTTP/2 is waited for as for any connection', async () => {
+    for (const [method, body] of [
+      ['GET', ''],
+      ['POST', 'x'],
+    ] as const) {
+      const { answer, outcome } = await ask('/none', method, '', body)
+      assert.equal(answer.status, 503)
+      assert.equal(outcome?.how.error, 'upstream-overloaded')
+      assert.deepEqual([outcome.via?.attempts, outcome.via?.fault], [1, 'limit-reached'])
+    }
+    assert.equal(noneConnections, 1)
   })
 
   test('that is slow has a time of its own', async () => {

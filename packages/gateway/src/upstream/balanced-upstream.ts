@@ -25,6 +25,7 @@ export interface ClientOptions {
   readonly tls: ConnectionOptions | undefined
   readonly connectionsMax: number
   readonly connectMs: number
+  readonly waitMs: number
   readonly idleMs: number
 }
 
@@ -315,6 +316,7 @@ export class BalancedUpstream implements UpstreamClient {
       tls: this.#tlsOf(place),
       connectionsMax: config.connectionsMax,
       connectMs: config.timeouts.connectMs ?? connectMs,
+      waitMs: config.timeouts.waitMs,
       idleMs: config.timeouts.idleMs,
     }
     const client = makeClient(options)

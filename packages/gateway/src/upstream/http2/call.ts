@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
+import type { Timer } from '../../platform/index.ts'
 import {
   type UpstreamCall,
   UpstreamFault,
@@ -37,6 +38,8 @@ export class Http2Call implements UpstreamCall {
   #isSent: boolean
   #hasHead = false
   #cause: unknown
+  /** Ends its wait for a connection with room. */
+  waiting: Timer | undefined
   /** The upstream said itself that nothing follows. */
   #sawEnd = false
 
@@ -92,18 +95,21 @@ export class Http2Call implements UpstreamCall {
   abort(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.waiting?.cancel()
     this.#stream?.close(constants.NGHTTP2_CANCEL)
   }
 
   failed(fault: UpstreamFault): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.waiting?.cancel()
     this.#handler.fault(fault)
     this.#stream?.close(constants.NGHTTP2_CANCEL)
   }
 
   /** From here on it is a stream; undefined: it could not become one. */
   begin(session: CallSession): ClientHttp2Stream | undefined {
+    this.waiting?.cancel()
     const head = requestHead(this.#request, session.scheme)
     if (head === undefined) {
       this.failed(new UpstreamFault('internal-error', 'no such head can be sent', UNSENT))

@@ -226,6 +226,38 @@ describe('HTTP/2 to an upstream', () => {
     assert.deepEqual([first.body, second.body, sessions.length], ['ab', 'ab', 2])
   })
 
+  test('a peer that takes no streams gets one connection, and its calls end', async (t) => {
+    const opened: Socket[] = []
+    const none = frameOf(4, 0, Buffer.of(0, 3, 0, 0, 0, 0), 0)
+    const some = frameOf(4, 0, Buffer.of(0, 3, 0, 0, 0, 9), 0)
+    const answer = frameOf(1, 5, Buffer.of(0x88))
+    const raw = createRaw((socket) => {
+      opened.push(socket)
+      socket.on('error', () => undefined)
+      socket.write(none)
+    })
+    t.after(() => raw.close())
+    raw.listen(0, '127.0.0.1')
+    await once(raw, 'listening')
+    await client.destroy()
+    const { port } = raw.address() as AddressInfo
+    const at = { host: '127.0.0.1', port, clock: systemClock(), connectMs: 30_000 }
+    client = new Http2Client({ ...at, connectionsMax: 128, waitMs: 100 })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask({})))
+    for (const { fault } of [...answers, await ask({}, 'body')]) {
+      assert.deepEqual([fault?.reason, fault?.isUnsent], ['upstream-overloaded', true])
+    }
+    assert.equal(opened.length, 1)
+    const late = ask({})
+    opened[0]?.write(some)
+    opened[0]?.on('data', (bytes: Buffer) => {
+      // A head is on stream 1.
+      if (bytes.includes(Buffer.of(1, 5, 0, 0, 0, 1))) opened[0]?.write(answer)
+    })
+    const { status, fault } = await late
+    assert.deepEqual([status, fault, opened.length], [200, undefined, 1])
+  })
+
   test('after GOAWAY a peer that never closes has no place', async () => {
     const goaway = frameOf(7, 0, Buffer.of(0, 0, 0, 1, 0, 0, 0, NO_ERROR), 0)
     const halfOpen: Socket[] = []

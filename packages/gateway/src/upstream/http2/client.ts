@@ -1,3 +1,4 @@
+import { fullFault } from '../fault-words.ts'
 import {
   type UpstreamCall,
   type UpstreamClient,
@@ -11,6 +12,8 @@ import { type Http2Target, type SessionOwner, UpstreamSession } from './session.
 export interface Http2ClientOptions extends Omit<Http2Target, 'streamsMax'> {
   readonly connectionsMax: number
   readonly streamsMax?: number
+  /** How long a call waits for room on connections that are there. */
+  readonly waitMs?: number
   /** How long a connection may have no call. */
   readonly idleMs?: number
   /** Silence of the upstream after which it is asked whether it lives. */
@@ -20,6 +23,7 @@ export interface Http2ClientOptions extends Omit<Http2Target, 'streamsMax'> {
 }
 
 const STREAMS_MAX = 100
+const WAIT_MS = 5000
 const IDLE_MS = 30_000
 const PING_MS = 15_000
 const PING_ANSWER_MS = 10_000
@@ -82,8 +86,10 @@ export class Http2Client implements UpstreamClient, SessionOwner {
         session.take(call)
       }
     }
-    if (this.#waiting.length > 0) this.#openOne()
-    else if (this.#whenEmpty !== undefined) {
+    if (this.#waiting.length > 0) {
+      if (this.#hasReady()) this.#boundWait()
+      this.#openOne()
+    } else if (this.#whenEmpty !== undefined) {
       for (const session of this.#sessions) session.leave()
     }
   }
@@ -99,7 +105,31 @@ export class Http2Client implements UpstreamClient, SessionOwner {
   #mayOpenAnother(): boolean {
     let refusing = 0
     for (const { isReady, hasRefused } of this.#sessions) if (isReady && hasRefused) refusing += 1
-    return refusing < 2 && this.#sessions.size < this.#options.connectionsMax
+    return refusing < 2 && this.#mayOpen()
+  }
+
+  /** A target that takes no streams now takes none on another connection either. */
+  #mayOpen(): boolean {
+    if (this.#sessions.size >= this.#options.connectionsMax) return false
+    for (const { takesNone } of this.#sessions) if (takesNone) return false
+    return true
+  }
+
+  #hasReady(): boolean {
+    for (const { isReady } of this.#sessions) if (isReady) return true
+    return false
+  }
+
+  /** Until a connection was there once, it is the time for connecting that ends the wait. */
+  #boundWait(): void {
+    const { clock, waitMs = WAIT_MS } = this.#options
+    for (const call of this.#waiting) {
+      call.waiting ??= clock.after(waitMs, () => {
+        call.failed(fullFault('no connection had room for one more stream in time'))
+        this.#waiting = this.#waiting.filter(({ isOver }) => !isOver)
+        this.#settle()
+      })
+    }
   }
 
   closed(session: UpstreamSession, fault: UpstreamFault): void {
@@ -107,14 +137,17 @@ export class Http2Client implements UpstreamClient, SessionOwner {
     this.#sessions.delete(session)
     // Nobody could be reached: whoever waited for that hears it; others get another connection.
     if (!wasReady) for (const call of this.#waiting.splice(0)) call.failed(fault)
-    else if (this.#waiting.length > 0) this.free()
+    else if (this.#waiting.length > 0) {
+      this.#boundWait()
+      this.free()
+    }
     this.#settle()
   }
 
   /** One at a time: the calls that wait for it may all fit on it. */
   #openOne(): void {
     const isOpening = [...this.#sessions].some(({ wasReady }) => !wasReady)
-    if (isOpening || this.#sessions.size >= this.#options.connectionsMax) return
+    if (isOpening || !this.#mayOpen()) return
     this.#sessions.add(new UpstreamSession(this.#target, this))
     if (!this.#isSweeping) this.#sweepLater()
   }

@@ -93,6 +93,11 @@ export class UpstreamSession implements CallSession {
     return this.isReady && this.#calls < this.#roomMax()
   }
 
+  /** The peer says that it takes no stream at all. */
+  get takesNone(): boolean {
+    return this.isReady && this.#roomMax() === 0
+  }
+
   get hasRefused(): boolean {
     return this.#hasRefused
   }
