@@ -12,18 +12,28 @@ const EVENTS = 'Content-Type: text/event-stream'
 let upstream: Server
 let gateway: TestGateway
 let reply = ''
+/** What follows it a while later; then the connection is closed. */
+let more: string | undefined
 
 before(async () => {
   upstream = createServer((socket) => {
     socket.on('error', () => undefined)
-    socket.on('data', () => socket.write(reply, 'latin1'))
+    socket.on('data', () => {
+      socket.write(reply, 'latin1')
+      const then = more
+      if (then !== undefined) setTimeout(() => socket.end(then, 'latin1'), 100)
+    })
   })
   upstream.listen(0, '127.0.0.1')
   await once(upstream, 'listening')
+  const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
   gateway = await startGateway({
-    upstream: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+    upstream: url,
+    upstreams: { hasty: { url, timeouts: { responseIdleMs: 300 } } },
     protocols: ['http/1.1', 'h2'],
     routes: [
+      { name: 'hasty', path: '/hasty', upstream: 'hasty' },
+      { name: 'hasty-stream', path: '/hasty-stream', upstream: 'hasty', release: 'stream' },
       { name: 'held', path: '/held', upstream: 'upstream' },
       { name: 'stream', path: '/stream', upstream: 'upstream', release: 'stream' },
     ],
@@ -44,10 +54,10 @@ async function ask(line: string, fields: readonly string[] = []) {
   return text.slice(0, text.indexOf('HTTP/1.1 401 '))
 }
 
-async function statusOverHttp2(): Promise<number> {
+async function statusOverHttp2(path = '/held'): Promise<number> {
   const session = connect(`http://127.0.0.1:${gateway.port}`)
   const authorization = `Bearer ${gateway.keys.ada}`
-  const stream = session.request({ ':path': '/held', authorization }).resume()
+  const stream = session.request({ ':path': path, authorization }).resume()
   const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders]
   await once(stream, 'close')
   session.destroy()
@@ -110,3 +120,45 @@ test('no upstream says who is signed in, nor what the gateway says', async () =>
   assert.deepEqual([headers['countersign-index'], headers.ratelimit], [undefined, undefined])
   assert.deepEqual(headers['set-cookie'], 'a=__Host-countersign-session')
 })
+
+const LARGE = 'HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n'
+for (const [name, path, body, then, told, status] of [
+  ['silence', '/hasty', 'ab', undefined, 'upstream-timeout', 504],
+  ['nothing at all', '/hasty', '', undefined, 'upstream-timeout', 504],
+  ['its end', '/hasty', 'ab', '', 'upstream-aborted', 502],
+  ['silence behind more', '/hasty', 'ab', 'cd', 'upstream-aborted', undefined],
+  [
+    'silence where its head goes at once',
+    '/hasty-stream',
+    'ab',
+    undefined,
+    'upstream-timeout',
+    undefined,
+  ],
+] as const) {
+  test(`a large answer that stops, with ${name}: the record says what was had of it`, async (t) => {
+    reply = LARGE + body
+    more = then
+    t.after(() => {
+      more = undefined
+    })
+    const headers = { authorization: `Bearer ${gateway.keys.ada}` }
+    const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers })
+    const text = await response.text().catch(() => undefined)
+    const outcome = (await gateway.exchanges()).findLast(({ kind }) => kind === 'outcome')
+    const how = outcome?.how
+    assert.equal(how?.error, told)
+    assert.equal(outcome?.via?.status, 200)
+    if (status === undefined) {
+      assert.deepEqual([text, response.status, how?.status], [undefined, 200, 200])
+      assert.deepEqual([how?.ended, how?.source], ['upstream-aborted', 'upstream'])
+      assert.equal(how?.response?.bytes, then === undefined ? 0 : 2)
+      return
+    }
+    assert.deepEqual([response.status, how?.status, how?.source], [status, status, 'gateway'])
+    assert.ok(text?.includes(told))
+    assert.match(response.headers.get('countersign-receipt') ?? '', /./)
+    assert.equal(how?.response, undefined)
+    assert.equal(await statusOverHttp2(path), status)
+  })
+}

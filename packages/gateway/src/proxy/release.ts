@@ -45,8 +45,7 @@ async function releaseLater(
   if (readHead(exchange).isEager) becomeLongLived(exchange, context)
   const { reason } = exchange.cut
   if (reason !== undefined) return { stop: reason }
-  await releaseStream(exchange, context, held)
-  return 'answered'
+  return releaseStream(exchange, context, held)
 }
 
 /** A head alone is whole. To hold back a stream of events, or what cannot fit, only delays it. */
@@ -209,27 +208,34 @@ async function releaseStream(
   exchange: Exchange,
   context: ProxyContext,
   held: Uint8Array[],
-): Promise<void> {
+): Promise<Step> {
   const released = exchange.received.further(held)
   exchange.released = released
   try {
-    beginStream(exchange, context)
     const mustNotWait = readHead(exchange).isEager
-    let last = await releaseAllButLast(exchange, held, released)
+    if (mustNotWait || isHeadDue(exchange)) beginStream(exchange, context)
+    let last = await releaseAllButLast(exchange, context, held, released)
     for (;;) {
-      if (mustNotWait) last = await writeOut(exchange, last, released)
+      if (mustNotWait) last = await writeOut(exchange, context, last, released)
       const chunk = await takeChunk(exchange, context)
       if (chunk === undefined) break
-      await writeOut(exchange, last, released)
+      await writeOut(exchange, context, last, released)
       last = chunk
     }
-    await endStream(exchange, context, last, released)
+    return await endStream(exchange, context, last, released)
   } catch (fault) {
-    await breakStream(exchange, context, faultReason(exchange, context, fault), released)
+    return breakStream(exchange, context, faultReason(exchange, context, fault), released)
   }
 }
 
+/** Its head does not wait for anything that follows it. */
+function isHeadDue({ route }: Exchange): boolean {
+  return filled(route, 'route').release === 'stream'
+}
+
+/** With the first bytes that leave: until then the answer can still become another one. */
 function beginStream(exchange: Exchange, context: ProxyContext): void {
+  if (exchange.isStreaming) return
   const { status } = filled(exchange.response, 'response')
   const { claimed: length, isEager, isEvents } = readHead(exchange)
   // Chunked framing has an end of its own to hold back, and takes trailers.
@@ -247,7 +253,7 @@ function beginStream(exchange: Exchange, context: ProxyContext): void {
         : NO_FIELDS,
     made: madeLines(exchange, exchange.intent),
     isLast: !exchange.inbound.isComplete() || context.isStopping(),
-    isEager: isEager || filled(exchange.route, 'route').release === 'stream',
+    isEager: isEager || isHeadDue(exchange),
   })
 }
 
@@ -259,22 +265,25 @@ function receiptTrailers({ intent }: Exchange): string {
 
 async function releaseAllButLast(
   exchange: Exchange,
+  context: ProxyContext,
   held: Uint8Array[],
   released: BodyMeter,
 ): Promise<Uint8Array> {
   const last = held.pop() ?? NOTHING
-  for (const chunk of held) await writeOut(exchange, chunk, released)
+  for (const chunk of held) await writeOut(exchange, context, chunk, released)
   return last
 }
 
 async function writeOut(
   exchange: Exchange,
+  context: ProxyContext,
   chunk: Uint8Array,
   released: BodyMeter,
 ): Promise<Uint8Array> {
   if (chunk.length === 0) return NOTHING
   const { outbound, deadlines, inForce } = exchange
   if (exchange.capture !== undefined) await keep(exchange, 'response', chunk)
+  beginStream(exchange, context)
   released.add(chunk)
   deadlines.set('release', inForce.limits.releaseIdleMs, 'client-aborted')
   await outbound.write(chunk)
@@ -287,7 +296,7 @@ async function endStream(
   context: ProxyContext,
   last: Uint8Array,
   released: BodyMeter,
-): Promise<void> {
+): Promise<Step> {
   if (exchange.capture !== undefined) {
     await keep(exchange, 'response', last)
     if (!(await captureEnds(exchange))) {
@@ -295,6 +304,7 @@ async function endStream(
       return breakStream(exchange, context, 'capture-failed', released)
     }
   }
+  beginStream(exchange, context)
   released.add(last)
   const outcome = await recordOutcome(exchange, context, {
     ended: 'released',
@@ -302,18 +312,26 @@ async function endStream(
     source: 'upstream',
     response: released.facts(),
   })
-  if (outcome === undefined) return exchange.outbound.destroy()
+  if (outcome === undefined) {
+    exchange.outbound.destroy()
+    return 'answered'
+  }
   exchange.deadlines.set('release', exchange.inForce.limits.releaseIdleMs, 'client-aborted')
   await exchange.outbound.end(last, trailers(exchange, outcome))
+  return 'answered'
 }
 
-/** The client has a part: it must not look whole, and the record says how far it came. */
+/**
+ * What the client has a part of must not look whole, and the record says how far it came. Of which
+ * it has nothing it hears why, as of any other.
+ */
 async function breakStream(
   exchange: Exchange,
   context: ProxyContext,
   reason: Reason,
   released: BodyMeter,
-): Promise<void> {
+): Promise<Step> {
+  if (!exchange.isStreaming) return { stop: reason }
   const ended = endedBy(reason) === 'released' ? 'upstream-aborted' : endedBy(reason)
   await recordOutcome(exchange, context, {
     ended,
@@ -323,6 +341,7 @@ async function breakStream(
     response: released.facts(),
   })
   exchange.outbound.destroy()
+  return 'answered'
 }
 
 function trailers(exchange: Exchange, outcome: Recorded): HeaderFields {
