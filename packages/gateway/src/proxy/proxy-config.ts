@@ -225,7 +225,7 @@ export const routeSchema = z
     retry: z
       .enum(['idempotent', 'always', 'never'])
       .default('idempotent')
-      .describe('which requests another target is asked for; never one whose body was partly sent'),
+      .describe('which requests are sent again; never one whose body was partly sent'),
   })
   .superRefine((route, context) => {
     const fault = operationsFault(route)
