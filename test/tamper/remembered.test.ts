@@ -1,7 +1,12 @@
 // What the files alone cannot tell, and what the verifier remembers does.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SeededRandom, SimulatedDisk } from '../../packages/gateway/src/platform/index.ts'
+import {
+  type Disk,
+  DiskError,
+  SeededRandom,
+  SimulatedDisk,
+} from '../../packages/gateway/src/platform/index.ts'
 import { Memory, type Report, verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
 import { FileMap } from './file-map.ts'
 import { LogKeys, makeLog, someEntries, text } from './made-log.ts'
@@ -17,8 +22,11 @@ function log(of: readonly Uint8Array[], published?: readonly number[]): FileMap 
 }
 
 function makeMemory(): Memory {
-  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
-  return new Memory(disk, '/home/auditor/.local/state/countersign')
+  return memoryOn(new SimulatedDisk({ random: new SeededRandom(1) }))
+}
+
+function memoryOn(disk: Disk, seed = 2): Memory {
+  return new Memory(disk, '/home/auditor/.local/state/countersign', new SeededRandom(seed))
 }
 
 function audit(files: FileMap, memory?: Memory): Promise<Report> {
@@ -91,4 +99,33 @@ test('without a key given, what was remembered is what is trusted', async () => 
   assert.equal(first.anchor, 'key taken from this directory: self-consistency only')
   const second = await verifyDirectory(options)
   assert.equal(second.anchor, 'checkpoint 40 remembered from last time')
+})
+
+test('audits that end at the same time remember the log, all of them', async () => {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  const audits = [3, 4, 5, 6].map((seed) => audit(log(entries), memoryOn(disk, seed)))
+  for (const report of await Promise.all(audits)) {
+    assert.equal(report.exit, 0)
+    assert.deepEqual(report.notChecked, [])
+  }
+  assert.equal((await audit(log(entries.slice(0, 30)), memoryOn(disk))).bad[0]?.kind, 'rollback')
+})
+
+test('where nothing can be written a good log stays good, and that is said', async () => {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  const refuse = (path: string): never => {
+    throw new DiskError('DISK_IO', path, 'read only')
+  }
+  disk.makeDirectory = async (path): Promise<void> => refuse(path)
+  const report = await audit(log(entries), memoryOn(disk))
+  assert.equal(report.exit, 0)
+  assert.match(report.notChecked[0]?.why ?? '', /^this log was not remembered: /)
+})
+
+test('a memory that cannot be read leaves it undecided', async () => {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  disk.read = async (path): Promise<never> => {
+    throw new DiskError('DISK_IO', path, 'read')
+  }
+  assert.equal((await audit(log(entries), memoryOn(disk))).exit, 2)
 })

@@ -148,9 +148,9 @@ function given<Options extends object>(
   }
 }
 
-function memoryOf({ disk, environment }: CliContext): Memory | undefined {
+function memoryOf({ disk, random, environment }: CliContext): Memory | undefined {
   const directory = memoryDirectory(environment)
-  return directory === undefined ? undefined : new Memory(disk, directory)
+  return directory === undefined ? undefined : new Memory(disk, directory, random)
 }
 
 const PROGRESS_EVERY_MS = 1_000

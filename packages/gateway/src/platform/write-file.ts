@@ -10,6 +10,12 @@ export function isTemporaryName(name: string): boolean {
   return name.endsWith(TEMPORARY_SUFFIX)
 }
 
+export interface WriteOptions {
+  readonly syncDirectory?: boolean
+  /** Sets apart the temporary files of processes that may write this file at the same time. */
+  readonly writer?: string
+}
+
 /**
  * Puts a whole file in place or leaves the old one: temporary file, durable write, rename. The name
  * is durable when the directory is synced: by the caller, or here when asked.
@@ -18,9 +24,10 @@ export async function writeFileDurably(
   disk: Disk,
   path: string,
   bytes: Uint8Array,
-  options: { readonly syncDirectory?: boolean } = {},
+  options: WriteOptions = {},
 ): Promise<void> {
-  const temporary = path + TEMPORARY_SUFFIX
+  const { writer } = options
+  const temporary = path + (writer === undefined ? '' : `.${writer}`) + TEMPORARY_SUFFIX
   const file = await openFresh(disk, temporary)
   try {
     await file.write(0, bytes)

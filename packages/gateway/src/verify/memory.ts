@@ -1,5 +1,11 @@
 import { decodeBase64, encodeBase64, type Hash, parseDecimal } from '@countersign/tlog'
-import { type Disk, diskErrorCode, nodeSha256, writeFileDurably } from '../platform/index.ts'
+import {
+  type Disk,
+  diskErrorCode,
+  nodeSha256,
+  type Random,
+  writeFileDurably,
+} from '../platform/index.ts'
 import { VerifyError } from './verify-error.ts'
 
 /** What was seen of a log when it was last found good. */
@@ -9,6 +15,7 @@ export interface Seen {
 }
 
 const FILE_BYTES_MAX = 8_192
+const WRITER_BYTES = 8
 
 /**
  * The verifier's own memory, a small file for each key: a log that was once seen at some size can
@@ -17,10 +24,12 @@ const FILE_BYTES_MAX = 8_192
 export class Memory {
   readonly #disk: Disk
   readonly #directory: string
+  readonly #random: Random
 
-  constructor(disk: Disk, directory: string) {
+  constructor(disk: Disk, directory: string, random: Random) {
     this.#disk = disk
     this.#directory = directory
+    this.#random = random
   }
 
   /** The largest tree seen under this key. Throws VerifyError for a file that is not ours. */
@@ -64,8 +73,11 @@ export class Memory {
 
   async #write(path: string, text: string): Promise<void> {
     await this.#disk.makeDirectory(this.#directory)
+    // Several audits may end at the same time, and all of them remember the same log.
+    const writer = Buffer.from(this.#random.bytes(WRITER_BYTES)).toString('hex')
     await writeFileDurably(this.#disk, path, new TextEncoder().encode(text), {
       syncDirectory: true,
+      writer,
     })
   }
 

@@ -61,11 +61,19 @@ function requireScopes({ scope, findings }: Audited, required: readonly ScopeNam
   }
 }
 
-/** Only what was found good is worth remembering. */
+/**
+ * Only what was found good is worth remembering. What was found stays found where nothing can be
+ * written: the next audit then has less to go by, and this one says so.
+ */
 async function remember({ findings, signed }: Audited, memory: Memory | undefined): Promise<void> {
   if (memory === undefined || signed === undefined || exitOf(findings) !== 0) return
-  for (const { vkey } of signed.keys) await memory.remember(vkey, signed.checkpoint)
-  await rememberKeys(memory, signed)
+  try {
+    for (const { vkey } of signed.keys) await memory.remember(vkey, signed.checkpoint)
+    await rememberKeys(memory, signed)
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    findings.skip('file', `this log was not remembered: ${error.message}`)
+  }
 }
 
 function reportOf(audited: Audited, options: AuditOptions & { readonly place: string }): Report {
