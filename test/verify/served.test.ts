@@ -4,7 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { treeSize } from '@countersign/tlog'
-import { type Report, verifyUrl } from '../../packages/gateway/src/verify/index.ts'
+import { SeededRandom, SimulatedDisk } from '../../packages/gateway/src/platform/index.ts'
+import {
+  Memory,
+  type Report,
+  type UrlOptions,
+  verifyUrl,
+} from '../../packages/gateway/src/verify/index.ts'
 import { LogKeys, makeLog, someEntries } from '../tamper/made-log.ts'
 
 const keys = new LogKeys('log.example/1/q7x', 7)
@@ -94,6 +100,62 @@ test('a body that grows when it is unpacked is cut as well', () => {
     const report = await audit(url)
     assert.equal(report.exit, 1)
     assert.equal(report.bad[0]?.file, 'checkpoint')
+  })
+})
+
+/** A log as somebody in between would make it up, under keys of their own, and asks for it. */
+async function madeUp(listed: readonly string[], options: Partial<UrlOptions>) {
+  const note = forger.checkpoint(treeSize(2 ** 47), new Uint8Array(32))
+  const vkeys = `${listed.join('\n')}\n`
+  const asked: string[] = []
+  let report: Report | undefined
+  const endless: RequestListener = ({ url = '' }, response) => {
+    asked.push(url.replace('/log/', ''))
+    const tile = Buffer.alloc(url.includes('entries') ? 256 * 2 : 256 * 32)
+    response.end(url.endsWith('vkeys') ? vkeys : url.endsWith('checkpoint') ? note : tile)
+  }
+  await served(endless, async (url) => {
+    report = await verifyUrl({ url, fetch, ...options })
+  })
+  return { report, asked }
+}
+
+const forger = new LogKeys(keys.origin, 77)
+const trust = { keys: keys.vkeys }
+const policy = `log ${keys.vkeys[0]}\nquorum none\n`
+
+for (const [name, listed, options] of [
+  ['the true keys listed', keys.vkeys, trust],
+  ['the true keys listed, and none given', keys.vkeys, {}],
+  ['keys listed that did sign', forger.vkeys, trust],
+  ['such keys, and a policy', forger.vkeys, { policy }],
+  ['keys listed that are not those of last time', forger.vkeys, { memory: await knowing() }],
+] as const) {
+  test(`a checkpoint that nobody trusted has signed ends it, with ${name}`, async () => {
+    const { report, asked } = await madeUp(listed, options)
+    assert.equal(report?.exit, 1)
+    assert.match(report.bad[0]?.kind ?? '', /^(?:signature|fork)$/)
+    assert.deepEqual(report.scope, { log: false, records: false, persons: false })
+    assert.deepEqual(asked, ['vkeys', 'checkpoint'])
+  })
+}
+
+/** A memory in which the true log is. */
+async function knowing(): Promise<Memory> {
+  const disk = new SimulatedDisk({ random: new SeededRandom(1) })
+  const memory = new Memory(disk, '/memory', new SeededRandom(2))
+  await served(serve(files), async (url) => {
+    assert.equal((await verifyUrl({ url, fetch, memory })).exit, 0)
+  })
+  return memory
+}
+
+test('one of two keys that has not signed is told, and the log is looked at', () => {
+  const [classic = '', lattice = ''] = [keys.vkeys[0], forger.vkeys[1]]
+  return served(serve(files), async (url) => {
+    const report = await verifyUrl({ url, fetch, keys: [classic, lattice] })
+    assert.equal(report.exit, 1)
+    assert.equal(report.scope.log, true)
   })
 })
 

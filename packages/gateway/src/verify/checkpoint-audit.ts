@@ -43,6 +43,18 @@ export function auditCheckpoint(
   }
 }
 
+/** Whether one of these keys stands behind what the note says; it is a checkpoint's note. */
+export function isSignedBy(bytes: Uint8Array, keys: readonly TrustedKey[]): boolean {
+  const { text, signatures } = parseNote(bytes)
+  const signed = new TextEncoder().encode(text)
+  return keys.some(({ verifier }) =>
+    signatures.some(({ name, keyId, signature }) => {
+      const isHis = name === verifier.name && keyId === verifier.keyId
+      return isHis && verifier.verify(signed, signature)
+    }),
+  )
+}
+
 function auditKey(
   key: TrustedKey,
   note: Note,

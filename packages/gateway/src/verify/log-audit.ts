@@ -1,6 +1,6 @@
 import { type Checkpoint, type Hash, NOTE_BYTES_MAX, type Sha256 } from '@countersign/tlog'
 import { blame } from './blame.ts'
-import { auditCheckpoint } from './checkpoint-audit.ts'
+import { auditCheckpoint, isSignedBy } from './checkpoint-audit.ts'
 import { KEY_LIST_BYTES_MAX, listedKeys, type TrustedKey, unite } from './key-set.ts'
 import type { Widths } from './log-layout.ts'
 import type { Seen } from './memory.ts'
@@ -35,6 +35,11 @@ export interface SignedLog {
 /** As it was read: a running gateway has a newer checkpoint a second later. */
 export interface ReadLog extends SignedLog {
   readonly note: Uint8Array
+  /**
+   * Whether anybody who is trusted signed it: a key of the caller's, or, where there is none, one
+   * of the log's own. Without it the size is whatever somebody made up.
+   */
+  readonly isSigned: boolean
 }
 
 /**
@@ -59,7 +64,10 @@ export async function openLog(options: LogAuditOptions): Promise<ReadLog | undef
   const shown = { bytes: note.bytes, file: 'checkpoint' }
   const signers = { keys, isWhole: listed.length > 0, ...(policy === undefined ? {} : { policy }) }
   const checkpoint = auditCheckpoint(shown, signers, to)
-  return checkpoint === undefined ? undefined : { checkpoint, keys, listed, note: note.bytes }
+  if (checkpoint === undefined) return undefined
+  const trusted = unite(given, policy?.log ?? [])
+  const isSigned = isSignedBy(note.bytes, trusted.length > 0 ? trusted : listed)
+  return { checkpoint, keys, listed, note: note.bytes, isSigned }
 }
 
 /** A ledger promises both kinds of signature: without one of them, half of the proof is gone. */

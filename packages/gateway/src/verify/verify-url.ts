@@ -26,7 +26,11 @@ export function verifyUrl(options: UrlOptions): Promise<Report> {
     if (signed === undefined) return
     audited.signed = signed
     if (signed.keys.length === 0) return to.lack('key', 'no key is served and none was given')
+    // Who signed nothing could serve an endless log: nothing of it would be worth reading.
+    if (!signed.isSigned) return
+    const before = to.bad.length
     audited.seen = await recall(options.memory, signed, to)
+    if (to.bad.length > before) return
     auditRollback(signed.checkpoint.size, audited.seen, to)
     await auditLog(signed, log, audited.seen === undefined ? {} : { remembered: audited.seen })
     audited.scope = { ...audited.scope, log: true }
