@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { encodeBundle, hashBundle, treeSize } from '@countersign/tlog'
-import { nodeSha256 } from '../../packages/gateway/src/platform/index.ts'
+import { encodeBundle, entriesPath, hashBundle, tilePath, treeSize } from '@countersign/tlog'
+import { DiskError, nodeSha256 } from '../../packages/gateway/src/platform/index.ts'
+import { blockPath } from '../../packages/gateway/src/vault/index.ts'
+import { allowsInEpoch } from '../../packages/gateway/src/verify/epoch-layout.ts'
 import { type Report, verifyDirectory } from '../../packages/gateway/src/verify/index.ts'
+import { allowsInLog } from '../../packages/gateway/src/verify/log-layout.ts'
 import { FileMap } from './file-map.ts'
 import { segmentPath } from './forger.ts'
 import { DATA, MadeLedger, someTraffic } from './made-ledger.ts'
@@ -49,6 +52,44 @@ test('partial bundles that are none, the largest that there may be', async () =>
   }
   const report = await audit(files)
   assert.equal(report.exit, 1)
+})
+
+const PATH_BYTES_MAX = 4096
+
+test('directories within directories, deeper than a path can name', async () => {
+  const deep = `tile/0/${'x000/'.repeat(1500)}000`
+  const files = logOf(300).flip('log/tile/entries/000', 9, 1).with(`log/${deep}`, text('deep'))
+  const whole = files.disk()
+  const disk = files.disk()
+  disk.list = async (path) => {
+    if (path.length > PATH_BYTES_MAX) throw new DiskError('DISK_IO', path, 'name too long')
+    return whole.list(path)
+  }
+  const report = await verifyDirectory({ disk, directory: 'log' })
+  assert.equal(report.exit, 1)
+  assert.deepEqual(
+    report.bad.map(({ kind, file }) => ({ kind, file })),
+    [
+      { kind: 'file', file: 'tile/0/x000/x000/x000/x000/x000' },
+      { kind: 'entry', file: 'tile/entries/000' },
+    ],
+  )
+})
+
+test('the farthest tile of the largest log is where it may be', () => {
+  const entry = Number.MAX_SAFE_INTEGER
+  const index = Math.floor(entry / 256)
+  for (const path of [tilePath({ level: 0, index, width: 3 }), entriesPath({ index, width: 3 })]) {
+    const parts = path.split('/')
+    for (let depth = 1; depth < parts.length; depth += 1) {
+      assert.ok(allowsInLog(parts.slice(0, depth).join('/'), 'directory'), path)
+    }
+    assert.ok(allowsInLog(path, 'file'), path)
+  }
+  const parts = blockPath('acts', index, 3).split('/')
+  for (let depth = 1; depth < parts.length; depth += 1) {
+    assert.ok(allowsInEpoch(parts.slice(0, depth).join('/'), 'directory'))
+  }
 })
 
 test('a tail of the write-ahead log in which everything looks like a frame', async () => {

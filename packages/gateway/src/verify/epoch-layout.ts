@@ -3,7 +3,7 @@ import { parseBlockPath } from '../vault/index.ts'
 import { allowsInLog, namesIn } from './log-layout.ts'
 
 const FOLDERS = /^(?:log|checkpoints|checkpoints\/notes|persons)$/
-const BLOCK_FOLDERS = /^(?:records|acts)(?:\/x[0-9]{3})*(?:\/[0-9]{3}\.p)?$/
+const BLOCK_FOLDERS = /^(?:records|acts)(?:\/x[0-9]{3}){0,4}(?:\/[0-9]{3}\.p)?$/
 const CHECKPOINTS = /^checkpoints\/(?:[0-9]{8}|notes\/(?:0|[1-9][0-9]{0,15}))$/
 
 /** What may stand in an epoch's directory. */

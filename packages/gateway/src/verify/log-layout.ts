@@ -55,7 +55,8 @@ function join(folder: string, name: string): string {
   return folder === '' || name === '' ? folder + name : `${folder}/${name}`
 }
 
-const TILE_FOLDERS = /^tile(?:\/(?:entries|0|[1-9][0-9]?)(?:\/x[0-9]{3})*(?:\/[0-9]{3}\.p)?)?$/
+// The number of the farthest tile of the largest log has five groups of digits.
+const TILE_FOLDERS = /^tile(?:\/(?:entries|0|[1-9][0-9]?)(?:\/x[0-9]{3}){0,4}(?:\/[0-9]{3}\.p)?)?$/
 
 /** What may stand in a log's own directory. */
 export function allowsInLog(path: string, kind: FileKind): boolean {
