@@ -19,8 +19,3 @@ export async function listNotes(disk: Disk, epochDirectory: string): Promise<rea
   const sizes = names.filter((name) => /^(?:0|[1-9][0-9]{0,15})$/.test(name)).map(Number)
   return sizes.sort((one, other) => one - other)
 }
-
-/** Whether a file says that anything was ever published. */
-export function tellsOfPublication(path: string): boolean {
-  return path.startsWith('checkpoints/') || path === 'log/checkpoint'
-}

@@ -6,7 +6,7 @@ import type { Source } from './source.ts'
 import type { SignedRoot } from './tree-audit.ts'
 
 /** size u64 | root 32 | Ed25519 signature 64 */
-const ROW_BYTES = 104
+export const CHECKPOINT_ROW_BYTES = 104
 /** A file of rows is closed when it holds this many. */
 const ROWS_MAX = 65_536
 const ED25519 = 1
@@ -102,13 +102,16 @@ async function* readRows(options: StoredOptions): AsyncGenerator<SignedRoot> {
   let last = -1
   for (let chunk = 0, rows = ROWS_MAX; ; chunk += 1) {
     const file = chunkName(chunk)
-    const read = await source.read(file, ROW_BYTES * ROWS_MAX)
+    const read = await source.read(file, CHECKPOINT_ROW_BYTES * ROWS_MAX)
     if (read.kind === 'wrong') to.add('checkpoint', read.why, { file })
     if (read.kind !== 'bytes') return
     if (rows < ROWS_MAX) to.add('file', 'follows a file of rows that is not full', { file })
-    rows = Math.ceil(read.bytes.length / ROW_BYTES)
+    rows = Math.ceil(read.bytes.length / CHECKPOINT_ROW_BYTES)
     for (let at = 0; at < rows; at += 1) {
-      const row = parseRow(read.bytes.subarray(at * ROW_BYTES, (at + 1) * ROW_BYTES), file)
+      const row = parseRow(
+        read.bytes.subarray(at * CHECKPOINT_ROW_BYTES, (at + 1) * CHECKPOINT_ROW_BYTES),
+        file,
+      )
       const good = row !== undefined && isSigned(row, options)
       if (!good && at === rows - 1 && last >= published.size) return // Torn by a crash.
       if (!good) to.add('signature', `has a row, number ${at}, that no key signed`, { file })
@@ -126,7 +129,7 @@ interface Row extends SignedRoot {
 }
 
 function parseRow(bytes: Uint8Array, file: string): Row | undefined {
-  if (bytes.length < ROW_BYTES) return undefined
+  if (bytes.length < CHECKPOINT_ROW_BYTES) return undefined
   const size = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0))
   if (!Number.isSafeInteger(size)) return undefined
   return { size, root: bytes.subarray(8, 40), signature: bytes.subarray(40), file }

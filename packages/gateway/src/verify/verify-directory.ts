@@ -1,6 +1,7 @@
 import { NOTE_BYTES_MAX, parseCheckpoint, parseNote, TlogError } from '@countersign/tlog'
 import { type Disk, diskErrorCode, nodeSha256 } from '../platform/index.ts'
-import { allowsInEpoch, listNotes, tellsOfPublication } from './epoch-layout.ts'
+import { chooseEpoch, type EpochChoice } from './epoch-choice.ts'
+import { allowsInEpoch, listNotes } from './epoch-layout.ts'
 import { FarthestFile } from './farthest-file.ts'
 import { auditLead, type ReadableLock, signedLast } from './lock-audit.ts'
 import {
@@ -36,39 +37,26 @@ export interface DirectoryOptions extends AuditOptions {
 /** Audits a data directory or a bare log directory, trusting nothing in it but what is signed. */
 export function verifyDirectory(options: DirectoryOptions): Promise<Report> {
   return report({ ...options, place: 'directory' }, async (audited) => {
-    const place = await locate(options)
+    const place = await locate(options, audited)
     audited.epoch = place?.epoch ?? null
     if (place === undefined) await auditBareLog(options, audited)
     else await auditEpoch(options, place, audited)
   })
 }
 
-const EPOCH_NAME = /^[1-9][0-9]{0,8}$/
-
-/** The epoch to audit, and whether it is the one that a gateway writes to. */
-interface Place {
-  readonly epoch: number
-  readonly isNewest: boolean
-  readonly others: readonly number[]
-}
-
 /** Undefined where the directory is a log itself. */
-async function locate({ disk, directory, epoch }: DirectoryOptions): Promise<Place | undefined> {
+async function locate(
+  options: DirectoryOptions,
+  { findings }: Audited,
+): Promise<EpochChoice | undefined> {
+  const { disk, directory, epoch } = options
   const found = await listed(disk, directory)
   const names = found.filter(({ kind }) => kind !== 'other').map(({ name }) => name)
   if (names.includes('checkpoint') || names.includes('tile')) {
     if (epoch === undefined) return undefined
     throw new VerifyError('VERIFY_USAGE', `${directory} is one log, it has no epoch ${epoch}`)
   }
-  const epochs = names.filter((name) => EPOCH_NAME.test(name)).map(Number)
-  const newest = epochs.reduce((one, other) => Math.max(one, other), 0)
-  const chosen = epoch ?? newest
-  if (epochs.includes(chosen)) {
-    const others = epochs.filter((each) => each !== chosen)
-    return { epoch: chosen, isNewest: chosen === newest, others }
-  }
-  const what = epoch === undefined ? 'ledger' : `epoch ${epoch}`
-  throw new VerifyError('VERIFY_NOTHING_THERE', `there is no ${what} in ${directory}`)
+  return chooseEpoch(options, found, findings)
 }
 
 async function listed(disk: Disk, directory: string): ReturnType<Disk['list']> {
@@ -95,33 +83,23 @@ async function auditBareLog(options: DirectoryOptions, audited: Audited): Promis
 
 async function auditEpoch(
   options: DirectoryOptions,
-  place: Place,
+  place: EpochChoice,
   audited: Audited,
 ): Promise<void> {
   const { disk } = options
-  const { epoch, others } = place
-  for (const other of others) {
-    const why = `epoch ${other} was not looked at: add --epoch ${other}`
-    if (options.epoch === undefined) audited.findings.lack('file', why)
-    else audited.findings.skip('file', why)
-  }
+  const { epoch } = place
   const directory = `${options.directory}/${epoch}`
   const inEpoch = { ...audited, findings: audited.findings.below(`${epoch}`) }
   const to = inEpoch.findings
   const widths = new Widths()
   const farthest = new FarthestFile()
   const narrow = new NarrowBlocks()
-  let published = false
   const visit = (file: string): void => {
-    published ||= tellsOfPublication(file)
     farthest.add(file)
     narrow.add(file)
     if (file.startsWith('log/')) widths.add(file.slice('log/'.length))
   }
   await walk({ disk, directory, allows: allowsInEpoch, to, visit })
-  if (!published) {
-    throw new VerifyError('VERIFY_NOTHING_THERE', `nothing is published in ${directory} yet`)
-  }
   const inLog = { ...audited, findings: to.below('log') }
   const source = directorySource(disk, `${directory}/log`)
   const log = { ...logOptions(options, source, inLog), keyListRequired: true }
@@ -150,7 +128,7 @@ async function auditEverything(
   log: LogAuditOptions,
   epochAudit: {
     readonly options: DirectoryOptions
-    readonly place: Place
+    readonly place: EpochChoice
     readonly audited: Audited
     readonly extras: TreeExtras
     /** The size that was signed last. */
