@@ -12,6 +12,9 @@ export interface Ran {
 export interface Surroundings {
   readonly columns?: number
   readonly environment?: Readonly<Record<string, string>>
+  /** A terminal that shows colours. */
+  readonly isStyled?: boolean
+  readonly services?: Partial<CliContext['services']>
 }
 
 export async function run(args: readonly string[], around: Surroundings = {}): Promise<Ran> {
@@ -26,14 +29,14 @@ export async function run(args: readonly string[], around: Surroundings = {}): P
       },
       columns: around.columns ?? 80,
       interactive: false,
-      style: (_format, text) => text,
+      style: (_format, text) => (around.isStyled === true ? `\u001b[1m${text}\u001b[0m` : text),
     },
     disk: nodeDisk(),
     clock: systemClock(),
     random: systemRandom(),
     environment: around.environment ?? {},
     fetch,
-    services,
+    services: { ...services, ...around.services },
   })
   return { exit, ...said }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts'
 import { type CliContext, CliError, jsonOption } from './command.ts'
-import { printable, printableLines } from './printable.ts'
+import { jsonLine, printable, printableLines } from './printable.ts'
 
 export interface ActOptions extends AdminOptions {
   readonly json?: boolean
@@ -34,8 +34,8 @@ export async function act<T>(
 ): Promise<void> {
   const { status, body } = await askAdmin(context, options, asked)
   if (status >= 400) throw new CliError(2, refusal(body as Problem))
-  const text = options.json === true ? JSON.stringify(body) : describe(body as T)
-  context.terminal.out(`${printableLines(text)}\n`)
+  const isJson = options.json === true
+  context.terminal.out(isJson ? jsonLine(body) : `${printableLines(describe(body as T))}\n`)
 }
 
 function refusal({ title = 'it was refused', detail, problems = [] }: Problem): string {

@@ -10,7 +10,7 @@ import type { CliContext } from './command.ts'
 import { CliError, dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
 import { kekText } from './kek-text.ts'
 import { newestEpoch } from './newest-epoch.ts'
-import { printable } from './printable.ts'
+import { jsonLine, printable } from './printable.ts'
 import { orTampered } from './tampered.ts'
 
 interface Options {
@@ -85,9 +85,7 @@ async function body(context: CliContext, index: number, options: Options): Promi
     const shown = { v: 1, direction: found.direction, salt, disclosure: found.disclosure }
     await writeFileDurably(disk, disclosure, new TextEncoder().encode(`${JSON.stringify(shown)}\n`))
   }
-  terminal.out(
-    json === true ? `${JSON.stringify(factsOf(found, options))}\n` : describe(found, out),
-  )
+  terminal.out(json === true ? jsonLine(factsOf(found, options)) : describe(found, out))
 }
 
 /** Under its name when all of it is good; nothing is left of what is not. */
@@ -143,5 +141,5 @@ function describe({ index, direction, captured }: CapturedBody, out: string): st
     ...(truncated === undefined ? [] : ['cut']),
     ...redactions.map(({ rule, count }) => `${printable(rule)} taken out ${count} times`),
   ]
-  return `${out}: ${facts.join(', ')}\n`
+  return `${printable(out)}: ${facts.join(', ')}\n`
 }

@@ -5,7 +5,7 @@ import { type AdminOptions, askAdmin } from './admin-client.ts'
 import { changeHistory, loadedBefore } from './change-history.ts'
 import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printableLines } from './printable.ts'
 import { unifiedDiff } from './unified-diff.ts'
 
 const FILE_BYTES_MAX = 1_048_576
@@ -45,8 +45,8 @@ async function diff(context: CliContext, options: Options): Promise<void> {
   const files = { configuration: options.config, policies: policies.directory }
   const text = compare(inForce, await fromFiles(context, files), files)
   if (text !== '') context.finish(1)
-  const json = `${JSON.stringify({ equal: text === '', diff: text })}\n`
-  terminal.out(printableLines(options.json === true ? json : text || 'no difference\n'))
+  if (options.json === true) terminal.out(jsonLine({ equal: text === '', diff: text }))
+  else terminal.out(printableLines(text || 'no difference\n'))
 }
 
 async function fromLedger(

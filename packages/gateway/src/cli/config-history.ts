@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { type Change, changeHistory, type HistoryOptions, loadedBefore } from './change-history.ts'
 import type { CliContext } from './command.ts'
 import { CliError, dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printableLines } from './printable.ts'
 import { unifiedDiff } from './unified-diff.ts'
 
 interface Options extends HistoryOptions {
@@ -27,14 +27,14 @@ export function historyCommand(context: CliContext): Command {
         options.show === undefined
           ? list(changes, options.json === true)
           : show(changes, options.show, options.json === true)
-      context.terminal.out(printableLines(text))
+      context.terminal.out(text)
     })
 }
 
 function list(changes: readonly Change[], isJson: boolean): string {
-  if (isJson) return `${JSON.stringify({ changes: changes.map(withoutTexts) })}\n`
+  if (isJson) return jsonLine({ changes: changes.map(withoutTexts) })
   if (changes.length === 0) return 'no change is on record\n'
-  return changes.map(describe).join('')
+  return printableLines(changes.map(describe).join(''))
 }
 
 /** Digests are cut for people; `--json` has them whole. */
@@ -60,8 +60,8 @@ function show(changes: readonly Change[], index: number, isJson: boolean): strin
   }
   const former = loadedBefore(changes, change.kind, index)
   const diff = change.act === 'refused' ? '' : diffOf(former?.files ?? [], change)
-  if (isJson) return `${JSON.stringify({ ...change, diff })}\n`
-  return `${describe(change)}\n${diff}`
+  if (isJson) return jsonLine({ ...change, diff })
+  return printableLines(`${describe(change)}\n${diff}`)
 }
 
 function diffOf(before: readonly TextPiece[], { index, files }: Change): string {

@@ -4,6 +4,7 @@ import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
 import { diffCommand } from './config-diff.ts'
 import { historyCommand } from './config-history.ts'
+import { jsonLine, printable, printableLines } from './printable.ts'
 
 // The configuration knows every room, down to the policy engine: it is loaded when it is asked for.
 const configRoom = (): Promise<typeof import('../config/index.ts')> => import('../config/index.ts')
@@ -48,14 +49,13 @@ async function check(context: CliContext, file: string, json: boolean): Promise<
     const counts = `listeners: ${config.listeners.length}, routes: ${config.routes.length}`
     const warnings = warningsOf(config)
     const told = warnings.length === 0 ? {} : { warnings }
-    const found = JSON.stringify({ ok: true, problems: [], ...told })
-    terminal.out(json ? `${found}\n` : `ok: ${counts}\n`)
-    if (!json) for (const warning of warnings) terminal.err(`warning: ${warning}\n`)
+    terminal.out(json ? jsonLine({ ok: true, problems: [], ...told }) : `ok: ${counts}\n`)
+    if (!json) for (const warning of warnings) terminal.err(`warning: ${printable(warning)}\n`)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const { problems } = error
-    if (json) terminal.out(`${JSON.stringify({ ok: false, problems })}\n`)
-    else terminal.err(`${error.message}\n`)
+    if (json) terminal.out(jsonLine({ ok: false, problems }))
+    else terminal.err(`${printableLines(error.message)}\n`)
     context.finish(1)
   }
 }

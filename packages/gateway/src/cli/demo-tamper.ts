@@ -16,6 +16,7 @@ import { diskErrorCode } from '../platform/index.ts'
 import type { CliContext } from './command.ts'
 import { CliError, dataOption, jsonOption } from './command.ts'
 import { newestEpoch } from './newest-epoch.ts'
+import { jsonLine } from './printable.ts'
 
 /** What the README flips: early enough to be published soon after the demo has started. */
 const ENTRY = 17
@@ -42,7 +43,7 @@ export function tamperCommand(context: CliContext): Command {
     .addOption(jsonOption())
     .action(async ({ data, json }: Options) => {
       const flip = await tamper(context.disk, data)
-      context.terminal.out(json === true ? `${JSON.stringify(flip)}\n` : describe(flip, data))
+      context.terminal.out(json === true ? jsonLine(flip) : describe(flip, data))
     })
 }
 

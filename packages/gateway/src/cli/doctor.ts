@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { CliContext, Finding, TextStyle } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printableLines } from './printable.ts'
 
 export function doctorCommand(context: CliContext): Command {
   return new Command('doctor')
@@ -40,12 +40,12 @@ async function examine(context: CliContext, file: string, json: boolean): Promis
   const findings: Finding[] = []
   for await (const finding of services.examine(file)) {
     findings.push(finding)
-    if (!json) terminal.out(`${printableLines(line(context, finding))}\n`)
+    if (!json) terminal.out(`${line(context, finding)}\n`)
   }
   const count = (state: Finding['state']): number =>
     findings.filter((finding) => finding.state === state).length
   const isSound = count('failure') === 0
-  if (json) terminal.out(`${printableLines(JSON.stringify({ ok: isSound, findings }))}\n`)
+  if (json) terminal.out(jsonLine({ ok: isSound, findings }))
   else
     terminal.out(`\n${count('ok')} ok, ${count('warning')} to look at, ${count('failure')} wrong\n`)
   if (!isSound) context.finish(1)
@@ -54,5 +54,6 @@ async function examine(context: CliContext, file: string, json: boolean): Promis
 function line({ terminal }: CliContext, { topic, subject, state, says, advice }: Finding): string {
   const mark = terminal.style(STYLES[state], state.padEnd(7))
   const about = subject === '' ? topic : `${topic}, ${subject}`
-  return `${mark}  ${about}: ${says}${advice === undefined ? '' : `\n         → ${advice}`}`
+  const told = `${about}: ${says}${advice === undefined ? '' : `\n         → ${advice}`}`
+  return `${mark}  ${printableLines(told)}`
 }

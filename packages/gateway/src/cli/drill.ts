@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { CliContext, DrillEvent, DrillRoute } from './command.ts'
 import { CliError, jsonOption, parseWhole } from './command.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printable } from './printable.ts'
 
 const PATIENCE_SECONDS = 15
 const SLOW_MS = 200
@@ -80,7 +80,7 @@ async function run(context: CliContext, file: string, flags: DrillFlags): Promis
   for await (const event of services.drill(options)) {
     if (event.kind === 'begins') {
       begun = event
-      if (terminal.interactive) terminal.err(`${event.says} …\n`)
+      if (terminal.interactive) terminal.err(`${printable(event.says)} …\n`)
     } else if (event.kind === 'ended') {
       played.push({ ...begun, routes: event.routes })
       if (!json) terminal.out(table(context, begun.says, event))
@@ -89,8 +89,7 @@ async function run(context: CliContext, file: string, flags: DrillFlags): Promis
   const isBack = played.every(({ routes }) => routes.every(({ backMs }) => backMs !== undefined))
   const ok = isBack && verified?.ok === true
   const drilled = played.map(({ scenario, says, routes }) => ({ scenario, says, routes }))
-  if (json)
-    terminal.out(`${printableLines(JSON.stringify({ ok, scenarios: drilled, verified }))}\n`)
+  if (json) terminal.out(jsonLine({ ok, scenarios: drilled, verified }))
   else terminal.out(`${ending(verified, isBack)}\n`)
   if (!ok) context.finish(1)
 }
@@ -115,18 +114,19 @@ function table(
   says: string,
   { routes }: Extract<DrillEvent, { kind: 'ended' }>,
 ): string {
-  const width = Math.min(ROUTE_COLUMNS_MAX, Math.max(5, ...routes.map(({ route }) => route.length)))
+  const names = routes.map(({ route }) => printable(route))
+  const width = Math.min(ROUTE_COLUMNS_MAX, Math.max(5, ...names.map(({ length }) => length)))
   const row = (...[route, answer, took, recorded, back]: Row): string => {
     const what = `${fit(route, width)}  ${fit(answer, ANSWER_COLUMNS)} ${took.padStart(8)}`
     return `  ${what}  ${recorded.padEnd(8)} ${back.padStart(8)}`
   }
   const head = terminal.style('dim', row('ROUTE', 'ANSWER', 'TOOK', 'RECORDED', 'BACK'))
-  const lines = routes.map(({ route, status, reason, recorded, tookMs, backMs }) => {
-    const answer = status === undefined ? 'none yet' : `${status} ${reason ?? ''}`.trimEnd()
+  const lines = routes.map(({ status, reason, recorded, tookMs, backMs }, nth) => {
+    const said = status === undefined ? 'none yet' : `${status} ${reason ?? ''}`.trimEnd()
     const back = backMs === undefined ? 'NOT' : backMs === 0 ? '-' : span(backMs)
-    return row(route, answer, span(tookMs), RECORDED[recorded], back)
+    return row(names[nth] ?? '', printable(said), span(tookMs), RECORDED[recorded], back)
   })
-  return printableLines(`${terminal.style('bold', says)}\n${[head, ...lines].join('\n')}\n\n`)
+  return `${terminal.style('bold', printable(says))}\n${[head, ...lines].join('\n')}\n\n`
 }
 
 const RECORDED: Readonly<Record<DrillRoute['recorded'], string>> = {

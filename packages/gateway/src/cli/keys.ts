@@ -12,6 +12,7 @@ import {
   writeWhole,
 } from '../identity/index.ts'
 import { type CliContext, CliError, jsonOption, parseWhole } from './command.ts'
+import { jsonLine, printable } from './printable.ts'
 
 const DAY_US = 86_400_000_000
 const HOUR_US = 3_600_000_000
@@ -67,11 +68,12 @@ async function create(context: CliContext, options: Options): Promise<void> {
   const { prefix, token } = await createKeyInFile(identity.keysFile, facts, context)
   const { terminal } = context
   if (options.json === true) {
-    terminal.out(`${JSON.stringify({ ...facts, prefix, token, file: identity.keysFile })}\n`)
+    terminal.out(jsonLine({ ...facts, prefix, token, file: identity.keysFile }))
     return
   }
   terminal.out(`${token}\n`)
-  terminal.err(`Key ${prefix} for ${options.principal} is in ${identity.keysFile}, as a hash.
+  const where = printable(`for ${options.principal} is in ${identity.keysFile}`)
+  terminal.err(`Key ${prefix} ${where}, as a hash.
 It is shown this once: hand it over now.
 A running gateway takes it within seconds and records it.
 `)
@@ -106,10 +108,11 @@ async function list(context: CliContext, { config, json }: ListOptions): Promise
       replaces,
     }
   })
-  if (json === true) return context.terminal.out(`${JSON.stringify({ keys })}\n`)
+  if (json === true) return context.terminal.out(jsonLine({ keys }))
   for (const { prefix, principal, label = '', expires, isExpired } of keys) {
     const end = expires === undefined ? 'no end' : `${isExpired ? 'expired' : 'until'} ${expires}`
-    context.terminal.out(`${[prefix, principal, end, label].join('  ').trimEnd()}\n`)
+    const row = [prefix, principal, end, label].join('  ')
+    context.terminal.out(`${printable(row.trimEnd())}\n`)
   }
 }
 
@@ -143,7 +146,7 @@ async function rotate(context: CliContext, prefix: string, options: RotateOption
   await writeWhole(context.disk, file, made.text)
   if (options.json === true) {
     const facts = { prefix: made.prefix, replaces: prefix, oldExpires, token: made.token, file }
-    return context.terminal.out(`${JSON.stringify(facts)}\n`)
+    return context.terminal.out(jsonLine(facts))
   }
   context.terminal.out(`${made.token}\n`)
   context.terminal.err(`Key ${made.prefix} takes over from ${prefix}, which ends at ${oldExpires}.

@@ -8,7 +8,7 @@ import { type Decided, decidedOf, decidedRecords, RecordedSets } from './decided
 import { kekText } from './kek-text.ts'
 import { newestEpoch } from './newest-epoch.ts'
 import { policyRoom } from './policy-room.ts'
-import { printable, printableLines } from './printable.ts'
+import { jsonLine, printable, printableLines } from './printable.ts'
 import { orTampered } from './tampered.ts'
 
 interface Options {
@@ -63,7 +63,7 @@ async function explainOne(
   const { terminal } = context
   if (json === true) {
     const facts = { index: decided.index, ok: differences.length === 0, differences, ...again }
-    terminal.out(`${printableLines(JSON.stringify(facts))}\n`)
+    terminal.out(jsonLine(facts))
   } else terminal.out(describe(decided, again, context))
   if (differences.length === 0) return
   for (const each of differences) terminal.err(`${printable(each)}\n`)
@@ -124,8 +124,8 @@ function describe(
   const { who, what, where, why } = record
   const { principal } = who
   const verdict = terminal.style(allow ? 'green' : 'red', allow ? 'allow' : 'deny')
+  const head = `${terminal.style('bold', `record ${index}`)}: ${verdict}, ${printable(reason)}`
   const lines = [
-    `${terminal.style('bold', `record ${index}`)}: ${verdict}, ${reason}`,
     `  policies   ${policies.join(', ') || 'none'}`,
     ...(approvals.length === 0 ? [] : [`  approvals  ${approvals.join(', ')}`]),
     `  principal  ${principal.kind} ${principal.id} of ${principal.issuer ?? 'nobody'}`,
@@ -134,7 +134,7 @@ function describe(
     `  set        ${policySet}`,
     `  digest     ${request}`,
   ]
-  return printableLines(`${lines.join('\n')}\n`)
+  return `${[head, ...lines.map(printable)].join('\n')}\n`
 }
 
 function timeOf({ facts = {} }: Why): string {
@@ -155,7 +155,7 @@ async function explainAll(context: CliContext, ledger: Ledger, { json }: Options
     }
   }
   const { terminal } = context
-  if (json === true) terminal.out(`${JSON.stringify({ ...counts, findings })}\n`)
+  if (json === true) terminal.out(jsonLine({ ...counts, findings }))
   else {
     const lines = findings.map(({ index, differences }) => `${index}: ${differences.join('; ')}\n`)
     const { same, different, unknown } = counts

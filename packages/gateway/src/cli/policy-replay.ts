@@ -5,7 +5,7 @@ import { dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
 import { type Decided, decidedRecords } from './decided-records.ts'
 import { ledgerOf } from './policy-explain.ts'
 import { policyRoom } from './policy-room.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printableLines } from './printable.ts'
 import { orTampered } from './tampered.ts'
 
 /** An index of the ledger, or a time. */
@@ -69,7 +69,7 @@ async function replay(context: CliContext, options: Options): Promise<void> {
   }
   if (options.json === true) {
     const facts = { policySetSha256: set.digest, ...counts, changes }
-    terminal.out(`${printableLines(JSON.stringify(facts))}\n`)
+    terminal.out(jsonLine(facts))
     return
   }
   const { decisions, changed, unknown } = counts

@@ -7,7 +7,7 @@ import { CliError, jsonOption } from './command.ts'
 import { policyExplainCommand } from './policy-explain.ts'
 import { policyReplayCommand } from './policy-replay.ts'
 import { policyRoom } from './policy-room.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printableLines } from './printable.ts'
 
 export function policyCommand(context: CliContext): Command {
   return new Command('policy')
@@ -48,11 +48,11 @@ async function check(context: CliContext, directory: string, json: boolean): Pro
     const set = await readSet(context, directory)
     const { digest, ids, files, uncovered } = set
     const facts = { ok: true, digest, policies: ids, files: files.map(({ name }) => name) }
-    terminal.out(json ? `${JSON.stringify({ ...facts, uncovered, problems: [] })}\n` : sum(set))
+    terminal.out(json ? jsonLine({ ...facts, uncovered, problems: [] }) : sum(set))
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error
     const { problems } = error
-    if (json) terminal.out(`${JSON.stringify({ ok: false, problems })}\n`)
+    if (json) terminal.out(jsonLine({ ok: false, problems }))
     else terminal.err(`${printableLines(error.message)}\n`)
     context.finish(1)
   }
@@ -126,7 +126,7 @@ async function runTable(context: CliContext, file: string, json = false): Promis
   const results = runCases(set, table)
   const failed = results.filter(({ failures }) => failures.length > 0)
   const counts = { passed: results.length - failed.length, failed: failed.length }
-  if (json) terminal.out(`${JSON.stringify({ ...counts, cases: results })}\n`)
+  if (json) terminal.out(jsonLine({ ...counts, cases: results }))
   else {
     const lines = failed.map(describeFailure).join('')
     terminal.out(printableLines(`${lines}${counts.passed} passed, ${counts.failed} failed\n`))

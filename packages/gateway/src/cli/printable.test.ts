@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { printable, printableLines } from './printable.ts'
+import { jsonLine, printable, printableLines } from './printable.ts'
 
 const CASES = [
   ['what everybody can see stays', 'größe “x” 漢字 🙂', 'größe “x” 漢字 🙂'],
@@ -24,6 +24,13 @@ for (const [name, text, shown] of CASES) {
 test('a line feed ends a line only where there may be lines', () => {
   assert.equal(printable('x\nok: 20 entries'), 'x\\u000aok: 20 entries')
   assert.equal(printableLines('{\n}'), '{\n}')
+})
+
+test('facts are one line of JSON, and mean the same', () => {
+  const facts = { agent: CASES.map(([, text]) => text).join('\n') }
+  const line = jsonLine(facts)
+  assert.match(line, /^[^\p{C}]+\n$/u)
+  assert.deepEqual(JSON.parse(line), facts)
 })
 
 test('JSON means the same afterwards', () => {

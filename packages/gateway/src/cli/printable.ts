@@ -11,9 +11,14 @@ export function printable(line: string): string {
   return line.replace(UNSEEN, escaped)
 }
 
-/** The same of text that is in lines, JSON among it: there the escapes mean what they stand for. */
+/** The same of text that is in lines. */
 export function printableLines(text: string): string {
   return text.replace(UNSEEN_BUT_LINE_FEED, escaped)
+}
+
+/** Facts for a program: one object, where an escape means the character that it stands for. */
+export function jsonLine(facts: unknown): string {
+  return `${printableLines(JSON.stringify(facts))}\n`
 }
 
 function escaped(character: string): string {

@@ -2,8 +2,9 @@ import { Command } from 'commander'
 import { writeFileDurably } from '../platform/index.ts'
 import { provenEntry } from '../verify/index.ts'
 import type { CliContext } from './command.ts'
-import { dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
+import { CliError, dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
 import { newestEpoch } from './newest-epoch.ts'
+import { jsonLine, printable, printableLines } from './printable.ts'
 import { orTampered } from './tampered.ts'
 
 interface Options {
@@ -33,6 +34,12 @@ export function proveCommand(context: CliContext): Command {
     .action((index: number, options: Options) => prove(context, index, options))
 }
 
+/** Escaped it would be no proof any more. */
+function shown(proof: string): string {
+  if (printableLines(proof) === proof) return proof
+  throw new CliError(2, 'the proof holds characters that a terminal would obey: add --output FILE')
+}
+
 async function prove(context: CliContext, index: number, options: Options): Promise<void> {
   const { disk, terminal } = context
   const { data, output, json } = options
@@ -46,7 +53,10 @@ async function prove(context: CliContext, index: number, options: Options): Prom
   if (json === true) {
     const { origin, size } = checkpoint
     const facts = { epoch, index, origin, size, leaf, file: output ?? null, proof }
-    terminal.out(`${JSON.stringify(facts)}\n`)
-  } else if (output === undefined) terminal.out(proof)
-  else terminal.out(`${output}: entry ${index}, checkpoint ${checkpoint.size}, leaf ${leaf}\n`)
+    terminal.out(jsonLine(facts))
+  } else if (output === undefined) terminal.out(shown(proof))
+  else {
+    const what = `entry ${index}, checkpoint ${checkpoint.size}, leaf ${leaf}`
+    terminal.out(`${printable(output)}: ${what}\n`)
+  }
 }

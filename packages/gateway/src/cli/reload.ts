@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type AdminOptions, askAdmin, withAdminOptions } from './admin-client.ts'
 import { type CliContext, CliError, jsonOption } from './command.ts'
-import { printableLines } from './printable.ts'
+import { jsonLine, printableLines } from './printable.ts'
 
 export function reloadCommand(context: CliContext): Command {
   const command = new Command('reload').description(
@@ -39,13 +39,14 @@ async function reload(
   const isRefused = answer.status === 422
   if (answer.status !== 200 && !isRefused) throw new CliError(2, told.title ?? 'it failed')
   if (isRefused) context.finish(1)
-  if (options.json === true) terminal.out(`${printableLines(JSON.stringify(told))}\n`)
+  if (options.json === true) terminal.out(jsonLine(told))
   else if (isRefused) terminal.err(`${refusal(told)}\n`)
   else terminal.out(`${success(told)}\n`)
 }
 
 function success({ result, configuration, policies }: Told): string {
-  return `${result}\n  configuration ${configuration}\n  policies      ${policies}`
+  const lines = [result, `  configuration ${configuration}`, `  policies      ${policies}`]
+  return printableLines(lines.join('\n'))
 }
 
 function refusal({ title, problems = [] }: Told): string {

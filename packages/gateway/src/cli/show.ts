@@ -4,7 +4,7 @@ import type { CliContext } from './command.ts'
 import { dataOption, epochOption, jsonOption, parseWhole } from './command.ts'
 import { kekText } from './kek-text.ts'
 import { newestEpoch } from './newest-epoch.ts'
-import { printable, printableLines } from './printable.ts'
+import { jsonLine, printable, printableLines } from './printable.ts'
 import { orTampered } from './tampered.ts'
 
 interface Options {
@@ -36,9 +36,7 @@ export function showCommand(context: CliContext): Command {
       const kek = await kekText(context, kekFile)
       const key = kek === undefined ? {} : { kek }
       const record = await orTampered(shownRecord({ disk, data, epoch, isNewest, index, ...key }))
-      terminal.out(
-        json === true ? `${printableLines(JSON.stringify(record))}\n` : describe(record, context),
-      )
+      terminal.out(json === true ? jsonLine(record) : describe(record, context))
     })
 }
 

@@ -7,6 +7,7 @@ import {
   writeWhole,
 } from '../identity/index.ts'
 import { type CliContext, CliError, jsonOption, parseWhole } from './command.ts'
+import { jsonLine, printable } from './printable.ts'
 
 const DAY_US = 86_400_000_000
 const DAYS_MAX = 36_500
@@ -59,7 +60,7 @@ async function revoke(context: CliContext, options: RevokeOptions): Promise<void
   const made = addRevocation(text, facts, { random: context.random, nowUs })
   await writeWhole(context.disk, file, made.text)
   if (options.json === true) {
-    return context.terminal.out(`${JSON.stringify({ id: made.id, ...facts, file })}\n`)
+    return context.terminal.out(jsonLine({ id: made.id, ...facts, file }))
   }
   context.terminal.err(`Revocation ${made.id}: a running gateway goes by it within seconds.\n`)
 }
@@ -72,11 +73,11 @@ function listCommand(context: CliContext): Command {
     .action(async ({ config, json }: ListOptions) => {
       const { text } = await readRevocations(context, config)
       const revoked = [...parseRevocations(text).entries.values()]
-      if (json === true) return context.terminal.out(`${JSON.stringify({ revoked })}\n`)
+      if (json === true) return context.terminal.out(jsonLine({ revoked }))
       for (const { id, issuer, jti, subject, before, until } of revoked) {
         const what = jti === undefined ? `subject ${subject} before ${before}` : `jti ${jti}`
         const end = until === undefined ? '' : `  until ${until}`
-        context.terminal.out(`${id}  ${issuer}  ${what}${end}\n`)
+        context.terminal.out(`${printable(`${id}  ${issuer}  ${what}${end}`)}\n`)
       }
     })
 }

@@ -18,7 +18,7 @@ import {
 import type { CliContext } from './command.ts'
 import { CliError, epochOption, jsonOption } from './command.ts'
 import { kekText } from './kek-text.ts'
-import { printable, printableLines } from './printable.ts'
+import { jsonLine, printable } from './printable.ts'
 
 interface Options {
   readonly key: readonly string[]
@@ -82,11 +82,7 @@ export function verifyCommand(context: CliContext): Command {
     .action(async (place: string, options: Options) => {
       const report = await audit(context, place, options)
       const { terminal } = context
-      terminal.out(
-        options.json === true
-          ? `${printableLines(JSON.stringify(report))}\n`
-          : describe(report, context),
-      )
+      terminal.out(options.json === true ? jsonLine(report) : describe(report, context))
       context.finish(report.exit)
     })
 }
