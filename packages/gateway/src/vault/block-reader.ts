@@ -57,6 +57,11 @@ export class BlockReader {
     this.#persons = new PersonsReader(this.#store, { opener: this.#opener, ring: options.ring })
   }
 
+  /** The persons file that begins with this entry, if only to see whether all of it opens. */
+  personsFile(first: number): Promise<PersonsFile | VaultError> {
+    return this.#persons.file(first)
+  }
+
   /** One record. Throws the fault of its pack, or VAULT_ENTRY_MISSING. */
   async record(index: number): Promise<OpenedRecord> {
     const number = Math.floor(index / BLOCK_ENTRIES)

@@ -1,6 +1,6 @@
 import { personsPath } from './block-path.ts'
 import type { BlockStore } from './block-store.ts'
-import { mapKey } from './bytes.ts'
+import { hex, mapKey } from './bytes.ts'
 import { asFault, VaultError } from './errors.ts'
 import type { DataKey, KeyRing } from './key-ring.ts'
 import { KEY_ID_BYTES } from './key-row.ts'
@@ -14,6 +14,9 @@ export const PERSONS_FILES_MAX = 4
 
 /** Sections of one file, together: a segment of the write-ahead log holds less. */
 const PERSONS_BYTES_MAX = 134_217_728
+
+/** One fault tells that a file is not the one that was written; more of them tell where. */
+const PACK_FAULTS_MAX = 16
 
 /** What is taken out of frames at once stands in memory twice. */
 const PACKS_AT_ONCE = 256
@@ -76,6 +79,22 @@ export class PersonsFile {
       await this.#openSome(packs.slice(at, at + PACKS_AT_ONCE))
     }
     return true
+  }
+
+  /**
+   * Why packs of it cannot be opened, whether or not a section is in them: the first few. Those
+   * under a key that is rightly gone are left out, its id being in hexadecimal.
+   */
+  async faults(isGone: (keyId: string) => boolean): Promise<readonly VaultError[]> {
+    const faults: VaultError[] = []
+    for (const { header, place } of this.#packs.values()) {
+      if (isGone(hex(header.keyId))) continue
+      const cause = this.ready(header.keyId) ?? (await this.open(header.keyId))
+      if (!(cause instanceof VaultError)) continue
+      faults.push(new VaultError(cause.code, cause.message, { place, cause }))
+      if (faults.length === PACK_FAULTS_MAX) break
+    }
+    return faults
   }
 
   #holds(keyId: Uint8Array): boolean {
@@ -203,6 +222,11 @@ export class PersonsReader {
     return this.#covering(index)
   }
 
+  /** The file that begins with this entry, apart from those that are kept open. */
+  async file(first: number): Promise<PersonsFile | VaultError> {
+    return asFault(() => this.#read(first))
+  }
+
   /** Files that came since are found again: once, however many entries have none. */
   forgetListing(): void {
     this.#isListed = false
@@ -231,6 +255,9 @@ export class PersonsReader {
       const found = `entries ${header.from} to ${header.to}`
       throw new VaultError('VAULT_MALFORMED', `pack in ${path} speaks of ${found}`, { place })
     }
-    return new PersonsFile(packs, { path, first }, this.#by)
+    const keys = new Set(packs.map(({ header }) => mapKey(header.keyId)))
+    if (keys.size === packs.length) return new PersonsFile(packs, { path, first }, this.#by)
+    const message = `${path} has two packs under one key`
+    throw new VaultError('VAULT_MALFORMED', message, { place: { file: path } })
   }
 }

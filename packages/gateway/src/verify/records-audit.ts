@@ -15,6 +15,7 @@ import { BodiesAudit, type ToldBody } from './bodies-audit.ts'
 import type { BundleEntries } from './bundle-entries.ts'
 import { digestOf, type FileRead, type FilesRead } from './files-read.ts'
 import type { SignedLog } from './log-audit.ts'
+import type { PersonsAudit } from './persons-audit.ts'
 import { RecordAudit, type RecordFacts } from './record-audit.ts'
 import type { Findings } from './report.ts'
 import { type Source, strangeness } from './source.ts'
@@ -33,6 +34,8 @@ export interface RecordsOptions {
   readonly source: Source
   readonly epoch: number
   readonly signed: SignedLog
+  /** What there is of files of persons. */
+  readonly persons: PersonsAudit
   readonly to: Findings
   /** Names files relative to the data directory. */
   readonly toData: Findings
@@ -151,12 +154,19 @@ export class RecordsAudit implements RecordFacts {
 
   /** Names what nothing explained. `blamed`: entries that are not those that were signed. */
   async finish(blamed: ReadonlySet<number>): Promise<void> {
-    const { to, holdsKey } = this.#options
+    const { to, holdsKey, persons, reader, signed } = this.#options
     for (const [key, index] of this.#erasedBy) {
       if (!(await holdsKey(key))) continue
       to.add('key', `record says that key ${key} was erased, and it is here`, { index })
     }
     this.#unexplained(blamed)
+    await persons.finish({
+      reader,
+      size: signed.checkpoint.size,
+      isErased: (keyId) => this.#erased.has(keyId),
+      isMissed: (keyId) => this.#keys.has(keyId),
+      to,
+    })
     this.#bodies.finish({ expired: this.#expired, erased: this.#erased })
   }
 
@@ -232,7 +242,8 @@ export class RecordsAudit implements RecordFacts {
   }
 
   async #blockFile(file: BlockFile, index: number): Promise<void> {
-    const { files, to } = this.#options
+    const { files, persons, to } = this.#options
+    persons.named(file.path)
     if (parseBlockPath(file.path) === undefined) {
       to.skip('block', `record ${index} names a file that is not known here`, { file: file.path })
       return

@@ -15,6 +15,7 @@ import {
 import { allowsInLog, Widths, walk } from './log-layout.ts'
 import { NarrowBlocks } from './narrow-blocks.ts'
 import { openRecords } from './open-records.ts'
+import { PersonsAudit } from './persons-audit.ts'
 import { RecordsAudit } from './records-audit.ts'
 import type { Report } from './report.ts'
 import { directorySource, type Source } from './source.ts'
@@ -94,9 +95,11 @@ async function auditEpoch(
   const widths = new Widths()
   const farthest = new FarthestFile()
   const narrow = new NarrowBlocks()
+  const persons = new PersonsAudit()
   const visit = (file: string): void => {
     farthest.add(file)
     narrow.add(file)
+    persons.found(file)
     if (file.startsWith('log/')) widths.add(file.slice('log/'.length))
   }
   await walk({ disk, directory, allows: allowsInEpoch, to, visit })
@@ -118,7 +121,7 @@ async function auditEpoch(
   const extras = { widths, stored: [storedRows(stored), storedNotes(stored)] }
   const lock = place.isNewest ? options.lock : undefined
   const last = await signedLast(lock, epoch, signed, audited.findings)
-  await auditEverything(signed, log, { options, place, audited, extras, last })
+  await auditEverything(signed, log, { options, place, audited, extras, last, persons })
   if (last > signed.checkpoint.size) auditLead(last, await shownSize(source), audited.findings)
 }
 
@@ -133,9 +136,10 @@ async function auditEverything(
     readonly extras: TreeExtras
     /** The size that was signed last. */
     readonly last: number
+    readonly persons: PersonsAudit
   },
 ): Promise<void> {
-  const { options, place, audited, extras, last } = epochAudit
+  const { options, place, audited, extras, last, persons } = epochAudit
   const { epoch, isNewest } = place
   const { disk, directory, kek } = options
   const to = audited.findings
@@ -155,6 +159,7 @@ async function auditEverything(
     source,
     epoch,
     signed,
+    persons,
     to: below,
     toData: to,
   })
