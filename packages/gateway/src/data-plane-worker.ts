@@ -10,10 +10,13 @@ const READ_BYTES = 65_536
 const LEAVE_MS = 1000
 
 tuneRuntime()
-// What ends the gateway goes to all of its processes: it lets each of its workers finish.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) {
+// What ends the gateway goes to all of its processes: it lets each of its workers finish. SIGUSR1
+// would open the inspector, to whoever is on this machine.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
   process.on(signal, () => undefined)
 }
+// Whoever reads the log may be gone: the gateway is not.
+process.stderr.on('error', () => undefined)
 process.on('uncaughtException', (error) => {
   process.stderr.write(`countersign: worker: internal error: ${error.stack ?? error.message}\n`)
   process.exit(2)

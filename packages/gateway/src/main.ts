@@ -13,6 +13,9 @@ process.on('uncaughtException', (error) => {
   process.exit(2)
 })
 
+// The runtime's own answer opens the inspector, keys and all, to whoever is on this machine.
+process.on('SIGUSR1', () => undefined)
+
 tuneRuntime()
 process.exitCode = await runCli(process.argv.slice(2), cliMachine())
 setTimeout(() => process.exit(), LINGER_MS_MAX).unref()

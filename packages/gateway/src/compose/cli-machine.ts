@@ -30,6 +30,8 @@ function terminal(): Terminal {
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     process.exit(code === 'EPIPE' ? 0 : 2)
   })
+  // Whoever reads the log may be gone: what serves goes on.
+  process.stderr.on('error', () => undefined)
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

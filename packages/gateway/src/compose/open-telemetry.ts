@@ -5,6 +5,9 @@ import { Metrics, type MetricsParts, type Traces } from '../telemetry/index.ts'
 import type { Machine } from './machine.ts'
 import { readSecret } from './read-secret.ts'
 
+/** How long spans that wait may still be sent when the process stops. */
+const CLOSE_MS_MAX = 2000
+
 /** What goes out about requests, beside what is on record. */
 export interface OpenTelemetry {
   readonly telemetry: Metrics
@@ -45,7 +48,12 @@ export async function openTracing(
   const bytes = (count: number): Uint8Array => machine.random.bytes(count)
   const tracing = new Traces({ config, authorization, gateway, version: VERSION, bytes })
   const close = async (): Promise<void> => {
-    await tracing.close().catch((cause: unknown) => log.warn({ err: cause }, 'traces'))
+    const closed = tracing.close().catch((cause: unknown) => log.warn({ err: cause }, 'traces'))
+    // A collector that never ends its answers must not keep a gateway from ending.
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = machine.clock.after(CLOSE_MS_MAX, resolve)
+    await Promise.race([closed, promise])
+    timer.cancel()
   }
   return { tracing, close }
 }

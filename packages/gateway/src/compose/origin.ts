@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { missingKey } from '../ledger/index.ts'
 import { type Disk, diskErrorCode, type Random } from '../platform/index.ts'
 
 const ORIGIN_RANDOM_BYTES = 8
@@ -12,6 +13,8 @@ export interface OriginOptions {
   readonly epoch: number
   /** What a new log's origin begins with. */
   readonly prefix: string
+  /** Whether there may be no key yet. */
+  readonly mayCreate: boolean
 }
 
 /**
@@ -20,13 +23,15 @@ export interface OriginOptions {
  * nobody who remembers the old one a fork of it.
  */
 export async function originOf(options: OriginOptions): Promise<string> {
-  const { disk, random, directory, epoch, prefix } = options
+  const { disk, random, directory, epoch, prefix, mayCreate } = options
+  const path = join(directory, `${epoch}.ed25519`)
   try {
-    const key = await disk.read(join(directory, `${epoch}.ed25519`), KEY_BYTES_MAX)
+    const key = await disk.read(path, KEY_BYTES_MAX)
     // PRIVATE+KEY+name+id+material: opening the key checks it, this only needs its name.
     return new TextDecoder().decode(key).split('+')[2] ?? ''
   } catch (error) {
     if (diskErrorCode(error) !== 'DISK_NOT_FOUND') throw error
+    if (!mayCreate) throw missingKey(path)
     return `${prefix}/${Buffer.from(random.bytes(ORIGIN_RANDOM_BYTES)).toString('hex')}`
   }
 }

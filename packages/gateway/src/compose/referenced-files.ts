@@ -13,7 +13,7 @@ interface Reference {
  * they have stores and records of their own.
  */
 export function referencedFiles(config: Config): readonly Reference[] {
-  const { listeners, upstreams, admin, identity, quotaStore } = config
+  const { listeners, upstreams, admin, identity, quotaStore, telemetry } = config
   return [
     ...listeners.flatMap(({ tls }, index) => ofTls(`listeners[${index}].tls`, tls)),
     ...ofTls('admin.tls', admin.tls),
@@ -28,6 +28,7 @@ export function referencedFiles(config: Config): readonly Reference[] {
       ...ofSecret(`upstreams.${name}.egress.credential.secret`, egress?.credential?.secret),
     ]),
     ...ofQuotaStore(quotaStore),
+    ...ofSecret('telemetry.traces.authorization', telemetry.traces?.authorization),
     ...plain('identity.authority', identity.authority),
     ...identity.issuers.flatMap(({ jwksFile, secret }, index) => [
       ...plain(`identity.issuers[${index}].jwksFile`, jwksFile),

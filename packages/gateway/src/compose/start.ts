@@ -10,27 +10,33 @@ import { stopSignal } from './stop-signal.ts'
 
 /** Runs the gateway of a configuration file until it is told to stop. */
 export async function start({ configPath, terminal, json, waitMs }: StartOptions): Promise<void> {
-  const descriptors = readDescriptors(process.env, process)
-  const first = withDescriptors(await prepare(configPath), descriptors)
   const machine = realMachine()
   // A service has no terminal that could hang up: the signal means to read the files again.
   const stop = stopSignal(machine.clock, process, ['SIGINT', 'SIGTERM'])
   const notifier = notifierOf(process.env, process)
   let gateway: Gateway | undefined
-  process.on('SIGHUP', () => {
+  let isReloadAsked = false
+  const reloadNow = (): void => {
+    isReloadAsked = gateway === undefined
     if (gateway === undefined) return
     reload(gateway, notifier).catch((error: unknown) => {
       terminal.err(`countersign: reload failed: ${String(error)}\n`)
     })
-  })
+  }
+  process.on('SIGHUP', reloadNow)
+  const descriptors = readDescriptors(process.env, process)
+  const first = withDescriptors(await prepare(configPath), descriptors)
   await using parts = new AsyncDisposableStack()
   parts.defer(() => notifier.close())
   notifier.tell([PREPARED])
-  const ownership = await claimData(machine, first.config.data, waitMs)
+  const claimed = claimData(machine, first.config.data, waitMs)
+  const ownership = await Promise.race([claimed, stop])
+  if (typeof ownership === 'string') return // Told to stop while somebody else has the data.
   parts.defer(() => ownership.release())
   const open = await openGateway(first, machine)
   parts.defer(() => open.close())
   gateway = open
+  if (isReloadAsked) reloadNow()
 
   const { origin, vkeys, addresses, rollbackProtection } = open
   const facts = { origin, vkeys, addresses, rollbackProtection }

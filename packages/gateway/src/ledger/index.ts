@@ -10,7 +10,12 @@ export { Ledger, type PackedListener } from './ledger.ts'
 export type { LedgerOptions, RollbackProtection } from './ledger-options.ts'
 export { LocalIntegration, type LocalIntegrationOptions } from './local-integration.ts'
 export { formatLockRecord, type LockRecord, parseLockRecord } from './lock-record.ts'
-export { type LogKeysOptions, openLogKeys, type SeededAlgorithm } from './log-keys.ts'
+export {
+  type LogKeysOptions,
+  missingKey,
+  openLogKeys,
+  type SeededAlgorithm,
+} from './log-keys.ts'
 export { LogReader } from './log-reader.ts'
 export type { Recovery } from './open-instance.ts'
 export type { PackedBatch, Packer, PackReport, Span } from './packer.ts'

@@ -38,6 +38,8 @@ export interface LogKeysOptions {
   readonly epoch: number
   /** The log's name; a new key is made under it, an old one must bear it. */
   readonly origin: string
+  /** Whether keys that are not there may be made; false: something was signed with them. */
+  readonly mayCreate?: boolean
 }
 
 const SEED_BYTES = 32
@@ -59,8 +61,9 @@ async function openKey(options: LogKeysOptions, suffix: string, type: SignatureT
   const { sha256, origin } = options
   const algorithm = type === SIGNATURE_TYPES.ed25519 ? options.ed25519 : options.mlDsa44
   const path = `${options.directory}/${options.epoch}.${suffix}`
-  const text =
-    (await readKey(options.disk, path)) ?? (await makeKey(options, algorithm, type, path))
+  const known = await readKey(options.disk, path)
+  if (known === undefined && options.mayCreate === false) throw missingKey(path)
+  const text = known ?? (await makeKey(options, algorithm, type, path))
   const publicKeyOf = (_: SignatureType, seed: Uint8Array) => algorithm.signer(seed).publicKey
   const key = parseSignerKey(sha256, text, publicKeyOf)
   if (key.name !== origin || key.type !== type) {
@@ -71,6 +74,11 @@ async function openKey(options: LogKeysOptions, suffix: string, type: SignatureT
     vkey: formatVerifierKey(sha256, key),
     signer: noteSigner(verifierKey(sha256, key), (message) => secret.sign(message)),
   }
+}
+
+/** A key of the log that something was signed with, and that is not there. */
+export function missingKey(path: string): LedgerError {
+  return new LedgerError('LEDGER_KEYS', `${path} is missing: restore it; nothing was changed`)
 }
 
 async function readKey(disk: Disk, path: string): Promise<string | undefined> {

@@ -29,7 +29,7 @@ export const telemetryConfigSchema = z.strictObject({
         .min(1)
         .max(100_000)
         .default(2048)
-        .describe('spans that wait to be sent; what comes beyond is dropped and counted'),
+        .describe('spans that wait to be sent; what comes beyond is dropped'),
     })
     .optional(),
 })

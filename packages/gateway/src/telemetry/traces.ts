@@ -148,7 +148,7 @@ export class Traces {
     span.end(timeOf(exchange.endUs))
   }
 
-  /** Sends what waits, for as long as one attempt takes. */
+  /** Sends what waits. Whoever calls says how long that may take: it is up to the collector. */
   async close(): Promise<void> {
     await this.#provider.shutdown()
   }

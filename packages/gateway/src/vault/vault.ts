@@ -1,11 +1,12 @@
 import { createHmac, type KeyObject } from 'node:crypto'
+import { join } from 'node:path'
 import type { Disk, Random } from '../platform/index.ts'
 import { addressPrefix } from './address-prefix.ts'
 import { concat, mapKey, utf8 } from './bytes.ts'
 import { deriveKey, KEY_BYTES, NONCE_BYTES } from './cipher.ts'
 import { VaultError } from './errors.ts'
 import { checkKek, type Kek, writeKekCheck } from './kek.ts'
-import { KEY_ID_RANDOM_BYTES, newKeyId, STANDING_PERIOD } from './key-file.ts'
+import { KEY_ID_RANDOM_BYTES, keyFileName, newKeyId, STANDING_PERIOD } from './key-file.ts'
 import { KeyRing, SALT_INFO } from './key-ring.ts'
 import { KEY_CLASSES, type KeyClass, LOOKUP_BYTES, readKeyRow, sealKeyRow } from './key-row.ts'
 import { Mac } from './mac.ts'
@@ -42,6 +43,8 @@ export interface VaultOptions {
   /** Now: the months around it are read at once, others when they come. */
   readonly nowUs: number
   readonly anonymousKeysADayMax?: number
+  /** Whether keys that are made once for good may be missing: false where something is kept. */
+  readonly mayCreate?: boolean
 }
 
 interface AskedKey {
@@ -76,6 +79,7 @@ export class Vault {
     if (!checked) await writeKekCheck(disk, directory, kek)
     for (const keyClass of STANDING) {
       const known = await ring.standing(keyClass)
+      if (known === undefined && options.mayCreate === false) throw missing(options, keyClass)
       ring.learn(known ?? newRow(options, keyClass, STANDING_PERIOD, FOREVER).row)
     }
     // Also what was there: an earlier start may have failed before it was durable, check included.
@@ -201,6 +205,13 @@ export class Vault {
     const message = concat(LOOKUP_LABEL, Uint8Array.of(KEY_CLASSES[keyClass]), from, utf8(name))
     return createHmac('sha256', this.#lookupKey).update(message).digest().subarray(0, LOOKUP_BYTES)
   }
+}
+
+/** Made anew, receipts that were given out would not open, and nobody's rows would be found. */
+function missing({ directory }: VaultOptions, keyClass: KeyClass): VaultError {
+  const file = join(directory, keyFileName(STANDING_PERIOD))
+  const message = `${file} has no ${keyClass} key: restore it; nothing was changed`
+  return new VaultError('VAULT_KEY_MISSING', message, { place: { file } })
 }
 
 function isOf({ fromUs, toUs }: SealKey, atUs: number): boolean {

@@ -18,6 +18,10 @@ interface Life {
   readonly process: ChildProcess
   readonly ended: Promise<number>
   readonly startedMs: number
+  /** It has read its files, and listens to signals. */
+  isPrepared: boolean
+  /** It is told to read its files again once it listens. */
+  isToReload: boolean
 }
 
 /**
@@ -40,7 +44,8 @@ class Supervisor {
   /** Prepares itself while `#current` serves on. */
   #next: Life | undefined
   #hasServed = false
-  #isStopping = false
+  #stopping: NodeJS.Signals | undefined
+  #endPause: () => void = () => undefined
   #backoffMs = BACKOFF_MS_MIN
 
   constructor(options: SuperviseOptions, sockets: readonly Descriptor[]) {
@@ -53,14 +58,14 @@ class Supervisor {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => this.#stop(signal))
     }
-    process.on('SIGHUP', () => this.#current.process.kill('SIGHUP'))
+    process.on('SIGHUP', () => this.#reload(this.#current))
     process.on('SIGUSR2', () => this.#replace())
     for (;;) {
       const life = this.#current
       const code = await life.ended
       if (this.#current !== life) continue
       // What has never served is wrong from the start: whoever started us is to know.
-      if (this.#isStopping || (!this.#hasServed && this.#next === undefined)) {
+      if (this.#stopping !== undefined || (!this.#hasServed && this.#next === undefined)) {
         await this.#notifier.close()
         return code
       }
@@ -79,29 +84,47 @@ class Supervisor {
     if (this.#clock.ticksMs() - life.startedMs > STEADY_MS) this.#backoffMs = BACKOFF_MS_MIN
     const backoffMs = this.#backoffMs
     this.#backoffMs = Math.min(BACKOFF_MS_MAX, backoffMs * 2)
-    await new Promise((resolve) => setTimeout(resolve, backoffMs))
-    this.#current = this.#begin()
-    if (this.#isStopping) this.#current.process.kill('SIGTERM')
+    await this.#pause(backoffMs)
+    // Asked to stop meanwhile: the one that has ended is the last.
+    if (this.#stopping === undefined) this.#current = this.#begin()
+    else this.#current = { ...life, ended: Promise.resolve(0) }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  /** Before it listens the signal would end it. */
+  #reload(life: Life): void {
+    if (life.isPrepared) life.process.kill('SIGHUP')
+    else life.isToReload = true
   }
 
   /** The next one gets ready, all but for the data; only then is the one that serves stopped. */
   #replace(): void {
-    if (this.#isStopping || this.#next !== undefined) return
+    if (this.#stopping !== undefined || this.#next !== undefined) return
     const next = this.#begin()
     this.#next = next
     void next.ended.then((code) => {
       if (this.#next !== next) return
       this.#next = undefined
-      if (this.#isStopping) return
+      if (this.#stopping !== undefined) return
       this.#say(`countersign: the next gateway ended with ${code}: the former one goes on`)
     })
   }
 
   #stop(signal: NodeJS.Signals): void {
-    if (!this.#isStopping) this.#notifier.tell(['STOPPING=1'])
-    this.#isStopping = true
+    if (this.#stopping === undefined) this.#notifier.tell(['STOPPING=1'])
+    this.#stopping = signal
     this.#next?.process.kill('SIGKILL')
     this.#current.process.kill(signal)
+    this.#endPause()
   }
 
   #begin(): Life {
@@ -120,10 +143,11 @@ class Supervisor {
     })
     const ended = new Promise<number>((resolve) => {
       child.once('error', () => resolve(-1))
-      child.once('exit', (code) => resolve(code ?? -1))
+      // One that did not listen yet is ended by the signal itself, and had nothing to let end.
+      child.once('exit', (code, by) => resolve(code ?? (by === this.#stopping ? 0 : -1)))
     })
     const startedMs = this.#clock.ticksMs()
-    const life = { process: child, ended, startedMs }
+    const life = { process: child, ended, startedMs, isPrepared: false, isToReload: false }
     child.on('message', (message) => this.#hear(life, message))
     return life
   }
@@ -132,6 +156,8 @@ class Supervisor {
   #hear(life: Life, message: unknown): void {
     const { told } = message as { readonly told: Told }
     if (told[0] === PREPARED) {
+      life.isPrepared = true
+      if (life.isToReload) life.process.kill('SIGHUP')
       // From here on nothing but the data is missing to it.
       if (life === this.#next) this.#current.process.kill('SIGTERM')
       return

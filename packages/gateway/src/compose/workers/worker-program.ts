@@ -66,6 +66,7 @@ export class WorkerProgram {
   readonly #logins: WorkerLogins
   #containment: Containment | undefined
   #plane: DataPlane | undefined
+  #closeTracing: () => Promise<void> = async () => undefined
   /** As the gateway told them last, JSON: more may come while the worker begins. */
   #measures = '[]'
   #isSpaceScarce = false
@@ -135,7 +136,8 @@ export class WorkerProgram {
     this.#follow(this.#measures)
     const asker = this.#asker
     const directory = join(config.data, 'keys')
-    const { tracing } = await openTracing(config, this.#machine, log)
+    const { tracing, close } = await openTracing(config, this.#machine, log)
+    this.#closeTracing = close
     return DataPlane.open(prepared, this.#machine, {
       recorder: new WorkerRecorder({ clock, random, epoch, origin, asker }),
       containment,
@@ -226,6 +228,7 @@ export class WorkerProgram {
 
   async #stop(): Promise<void> {
     await this.#plane?.close()
+    await this.#closeTracing()
     this.#tellCounts()
     this.#sender.send(['stopped'])
     this.#sender.flush()

@@ -22,6 +22,8 @@ const STEADY_MS = 10_000
 /** A worker tells twice a second what it has counted: one that is silent for so long hangs. */
 const LOOK_EVERY_MS = 2000
 const SILENT_LOOKS_MAX = 5
+/** While it starts it says nothing, and somebody waits for it: twenty seconds. */
+const STARTING_LOOKS_MAX = 10
 
 export interface SeatParts {
   readonly worker: number
@@ -130,7 +132,7 @@ export class WorkerSeat {
     const look = (): void => {
       if (isOver) return
       silentLooks += 1
-      if (silentLooks > SILENT_LOOKS_MAX && this.#isServing) {
+      if (silentLooks > (this.#isServing ? SILENT_LOOKS_MAX : STARTING_LOOKS_MAX)) {
         log.error({ worker, pid: life.pid }, 'worker-silent')
         life.kill()
       }
