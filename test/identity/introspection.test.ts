@@ -228,10 +228,30 @@ test('a token that the issuer takes offence at keeps nobody else waiting', async
   assert.equal(await asking.outcome('Bearer odd'), 'credentials-unverifiable')
   says(active())
   assert.equal(await asking.outcome(TOKEN), 'opaque:ada')
+  for (const answer of ['{', '{"active":"yes"}', `{"x":"${'y'.repeat(70_000)}"}`]) {
+    issuer.misbehave((_, response) => void response.end(answer))
+    assert.equal(await asking.outcome('Bearer odd'), 'credentials-unverifiable')
+    assert.equal(await asking.outcome('Bearer odder'), 'credentials-unverifiable')
+    says(active())
+    assert.equal(await asking.outcome('Bearer odd'), 'credentials-unverifiable', 'it waits')
+    assert.equal(await asking.outcome(`Bearer other${answer.length}`), 'opaque:ada')
+    asking.clock.moveMs(1000)
+  }
+})
+
+test('one token that gets no answer waits alone; all wait after two of them', async () => {
   says({}, 503)
-  assert.equal(await asking.outcome('Bearer odd'), 'credentials-unverifiable')
+  assert.equal(await asking.outcome('Bearer one'), 'credentials-unverifiable')
   says(active())
-  assert.equal(await asking.outcome('Bearer other'), 'credentials-unverifiable', 'in the pause')
+  assert.equal(await asking.outcome('Bearer one'), 'credentials-unverifiable', 'it waits')
+  assert.equal(await asking.outcome('Bearer two'), 'opaque:ada')
+  says({}, 503)
+  assert.equal(await asking.outcome('Bearer three'), 'credentials-unverifiable')
+  assert.equal(await asking.outcome('Bearer four'), 'credentials-unverifiable')
+  says(active())
+  assert.equal(await asking.outcome('Bearer five'), 'credentials-unverifiable', 'in the pause')
+  asking.clock.moveMs(1000)
+  assert.equal(await asking.outcome('Bearer five'), 'opaque:ada')
 })
 
 test('a JWT is none of its business', async () => {

@@ -1,6 +1,8 @@
 // Quotas that two gateways count together, in a real redis-server.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -50,7 +52,7 @@ after(async () => {
 let prefixes = 0
 
 function openStore(
-  { url }: Pick<RedisServer, 'url'> = redis,
+  { url }: { readonly url: string } = redis,
   { prefix = `test-${++prefixes}`, timeoutMs = TIMEOUT_MS } = {},
 ): RedisStore {
   const config = quotaStoreSchema.parse({ kind: 'redis', url, timeoutMs })
@@ -220,6 +222,74 @@ test('a server that is gone, or does not answer: said in time, and over when it 
   await sleep(50)
   await assert.rejects(store.take(asks, MINUTE_US), LimitsError)
   own = await startRedis(own.port)
+  await connected(store)
+  assert.equal((await store.take(asks, MINUTE_US)).isAdmitted, true)
+})
+
+/** A way to the server on which a connection can be made to swallow what it is sent. */
+async function wayTo(own: RedisServer): Promise<{
+  readonly url: string
+  readonly connections: () => number
+  swallow(): void
+  close(): void
+}> {
+  const ends = new Set<Socket>()
+  let connections = 0
+  const server = createServer((near) => {
+    connections += 1
+    const far = connect(own.port, '127.0.0.1')
+    for (const end of [near, far]) ends.add(end.on('error', () => undefined))
+    near.pipe(far).pipe(near)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+    swallow: () => {
+      for (const end of ends) end.unpipe().resume()
+    },
+    close: () => {
+      for (const end of ends) end.destroy()
+      server.close()
+    },
+  }
+}
+
+async function tell({ port }: RedisServer, command: string): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`${command}\r\n`)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  assert.equal(answer.toString('latin1'), '+OK\r\n')
+}
+
+test('a connection that only swallows is left for another', { skip }, async (t) => {
+  const way = await wayTo(redis)
+  const store = openStore(way, { timeoutMs: SHORT_MS })
+  t.after(() => store.close())
+  t.after(() => way.close())
+  await connected(store)
+  way.swallow()
+  await assert.rejects(store.take([], MINUTE_US), LimitsError)
+  await connected(store)
+  assert.equal(way.connections(), 2)
+})
+
+test('a server that is no primary any more is left for whoever is', { skip }, async (t) => {
+  const primary = await startRedis()
+  t.after(() => primary.stop())
+  const way = await wayTo(primary)
+  const store = openStore(way, { timeoutMs: TIMEOUT_MS })
+  t.after(() => store.close())
+  t.after(() => way.close())
+  const asks = [{ quota: quotaOf({ limit: 10, window: '1h' }), key: 'k', cost: 1 }]
+  await connected(store)
+  await store.take(asks, MINUTE_US)
+  await tell(primary, 'REPLICAOF 127.0.0.1 1')
+  await assert.rejects(store.take(asks, MINUTE_US), LimitsError)
+  await tell(primary, 'REPLICAOF NO ONE')
+  await waitFor(() => way.connections() > 1)
   await connected(store)
   assert.equal((await store.take(asks, MINUTE_US)).isAdmitted, true)
 })

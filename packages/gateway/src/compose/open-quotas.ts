@@ -11,11 +11,16 @@ import {
   type ScriptRunner,
 } from '../limits/index.ts'
 import type { Clock } from '../platform/index.ts'
+import { readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
+import { readSecret } from './read-secret.ts'
 
 const RETRY_MS_MAX = 2000
 const FAULT_EVERY_MS = 10_000
-const PASSWORD_BYTES_MAX = 4096
+/** After so many that got no answer the connection is taken for dead. */
+const SILENT_TIMEOUTS = 4
+/** What whoever is no primary any more, or not yet, says to a script that writes. */
+const NO_PRIMARY = /^(?:READONLY|MASTERDOWN|LOADING) /
 
 /** Opens what counts the quotas; it outlives configurations. */
 export async function openQuotas(
@@ -59,17 +64,15 @@ interface RedisOptions {
 }
 
 async function redisOptions(config: RedisConfig, machine: Machine): Promise<RedisOptions> {
-  const { disk, environment } = machine
-  const text = async (path: string): Promise<string> => {
-    return new TextDecoder().decode(await disk.read(path, PASSWORD_BYTES_MAX * 16))
+  const { password: place, authority } = config
+  const ca = authority === undefined ? undefined : await readPem(authority)
+  if (place === undefined) return { config, ca, password: undefined }
+  try {
+    const password = new TextDecoder().decode(await readSecret(place, machine))
+    return { config, ca, password }
+  } catch (cause) {
+    throw new Error(`quotaStore.password: ${(cause as Error).message}`, { cause })
   }
-  const { password, authority } = config
-  const ca = authority === undefined ? undefined : await text(authority)
-  if (password === undefined) return { config, ca, password: undefined }
-  if ('file' in password) return { config, ca, password: (await text(password.file)).trim() }
-  const secret = environment[password.env]
-  if (secret !== undefined) return { config, ca, password: secret }
-  throw new Error(`quotaStore.password.env: the environment has no ${password.env}`)
 }
 
 /** A client that answers or fails within its time, connected or not; it connects by itself. */
@@ -81,6 +84,9 @@ export function redisRunner({ config, password, ca }: RedisOptions): ScriptRunne
     ...(ca === undefined ? {} : { tls: { ca } }),
     connectTimeout: Math.max(timeoutMs, 1000),
     commandTimeout: timeoutMs,
+    // A connection that only swallows, or a store that is no primary any more, is left for another.
+    socketTimeout: Math.max(SILENT_TIMEOUTS * timeoutMs, 1000),
+    reconnectOnError: ({ message }) => NO_PRIMARY.test(message),
     // What cannot be asked now is refused now: nothing waits for a connection to come back.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,

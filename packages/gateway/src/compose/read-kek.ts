@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Disk, diskErrorCode, type Random, writeFileDurably } from '../platform/index.ts'
 import { newKekText } from '../vault/index.ts'
@@ -28,9 +29,15 @@ export async function readKek(options: KekOptions): Promise<string> {
 async function readOrCreate(options: KekOptions, file: string): Promise<string> {
   const { disk, random, mayCreate } = options
   try {
-    return new TextDecoder().decode(await disk.read(file, KEK_BYTES_MAX))
+    // Links are followed: that is how secrets are mounted.
+    const followed = await realpath(file).catch(() => file)
+    return new TextDecoder().decode(await disk.read(followed, KEK_BYTES_MAX))
   } catch (error) {
-    if (diskErrorCode(error) !== 'DISK_NOT_FOUND' || !mayCreate) throw error
+    if (diskErrorCode(error) !== 'DISK_NOT_FOUND' || !mayCreate) {
+      throw new Error(`vault.kek: cannot read ${file}: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
   }
   const text = newKekText(random)
   await disk.makeDirectory(dirname(file))

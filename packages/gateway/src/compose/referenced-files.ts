@@ -37,6 +37,12 @@ export function referencedFiles(config: Config): readonly Reference[] {
     ...identity.introspection.flatMap(({ clientSecret }, index) =>
       ofSecret(`identity.introspection[${index}].clientSecret`, clientSecret),
     ),
+    ...identity.spiffe.flatMap(({ bundle }, index) =>
+      plain(
+        `identity.spiffe[${index}].bundle.authority`,
+        'url' in bundle ? bundle.authority : undefined,
+      ),
+    ),
     ...identity.logins.flatMap(({ clientSecret }, index) =>
       ofSecret(`identity.logins[${index}].clientSecret`, clientSecret),
     ),

@@ -45,6 +45,41 @@ for (const [name, text, ...want] of [
     `${GOOD}workers: 65\n`,
     '10: workers: too big: expected number to be <=64',
   ],
+  [
+    'two routes of one place',
+    `${GOOD}  - {name: again, path: /orders/, upstream: orders}\n`,
+    '10: routes[1].path: is where orders is, which would get every request: one route, or two paths',
+  ],
+  [
+    'routes of one place by other parameters, at hosts of other case',
+    `${GOOD}  - {name: a, path: '/x/{a}', upstream: orders, hosts: [a.example]}
+  - {name: b, path: '/x/{b}', upstream: orders, hosts: [b.example, a.example]}\n`,
+    '11: routes[2].path: is where a is, which would get every request: one route, or two paths',
+  ],
+  [
+    'a key that is a number',
+    `${GOOD}quotas: {1: {}}\n`,
+    '10: 1 is no key: write a name, in quotes if need be',
+  ],
+  [
+    'a key that hides',
+    `${GOOD}quotas: {__proto__: {}}\n`,
+    '10: __proto__ is no key: write a name, in quotes if need be',
+  ],
+  [
+    'another YAML',
+    `%YAML 1.1\n---\n${GOOD}`,
+    '1: %YAML 1.1: it is read as 1.2, leave the line out',
+  ],
+  [
+    'a network that is none',
+    replaced(
+      "{url: 'http://127.0.0.1:9081'}",
+      "{url: 'https://10.1.2.3', egress: {}, addresses: {allow: [10.0.0.0/33]}}",
+    ),
+    '7: upstreams.orders.addresses.allow[0]: is not an address, nor a network as in 10.0.0.0/8',
+    '7: upstreams.orders.url: is a private address; if it is meant, list it in addresses.allow',
+  ],
   ['a key nobody knows', `${GOOD}gatway: a\n`, '10: gatway: unknown key (did you mean gateway?)'],
   [
     'a key nobody knows, deep inside',
@@ -99,7 +134,11 @@ for (const [name, text, ...want] of [
   ['a second document', `${GOOD}---\nversion: 1\n`, 'multiple documents'],
   ['an empty file', '', 'invalid input: expected object'],
   ['a list', '- 1\n', '1: invalid input: expected object'],
-  ['a prototype', `${GOOD}__proto__: {admin: {host: 0.0.0.0}}\n`, '10: __proto__: unknown key'],
+  [
+    'a prototype',
+    `${GOOD}__proto__: {admin: {host: 0.0.0.0}}\n`,
+    '10: __proto__ is no key: write a name, in quotes if need be',
+  ],
 ] as const) {
   test(`${name} is refused, with its place`, () => {
     assert.throws(

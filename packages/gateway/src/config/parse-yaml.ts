@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 
 /** One more than any hand writes; a bigger file is a mistake or an attack. */
@@ -36,7 +36,19 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
       return problemAt(pos[0], `${twice} is written twice: leave one of them`)
     return problemAt(pos[0], message.charAt(0).toLowerCase() + message.slice(1))
   })
+  const { version, explicit } = document.directives?.yaml ?? {}
+  if (explicit === true && version !== '1.2') {
+    problems.push(problemAt(0, `%YAML ${version}: it is read as 1.2, leave the line out`))
+  }
   visit(document, {
+    Pair: (_key, { key }) => {
+      const name = isScalar(key) ? key.value : undefined
+      if (typeof name === 'string' && name !== '__proto__') return
+      const offset = isNode(key) ? (key.range?.[0] ?? 0) : 0
+      problems.push(
+        problemAt(offset, `${String(key)} is no key: write a name, in quotes if need be`),
+      )
+    },
     Alias: (_key, { range, source }) => {
       problems.push(problemAt(range?.[0] ?? 0, `alias *${source}: write out what it stands for`))
     },

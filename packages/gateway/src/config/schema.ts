@@ -59,6 +59,7 @@ export const configSchema = z
   .superRefine((config, context) => {
     refuseTwice('listeners', config.listeners, context)
     refuseTwice('routes', config.routes, context)
+    refuseSamePlace(config.routes, context)
     const upstreams = Object.keys(config.upstreams)
     const quotas = Object.keys(config.quotas)
     const authenticators = authenticatorNames(config.identity)
@@ -117,5 +118,28 @@ function refuseTwice(
     if (seen.has(name))
       context.addIssue({ code: 'custom', path: [section, index, 'name'], message })
     seen.add(name)
+  }
+}
+
+/** Of two routes of one place the second would never be asked, however strict it is. */
+function refuseSamePlace(
+  routes: readonly {
+    readonly name: string
+    readonly path: string
+    hosts?: readonly string[] | undefined
+  }[],
+  context: z.RefinementCtx,
+): void {
+  const places = new Map<string, string>()
+  for (const [index, { name, path, hosts = ['*'] }] of routes.entries()) {
+    const place = path.replace(/\/$/, '').replace(/\{[^/]*\}/g, '{}')
+    for (const host of hosts) {
+      const key = `${host.toLowerCase()} ${place}`
+      const first = places.get(key)
+      places.set(key, first ?? name)
+      if (first === undefined || first === name) continue
+      const message = `is where ${first} is, which would get every request: one route, or two paths`
+      context.addIssue({ code: 'custom', path: ['routes', index, 'path'], message })
+    }
   }
 }

@@ -44,10 +44,34 @@ const KINDS: readonly (readonly [AddressKind, BlockList])[] = [
   ['multicast', blockList('224.0.0.0/4', 'ff00::/8')],
   ['reserved', blockList('240.0.0.0/4', '192.0.0.0/24', '192.88.99.0/24', '100::/64')],
   // Addresses of IPv4 in other words: what is blocked there must not come in here.
-  ['mapped', blockList('::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16')],
+  [
+    'mapped',
+    blockList(
+      '::/96',
+      '::ffff:0:0:0/96',
+      '64:ff9b::/96',
+      '64:ff9b:1::/48',
+      '2001::/32',
+      '2002::/16',
+    ),
+  ],
   [
     'private',
-    blockList('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'),
+    blockList(
+      '10.0.0.0/8',
+      '172.16.0.0/12',
+      '192.168.0.0/16',
+      '100.64.0.0/10',
+      'fc00::/7',
+      // For measurements and documents, and of segment routing: nowhere but in networks of one's own.
+      '198.18.0.0/15',
+      '192.0.2.0/24',
+      '198.51.100.0/24',
+      '203.0.113.0/24',
+      '2001:db8::/32',
+      '3fff::/20',
+      '5f00::/16',
+    ),
   ],
 ]
 

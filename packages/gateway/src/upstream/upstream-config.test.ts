@@ -152,7 +152,11 @@ describe('an upstream', () => {
 test('addresses have one kind however they are spelled', () => {
   const spellings = ['::ffff:127.0.0.1', '::FFFF:7F00:1', '0:0:0:0:0:ffff:7f00:1']
   for (const address of spellings) assert.equal(addressKind(address), 'mapped')
-  assert.equal(addressKind('2001:db8::1'), 'public')
+  assert.equal(addressKind('2606:4700::1'), 'public')
+  for (const nowhere of ['198.18.0.1', '192.0.2.1', '203.0.113.9', '2001:db8::1', '5f00::1']) {
+    assert.equal(addressKind(nowhere), 'private', nowhere)
+  }
+  assert.equal(addressKind('2001::1'), 'mapped', 'Teredo: an address of IPv4 in other words')
   assert.equal(addressKind('not one'), 'reserved')
   const rules = { private: true, allow: ['fe80:0::1'] }
   assert.equal(addressFault('fe80::1', rules), undefined)

@@ -184,7 +184,9 @@ export const upstreamSchema = z
     outliers: outliersSchema.prefault({}),
   })
   .superRefine(({ url, targets, addresses, egress, host, tls }, context) => {
-    const rules = rulesOf({ addresses, egress })
+    // What is no network is told of itself.
+    const allow = addresses.allow.filter(isAddressOrNetwork)
+    const rules = rulesOf({ addresses: { ...addresses, allow }, egress })
     if ((url === undefined) === (targets === undefined)) {
       context.addIssue({ code: 'custom', message: 'has either url or targets' })
     }

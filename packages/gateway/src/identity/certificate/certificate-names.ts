@@ -17,6 +17,8 @@ export interface ReadCertificate {
   readonly notBeforeUs: number
   readonly notAfterUs: number
   readonly isAuthority: boolean
+  /** Its key may sign certificates, or lists of those that are taken back (RFC 5280, 4.2.1.3). */
+  readonly maySign: boolean
   readonly pem: string
 }
 
@@ -36,6 +38,7 @@ export function readCertificate(der: Uint8Array): ReadCertificate | undefined {
       notBeforeUs: certificate.validFromDate.getTime() * 1000,
       notAfterUs: certificate.validToDate.getTime() * 1000,
       isAuthority: certificate.ca,
+      maySign: maySign(der),
       pem: certificate.toString(),
     }
   } catch {
@@ -56,6 +59,29 @@ export function readValidity(
   } catch {
     return undefined
   }
+}
+
+/** `id-ce-keyUsage`, 2.5.29.15. */
+const KEY_USAGE = Buffer.from([0x06, 0x03, 0x55, 0x1d, 0x0f])
+const CRITICAL = [0x01, 0x01, 0xff]
+const [OCTET_STRING, BIT_STRING] = [0x04, 0x03]
+/** keyCertSign and cRLSign, of the first byte of the bits. */
+const SIGNING_BITS = 0x06
+
+/**
+ * Node says nothing of the key usage. Whatever looks like one counts: the real one is among them,
+ * and what else looks so its holder has put there.
+ */
+function maySign(der: Uint8Array): boolean {
+  const bytes = Buffer.from(der.buffer, der.byteOffset, der.length)
+  for (let at = bytes.indexOf(KEY_USAGE); at >= 0; at = bytes.indexOf(KEY_USAGE, at + 1)) {
+    let value = at + KEY_USAGE.length
+    if (CRITICAL.every((byte, nth) => bytes[value + nth] === byte)) value += CRITICAL.length
+    // OCTET STRING, its length; BIT STRING, its length, unused bits, the first byte.
+    if (bytes[value] !== OCTET_STRING || bytes[value + 2] !== BIT_STRING) continue
+    if (((bytes[value + 5] ?? 0) & SIGNING_BITS) !== 0) return true
+  }
+  return false
 }
 
 function alternativeNames(text: string): Omit<CertificateNames, 'commonName'> | undefined {

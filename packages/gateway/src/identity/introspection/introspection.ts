@@ -1,4 +1,4 @@
-import type { Clock, HttpClient, HttpResponse } from '../../platform/index.ts'
+import { type Clock, type HttpClient, HttpError, type HttpResponse } from '../../platform/index.ts'
 import {
   type Authenticator,
   BEARER_CHALLENGE,
@@ -15,13 +15,12 @@ import { credentialOf, type Naming, principalOf } from '../token/token-identity.
 import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
 import type { IntrospectionConfig } from './introspection-config.ts'
 import { OpenToken } from './open-token.ts'
+import { Pauses } from './pauses.ts'
 import { type IntrospectionRules, readAnswer } from './read-answer.ts'
 
 const ANSWER_BYTES_MAX = 65_536
 /** Tokens that were said to be inactive; more of them push the oldest out. */
 const INACTIVE_MAX = 10_000
-/** After an answer that did not come, nobody is kept waiting for the next. */
-const PAUSE_MS = 1000
 const HTTP_OK = 200
 /** Statuses that whoever sends an odd token can bring about: nobody else is to wait for it. */
 const ABOUT_ONE_TOKEN: ReadonlySet<number> = new Set([400, 413, 422])
@@ -49,7 +48,7 @@ export class Introspection implements Authenticator {
   /** Digest of a token, and until when it is taken to be inactive. */
   readonly #inactive = new Map<string, number>()
   readonly #asking = new Map<string, Promise<VerifiedToken | Refused>>()
-  #pausedUntilMs = Number.NEGATIVE_INFINITY
+  readonly #pauses = new Pauses()
 
   constructor(options: IntrospectionOptions) {
     const { config, clockSkewMs } = options
@@ -75,7 +74,10 @@ export class Introspection implements Authenticator {
     if (untilMs !== undefined && clock.ticksMs() < untilMs) return refusedToken('inactive')
     const asking = this.#asking.get(tokenSha256)
     if (asking !== undefined) return asking.then((found) => this.#settle(found, presented))
-    if (this.#asking.size >= config.inFlightMax || clock.ticksMs() < this.#pausedUntilMs) {
+    if (
+      this.#asking.size >= config.inFlightMax ||
+      this.#pauses.holds(tokenSha256, clock.ticksMs())
+    ) {
       return refused('credentials-unverifiable')
     }
     return this.#begin(presented, atUs).then((found) => this.#settle(found, presented))
@@ -111,7 +113,10 @@ export class Introspection implements Authenticator {
     if (known?.authenticator === this.name) return known
     const asking = this.#asking.get(tokenSha256)
     if (asking !== undefined) return asking
-    if (this.#asking.size >= config.inFlightMax || clock.ticksMs() < this.#pausedUntilMs) {
+    if (
+      this.#asking.size >= config.inFlightMax ||
+      this.#pauses.holds(tokenSha256, clock.ticksMs())
+    ) {
       return undefined
     }
     return this.#begin(presented, atUs)
@@ -140,11 +145,12 @@ export class Introspection implements Authenticator {
       const active = answer === undefined ? undefined : member(answer, 'active')
       // A text that says "true" is no answer to whether: nothing that is not a boolean counts.
       if (answer === undefined || typeof active !== 'boolean') throw unusable(config.name)
+      this.#pauses.answered()
       if (active) return this.#adopt(answer, bytes, presented.tokenSha256, atUs)
       this.#remember(presented.tokenSha256, clock.ticksMs() + config.inactiveMs)
       return refusedToken('inactive')
     } catch (cause) {
-      this.#pausedUntilMs = clock.ticksMs() + PAUSE_MS
+      this.#pauses.failed(presented.tokenSha256, clock.ticksMs(), isAboutOneToken(cause))
       onFailure(cause)
       return refused('credentials-unverifiable')
     }
@@ -216,7 +222,15 @@ function statusFault(name: string, status: number): IdentityError {
   return new IdentityError('IDENTITY_ISSUER_UNUSABLE', message)
 }
 
+/** A whole answer that cannot be used, or one that is too large. */
+class UnusableAnswer extends IdentityError {}
+
+function isAboutOneToken(cause: unknown): boolean {
+  if (cause instanceof UnusableAnswer) return true
+  return cause instanceof HttpError && cause.code === 'HTTP_TOO_LARGE'
+}
+
 function unusable(name: string): IdentityError {
   const message = `introspection ${name}: the answer does not say whether the token is active`
-  return new IdentityError('IDENTITY_ISSUER_UNUSABLE', message)
+  return new UnusableAnswer('IDENTITY_ISSUER_UNUSABLE', message)
 }

@@ -27,13 +27,13 @@ function identify(shown: ClientCertificate, config: SpiffeConfig, atUs: number):
   if (!shown.isVerified) return no(shown.error ?? 'certificate-unverified')
   const read = readCertificate(shown.der)
   if (read === undefined) return no('certificate-unreadable')
-  const { names, serial, notBeforeUs, notAfterUs, isAuthority, pem } = read
+  const { names, serial, notBeforeUs, notAfterUs, pem } = read
   if (atUs < notBeforeUs) return no('certificate-not-yet-valid')
   if (atUs >= notAfterUs) return no('certificate-expired')
-  // X509-SVID, sections 2 and 5.2: exactly one URI, and no authority.
+  // X509-SVID, sections 2, 4.1, 4.3 and 5.2: exactly one URI, no authority, and no key of one.
   const [uri, second] = names.uri
   if (uri === undefined || second !== undefined) return no('spiffe-id')
-  if (isAuthority) return no('certificate-authority')
+  if (read.isAuthority || read.maySign) return no('certificate-authority')
   const principal = workloadOf(uri, config)
   if (typeof principal === 'string') return no(principal)
   const credential = {
