@@ -39,6 +39,8 @@ test('what is left out has its default', () => {
   assert.equal(gateway, 'gateway')
 })
 
+const FIRST = 'would get every request: one route, or two paths'
+
 for (const [name, text, ...want] of [
   [
     'more workers than there may be',
@@ -48,13 +50,13 @@ for (const [name, text, ...want] of [
   [
     'two routes of one place',
     `${GOOD}  - {name: again, path: /orders/, upstream: orders}\n`,
-    '10: routes[1].path: is where orders is, which would get every request: one route, or two paths',
+    `10: routes[1].path: is where orders is, which ${FIRST}`,
   ],
   [
     'routes of one place by other parameters, at hosts of other case',
     `${GOOD}  - {name: a, path: '/x/{a}', upstream: orders, hosts: [a.example]}
   - {name: b, path: '/x/{b}', upstream: orders, hosts: [b.example, a.example]}\n`,
-    '11: routes[2].path: is where a is, which would get every request: one route, or two paths',
+    `11: routes[2].path: is where a is, which ${FIRST}`,
   ],
   [
     'a key that is a number',

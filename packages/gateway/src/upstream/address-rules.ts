@@ -63,7 +63,7 @@ const KINDS: readonly (readonly [AddressKind, BlockList])[] = [
       '192.168.0.0/16',
       '100.64.0.0/10',
       'fc00::/7',
-      // For measurements and documents, and of segment routing: nowhere but in networks of one's own.
+      // For measurements, documents and segment routing: nowhere but in networks of one's own.
       '198.18.0.0/15',
       '192.0.2.0/24',
       '198.51.100.0/24',
