@@ -15,6 +15,7 @@ import {
 import type { HttpClient } from '../platform/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 import type { Machine } from './machine.ts'
+import { seldom } from './seldom.ts'
 
 const SWEEP_EVERY_MS = 10_000
 
@@ -95,7 +96,7 @@ async function follow(
 ): Promise<OpenLogins> {
   const opening = configs.map(async (config) => {
     const provider = await providerOf(config, machine, needs)
-    return authenticatorOf(config, provider, needs, needs.followed.of(config))
+    return authenticatorOf(config, provider, machine, needs, needs.followed.of(config))
   })
   return {
     authenticators: await Promise.all(opening),
@@ -121,7 +122,7 @@ async function openLogin(
 ): Promise<OpenLogin> {
   const { clock, random } = machine
   const { http, recorder, memories } = needs
-  const onFault = faultsOf(config, needs)
+  const onFault = faultsOf(config, machine, needs)
   const provider = await providerOf(config, machine, needs)
   const key = JSON.stringify(config)
   const memory = memories.get(key) ?? new LoginMemory(random, config)
@@ -136,7 +137,7 @@ async function openLogin(
     record: (event) => recordSession(event, recorder),
   })
   return {
-    authenticator: authenticatorOf(config, provider, needs, memory),
+    authenticator: authenticatorOf(config, provider, machine, needs, memory),
     login,
     keys,
     key,
@@ -157,15 +158,21 @@ async function providerOf(
 function authenticatorOf(
   config: LoginConfig,
   provider: LoginProvider,
+  machine: Machine,
   needs: LoginNeeds,
   { states, sessions }: { readonly states: LoginStates; readonly sessions: Sessions },
 ): SessionAuthenticator {
-  const onFault = faultsOf(config, needs)
+  const onFault = faultsOf(config, machine, needs)
   return new SessionAuthenticator({ config, provider, states, sessions, onFault })
 }
 
-function faultsOf({ name }: LoginConfig, { log }: LoginNeeds): (fault: unknown) => void {
-  return (fault) => log.warn({ err: fault, login: name }, 'login')
+/** Anybody may cause one: what is told of them is no more than an operator reads. */
+function faultsOf(
+  { name }: LoginConfig,
+  { clock }: Machine,
+  { log }: LoginNeeds,
+): (fault: unknown) => void {
+  return seldom(clock, (fault) => log.warn({ err: fault, login: name }, 'login'))
 }
 
 /** A session is a credential that this gateway made: its life is on record like a key's. */

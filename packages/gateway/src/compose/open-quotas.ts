@@ -10,13 +10,12 @@ import {
   RedisStore,
   type ScriptRunner,
 } from '../limits/index.ts'
-import type { Clock } from '../platform/index.ts'
 import { readPem } from './certificates.ts'
 import type { Machine } from './machine.ts'
 import { readSecret } from './read-secret.ts'
+import { seldom } from './seldom.ts'
 
 const RETRY_MS_MAX = 2000
-const FAULT_EVERY_MS = 10_000
 /** After so many that got no answer the connection is taken for dead. */
 const SILENT_TIMEOUTS = 4
 /** What whoever is no primary any more, or not yet, says to a script that writes. */
@@ -42,17 +41,6 @@ export async function openQuotas(
     prefix: quotaStore.prefix,
     onFault: seldom(clock, onFault),
   })
-}
-
-/** A store that is away fails every lease there is: once in a while says as much. */
-function seldom(clock: Clock, tell: (fault: unknown) => void): (fault: unknown) => void {
-  let untilMs = Number.NEGATIVE_INFINITY
-  return (fault) => {
-    const nowMs = clock.ticksMs()
-    if (nowMs < untilMs) return
-    untilMs = nowMs + FAULT_EVERY_MS
-    tell(fault)
-  }
 }
 
 type RedisConfig = Extract<Config['quotaStore'], { kind: 'redis' }>
