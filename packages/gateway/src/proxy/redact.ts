@@ -36,6 +36,8 @@ const SECRET_WORD =
 
 const SECRET_MEMBER = /^(authorization|authcode|authorizationcode|otp|totp|pin|pwd)$/
 
+const BEYOND_ASCII = /[^\0-\x7f]/
+
 const SCHEMES = /\b(bearer|basic|digest|negotiate)\s+[^\s,;]+/gi
 
 /** The text with everything that looks like a credential taken out. */
@@ -80,8 +82,10 @@ function isSecretName(name: string): boolean {
   return SECRET_PARTS.some((part) => word.includes(part)) || SECRET_WORD.test(word)
 }
 
+/** Readers fold more than case: `paſſword` is `password` to some of them. */
 function plainWord(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '')
+  const folded = BEYOND_ASCII.test(name) ? name.normalize('NFKC') : name
+  return folded.toLowerCase().replace(/[^a-z0-9]/g, '')
 }
 
 /** Escapes are undone twice: a token is not hidden by having been escaped once too often. */

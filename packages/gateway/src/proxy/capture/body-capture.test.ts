@@ -47,7 +47,7 @@ async function open(): Promise<Rig> {
 test('a body that is held takes its room in memory, and gives it back', async () => {
   const { memory, capture } = await open()
   const one = capture(true)
-  await one.add(Buffer.alloc(200_000))
+  await one.add(Buffer.alloc(200_000, 'x'))
   assert.equal(memory.bytes, 200_000)
   const other = capture(true)
   const add = async (): Promise<void> => other.add(Buffer.alloc(200_000))

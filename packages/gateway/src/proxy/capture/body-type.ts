@@ -1,4 +1,5 @@
 import { type HeaderFields, valuesOf } from '../header-fields.ts'
+import { parseContentType } from './content-type.ts'
 
 /** What a message says of its body. */
 export interface BodyType {
@@ -9,21 +10,20 @@ export interface BodyType {
   readonly coding: string | undefined
 }
 
-const MEDIA_TYPE = /^[ \t]*([a-z0-9!#$&^_.+-]{1,100}\/[a-z0-9!#$&^_.+-]{1,100})[ \t]*(?:;|$)/i
-const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([a-z0-9_.:-]{1,40})/i
 const IDENTITY = /^(?:identity)?$/
 
 export function bodyType(fields: HeaderFields): BodyType {
   const values = valuesOf(fields, 'content-type')
   const [value = ''] = values
+  const said = parseContentType(value)
   // Two types are none: nobody knows which of them a reader will believe.
-  const type = values.length === 1 ? MEDIA_TYPE.exec(value)?.[1]?.toLowerCase() : undefined
+  const type = values.length === 1 ? said.type : undefined
   const codings = valuesOf(fields, 'content-encoding')
     .flatMap((each) => each.split(','))
     .map((each) => each.trim().toLowerCase())
     .filter((each) => !IDENTITY.test(each))
   const coding = codings.length > 1 ? 'mixed' : codings[0]
-  return { type, charset: CHARSET.exec(value)?.[1]?.toLowerCase(), coding }
+  return { type, charset: said.charset, coding }
 }
 
 /** Says of types whether one of the ranges takes them. */
@@ -40,8 +40,10 @@ function fits(range: string, type: string): boolean {
   return minor === '*' || (minor.startsWith('*+') && typeMinor.endsWith(minor.slice(1)))
 }
 
+const JSON_TYPES = new Set(['application/json', 'text/json', 'text/x-json', 'application/x-json'])
+
 export function isJson(type: string | undefined): boolean {
-  return type === 'application/json' || type?.endsWith('+json') === true
+  return JSON_TYPES.has(type ?? '') || type?.endsWith('+json') === true
 }
 
 export const FORM = 'application/x-www-form-urlencoded'

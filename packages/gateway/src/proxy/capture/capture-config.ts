@@ -4,8 +4,8 @@ import { parseSafePattern } from './safe-pattern.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
-/** Of a body that is redacted: it is in memory whole, and read twice. */
-const REDACTED_BYTES_MAX = 16 * MIB
+/** Of a body that is redacted: it is in memory whole, and nobody else is served meanwhile. */
+const REDACTED_BYTES_MAX = 4 * MIB
 
 const MEDIA_RANGE =
   /^(?:\*\/\*|[a-z0-9!#$&^_.+-]{1,100}\/(?:\*|(?:\*\+)?[a-z0-9!#$&^_.+-]{1,100}))$/

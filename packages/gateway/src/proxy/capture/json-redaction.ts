@@ -18,6 +18,8 @@ export interface JsonRules {
 /** A document that is not JSON, or too deep: nothing of it can be trusted to be redacted. */
 export class UnreadableJson extends Error {}
 
+/** What an exponent, or a point with nothing behind it, hides. */
+const OTHER_DIGITS = /[.eE]/
 const REDACTED_VALUE = '"[redacted]"'
 
 /**
@@ -102,8 +104,14 @@ class Redactor {
 
   #child(states: readonly number[], child: string | number, depth: number): void {
     const { paths, isSecret, onPath, onSecret } = this.#rules
-    const inside = paths.map((path, nth) => childState(path, states[nth] ?? 0, child))
-    const selecting = paths.find((path, nth) => isSelected(path, inside[nth] ?? 0))
+    // Most have no paths: nothing is made for each child then.
+    const hasPaths = paths.length > 0
+    const inside = hasPaths
+      ? paths.map((path, nth) => childState(path, states[nth] ?? 0, child))
+      : states
+    const selecting = hasPaths
+      ? paths.find((path, nth) => isSelected(path, inside[nth] ?? 0))
+      : undefined
     if (selecting !== undefined) onPath(selecting)
     else if (typeof child === 'string' && isSecret(child)) onSecret()
     else {
@@ -153,7 +161,17 @@ class Redactor {
     const start = this.#at
     this.#at = literalEnd(this.#text, start)
     const literal = this.#text.slice(start, this.#at)
-    if (this.#rules.clean(literal) !== literal) this.#replace(start, REDACTED_VALUE)
+    const { clean } = this.#rules
+    if (clean(literal) !== literal || this.#isOtherwise(literal)) {
+      this.#replace(start, REDACTED_VALUE)
+    }
+  }
+
+  /** A number is the same number in other digits: `4.1e3` is `4100`. */
+  #isOtherwise(literal: string): boolean {
+    const written = OTHER_DIGITS.test(literal) ? String(Number(literal)) : literal
+    if (written === literal) return false
+    return this.#rules.clean(written) !== written
   }
 
   #space(): void {

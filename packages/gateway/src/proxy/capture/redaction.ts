@@ -5,15 +5,18 @@ import { type BodyType, FORM, isJson } from './body-type.ts'
 import type { CaptureConfig } from './capture-config.ts'
 import { type JsonPath, parseJsonPath } from './json-path.ts'
 import { redactJson, UnreadableJson } from './json-redaction.ts'
+import { declaredEncoding, hasName, isMarkup, withoutReferences } from './markup.ts'
 import { parseSafePattern } from './safe-pattern.ts'
 
 /** A body without what must not be kept, or why there is none. */
 export type Redacted =
   | { readonly bytes: Uint8Array; readonly redactions: readonly RedactionFacts[] }
-  | { readonly uncaptured: 'malformed' | 'charset' }
+  | { readonly uncaptured: 'malformed' | 'charset' | 'type' }
 
 const CREDENTIALS = 'credentials'
 const BYTE_ORDER_MARK = '\ufeff'
+/** As in UTF-16 and UTF-32: their marks of byte order, and the zeros of every plain character. */
+const WIDE = /^(?:\xff\xfe|\xfe\xff)|\0/
 /** Of which every byte below 0x80 is the character of ASCII. */
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'windows-1252'])
 
@@ -30,8 +33,12 @@ export class Redaction {
     this.#patterns = patterns.map((each) => ({ ...each, pattern: parseSafePattern(each.pattern) }))
   }
 
-  /** Paths can only be followed in JSON: nothing else is kept where there are some. */
+  /**
+   * Paths can only be followed in JSON: nothing else is kept where there are some. Parts of
+   * multipart bodies have names and encodings of their own, which are not looked into.
+   */
   takes({ type }: BodyType): boolean {
+    if (type?.startsWith('multipart/') === true) return false
     return this.#paths.length === 0 || isJson(type)
   }
 
@@ -40,6 +47,8 @@ export class Redaction {
     const counts = new Map<string, number>()
     if (isJson(type)) return this.#redactJson(bytes, counts)
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    if (isText(type) && WIDE.test(text)) return { uncaptured: 'charset' }
+    if (isMarkup(type)) return this.#redactMarkup(text, counts)
     const clean = type === FORM ? this.#form(text, counts) : this.#clean(text, counts)
     return { bytes: Buffer.from(clean, 'latin1'), redactions: factsOf(counts) }
   }
@@ -67,22 +76,34 @@ export class Redaction {
     }
   }
 
+  /** What only its reader would see cannot be taken out where it stands: nothing is kept then. */
+  #redactMarkup(text: string, counts: Map<string, number>): Redacted {
+    const encoding = declaredEncoding(text)
+    if (encoding !== undefined && !CHARSETS.has(encoding)) return { uncaptured: 'charset' }
+    if (this.#credentials && hasName(asUtf8(text), isSecretMember)) return { uncaptured: 'type' }
+    const clean = this.#clean(text, counts)
+    const seen = this.#clean(withoutReferences(text), new Map())
+    if (seen !== withoutReferences(clean)) return { uncaptured: 'malformed' }
+    return { bytes: Buffer.from(clean, 'latin1'), redactions: factsOf(counts) }
+  }
+
   /** Names and values as their reader will see them: an escape hides nothing. */
   #form(text: string, counts: Map<string, number>): string {
     return text
-      .split('&')
-      .map((parameter) => {
+      .split(/([&;])/)
+      .map((parameter, at) => {
+        if (at % 2 === 1) return parameter
         const equals = parameter.indexOf('=')
         const name = equals === -1 ? '' : parameter.slice(0, equals)
-        if (this.#credentials && isSecretMember(unescaped(name))) {
+        if (this.#credentials && isSecretMember(asUtf8(unescaped(name)))) {
           count(counts, CREDENTIALS)
           return `${name}=${REDACTED}`
         }
         const plain = unescaped(parameter)
         const clean = this.#clean(plain, counts)
-        return clean === plain ? parameter : clean.replaceAll('&', '%26')
+        return clean === plain ? parameter : clean.replaceAll('&', '%26').replaceAll(';', '%3B')
       })
-      .join('&')
+      .join('')
   }
 
   #clean(text: string, counts: Map<string, number>): string {
@@ -99,6 +120,16 @@ export class Redaction {
     }
     return clean
   }
+}
+
+/** Images and the like are bytes, zeros among them. */
+function isText(type: string | undefined): boolean {
+  return type === undefined || type === FORM || type.startsWith('text/') || isMarkup(type)
+}
+
+/** Bytes as latin1, as whoever takes them for UTF-8 reads them. */
+function asUtf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8')
 }
 
 function count(counts: Map<string, number>, rule: string, times = 1): void {
