@@ -33,9 +33,11 @@ export async function demo(options: DemoOptions): Promise<void> {
   // One that a killed demo left says where nobody listens any more.
   await removeIfThere(disk, environmentFile)
 
-  const port = await settlePort(HOST, options.port, '--port')
-  const adminPort = await settlePort(HOST, options.adminPort, '--admin-port')
-  const upstreamPort = await settlePort(HOST, options.upstreamPort, '--upstream-port')
+  const settle = (asked: number, option: string): Promise<number> =>
+    settlePort({ host: HOST, port: asked, option, random: machine.random })
+  const port = await settle(options.port, '--port')
+  const adminPort = await settle(options.adminPort, '--admin-port')
+  const upstreamPort = await settle(options.upstreamPort, '--upstream-port')
   const api = await startApi(programFile('demo/api'), upstreamPort)
   parts.defer(() => api.close())
   const tokens = await writeDemoFiles({
