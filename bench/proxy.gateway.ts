@@ -11,6 +11,7 @@ import { Pool } from 'undici'
 import { openGateway } from '../packages/gateway/src/compose/gateway.ts'
 import { realMachine } from '../packages/gateway/src/compose/machine.ts'
 import { prepare } from '../packages/gateway/src/compose/prepare.ts'
+import { startRedaction } from '../packages/gateway/src/compose/start-redaction.ts'
 import { Containment } from '../packages/gateway/src/containment/index.ts'
 import {
   Authenticators,
@@ -119,6 +120,7 @@ async function openUnrecorded(upstream: string): Promise<number> {
     authenticators: new Authenticators([apiKeys(() => keys)]),
     policies,
     answerOwn: async () => new Response(),
+    startRedaction,
   })
   return proxy.addresses[0]?.port ?? 0
 }

@@ -16,7 +16,13 @@ import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const sources = join(root, 'packages/gateway/src')
-const ENTRIES = ['main.ts', 'integration-worker.ts', 'data-plane-worker.ts', 'demo/api.ts']
+const ENTRIES = [
+  'main.ts',
+  'integration-worker.ts',
+  'data-plane-worker.ts',
+  'redaction-worker.ts',
+  'demo/api.ts',
+]
 
 /** The dependencies that are not bundled in: the pinned packages of the registry. */
 export function externalDependencies(): Readonly<Record<string, string>> {

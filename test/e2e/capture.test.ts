@@ -34,6 +34,10 @@ const DOCUMENT = `{ "pin": 1234, "n": 1.0, "cards":[{"number":"${PAN}","of":"A"}
 const CLEAN =
   '{ "pin": "[redacted]", "n": 1.0, "cards":[{"number":"[redacted]","of":"A"}], "no":"[redacted]" }'
 
+/** More than is redacted on the thread that serves. */
+const LONG = `[${Array(300).fill(DOCUMENT).join(', ')}]`
+const LONG_CLEAN = `[${Array(300).fill(CLEAN).join(', ')}]`
+
 for (const workers of [1, 2]) describe(`workers: ${workers}`, () => captures(workers))
 
 function captures(workers: number): void {
@@ -85,6 +89,7 @@ function captures(workers: number): void {
 
   test('exchanges go through a gateway that captures', { timeout: 60_000 }, async () => {
     assert.equal((await send('all/whole', DOCUMENT, JSON_TYPE)).body.toString(), DOCUMENT)
+    assert.equal((await send('all/long', LONG, JSON_TYPE)).body.toString(), LONG)
     const zipped = new Uint8Array(gzipSync(DOCUMENT))
     assert.equal(
       (await send('all/gzip', zipped, { ...JSON_TYPE, 'content-encoding': 'gzip' })).status,
@@ -118,6 +123,7 @@ function captures(workers: number): void {
 
   for (const [path, request, response] of [
     ['all/whole', CLEAN, CLEAN],
+    ['all/long', LONG_CLEAN, LONG_CLEAN],
     ['all/gzip', CLEAN, CLEAN],
     ['all/zstd', CLEAN, CLEAN],
     ['text/plain', 'card [redacted], thanks', 'card [redacted], thanks'],

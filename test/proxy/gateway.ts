@@ -12,6 +12,7 @@ import {
   type Who,
   type Why,
 } from '@countersign/evidence'
+import { startRedaction } from '../../packages/gateway/src/compose/start-redaction.ts'
 import { Containment, fileStore } from '../../packages/gateway/src/containment/index.ts'
 import {
   type Authenticator,
@@ -332,6 +333,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     containment,
     answerOwn: async ({ url }) => new Response(`own ${new URL(url).pathname}`),
     report: (event) => events.push(event),
+    startRedaction,
     telemetry: metrics,
     tracing: options.tracing,
   })

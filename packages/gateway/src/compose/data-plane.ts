@@ -22,6 +22,7 @@ import type { FollowedLogins } from './open-logins.ts'
 import { openQuotas } from './open-quotas.ts'
 import type { Prepared } from './prepare.ts'
 import { ProofMemory } from './proof-memory.ts'
+import { startRedaction } from './start-redaction.ts'
 
 export interface DataPlaneNeeds {
   readonly recorder: ExchangeRecorder
@@ -114,6 +115,7 @@ export class DataPlane {
       ...(breakGlass === undefined ? {} : { breakGlass }),
       telemetry: needs.telemetry,
       tracing: needs.tracing,
+      startRedaction,
       isSpaceScarce: needs.isSpaceScarce,
       pressures: { ledgerLagMs: needs.ledgerLagMs, heapPercent },
       // Where people sign in comes first; what is left is everybody's.

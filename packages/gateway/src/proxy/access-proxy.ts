@@ -3,6 +3,7 @@ import type { Clock, Random } from '../platform/index.ts'
 import type { UpstreamView } from '../upstream/index.ts'
 import { type Approving, type GlassBreaking, NO_APPROVALS, NO_GLASS } from './approve.ts'
 import { CaptureMemory } from './capture/capture-memory.ts'
+import { type RedactionThread, Redactor } from './capture/redactor.ts'
 import {
   type Challenges,
   NO_CHALLENGES,
@@ -41,6 +42,8 @@ export interface AccessProxyOptions extends DataPlaneSettings {
   readonly approvals?: Approving
   readonly breakGlass?: GlassBreaking
   readonly answerOwn: OwnHandler
+  /** For bodies that take long to redact. */
+  readonly startRedaction: () => RedactionThread
   /** Without them no name is validated here. */
   readonly challenges?: Challenges
   readonly report?: (event: ProxyEvent) => void
@@ -139,12 +142,13 @@ export class AccessProxy {
    */
   async close(): Promise<void> {
     this.#stop()
-    const { clock, inForce, refusals } = this.#context
+    const { clock, inForce, refusals, redactor } = this.#context
     const deadline = clock.after(inForce().limits.stopMs, () => this.#listeners.cutAll())
     await this.#listeners.lastCall()
     await this.#listeners.drain()
     deadline.cancel()
     await refusals.close()
+    await redactor.close()
     await this.#generations.close()
   }
 }
@@ -179,9 +183,11 @@ function makeContext(
   const live = new LiveExchanges(containment)
   const load = new Load({ clock, limits, pressures: options.pressures ?? NO_PRESSURES })
   const own = { answerOwn, challenges, captures: new CaptureMemory() }
+  const redactor = new Redactor(options.startRedaction)
   const wheel = new DeadlineWheel(clock)
   const chance = { random, hex: new RandomHex(random) }
-  const standing = { clock, ...chance, recorder, containment, live, wheel, load, refusals, ...own }
+  const gates = { containment, live, load, refusals, redactor }
+  const standing = { clock, ...chance, recorder, wheel, ...gates, ...own }
   const seen = { report, telemetry, tracing: options.tracing }
   const states = { inForce, isStopping, isSpaceScarce }
   return { ...standing, ...seen, ...states, approvals, breakGlass }

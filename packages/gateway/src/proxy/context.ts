@@ -2,6 +2,7 @@ import type { Containment } from '../containment/index.ts'
 import type { Clock, Random } from '../platform/index.ts'
 import type { Approving, GlassBreaking } from './approve.ts'
 import type { CaptureMemory } from './capture/capture-memory.ts'
+import type { Redactor } from './capture/redactor.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { InForce } from './in-force.ts'
 import type { LiveExchanges } from './live-exchanges.ts'
@@ -56,6 +57,7 @@ export interface ProxyContext {
   readonly load: Load
   /** What captures in flight hold in memory. */
   readonly captures: CaptureMemory
+  readonly redactor: Redactor
   readonly approvals: Approving
   readonly breakGlass: GlassBreaking
   readonly report: (event: ProxyEvent) => void

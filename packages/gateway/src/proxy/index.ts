@@ -1,5 +1,6 @@
 export { AccessProxy, type DataPlaneSettings, windowBounds } from './access-proxy.ts'
 export type { Approving, GlassBreaking } from './approve.ts'
+export type { RedactionThread } from './capture/redactor.ts'
 export type { OwnHandler, ProxyEvent } from './context.ts'
 export type { Egress } from './egress/egress-fields.ts'
 export { InjectedCredential } from './egress/injected-credential.ts'

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startRedaction } from '../../compose/start-redaction.ts'
 import { SeededRandom, SimulatedDisk } from '../../platform/index.ts'
 import { BodyStore, parseKek, Vault } from '../../vault/index.ts'
 import { BodyCapture } from './body-capture.ts'
 import { captureSchema } from './capture-config.ts'
 import { CaptureMemory } from './capture-memory.ts'
 import { Redaction } from './redaction.ts'
+import { Redactor } from './redactor.ts'
 
 const MEMORY_BYTES_MAX = 300_000
 const TYPE = { type: 'text/plain', charset: undefined, coding: undefined }
@@ -29,6 +31,7 @@ async function open(): Promise<Rig> {
   const onFault = (fault: unknown): never => assert.fail(String(fault))
   const store = new BodyStore({ disk, random, origin: 'o', data: '/data', onFault })
   const redaction = new Redaction(captureSchema.parse({}).redact)
+  const redactor = new Redactor(startRedaction)
   return {
     disk,
     memory,
@@ -37,6 +40,7 @@ async function open(): Promise<Rig> {
         type: TYPE,
         bodyBytesMax,
         redaction: redacts ? redaction : undefined,
+        redactor,
         memory,
         memoryBytesMax: MEMORY_BYTES_MAX,
         begin: () => store.begin(vault.subjectKey({ anonymous: '192.0.2.1' }, 1e15), 1),

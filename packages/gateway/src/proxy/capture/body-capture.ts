@@ -5,6 +5,7 @@ import type { BodyType } from './body-type.ts'
 import type { CaptureMemory } from './capture-memory.ts'
 import { decodeContent } from './decode-content.ts'
 import type { Redaction } from './redaction.ts'
+import type { Redactor } from './redactor.ts'
 
 /** What a stream has in memory: a chunk that fills, and one that is written. */
 const STREAM_BYTES = 131_072
@@ -14,6 +15,7 @@ export interface BodyCaptureOptions {
   readonly bodyBytesMax: number
   /** Undefined: nothing is taken out, and the body is sealed as it comes. */
   readonly redaction: Redaction | undefined
+  readonly redactor: Redactor
   readonly memory: CaptureMemory
   /** Of all captures in flight. */
   readonly memoryBytesMax: number
@@ -123,18 +125,19 @@ export class BodyCapture {
   }
 
   async #finishHeld(redaction: Redaction, isWhole: boolean): Promise<CaptureFacts> {
-    const { type, bodyBytesMax } = this.#options
+    const { type, bodyBytesMax, redactor } = this.#options
     if (this.#uncaptured !== undefined) return { uncaptured: this.#uncaptured }
     if (this.#bytes === 0) return {}
     if (!isWhole) return { uncaptured: 'incomplete' }
     let bytes: Uint8Array = Buffer.concat(this.#held)
+    this.#held = []
     if (type.coding !== undefined) {
       this.#take(bodyBytesMax)
       const decoded = await decodeContent(type.coding, bytes, bodyBytesMax)
       if (typeof decoded === 'string') return { uncaptured: decoded }
       bytes = decoded.bytes
     }
-    const redacted = redaction.redact(bytes, type)
+    const redacted = await redactor.redact(bytes, type, redaction)
     if ('uncaptured' in redacted) return redacted
     const { redactions } = redacted
     this.#writer = await this.#options.begin()

@@ -4,7 +4,7 @@ import { parseSafePattern } from './safe-pattern.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
-/** Of a body that is redacted: it is in memory whole, and nobody else is served meanwhile. */
+/** Of a body that is redacted: it is in memory whole, and those behind it wait meanwhile. */
 const REDACTED_BYTES_MAX = 4 * MIB
 
 const MEDIA_RANGE =

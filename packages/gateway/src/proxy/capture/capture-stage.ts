@@ -125,9 +125,10 @@ function begin(exchange: Exchange, context: ProxyContext, plan: Plan): ExchangeC
     const type = bodyType(fields ?? [])
     if (!takes(type.type)) return { uncaptured: 'type' }
     const { bodyBytesMax } = config
-    const { memory, recorder } = { memory: context.captures, recorder: context.recorder }
+    const { captures: memory, recorder, redactor } = context
     const start = () => recorder.bodies.begin(draftWho(exchange), draftWhere(exchange))
-    return new BodyCapture({ type, bodyBytesMax, redaction, memory, memoryBytesMax, begin: start })
+    const how = { type, bodyBytesMax, redaction, redactor, memory, memoryBytesMax }
+    return new BodyCapture({ ...how, begin: start })
   }
   const onFault = (cause: unknown): void => {
     context.report({ event: 'capture-failed', exchange: exchange.id, cause })

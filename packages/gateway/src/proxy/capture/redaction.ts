@@ -22,12 +22,16 @@ const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'w
 
 /** What a route takes out of bodies before they are sealed. */
 export class Redaction {
+  /** As they were configured. */
+  readonly rules: CaptureConfig['redact']
   readonly #credentials: boolean
   readonly #paths: readonly JsonPath[]
   readonly #patterns: readonly { readonly name: string; readonly pattern: RegExp }[]
 
   /** The configuration was checked: it does not throw. */
-  constructor({ credentials, paths, patterns }: CaptureConfig['redact']) {
+  constructor(rules: CaptureConfig['redact']) {
+    const { credentials, paths, patterns } = rules
+    this.rules = rules
     this.#credentials = credentials
     this.#paths = paths.map(parseJsonPath)
     this.#patterns = patterns.map((each) => ({ ...each, pattern: parseSafePattern(each.pattern) }))
