@@ -48,6 +48,8 @@ interface Stage {
   readonly orders: string[][]
   /** What the next orders give; an error is thrown. */
   readonly answers: (HeldCertificate | Error)[]
+  /** What TLS has against certificates. */
+  against: string | undefined
   used: number
 }
 
@@ -60,6 +62,7 @@ function start(from: { disk?: SimulatedDisk; isRecording?: boolean; nowMs: numbe
     events: [],
     orders: [],
     answers: [],
+    against: undefined,
     used: 0,
   }
   const keeper = new CertificateKeeper({
@@ -73,6 +76,9 @@ function start(from: { disk?: SimulatedDisk; isRecording?: boolean; nowMs: numbe
       const answer = stage.answers.shift()
       if (answer instanceof Error || answer === undefined) throw answer ?? new Error('none')
       return answer
+    },
+    check: () => {
+      if (stage.against !== undefined) throw new Error(stage.against)
     },
     record: async (event) => {
       if (!isRecording) throw new Error('ledger-unavailable')
@@ -160,6 +166,26 @@ test('failures wait longer and longer, and leave the last good one in use', { sk
   assert.ok(failures.every((event) => event.held?.sha256 === held.sha256))
   assert.equal(stage.keeper.held?.sha256, held.sha256)
   assert.deepEqual(stage.orders.at(-1), ['a.example', 'b.example'])
+})
+
+test('one that TLS does not take is a failure, and is not kept', { skip }, async () => {
+  const [held, next] = [issue('a.example'), issue('a.example')]
+  const stage = start({ nowMs: held.fromMs })
+  stage.answers.push(held)
+  stage.keeper.start()
+  await pass(stage.clock, 1)
+  stage.answers.push(next)
+  stage.against = 'bad end line'
+  stage.keeper.adopt(configOf({ renewAfterPercent: 5 }))
+  for (let hours = 0; hours < 4 * 24; hours += 1) await pass(stage.clock, DAY_MS / 24)
+  const failed = stage.events.find(({ act }) => act === 'failed')
+  assert.equal(failed?.problem, 'ACME_CERTIFICATE TLS does not take it: bad end line')
+  assert.equal(stage.keeper.held?.sha256, held.sha256)
+  const after = start({ nowMs: held.fromMs, disk: stage.disk })
+  after.against = stage.against
+  await after.keeper.load()
+  assert.equal(after.keeper.held, undefined, 'nor is one that was kept')
+  assert.deepEqual(after.events, [])
 })
 
 test('one that is due when it is issued is not asked for without end', { skip }, async () => {

@@ -3,6 +3,7 @@ import type { AcmeConfig } from './acme-config.ts'
 import { AcmeError } from './acme-error.ts'
 import { covers, type HeldCertificate } from './certificate.ts'
 import type { CertificateStore } from './certificate-store.ts'
+import type { Pair } from './pending-challenges.ts'
 import { backOffMs, renewalMs } from './schedule.ts'
 
 /** A wall clock may jump: no timer looks further ahead than this. */
@@ -27,6 +28,8 @@ export interface CertificateKeeperParts {
   readonly store: CertificateStore
   /** One order. Throws AcmeError. */
   readonly order: (config: AcmeConfig, signal: AbortSignal) => Promise<HeldCertificate>
+  /** Throws what TLS has against it: its chain was not looked at yet. */
+  readonly check: (pair: Pair) => void
   /** Durable when it resolves: nothing that is not on record comes into use. */
   readonly record: (event: CertificateEvent, config: AcmeConfig) => Promise<void>
   /** `held` is another one now. */
@@ -63,6 +66,7 @@ export class CertificateKeeper {
     let held: HeldCertificate | undefined
     try {
       held = await store.certificate(listener)
+      if (held !== undefined) this.#check(held)
     } catch (fault) {
       return onFault(fault)
     }
@@ -136,6 +140,7 @@ export class CertificateKeeper {
     let held: HeldCertificate
     try {
       held = await order(config, this.#closing.signal)
+      this.#check(held)
       const act = previous === undefined ? 'obtained' : 'renewed'
       await record({ act, held, previous }, config)
     } catch (fault) {
@@ -151,6 +156,16 @@ export class CertificateKeeper {
     // On a disk that takes nothing it is good until the process ends, and asked for again then.
     await store.keepCertificate(listener, held.pair).catch(onFault)
     this.#planNext()
+  }
+
+  /** One that no handshake can show is of no use, whatever names it is good for. */
+  #check({ pair }: HeldCertificate): void {
+    try {
+      this.#parts.check(pair)
+    } catch (cause) {
+      const said = cause instanceof Error ? cause.message : String(cause)
+      throw new AcmeError('ACME_CERTIFICATE', `TLS does not take it: ${said}`, { cause })
+    }
   }
 
   /** What was in use stays in use. */

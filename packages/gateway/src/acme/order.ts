@@ -79,6 +79,11 @@ class OneOrder {
     await this.#account(client)
     const identifiers = domains.map((value) => ({ type: 'dns', value }))
     const order = await client.createOrder({ identifiers })
+    const { length } = order.authorizations
+    if (length > domains.length) {
+      const message = `it wants ${length} authorizations for ${domains.length} names`
+      throw new AcmeError('ACME_DIRECTORY', message)
+    }
     try {
       await this.#authorize(client, order)
     } finally {

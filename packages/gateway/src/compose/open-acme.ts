@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { type CertificateFacts, formatTime } from '@countersign/evidence'
 import type { Logger } from 'pino'
 import {
@@ -12,7 +13,7 @@ import {
   PendingChallenges,
 } from '../acme/index.ts'
 import type { Config } from '../config/index.ts'
-import type { ListenerSettings } from '../proxy/index.ts'
+import { contextOptions, type ListenerSettings } from '../proxy/index.ts'
 import type { Recorder } from '../recorder/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import { readPem } from './certificates.ts'
@@ -123,6 +124,7 @@ export class ObtainedCertificates implements CertificateSource {
       random,
       store,
       order: (config, signal) => this.#order(config, store, signal),
+      check: (pair) => void createSecureContext(contextOptions(pair)),
       record: (event, config) => this.#record(listener, event, config),
       use: () => this.#use(listener),
       onFault: (fault) => this.#needs.log.error({ listener, err: fault }, 'certificate'),

@@ -14,4 +14,4 @@ export {
 } from './proxy-config.ts'
 export type { ProxyErrorCode } from './proxy-error.ts'
 export type { ExchangeRecorder } from './recording.ts'
-export type { Certificate, ClientAuthorities } from './tls-options.ts'
+export { type Certificate, type ClientAuthorities, contextOptions } from './tls-options.ts'
