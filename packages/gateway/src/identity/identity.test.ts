@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { type Clock, nodeDisk, type Random } from '../platform/index.ts'
 import { apiKeys } from './api-keys.ts'
 import type { Identification } from './authenticator.ts'
@@ -166,8 +166,15 @@ test('facts that make no key are refused', () => {
   assert.throws(() => createKey('', { principal: '' }, making), IdentityError)
 })
 
+const scratch = mkdtempSync(join(tmpdir(), 'keys-'))
+after(() => rmSync(scratch, { recursive: true }))
+
+function freshPath(): string {
+  return join(mkdtempSync(join(scratch, 'one-')), 'keys.yaml')
+}
+
 test('a new file is created durably, for its owner alone', async () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'keys-')), 'keys.yaml')
+  const path = freshPath()
   const disk = nodeDisk()
   const first = await createKeyInFile(path, { principal: 'ada' }, { ...making, disk })
   const second = await createKeyInFile(path, { principal: 'ben' }, { ...making, disk })
@@ -189,7 +196,7 @@ test('what became of the keys from one set to another', () => {
 })
 
 test('a store takes up changes, keeps the last good set, and says so', async () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'keys-')), 'keys.yaml')
+  const path = freshPath()
   const clock = handClock()
   const reports: KeysReport[] = []
   let changed = (): void => undefined

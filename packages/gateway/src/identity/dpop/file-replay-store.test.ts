@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { openSeenFile } from '../../platform/index.ts'
 import { FileReplayStore } from './file-replay-store.ts'
 
@@ -16,8 +16,11 @@ function open(path: string, { entriesMax = 1000, nowUs = NOW_US } = {}): FileRep
   return new FileReplayStore(file, { windowMs: 60_000, aheadMs: 60_000 })
 }
 
+const scratch = mkdtempSync(join(tmpdir(), 'replays-'))
+after(() => rmSync(scratch, { recursive: true }))
+
 function freshPath(): string {
-  return join(mkdtempSync(join(tmpdir(), 'replays-')), 'replays.db')
+  return join(mkdtempSync(join(scratch, 'one-')), 'replays.db')
 }
 
 test('a new file knows nothing of earlier lives; the next life knows this one', () => {
