@@ -11,6 +11,15 @@ export const BACKLOG_BYTES_MAX = 100_663_296
 const SETTLE_ENTRIES = 16_384
 const SETTLE_BYTES = 16_777_216
 
+/**
+ * Beyond either each batch waits a little before it is written, the longer the more: the time is
+ * the integration's, which on a core that is all taken has too little. At the limit it would be
+ * waited for whole, by everybody at once.
+ */
+const HELD_FROM_ENTRIES = 32_768
+const HELD_FROM_BYTES = 33_554_432
+const HOLD_MS_MAX = 50
+
 /** How far the integration is behind what was acknowledged. */
 export class Backlog {
   readonly #entriesMax: number
@@ -48,6 +57,16 @@ export class Backlog {
 
   isWorthSettling(end: TreeSize): boolean {
     return end - this.#settled >= SETTLE_ENTRIES || this.#bytes >= SETTLE_BYTES
+  }
+
+  /** How long the next batch waits. */
+  holdMs(end: TreeSize): number {
+    const entries = end - this.#settled - HELD_FROM_ENTRIES
+    const share = Math.max(
+      entries / (BACKLOG_ENTRIES_MAX - HELD_FROM_ENTRIES),
+      (this.#bytes - HELD_FROM_BYTES) / (BACKLOG_BYTES_MAX - HELD_FROM_BYTES),
+    )
+    return Math.min(HOLD_MS_MAX, Math.max(0, Math.round(share * HOLD_MS_MAX)))
   }
 
   get #bytes(): number {

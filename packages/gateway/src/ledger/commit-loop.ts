@@ -165,6 +165,7 @@ export class CommitLoop {
   async #drain(): Promise<void> {
     try {
       do {
+        await this.#hold()
         await this.#gather()
       } while (this.#state !== 'dead' && (await this.#next()) && this.#isPressing)
     } catch (cause) {
@@ -172,6 +173,13 @@ export class CommitLoop {
     } finally {
       this.#drained()
     }
+  }
+
+  /** What comes meanwhile rides along. */
+  async #hold(): Promise<void> {
+    const holdMs = this.#state === 'open' ? this.#parts.backlog.holdMs(this.#wal.end) : 0
+    if (holdMs === 0) return
+    await new Promise<void>((resolve) => this.#parts.options.clock.after(holdMs, resolve))
   }
 
   /**

@@ -3,10 +3,10 @@ import { getPriority, setPriority } from 'node:os'
 
 /**
  * How far a thread that nobody waits for stands back. Of a core that it shares with one that
- * answers, 4 leaves it 29 %, which is more than it needs beside all the requests that fit into the
- * rest: it does not fall behind.
+ * answers, 9 leaves it 12 %. Where that is too little, who gives it work has to wait for it: the
+ * ledger does, see `ledger/backlog.ts`.
  */
-export const GIVES_WAY_BY = 4
+export const GIVES_WAY_BY = 9
 
 const NICEST = 19
 
