@@ -23,43 +23,42 @@ export interface RedactionThread extends RedactionPort {
 }
 
 interface Asked {
-  readonly id: number
   readonly bytes: Uint8Array
   readonly type: BodyType
   readonly rules: CaptureConfig['redact']
 }
 
-type Answered =
-  | { readonly id: number; readonly redacted: Redacted }
-  | { readonly id: number; readonly failure: string }
+type Answered = { readonly redacted: Redacted } | { readonly failure: string }
+
+interface Waiting extends PromiseWithResolvers<Redacted> {
+  readonly asked: Asked
+}
 
 /** The thread is gone, or found what it cannot redact: what it was given is not kept. */
 export class RedactorFault extends Error {}
 
 /**
  * Redacts bodies: short ones at once, others one after another in a thread of their own, which is
- * started for the first of them, and again for the first after it has died.
+ * started for the first of them, and again after it has died. It is given one at a time: what ends
+ * it takes none along that waits.
  */
 export class Redactor {
   readonly #start: () => RedactionThread
-  readonly #waiting = new Map<number, PromiseWithResolvers<Redacted>>()
+  readonly #queue: Waiting[] = []
+  #inHand: Waiting | undefined
   #thread: RedactionThread | undefined
-  #lastId = 0
 
   constructor(start: () => RedactionThread) {
     this.#start = start
   }
 
+  /** `bytes` stay as they are until it is done. */
   redact(bytes: Uint8Array, type: BodyType, redaction: Redaction): Redacted | Promise<Redacted> {
     if (bytes.length <= REDACTED_HERE_BYTES_MAX) return redaction.redact(bytes, type)
-    this.#thread ??= this.#begin()
-    this.#lastId += 1
-    const waiting = Promise.withResolvers<Redacted>()
-    this.#thread.ref()
-    this.#waiting.set(this.#lastId, waiting)
-    const own = new Uint8Array(bytes) // Without what else may lie in the memory behind it.
-    const asked: Asked = { id: this.#lastId, bytes: own, type, rules: redaction.rules }
-    this.#thread.postMessage(asked, [own.buffer])
+    const asked = { bytes, type, rules: redaction.rules }
+    const waiting = { ...Promise.withResolvers<Redacted>(), asked }
+    this.#queue.push(waiting)
+    this.#next()
     return waiting.promise
   }
 
@@ -68,42 +67,57 @@ export class Redactor {
     await this.#thread?.terminate()
   }
 
+  #next(): void {
+    if (this.#inHand !== undefined) return
+    this.#inHand = this.#queue.shift()
+    if (this.#inHand === undefined) {
+      this.#thread?.unref()
+      return
+    }
+    this.#thread ??= this.#begin()
+    this.#thread.ref()
+    const { asked } = this.#inHand
+    const own = new Uint8Array(asked.bytes) // Without what else may lie in the memory behind it.
+    this.#thread.postMessage({ ...asked, bytes: own } satisfies Asked, [own.buffer])
+  }
+
   #begin(): RedactionThread {
     const thread = this.#start()
-    thread.on('message', (message) => this.#settle(message as Answered))
+    thread.on('message', (message) => this.#settle(thread, message as Answered))
     thread.on('error', (error) => this.#lost(thread, error))
     thread.on('exit', (code) => this.#lost(thread, new Error(`exit code ${code}`)))
     return thread
   }
 
-  #settle(answered: Answered): void {
-    const waiting = this.#waiting.get(answered.id)
-    this.#waiting.delete(answered.id)
-    if (this.#waiting.size === 0) this.#thread?.unref()
-    if ('failure' in answered) waiting?.reject(new RedactorFault(answered.failure))
-    else waiting?.resolve(answered.redacted)
+  #settle(thread: RedactionThread, answered: Answered): void {
+    if (this.#thread !== thread) return
+    if ('failure' in answered) this.#inHand?.reject(new RedactorFault(answered.failure))
+    else this.#inHand?.resolve(answered.redacted)
+    this.#inHand = undefined
+    this.#next()
   }
 
   #lost(thread: RedactionThread, cause: Error): void {
     if (this.#thread !== thread) return
     this.#thread = undefined
-    const fault = new RedactorFault(`the redaction thread is gone: ${cause.message}`, { cause })
-    for (const { reject } of this.#waiting.values()) reject(fault)
-    this.#waiting.clear()
+    const message = `the redaction thread is gone: ${cause.message}`
+    this.#inHand?.reject(new RedactorFault(message, { cause }))
+    this.#inHand = undefined
+    this.#next()
   }
 }
 
 /** The other end: redacts what arrives, in the order it arrives. */
 export function serveRedaction(port: RedactionPort): void {
   port.on('message', (message) => {
-    const { id, bytes, type, rules } = message as Asked
+    const { bytes, type, rules } = message as Asked
     try {
       const redacted = new Redaction(rules).redact(bytes, type)
-      port.postMessage({ id, redacted } satisfies Answered, [])
+      port.postMessage({ redacted } satisfies Answered, [])
     } catch (cause) {
       // Of what kind it was, and no more: a message may quote the body.
       const failure = `cannot be redacted (${cause instanceof Error ? cause.name : 'fault'})`
-      port.postMessage({ id, failure } satisfies Answered, [])
+      port.postMessage({ failure } satisfies Answered, [])
     }
   })
 }
