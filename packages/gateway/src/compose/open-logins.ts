@@ -48,7 +48,7 @@ export interface OpenLogins {
   close(): void
 }
 
-/** Opens the logins of a configuration. No identity provider has to answer for it. */
+/** Opens the logins of a configuration. Keys are asked for from now on; nobody waits for them. */
 export async function openLogins(
   configs: readonly LoginConfig[],
   machine: Machine,
@@ -58,6 +58,7 @@ export async function openLogins(
   if (followed !== undefined) return follow(configs, machine, { ...needs, followed })
   const opened = await Promise.all(configs.map((config) => openLogin(config, machine, needs)))
   const logins = opened.map(({ login }) => login)
+  for (const { keys } of opened) keys.start()
   const memories = new Map(opened.map(({ key, memory }) => [key, memory]))
   let timer = machine.clock.after(SWEEP_EVERY_MS, sweep)
   let isClosed = false

@@ -3,7 +3,7 @@ import { USUAL_ALGORITHMS } from '../jwt/algorithms.ts'
 import { type IssuerKeys, RemoteKeys } from '../jwt/issuer-keys.ts'
 import type { LoginConfig } from './login-config.ts'
 
-/** The identity provider's keys, for its logout tokens: asked for when the first one comes. */
+/** The identity provider's keys, for logout tokens: one that it took back is gone in minutes. */
 export function loginKeys(
   { issuer, allowLoopbackHttp }: LoginConfig,
   parts: {

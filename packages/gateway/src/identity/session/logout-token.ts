@@ -26,7 +26,7 @@ export function checkLogoutToken(
   demand(Array.isArray(aud) ? aud.includes(clientId) : aud === clientId, 'aud')
   demand(isTime(iat) && iat * SECOND_US <= nowUs + SKEW_US, 'iat')
   demand(Number(iat) * SECOND_US >= nowUs - AGE_US, 'iat')
-  demand(exp === undefined || (isTime(exp) && exp * SECOND_US > nowUs - SKEW_US), 'exp')
+  demand(isTime(exp) && exp * SECOND_US > nowUs - SKEW_US, 'exp')
   demand(typeof jti === 'string' && jti !== '', 'jti')
   demand(isObject(events) && isObject(events[EVENT]), 'events')
   demand(nonce === undefined, 'nonce')

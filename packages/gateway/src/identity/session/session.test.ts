@@ -165,6 +165,7 @@ describe('logout tokens (OpenID Connect Back-Channel Logout 1.0)', () => {
     iss: 'https://idp.example',
     aud: 'app',
     iat: 1000,
+    exp: 1120,
     jti: 'one',
     events: { [EVENT]: {} },
     sub: 'ada',
@@ -183,6 +184,8 @@ describe('logout tokens (OpenID Connect Back-Channel Logout 1.0)', () => {
     ['an iat of tomorrow', { ...good, iat: 90_000 }],
     ['an iat of an hour ago', { ...good, iat: -2600 }],
     ['an exp that is past', { ...good, exp: 900 }],
+    ['no exp', { ...good, exp: undefined }],
+    ['an exp that is text', { ...good, exp: '1120' }],
     ['an iat that is text', { ...good, iat: '1000' }],
   ]
   for (const [what, claims] of rows) {
