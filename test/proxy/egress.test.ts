@@ -28,6 +28,22 @@ const SECRETS = {
   header: 'key-2f9d/41+ab==',
 } as const
 
+/** What speaks for the origin that it comes from, which is the gateway's. */
+const OF_THE_ORIGIN = {
+  'www-authenticate': 'Basic realm="theirs"',
+  'clear-site-data': '"*"',
+  'strict-transport-security': 'max-age=0',
+  'public-key-pins': 'pin-sha256="x"; max-age=1',
+  'alt-svc': 'h3="elsewhere.example:443"',
+  refresh: '0; url=https://elsewhere.example',
+  nel: '{"report_to":"x","max_age":1}',
+  'report-to': '{"group":"x","max_age":1,"endpoints":[]}',
+  'reporting-endpoints': 'x="https://elsewhere.example"',
+  'service-worker-allowed': '/',
+  'use-as-dictionary': 'match="/*"',
+  Set_Cookie: 'a=b',
+}
+
 interface Asked {
   readonly url: string
   readonly headers: IncomingHttpHeaders
@@ -59,6 +75,9 @@ function egress(workers: number): void {
         'x-bare': `before ${bare} after`,
         'x-encoded': encodeURIComponent(bare),
         'x-base64': Buffer.from(bare).toString('base64'),
+        'x-lower': encodeURIComponent(bare).replace(/%../g, (each) => each.toLowerCase()),
+        'x-within': Buffer.from(`x${bare} and more`).toString('base64url'),
+        ...OF_THE_ORIGIN,
         'set-cookie': 'session=of-the-credential',
         location: `https://127.0.0.1:1/elsewhere`,
         'x-kept': 'yes',
@@ -170,14 +189,16 @@ ${['bearer', 'basic', 'header', 'ours'].map(route).join('')}`,
       }
       assert.doesNotMatch(JSON.stringify(last?.headers), new RegExp(token))
       assert.equal(headers.get('x-kept'), 'yes')
-      for (const name of ['x-shown', 'x-bare', 'x-encoded', 'x-base64', 'set-cookie']) {
+      const shown = ['x-shown', 'x-bare', 'x-encoded', 'x-base64', 'x-lower', 'x-within']
+      for (const name of [...shown, 'set-cookie', ...Object.keys(OF_THE_ORIGIN)]) {
         assert.equal(headers.get(name), null, name)
       }
     })
   }
 
   test('an upstream of ours is told who asks, and gets no credential', async () => {
-    await ask('/ours/1')
+    const { headers } = await ask('/ours/1')
+    assert.equal(headers.get('clear-site-data'), OF_THE_ORIGIN['clear-site-data'])
     const [last] = asked.slice(-1)
     assert.equal(last?.headers['countersign-principal'], 'ada')
     assert.equal(last?.headers.authorization, undefined)

@@ -2,6 +2,7 @@ import type { CredentialConfig } from '../../upstream/index.ts'
 import { lookAlike } from '../field-names.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { ProxyError } from '../proxy-error.ts'
+import { SaidAgain } from './said-again.ts'
 
 const SECRET = /^[!-~](?:[ -~]*[!-~])?$/
 const TOKEN = /^[!-~]+$/
@@ -18,8 +19,7 @@ export class InjectedCredential {
   readonly #config: CredentialConfig
   readonly #secret: string
   readonly #field: readonly [name: string, value: string]
-  /** Every form in which it could come back. */
-  readonly #forms: readonly string[]
+  readonly #said: SaidAgain
 
   /** Throws ProxyError PROXY_CREDENTIAL, without the secret, where it is of no use. */
   constructor(config: CredentialConfig, secret: string) {
@@ -38,9 +38,7 @@ export class InjectedCredential {
       scheme === 'header'
         ? [header.toLowerCase(), secret]
         : ['authorization', scheme === 'basic' ? `Basic ${pair}` : `Bearer ${secret}`]
-    const shown = scheme === 'basic' ? [secret, pair] : [secret]
-    const forms = shown.flatMap((each) => [each, encodeURIComponent(each), base64(each)])
-    this.#forms = [...new Set(forms)]
+    this.#said = new SaidAgain(scheme === 'basic' ? [secret, pair] : [secret])
   }
 
   /** The fields with it, and with nothing that a reader could take for it. */
@@ -52,7 +50,7 @@ export class InjectedCredential {
 
   /** Whether the service says it again. */
   isIn(text: string): boolean {
-    return this.#forms.some((form) => text.includes(form))
+    return this.#said.isIn(text)
   }
 
   /** What makes the same credential in another process: with its secret, for nobody else. */
@@ -63,8 +61,4 @@ export class InjectedCredential {
   toJSON(): string {
     return this.name
   }
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64').replace(/=+$/, '')
 }
