@@ -14,6 +14,7 @@ import {
   senderConstraints,
   VerifiedTokens,
 } from '../../packages/gateway/src/identity/index.ts'
+import { networkOf } from '../../packages/gateway/src/limits/index.ts'
 import { type Clock, systemClock } from '../../packages/gateway/src/platform/index.ts'
 
 /** A clock that a test can move on; its timers are those of the machine. */
@@ -43,7 +44,13 @@ export interface Asking {
   askAtOnce(authorization: string): Identification | undefined
   /** Who is known by id, else the fault or reason. */
   outcome(...authorization: readonly string[]): Promise<string>
+  /** The same, of a client with this address. */
+  outcomeFrom(address: string, authorization: string): Promise<string>
   close(): Promise<void>
+}
+
+function outcomeOf(found: Identification): string {
+  return found.known ? found.principal.id : (found.fault ?? found.reason)
 }
 
 /** `issuers` as an operator would write them in the section `identity`. */
@@ -62,7 +69,8 @@ export async function openAsking(
     ...more,
   })
   const clock = movableClock()
-  const http = httpClient()
+  const questionsMax = introspection.reduce((sum, { inFlightMax }) => sum + inFlightMax, 0)
+  const http = httpClient(undefined, questionsMax)
   const reports: IssuerKeysReport[] = []
   const tokens = new VerifiedTokens(identity.verifiedTokensMax)
   const check = { binding: senderConstraints({}), revocations: { isRevoked: () => false } }
@@ -77,19 +85,22 @@ export async function openAsking(
   const asked = introspection.map((config) => {
     const clientSecret = Buffer.from(secret ?? []).toString()
     const onFailure = (cause: unknown): unknown => reports.push({ kind: 'failed', cause })
-    const parts = { config, clientSecret, clockSkewMs, http, clock, check, tokens, onFailure }
-    return new Introspection(parts)
+    const parts = { config, clientSecret, clockSkewMs, http, clock, check, tokens }
+    return new Introspection({ ...parts, networkOf, onFailure })
   })
   const ring = parseKeysFile('version: 1\nkeys: []\n')
   const chain = new Authenticators([apiKeys(() => ring), ...jwts, ...asked]).chain()
-  const identify = (values: readonly string[]): Identification | Promise<Identification> =>
+  const identify = (
+    values: readonly string[],
+    address = '192.0.2.1',
+  ): Identification | Promise<Identification> =>
     chain.identify(
       new Presented({
         method: 'GET',
         url: () => 'https://api.example/orders',
         fields: values.map((value) => ['authorization', value]),
         hasBody: false,
-        peer: { address: '192.0.2.1' },
+        peer: { address },
         atUs: clock.nowUs(),
       }),
     )
@@ -102,10 +113,8 @@ export async function openAsking(
       const found = identify([value])
       return found instanceof Promise ? undefined : found
     },
-    outcome: async (...values) => {
-      const found = await ask(...values)
-      return found.known ? found.principal.id : (found.fault ?? found.reason)
-    },
+    outcome: async (...values) => outcomeOf(await ask(...values)),
+    outcomeFrom: async (address, value) => outcomeOf(await identify([value], address)),
     close: async () => {
       for (const { keys } of opened) keys.close()
       await http.close()

@@ -1,5 +1,7 @@
 // Tokens that only their issuer can read: what it says counts for a while, and silence is no.
 import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Asking, openAsking } from './asking.ts'
@@ -239,7 +241,7 @@ test('a token that the issuer takes offence at keeps nobody else waiting', async
   }
 })
 
-test('one token that gets no answer waits alone; all wait after two of them', async () => {
+test('one token that gets no answer waits alone; its network waits after two of them', async () => {
   says({}, 503)
   assert.equal(await asking.outcome('Bearer one'), 'credentials-unverifiable')
   says(active())
@@ -252,6 +254,88 @@ test('one token that gets no answer waits alone; all wait after two of them', as
   assert.equal(await asking.outcome('Bearer five'), 'credentials-unverifiable', 'in the pause')
   asking.clock.moveMs(1000)
   assert.equal(await asking.outcome('Bearer five'), 'opaque:ada')
+})
+
+const ANSWER_MS = 2000
+const ELSEWHERE = '198.51.100.1'
+
+/** How an endpoint may behave for the tokens of somebody who looks for ways to stop it. */
+const ODD_ANSWERS: readonly (readonly [
+  what: string,
+  answer: (response: ServerResponse) => void,
+])[] = [
+  ['nothing', () => undefined],
+  ['a hang-up', (response) => void response.destroy()],
+  ['an error', (response) => void response.writeHead(500).end('{}')],
+  ['a fault of the request', (response) => void response.writeHead(400).end('{}')],
+  ['no JSON', (response) => void response.end('<html>')],
+  ['a list', (response) => void response.end('[{"active":true}]')],
+  ['an endless body', (response) => Readable.from(endless(0)).pipe(response)],
+  ['a body that drips', (response) => Readable.from(endless(20)).pipe(response)],
+]
+
+async function* endless(everyMs: number): AsyncGenerator<string> {
+  for (;;) {
+    yield everyMs > 0 ? ' ' : ' '.repeat(4096)
+    await sleep(everyMs)
+  }
+}
+
+for (const [what, answer] of ODD_ANSWERS) {
+  test(`10,000 tokens of one address that get ${what} keep nobody else's token out`, async () => {
+    await asking.close()
+    asking = await open({ answerMs: ANSWER_MS })
+    let most = 0
+    let now = 0
+    const reply = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      const body = Buffer.concat(await request.toArray()).toString()
+      if (body.includes('=good-')) return void response.end(JSON.stringify(active()))
+      now += 1
+      most = Math.max(most, now)
+      response.on('close', () => {
+        now -= 1
+      })
+      answer(response)
+    }
+    issuer.misbehave((request, response) => void reply(request, response))
+    const bad = Array.from({ length: 10_000 }, (_, at) => asking.outcome(`Bearer bad-${at}`))
+    for (let at = 0; at < 5; at += 1) {
+      const began = performance.now()
+      assert.equal(await asking.outcomeFrom(ELSEWHERE, `Bearer good-${at}`), 'opaque:ada')
+      assert.ok(performance.now() - began < ANSWER_MS, 'nobody has to time out before')
+      void asking.outcome(`Bearer worse-${at}`)
+      await sleep(20)
+    }
+    assert.deepEqual([...new Set(await Promise.all(bad))], ['credentials-unverifiable'])
+    assert.ok(most <= 16, `${most} questions of one network at once`)
+  })
+}
+
+test('an address of the same network has no share of its own', async () => {
+  await asking.close()
+  asking = await open({ inFlightMax: 8, inFlightPerNetworkMax: 3 })
+  issuer.misbehave(() => undefined)
+  const of = ['192.0.2.7', '192.0.2.8', '::ffff:192.0.2.9', '2001:db8:1::1', '2001:db8:1:2::3']
+  const all = of.flatMap((address, at) =>
+    [0, 1, 2].map((each) => asking.outcomeFrom(address, `Bearer t-${at}-${each}`)),
+  )
+  await eventually(() => issuer.requests.length === 6)
+  await Promise.all(all)
+  assert.equal(issuer.requests.length, 6, 'of two networks')
+})
+
+test('all wait when three networks get no answer, and none alone can go on with it', async () => {
+  says({}, 503)
+  const from = (net: number, token: string): Promise<string> =>
+    asking.outcomeFrom(`10.0.${net}.1`, `Bearer ${token}`)
+  for (const net of [1, 2, 3]) assert.equal(await from(net, `n${net}`), 'credentials-unverifiable')
+  says(active())
+  assert.equal(await from(4, 'four'), 'credentials-unverifiable', 'in the pause')
+  asking.clock.moveMs(1000)
+  says({}, 503)
+  for (const net of [1, 2, 1, 2]) await from(net, `again-${net}-${Math.random()}`)
+  says(active())
+  assert.equal(await from(4, 'four'), 'opaque:ada')
 })
 
 test('a JWT is none of its business', async () => {

@@ -19,11 +19,12 @@ export interface OpenHttpClient extends HttpClient {
  * The machine's HTTP client for what the gateway asks on its own behalf.
  *
  * @param authority  PEM of certificate authorities that are trusted beside the runtime's own
+ * @param questionsMax  how many questions at once need a connection of their own, beside the others
  */
-export function httpClient(authority?: string): OpenHttpClient {
+export function httpClient(authority?: string, questionsMax = 0): OpenHttpClient {
   const ca = authority === undefined ? {} : { ca: [...rootCertificates, authority] }
   const agent = new Agent({
-    connections: CONNECTIONS_PER_ORIGIN,
+    connections: CONNECTIONS_PER_ORIGIN + questionsMax,
     allowH2: false,
     connect: { ...ca, rejectUnauthorized: true },
   })

@@ -50,8 +50,11 @@ export async function openIdentity(
 ): Promise<OpenIdentity> {
   const { recorder, log, onTrustChange, proofMemory, isFollower = false, followedLogins } = needs
   await using parts = new AsyncDisposableStack()
-  const { authority } = config.identity
-  const http = httpClient(authority === undefined ? undefined : await readPem(authority))
+  const { authority, introspection } = config.identity
+  // A question that waits for a connection is one that others have shut out.
+  const questionsMax = introspection.reduce((sum, { inFlightMax }) => sum + inFlightMax, 0)
+  const pem = authority === undefined ? undefined : await readPem(authority)
+  const http = httpClient(pem, questionsMax)
   parts.defer(() => http.close())
   const keys = await openKeys(config, machine, { recorder, log, isFollower })
   parts.defer(() => keys.close())

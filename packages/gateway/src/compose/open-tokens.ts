@@ -11,6 +11,7 @@ import {
   type TokenCheck,
   VerifiedTokens,
 } from '../identity/index.ts'
+import { networkOf } from '../limits/index.ts'
 import type { HttpClient } from '../platform/index.ts'
 import type { Machine } from './machine.ts'
 import { readNamed } from './read-config.ts'
@@ -51,8 +52,8 @@ export async function openTokens(
       const onFailure = (cause: unknown): void => {
         log.warn({ introspection: config.name, err: cause }, 'introspection failed')
       }
-      const parts = { config, clientSecret, clockSkewMs, http, clock, check, tokens, onFailure }
-      return new Introspection(parts)
+      const parts = { config, clientSecret, clockSkewMs, http, clock, check, tokens }
+      return new Introspection({ ...parts, networkOf, onFailure })
     }),
   )
   for (const { keys } of opened) keys.start()

@@ -1,4 +1,4 @@
-export { addressPrefix } from './address-prefix.ts'
+export { networkOf } from './address-prefix.ts'
 export { Meter, Rate } from './gcra.ts'
 export { DEFAULT_LIMITS, LIMITS, type Limits, limitsConfigSchema } from './limits-config.ts'
 export { LimitsError, type LimitsErrorCode } from './limits-error.ts'

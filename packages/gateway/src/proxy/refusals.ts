@@ -1,5 +1,5 @@
 import type { Reason } from '@countersign/evidence'
-import { addressPrefix, type Limits, Meter, Rate } from '../limits/index.ts'
+import { type Limits, Meter, networkOf, Rate } from '../limits/index.ts'
 import type { Clock, Timer } from '../platform/index.ts'
 import type { ProxyContext } from './context.ts'
 import { Folded } from './folded.ts'
@@ -31,7 +31,6 @@ const TICK_MS = 1000
 const SECOND_US = 1_000_000
 /** Callers and networks, of each reason, whose refusals are told apart; they are forgotten soon. */
 const PLACES_MAX = 4096
-const NETWORK_BITS = { ipv4Bits: 24, ipv6Bits: 48 } as const
 /** The issuer of the subject numbers that stand for addresses and networks. */
 const ADDRESS_ISSUER = 'address'
 
@@ -135,7 +134,7 @@ export class Refusals {
   /** The network of whoever is not known, as long as networks are few; else all. */
   #widerPlace(reason: Reason, { principal, address }: Refused): Place {
     if (principal === undefined) {
-      const network = { issuer: ADDRESS_ISSUER, id: addressPrefix(address, NETWORK_BITS) }
+      const network = { issuer: ADDRESS_ISSUER, id: networkOf(address) }
       const known = this.#find(reason, 'network', network)
       if (known !== undefined) return known
       if (this.#counts.network < PLACES_MAX) return this.#add(reason, 'network', network)

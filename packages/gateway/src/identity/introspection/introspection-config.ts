@@ -39,6 +39,14 @@ export const introspectionSchema = z
     inactiveMs: z.int().min(0).max(HOUR_MS).default(INACTIVE_MS).describe('the same, "inactive"'),
     answerMs: z.int().min(100).max(60_000).default(ANSWER_MS_MAX),
     inFlightMax: z.int().min(1).max(10_000).default(IN_FLIGHT_MAX).describe('questions at once'),
+    inFlightPerNetworkMax: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(
+        'of one client network (IPv4 /24, IPv6 /48); a quarter of `inFlightMax` unless set',
+      ),
     allowLoopbackHttp: z
       .boolean()
       .default(false)

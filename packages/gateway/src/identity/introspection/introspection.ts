@@ -16,6 +16,7 @@ import type { VerifiedToken, VerifiedTokens } from '../token/verified-tokens.ts'
 import type { IntrospectionConfig } from './introspection-config.ts'
 import { OpenToken } from './open-token.ts'
 import { Pauses } from './pauses.ts'
+import { Questions } from './questions.ts'
 import { type IntrospectionRules, readAnswer } from './read-answer.ts'
 
 const ANSWER_BYTES_MAX = 65_536
@@ -33,6 +34,8 @@ export interface IntrospectionOptions {
   readonly clock: Clock
   readonly check: TokenCheck
   readonly tokens: VerifiedTokens
+  /** What counts as one source of requests, of a client's address. */
+  readonly networkOf: (address: string) => string
   readonly onFailure: (cause: unknown) => void
 }
 
@@ -48,6 +51,7 @@ export class Introspection implements Authenticator {
   /** Digest of a token, and until when it is taken to be inactive. */
   readonly #inactive = new Map<string, number>()
   readonly #asking = new Map<string, Promise<VerifiedToken | Refused>>()
+  readonly #questions: Questions
   readonly #pauses = new Pauses()
 
   constructor(options: IntrospectionOptions) {
@@ -56,6 +60,7 @@ export class Introspection implements Authenticator {
     const { principalPrefix = `${config.name}:` } = config
     this.name = config.name
     this.#options = options
+    this.#questions = new Questions(config)
     this.#rules = { issuer, audiences, clients, clockSkewMs, subjectClaim, scopes }
     const scopeClaim = scopes.claim
     this.#naming = { issuer, mapping: map, principalPrefix, kind, mfaAcr, scopeClaim }
@@ -66,7 +71,7 @@ export class Introspection implements Authenticator {
   }
 
   authenticate(presented: Presented): Identification | Promise<Identification> {
-    const { tokens, clock, config } = this.#options
+    const { tokens, clock } = this.#options
     const { tokenSha256, atUs } = presented
     const known = tokens.get(presented)
     if (known?.authenticator === this.name) return this.#admit(known, presented)
@@ -74,13 +79,9 @@ export class Introspection implements Authenticator {
     if (untilMs !== undefined && clock.ticksMs() < untilMs) return refusedToken('inactive')
     const asking = this.#asking.get(tokenSha256)
     if (asking !== undefined) return asking.then((found) => this.#settle(found, presented))
-    if (
-      this.#asking.size >= config.inFlightMax ||
-      this.#pauses.holds(tokenSha256, clock.ticksMs())
-    ) {
-      return refused('credentials-unverifiable')
-    }
-    return this.#begin(presented, atUs).then((found) => this.#settle(found, presented))
+    const network = this.#networkToAsk(presented)
+    if (network === undefined) return refused('credentials-unverifiable')
+    return this.#begin(presented, network, atUs).then((found) => this.#settle(found, presented))
   }
 
   #settle(found: VerifiedToken | Refused, presented: Presented): Identification {
@@ -107,29 +108,38 @@ export class Introspection implements Authenticator {
     presented: Presented,
     atUs: number,
   ): Promise<VerifiedToken | Refused | undefined> {
-    const { tokens, clock, config } = this.#options
-    const { tokenSha256 } = presented
-    const known = tokens.get({ shown: presented.shown, atUs })
+    const known = this.#options.tokens.get({ shown: presented.shown, atUs })
     if (known?.authenticator === this.name) return known
-    const asking = this.#asking.get(tokenSha256)
+    const asking = this.#asking.get(presented.tokenSha256)
     if (asking !== undefined) return asking
-    if (
-      this.#asking.size >= config.inFlightMax ||
-      this.#pauses.holds(tokenSha256, clock.ticksMs())
-    ) {
-      return undefined
-    }
-    return this.#begin(presented, atUs)
+    const network = this.#networkToAsk(presented)
+    return network === undefined ? undefined : this.#begin(presented, network, atUs)
   }
 
-  #begin(presented: Presented, atUs: number): Promise<VerifiedToken | Refused> {
+  /** On whose account the question is; undefined where none may be asked now. */
+  #networkToAsk({ peer, tokenSha256 }: Presented): string | undefined {
+    const { networkOf, clock } = this.#options
+    const network = networkOf(peer.address)
+    if (!this.#questions.hasRoom(network)) return undefined
+    return this.#pauses.holds(tokenSha256, network, clock.ticksMs()) ? undefined : network
+  }
+
+  #begin(presented: Presented, network: string, atUs: number): Promise<VerifiedToken | Refused> {
     const { tokenSha256 } = presented
-    const asking = this.#ask(presented, atUs).finally(() => this.#asking.delete(tokenSha256))
+    this.#questions.begin(network)
+    const asking = this.#ask(presented, network, atUs).finally(() => {
+      this.#asking.delete(tokenSha256)
+      this.#questions.end(network)
+    })
     this.#asking.set(tokenSha256, asking)
     return asking
   }
 
-  async #ask(presented: Presented, atUs: number): Promise<VerifiedToken | Refused> {
+  async #ask(
+    presented: Presented,
+    network: string,
+    atUs: number,
+  ): Promise<VerifiedToken | Refused> {
     const { clock, onFailure, config } = this.#options
     const shown = presented.authorization
     if (shown.kind !== 'token') return refused('credentials-malformed')
@@ -150,7 +160,8 @@ export class Introspection implements Authenticator {
       this.#remember(presented.tokenSha256, clock.ticksMs() + config.inactiveMs)
       return refusedToken('inactive')
     } catch (cause) {
-      this.#pauses.failed(presented.tokenSha256, clock.ticksMs(), isAboutOneToken(cause))
+      const token = presented.tokenSha256
+      this.#pauses.failed({ token, network }, clock.ticksMs(), isAboutOneToken(cause))
       onFailure(cause)
       return refused('credentials-unverifiable')
     }
