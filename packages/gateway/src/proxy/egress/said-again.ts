@@ -23,7 +23,9 @@ export class SaidAgain {
   constructor(secrets: readonly string[]) {
     const inForms = secrets.map((secret) => secret.replaceAll(' ', '+'))
     this.#plain = [...new Set([...secrets, ...inForms])]
-    this.#base64 = [...new Set(secrets.flatMap((secret) => [0, 1, 2].map(coreOf(secret))))]
+    const cores = secrets.flatMap((secret) => [0, 1, 2].map(coreOf(secret)))
+    // Of a single byte in the middle of a text no character is its own.
+    this.#base64 = [...new Set(cores.filter((core) => core !== ''))]
     this.#lengthMin = Math.min(...[...this.#plain, ...this.#base64].map(({ length }) => length))
   }
 
