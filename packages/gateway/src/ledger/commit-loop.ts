@@ -308,9 +308,16 @@ export class CommitLoop {
     if (this.#state !== 'open' && this.#state !== 'full') return
     this.#state = 'full'
     this.#neededBytes = Math.max(this.#neededBytes, neededBytes)
+    this.#probeLater()
+  }
+
+  /** Again and again: while a slow disk takes what is needed, nothing else may ask. */
+  #probeLater(): void {
     this.#probe?.cancel()
     this.#probe = this.#parts.options.clock.after(PROBE_EVERY_MS, () => {
-      if (this.#state === 'full') this.#draining ??= this.#askAgain()
+      if (this.#state !== 'full') return
+      this.#probeLater()
+      this.#draining ??= this.#askAgain()
     })
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LeafIndex, TreeSize } from '@countersign/tlog'
+import { FaultyDisk } from '../platform/index.ts'
 import { appendAll, entry, hasCode, Machine } from './testing.ts'
 
 const payload = new Uint8Array(3_000)
@@ -48,6 +49,29 @@ test('a full disk takes what closes an open entry, as long as there is room', as
   const large = { payload: new Uint8Array(9_000), closes: second as LeafIndex }
   await assert.rejects(ledger.append(entry(91, large)), hasCode('LEDGER_FULL'))
   assert.ok((await ledger.append(entry(92, { closes: second as LeafIndex }))) > closing)
+  await ledger.close()
+})
+
+test('a full disk is asked again though a flush took longer than that was to wait', async () => {
+  const machine = new Machine()
+  const disk = new FaultyDisk(machine.disk, machine.clock)
+  const ledger = await machine.open({ disk })
+  const open = await ledger.append(entry(0, { opens: new Uint8Array(16) }))
+  machine.disk.setCapacity(machine.disk.usedBytes)
+  const fill = async (): Promise<void> => {
+    for (let number = 1; ; number += 1) await ledger.append(entry(number, { payload }))
+  }
+  await assert.rejects(fill(), hasCode('LEDGER_FULL'))
+  disk.suffer({ slowMs: 2_500 })
+  const large = { closes: open, payload: payload.subarray(1_000) }
+  const closing = ledger.append(entry(90, large))
+  await machine.clock.advance(10_000)
+  await closing
+  assert.equal(ledger.state, 'full')
+  machine.disk.setCapacity(Number.MAX_SAFE_INTEGER)
+  disk.suffer({})
+  await machine.clock.advance(2_000)
+  assert.equal(ledger.state, 'open')
   await ledger.close()
 })
 
