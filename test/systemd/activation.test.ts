@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { oldestChild, waitFor } from '../demo-process.ts'
 import { need } from '../needs.ts'
 import { MAIN, type Ran, runIt, type Scratch, scratchConfig, startManager } from './notified.ts'
 
 const WATCHDOG = { WATCHDOG_USEC: '600000' }
+/** Of the fifteen that fit into a stop; one may have been on its way before. */
+const SIGNS_MIN = 2
 const skip = need('systemd', {
   command: 'systemd-socket-activate',
   install: 'apt-get install systemd python3',
 })
 
-async function scratchOf(context: TestContext, workers = 1): Promise<Scratch> {
-  const scratch = await scratchConfig({ workers })
+async function scratchOf(context: TestContext, workers = 1, limits = ''): Promise<Scratch> {
+  const scratch = await scratchConfig({ workers, limits })
   context.after(scratch.close)
   return scratch
 }
@@ -117,3 +121,31 @@ test('a gateway that hangs is seen through its supervisor', { skip }, async (con
   assert.equal(await ended, 0)
   assert.ok(manager.heard().includes('STOPPING=1'))
 })
+
+for (const workers of [1, 2]) {
+  const name = `a gateway that ends while the next one waits is no hang, workers: ${workers}`
+  test(name, { skip }, async (context) => {
+    const scratch = await scratchOf(context, workers, 'lastCallMs: 2000')
+    const manager = await startManager(scratch)
+    context.after(manager.close)
+    const supervising = [MAIN, 'supervise', '--config', scratch.config]
+    const environment = { ...manager.environment, ...WATCHDOG }
+    const { process: supervisor, said, ended } = runIt(process.execPath, supervising, environment)
+    context.after(() => void supervisor.kill('SIGKILL'))
+    const readies = (): number =>
+      manager.heard().filter((text) => text.startsWith('READY=1')).length
+    await waitFor(() => readies() === 1)
+    const caller = connect(scratch.ports[0], '127.0.0.1').on('error', () => undefined)
+    await once(caller, 'connect')
+    supervisor.kill('SIGUSR2')
+    await waitFor(() => said().includes('Stopping'))
+    const before = manager.heard().length
+    await waitFor(() => readies() === 2)
+    const heard = manager.heard().slice(before)
+    const signs = heard.findIndex((text) => text.startsWith('READY=1'))
+    assert.ok(signs >= SIGNS_MIN, heard.join('\n'))
+    supervisor.kill('SIGTERM')
+    assert.equal(await ended, 0)
+    assert.match(manager.heard().at(-1) ?? '', /^STOPPING=1/)
+  })
+}

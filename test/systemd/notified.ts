@@ -18,7 +18,7 @@ export interface Scratch {
 }
 
 /** A configuration without an upstream that answers; listeners `main` and `admin`. */
-export async function scratchConfig({ workers = 1 } = {}): Promise<Scratch> {
+export async function scratchConfig({ workers = 1, limits = '' } = {}): Promise<Scratch> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-systemd-'))
   const ports = [await freePort(), await freePort()] as const
   const config = join(directory, 'countersign.yaml')
@@ -31,6 +31,7 @@ export async function scratchConfig({ workers = 1 } = {}): Promise<Scratch> {
     `version: 1
 workers: ${workers}
 data: data
+limits: { ${limits} }
 log: { level: error }
 listeners:
   - { name: main, host: 127.0.0.1, port: ${ports[0]} }

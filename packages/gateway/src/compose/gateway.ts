@@ -11,7 +11,7 @@ import { VERSION } from '../cli/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Containment } from '../containment/index.ts'
 import { type Presented, refused } from '../identity/index.ts'
-import { roomyDisk } from '../platform/index.ts'
+import { type Clock, roomyDisk } from '../platform/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
 import { Recorder } from '../recorder/index.ts'
 import type { MetricsParts } from '../telemetry/index.ts'
@@ -44,7 +44,10 @@ export interface Gateway {
   /** Where it listens, and what for. */
   readonly addresses: readonly string[]
   readonly rollbackProtection: string
-  /** For how long whatever requests wait for in the ledger has made no progress. */
+  /**
+   * For how long whatever requests wait for in the ledger has made no progress, or, beyond the time
+   * that it may take, the stop.
+   */
   stalledMs(): number
   /** Goes by the files as they are now, whole, or not at all. */
   reload(cause: ReloadCause): Promise<ReloadResult>
@@ -119,18 +122,31 @@ export async function openGateway(first: Prepared, bare: Machine): Promise<Gatew
 
   const open = parts.move()
   phase = 'serving'
+  const ending = endingOf(machine.clock, () => current().limits.stopMs)
   return {
     origin,
     vkeys,
     isNew: ledger.isNew,
     addresses: addressesOf(config, dataPlane.addresses, admin.port),
     rollbackProtection: ledger.rollbackProtection,
-    stalledMs: () => ledger.keeper.stalledMs,
+    stalledMs: () => Math.max(ledger.keeper.stalledMs, ending.overdueMs()),
     reload: (cause) => reloader.reload(cause),
     close: () => {
       phase = 'stopping'
+      ending.begin()
       return open.disposeAsync()
     },
+  }
+}
+
+/** For how long a stop takes longer than it may. */
+function endingOf(clock: Clock, stopMs: () => number): { begin(): void; overdueMs(): number } {
+  let fromMs: number | undefined
+  return {
+    begin: () => {
+      fromMs = clock.ticksMs()
+    },
+    overdueMs: () => (fromMs === undefined ? 0 : clock.ticksMs() - fromMs - stopMs()),
   }
 }
 

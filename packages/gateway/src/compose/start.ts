@@ -1,4 +1,5 @@
 import type { StartOptions } from '../cli/index.ts'
+import type { Clock } from '../platform/index.ts'
 import { claimData } from './claim.ts'
 import { type Gateway, openGateway } from './gateway.ts'
 import { realMachine } from './machine.ts'
@@ -29,10 +30,19 @@ export async function start({ configPath, terminal, json, waitMs }: StartOptions
   await using parts = new AsyncDisposableStack()
   parts.defer(() => notifier.close())
   notifier.tell([PREPARED])
+  const { clock } = machine
+  let openingFromMs: number | undefined
+  const openingMs = (): number => clock.ticksMs() - (openingFromMs ?? clock.ticksMs())
+  const signs = signsOf(notifier, clock, () => gateway?.stalledMs() ?? openingMs())
+  parts.defer(() => signs.stop())
+  // A supervisor is watched on: a gateway that takes its time to begin or to end does not hang.
+  const isWatchedOn = isSupervised(process.env)
+  if (isWatchedOn) signs.begin()
   const claimed = claimData(machine, first.config.data, waitMs)
   const ownership = await Promise.race([claimed, stop])
   if (typeof ownership === 'string') return // Told to stop while somebody else has the data.
   parts.defer(() => ownership.release())
+  openingFromMs = clock.ticksMs()
   const open = await openGateway(first, machine)
   parts.defer(() => open.close())
   gateway = open
@@ -42,16 +52,29 @@ export async function start({ configPath, terminal, json, waitMs }: StartOptions
   const facts = { origin, vkeys, addresses, rollbackProtection }
   terminal.out(json ? `${JSON.stringify(facts)}\n` : describe(open))
   notifier.tell(['READY=1', `STATUS=serving ${origin}`])
-  const { watchdogMs } = notifier
-  if (watchdogMs !== undefined) {
-    const stalledMs = (): number => open.stalledMs()
-    const tell = (): void => notifier.tell(['WATCHDOG=1'])
-    const signs = giveSignsOfLife({ clock: machine.clock, watchdogMs, stalledMs, tell })
-    parts.defer(() => signs.stop())
-  }
+  if (!isWatchedOn) signs.begin()
   await Promise.race([stop, supervisorGone()])
+  // From then on systemd goes by the time that a stop may take.
+  if (!isWatchedOn) signs.stop()
   notifier.tell(['STOPPING=1', 'STATUS=requests under way end'])
   terminal.err('Stopping: requests under way end, then the last checkpoint.\n')
+}
+
+/** Signs of life, where somebody waits for them. */
+function signsOf(
+  notifier: Notifier,
+  clock: Clock,
+  stalledMs: () => number,
+): { begin(): void; stop(): void } {
+  const { watchdogMs } = notifier
+  const tell = (): void => notifier.tell(['WATCHDOG=1'])
+  let signs: { stop(): void } | undefined
+  return {
+    begin: () => {
+      if (watchdogMs !== undefined) signs = giveSignsOfLife({ clock, watchdogMs, stalledMs, tell })
+    },
+    stop: () => signs?.stop(),
+  }
 }
 
 /** Told around it, so that nobody takes a gateway that reads its files for one that is idle. */

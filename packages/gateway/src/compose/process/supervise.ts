@@ -164,6 +164,9 @@ class Supervisor {
     }
     if (told[0] === 'READY=1') this.#hasServed = true
     if (told[0] === 'STOPPING=1' || life !== this.#current) return
+    // systemd watches from the first time that it is ready to the time that it is to end.
+    const isWatched = this.#hasServed && this.#stopping === undefined
+    if (told[0] === 'WATCHDOG=1' && !isWatched) return
     this.#notifier.tell(told)
   }
 
