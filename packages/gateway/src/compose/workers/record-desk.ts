@@ -9,27 +9,10 @@ import {
   SectionText,
 } from '../../recorder/index.ts'
 import type { BodyDesk } from './body-desk.ts'
-import type {
-  Answer,
-  AskedWords,
-  Asking,
-  FromWorker,
-  IntentWords,
-  SubjectWords,
-} from './messages.ts'
+import type { Answer, AskedWords, IntentWords, SubjectWords } from './messages.ts'
+import { assertRecordRow, type RecordAsking } from './record-rows.ts'
 import { NO_SLOT, Slots } from './slots.ts'
 import { subjectIn } from './subject-words.ts'
-
-type RecordAsking = Extract<
-  Asking,
-  readonly ['intent' | 'refusal' | 'outcome' | 'progress' | 'fold' | 'count', ...unknown[]]
->
-
-const RECORDS = ['intent', 'outcome', 'refusal', 'progress', 'fold', 'count']
-
-export function isOfRecords(row: FromWorker): row is RecordAsking {
-  return RECORDS.includes(row[0])
-}
 
 /** How soon ends that could not be written are tried again. */
 const RETRY_MS = 1000
@@ -60,7 +43,9 @@ export class RecordDesk {
     this.#options = options
   }
 
+  /** Throws what makes no sense, whatever the ledger says of the rest. */
   take(row: RecordAsking): void {
+    assertRecordRow(row)
     this.#underWay += 1
     const failed = (error: unknown): void => {
       this.#refuse(row[1], error)
