@@ -139,6 +139,23 @@ routes:
     await browser.close()
   })
 
+  test('two tabs sign in at once', async () => {
+    const browser = new Browser(authority.pem)
+    const navigate = { 'sec-fetch-mode': 'navigate' }
+    const led = []
+    for (const path of ['/one', '/two']) {
+      led.push((await browser.request(`${url}${path}`, navigate)).headers.get('location') ?? '')
+    }
+    const names = [...(browser.cookies.get(url)?.keys() ?? [])]
+    assert.equal(names.filter((name) => name.startsWith('__Host-countersign-login-')).length, 2)
+    for (const [at, path] of ['/one', '/two'].entries()) {
+      const page = await browser.open(led[at] ?? '')
+      assert.deepEqual([page.status, page.url], [200, `${url}${path}`])
+    }
+    assert.equal(browser.cookies.get(url)?.size, 1, 'the session is what stays')
+    await browser.close()
+  })
+
   test('scripts and programs are told, not led', async () => {
     const browser = new Browser(authority.pem)
     const script = await browser.request(`${url}/data`, { 'sec-fetch-mode': 'cors' })
@@ -239,15 +256,15 @@ allowLoopbackHttp: true }]\n`
       (sections) => (sections.what as { use?: string }).use === 'session',
     )
     const acts = sessions.map(({ what }) => (what as { act: string }).act)
-    assert.equal(acts.filter((act) => act === 'created').length, 6)
-    assert.equal(acts.filter((act) => act === 'revoked').length, 6)
+    assert.equal(acts.filter((act) => act === 'created').length, 8)
+    assert.equal(acts.filter((act) => act === 'revoked').length, 8)
     assert.ok(!JSON.stringify(sessions).includes('ursula'), 'people are numbers in acts')
     const refusals = await records('refusal')
     const led = refusals.filter(({ why, what }) => {
       const isPolled = /^\/(first|second)$/.test((what as { path: string }).path)
       return (why as { reason: string }).reason === 'login-required' && !isPolled
     })
-    assert.equal(led.length, 6)
+    assert.equal(led.length, 8)
     const text = JSON.stringify(refusals)
     assert.ok(!text.includes('code_verifier') && !text.includes('__Host-'), 'no secret is kept')
   })

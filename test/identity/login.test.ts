@@ -4,7 +4,16 @@ import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { Presented } from '../../packages/gateway/src/identity/index.ts'
 import { ecKey } from './issuer.ts'
-import { APP, type Bent, CLIENT, cookieOf, NAVIGATION, openLogin, type TestLogin } from './login.ts'
+import {
+  APP,
+  type Begun,
+  type Bent,
+  CLIENT,
+  cookieOf,
+  NAVIGATION,
+  openLogin,
+  type TestLogin,
+} from './login.ts'
 
 let at: TestLogin
 
@@ -78,6 +87,79 @@ test('what cannot be recorded does not begin', async () => {
   const answer = await finish({})
   assert.equal(answer.status, 503)
   assert.deepEqual(answer.headers.getSetCookie(), [])
+})
+
+/** Ends what `begin` began. */
+function come(begun: Begun, cookie: string): Promise<Response> {
+  at.bent = { claims: { nonce: begun.to.searchParams.get('nonce') } }
+  return at.callback({ code: 'c', state: stateOf(begun) }, cookie)
+}
+
+const stateOf = ({ to }: Begun): string => to.searchParams.get('state') ?? ''
+const nameOf = ({ cookie }: Begun): string => cookie.split('=', 1)[0] ?? ''
+
+describe('sign-ins in several tabs of one browser', () => {
+  test('all succeed, in whatever order they come back, once each', async () => {
+    const one = await at.begin('/one')
+    const two = await at.begin('/two', one.cookie)
+    assert.deepEqual(two.ended, [])
+    assert.match(nameOf(two), /^__Host-countersign-login-[A-Za-z0-9_-]{8}$/)
+    const both = `${one.cookie}; ${two.cookie}`
+    for (const [begun, path] of [
+      [two, '/two'],
+      [one, '/one'],
+    ] as const) {
+      const done = await come(begun, both)
+      assert.equal(done.status, 303)
+      assert.equal(done.headers.get('location'), path)
+      const [, ended = '', ...more] = done.headers.getSetCookie()
+      assert.ok(ended.startsWith(`${nameOf(begun)}=;`) && ended.includes('Max-Age=0'))
+      assert.deepEqual(more, [])
+      assert.equal((await come(begun, both)).status, 400, 'once')
+    }
+  })
+  test('are a handful: the oldest end as another one begins', async () => {
+    const begun: Begun[] = []
+    const jar = (): string => begun.map(({ cookie }) => cookie).join('; ')
+    for (let tab = 0; tab < 5; tab += 1) {
+      const next = await at.begin('/', jar())
+      assert.deepEqual(next.ended, [])
+      begun.push(next)
+    }
+    const sixth = await at.begin('/', `theme=dark; ${jar()}`)
+    assert.deepEqual(sixth.ended, [nameOf(begun[0] ?? sixth)])
+  })
+  test('leave room for the rest of a head: long ones are fewer', async () => {
+    const path = `/${'a'.repeat(2000)}`
+    const [one, two] = [await at.begin(path), await at.begin(path)]
+    const three = await at.begin(path, `${one.cookie}; ${two.cookie}`)
+    assert.deepEqual(three.ended, [nameOf(one)])
+  })
+  test('end no more cookies than an answer holds, whatever a request names', async () => {
+    const named = Array.from({ length: 500 }, (_, at) => {
+      return `__Host-countersign-login-${String(at).padStart(8, 'x')}=1`
+    })
+    const { ended } = await at.begin('/', `${named.join(';')}; __Host-countersign-login-a b=1`)
+    assert.equal(ended.length, 20)
+    assert.equal(ended.at(-1), named[0]?.split('=')[0])
+  })
+  test('a callback that was begun by nobody here ends none of them', async () => {
+    const one = await at.begin()
+    const other = 'y'.repeat(43)
+    for (const query of [{}, { state: 'short' }, { state: 'a; b' }, { state: other }]) {
+      const answer = await at.callback({ code: 'c', ...query }, one.cookie)
+      assert.equal(answer.status, 400)
+      assert.ok(!answer.headers.getSetCookie().join().includes(nameOf(one)))
+    }
+    assert.equal((await come(one, one.cookie)).status, 303)
+  })
+  test('a state under the name of another one is not taken', async () => {
+    const [one, two] = [await at.begin(), await at.begin()]
+    const swapped = two.cookie.replace(nameOf(two), nameOf(one))
+    assert.equal((await come(one, swapped)).status, 400)
+    assert.equal((await come(one, `${one.cookie}; ${swapped}`)).status, 400, 'two of one name')
+    assert.equal(at.exchanges.length, 0)
+  })
 })
 
 describe('a sign-in is refused', () => {

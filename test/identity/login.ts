@@ -45,13 +45,20 @@ export interface TestLogin {
   readonly key: SigningKey
   show(cookie: string | undefined, more?: Shown): Promise<Identification>
   /** Begins a sign-in: the provider's URL, and the cookie. */
-  begin(path?: string): Promise<{ readonly to: URL; readonly cookie: string }>
+  begin(path?: string, cookie?: string): Promise<Begun>
   callback(query: Readonly<Record<string, string>>, cookie?: string): Promise<Response>
   /** A whole sign-in: the session's cookie. */
   signIn(): Promise<string>
   post(step: string, headers: Readonly<Record<string, string>>, body?: string): Promise<Response>
   logoutToken(more?: Claims, header?: object, key?: SigningKey): string
   close(): Promise<void>
+}
+
+export interface Begun {
+  readonly to: URL
+  readonly cookie: string
+  /** Names of cookies that end as it begins. */
+  readonly ended: readonly string[]
 }
 
 export interface Shown {
@@ -160,12 +167,17 @@ export async function openLogin(more: object = {}): Promise<TestLogin> {
     bent: {},
     isRecording: true,
     show: async (cookie, shown = {}) => authenticator.authenticate(presented(cookie, shown)),
-    begin: async (path = '/orders?page=2') => {
-      const invited = await authenticator.invite(presented(undefined, { path, fields: NAVIGATION }))
+    begin: async (path = '/orders?page=2', cookie?: string) => {
+      const invited = await authenticator.invite(presented(cookie, { path, fields: NAVIGATION }))
       const headers = new Headers(invited?.headers?.map(([name, value]) => [name, value]))
       const to = new URL(headers.get('location') ?? 'about:blank')
       nonce = to.searchParams.get('nonce') ?? ''
-      return { to, cookie: cookieOf(headers) }
+      const ended = headers.getSetCookie().filter((line) => line.includes('Max-Age=0'))
+      return {
+        to,
+        cookie: cookieOf(headers),
+        ended: ended.map((line) => line.split('=', 1)[0] ?? ''),
+      }
     },
     callback: async (query, cookie) => {
       const headers = cookie === undefined ? {} : { cookie }

@@ -111,7 +111,7 @@ test('205 without content passes', async () => {
 test('no upstream says who is signed in, nor what the gateway says', async () => {
   const cookies = [
     'Set-Cookie: __Host-countersign-session=stolen; Path=/; Secure',
-    'set-cookie:   =__Host-countersign-login=x; Path=/; Secure',
+    'set-cookie:   =__Host-countersign-login-AbCd_-12=x; Path=/; Secure',
     'Set-Cookie: a=__Host-countersign-session',
   ]
   const ours = 'Countersign-Index: 7\r\nRateLimit: 9'

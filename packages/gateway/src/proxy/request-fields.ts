@@ -1,10 +1,5 @@
 import { KeptFields, type MadeLines } from '../http1/index.ts'
-import {
-  LOGIN_COOKIE_PREFIX,
-  LOGIN_COOKIES,
-  type Principal,
-  withoutCookies,
-} from '../identity/index.ts'
+import { LOGIN_COOKIE_PREFIX, type Principal, withoutCookies } from '../identity/index.ts'
 import type { UpstreamRequest } from '../upstream/index.ts'
 import { forwardedFields } from './client-address/forwarded-fields.ts'
 import { egressRequestFields } from './egress/egress-fields.ts'
@@ -130,7 +125,7 @@ function withoutLogin(fields: HeaderFields): HeaderFields {
   if (!fields.some(([, value]) => value.includes(LOGIN_COOKIE_PREFIX))) return fields
   return fields.flatMap(([name, value]) => {
     if (name.toLowerCase() !== 'cookie') return [[name, value] as const]
-    const rest = withoutCookies(value, LOGIN_COOKIES)
+    const rest = withoutCookies(value, LOGIN_COOKIE_PREFIX)
     return rest === undefined ? [] : [[name, rest] as const]
   })
 }

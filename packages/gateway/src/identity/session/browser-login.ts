@@ -3,7 +3,7 @@ import type { Principal } from '../principal.ts'
 import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import { page } from './error-page.ts'
 import type { LoginConfig } from './login-config.ts'
-import { LOGIN_COOKIE, SESSION_COOKIE } from './login-cookies.ts'
+import { isStateCookie, SESSION_COOKIE, stateCookie } from './login-cookies.ts'
 import type { LoginMemory } from './login-memory.ts'
 import type { LoginState, LoginStates } from './login-state.ts'
 import { checkLogoutToken } from './logout-token.ts'
@@ -78,9 +78,13 @@ export class BrowserLogin {
 
   async #callback(request: Request, search: string): Promise<Response> {
     const nowUs = this.#options.clock.nowUs()
-    const state = this.#stateOf(request, nowUs)
-    if (state === undefined || !this.#states.redeem(state, nowUs)) {
-      return failed('This sign-in was not begun in this browser, is over, or was used before.')
+    const asked = new URLSearchParams(search).getAll('state')
+    const [secret = ''] = asked.length === 1 ? asked : []
+    const cookie = stateCookie(secret)
+    const state = this.#stateOf(request, cookie, nowUs)
+    if (state?.state !== secret || !this.#states.redeem(state, nowUs)) {
+      const what = 'This sign-in was not begun in this browser, is over, or was used before.'
+      return failed(what, cookie)
     }
     let signedIn: SignedIn
     let principal: Principal
@@ -89,19 +93,17 @@ export class BrowserLogin {
       principal = principalOf(signedIn.claims, this.#options.config)
     } catch (fault) {
       this.#options.onFault(fault)
-      return failed('The identity provider did not confirm the sign-in.')
+      return failed('The identity provider did not confirm the sign-in.', cookie)
     }
-    return this.#open(request, { state, signedIn, principal })
+    return this.#open(request, { state, cookie, signedIn, principal })
   }
 
-  #stateOf({ headers, url }: Request, nowUs: number): LoginState | undefined {
-    const cookies = cookieValues([headers.get('cookie') ?? ''], LOGIN_COOKIE)
-    const [cookie] = cookies
-    if (cookie === undefined || cookies.length > 1) return undefined
-    const state = this.#states.open(cookie, nowUs)
-    const asked = new URL(url).searchParams.getAll('state')
-    const isItsOwn = state?.login === this.#name && asked.length === 1 && asked[0] === state.state
-    return isItsOwn ? state : undefined
+  #stateOf({ headers }: Request, cookie: string, nowUs: number): LoginState | undefined {
+    const sealed = cookieValues([headers.get('cookie') ?? ''], cookie)
+    const [only] = sealed
+    if (only === undefined || sealed.length > 1) return undefined
+    const state = this.#states.open(only, nowUs)
+    return state?.login === this.#name ? state : undefined
   }
 
   /** A sign-in always makes a new session: one that somebody planted is of no use to them. */
@@ -109,6 +111,8 @@ export class BrowserLogin {
     request: Request,
     done: {
       readonly state: LoginState
+      /** Name of the one that held it. */
+      readonly cookie: string
       readonly signedIn: SignedIn
       readonly principal: Principal
     },
@@ -136,7 +140,7 @@ export class BrowserLogin {
     await this.#endOld(request)
     await this.#recordEnds(this.#sessions.add(secret, session), 'evicted')
     const cookie = hostCookie(SESSION_COOKIE, secret, Math.floor(config.sessionMs / SECOND_MS))
-    return redirect(done.state.returnTo, [cookie, endedCookie(LOGIN_COOKIE)])
+    return redirect(done.state.returnTo, [cookie, endedCookie(done.cookie)])
   }
 
   async #endOld(request: Request): Promise<void> {
@@ -199,9 +203,10 @@ export class BrowserLogin {
   }
 }
 
-function failed(text: string): Response {
+/** Ends this sign-in and no other: what another site leads here names none of this browser's. */
+function failed(text: string, cookie: string): Response {
   const response = page(400, `${text} Open the page again to sign in.`)
-  response.headers.append('set-cookie', endedCookie(LOGIN_COOKIE))
+  if (isStateCookie(cookie)) response.headers.append('set-cookie', endedCookie(cookie))
   return response
 }
 

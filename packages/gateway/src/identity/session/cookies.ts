@@ -16,11 +16,21 @@ export function cookieValues(lines: readonly string[], name: string): readonly s
     .map((pair) => pair.slice(name.length + 1))
 }
 
-/** A `Cookie` line without the named ones; undefined where nothing is left of it. */
-export function withoutCookies(line: string, names: ReadonlySet<string>): string | undefined {
+/** What the `Cookie` lines name, in their order, with how long name and value are. */
+export function cookieNames(
+  lines: readonly string[],
+): readonly { readonly name: string; readonly length: number }[] {
+  return lines
+    .flatMap((line) => line.split(';'))
+    .map((pair) => pair.trim())
+    .map((pair) => ({ name: pair.split('=', 1)[0] ?? '', length: pair.length }))
+}
+
+/** A `Cookie` line without those whose names begin so; undefined where nothing is left of it. */
+export function withoutCookies(line: string, prefix: string): string | undefined {
   const kept = line
     .split(';')
     .map((pair) => pair.trim())
-    .filter((pair) => pair !== '' && !names.has(pair.slice(0, Math.max(0, pair.indexOf('=')))))
+    .filter((pair) => pair !== '' && !pair.startsWith(prefix))
   return kept.length === 0 ? undefined : kept.join('; ')
 }

@@ -1,8 +1,8 @@
 import { type Authenticator, type Identification, type Refused, refused } from '../authenticator.ts'
 import type { Presented } from '../presented.ts'
-import { cookieValues, hostCookie } from './cookies.ts'
+import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import type { LoginConfig } from './login-config.ts'
-import { LOGIN_COOKIE, SESSION_COOKIE } from './login-cookies.ts'
+import { crowdedOut, SESSION_COOKIE, stateCookie } from './login-cookies.ts'
 import type { LoginStates } from './login-state.ts'
 import type { LoginProvider } from './provider.ts'
 import { localPath } from './return-path.ts'
@@ -103,10 +103,13 @@ export class SessionAuthenticator implements Authenticator {
     })
     try {
       const url = await provider.authorizationUrl(state)
-      const cookie = hostCookie(LOGIN_COOKIE, states.seal(state), LOGIN_MS / SECOND_MS)
+      const name = stateCookie(state.state)
+      const sealed = states.seal(state)
+      const crowded = crowdedOut(presented.valuesOf('cookie'), name.length + sealed.length)
       const headers = [
         ['location', url.href],
-        ['set-cookie', cookie],
+        ['set-cookie', hostCookie(name, sealed, LOGIN_MS / SECOND_MS)],
+        ...crowded.map((old) => ['set-cookie', endedCookie(old)] as const),
       ] as const
       return refused('login-required', { challenges: [], headers })
     } catch (fault) {
