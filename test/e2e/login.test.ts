@@ -38,7 +38,9 @@ function logins(workers: number): void {
         {
           client_id: 'app',
           client_secret: SECRET,
-          redirect_uris: [`${url}/.well-known/countersign/login/staff/callback`],
+          redirect_uris: ['staff', 'partners'].map(
+            (login) => `${url}/.well-known/countersign/login/${login}/callback`,
+          ),
           post_logout_redirect_uris: [`${url}/`],
           backchannel_logout_uri: `${url}/.well-known/countersign/login/staff/back-channel`,
           backchannel_logout_session_required: true,
@@ -99,10 +101,17 @@ identity:
       clientId: app
       clientSecret: { file: secret }
       externalUrl: ${url}
+    - name: partners
+      issuer: ${provider.issuer}
+      allowLoopbackHttp: true
+      clientId: app
+      clientSecret: { file: secret }
+      externalUrl: ${url}
 policies: { directory: policies }
 upstreams: { app: { url: "http://127.0.0.1:${upstreamPort}" } }
 routes:
-  - { name: app, path: /, upstream: app }
+  - { name: app, path: /, upstream: app, authenticators: [staff, keys] }
+  - { name: partners, path: /partners, upstream: app, authenticators: [partners] }
   - { name: api, path: /api, upstream: app, authenticators: [keys] }
 `,
     )
@@ -153,6 +162,25 @@ routes:
       assert.deepEqual([page.status, page.url], [200, `${url}${path}`])
     }
     assert.equal(browser.cookies.get(url)?.size, 1, 'the session is what stays')
+    await browser.close()
+  })
+
+  test('two logins of one host: each goes by its own session', async () => {
+    const browser = new Browser(authority.pem)
+    assert.equal((await browser.open(`${url}/`)).text, 'hello staff%3Aursula')
+    const script = { 'sec-fetch-mode': 'cors' }
+    assert.equal((await browser.request(`${url}/partners`, script)).status, 401)
+    assert.equal((await browser.open(`${url}/partners`)).text, 'hello partners%3Aursula')
+    const names = [...(browser.cookies.get(url)?.keys() ?? [])]
+    const session = '__Host-countersign-session-'
+    assert.deepEqual(names, [`${session}staff`, `${session}partners`])
+    received.length = 0
+    assert.equal((await browser.request(`${url}/`, script)).text, 'hello staff%3Aursula')
+    assert.equal(received[0]?.cookie, undefined, 'neither reaches the upstream')
+    const out = `${url}/.well-known/countersign/login/partners/logout`
+    assert.equal((await browser.request(out, { origin: url }, '')).status, 303)
+    assert.equal((await browser.request(`${url}/partners`, script)).status, 401)
+    assert.equal((await browser.request(`${url}/`, script)).status, 200, 'the other goes on')
     await browser.close()
   })
 
@@ -256,15 +284,15 @@ allowLoopbackHttp: true }]\n`
       (sections) => (sections.what as { use?: string }).use === 'session',
     )
     const acts = sessions.map(({ what }) => (what as { act: string }).act)
-    assert.equal(acts.filter((act) => act === 'created').length, 8)
-    assert.equal(acts.filter((act) => act === 'revoked').length, 8)
+    assert.equal(acts.filter((act) => act === 'created').length, 10)
+    assert.equal(acts.filter((act) => act === 'revoked').length, 10)
     assert.ok(!JSON.stringify(sessions).includes('ursula'), 'people are numbers in acts')
     const refusals = await records('refusal')
     const led = refusals.filter(({ why, what }) => {
       const isPolled = /^\/(first|second)$/.test((what as { path: string }).path)
       return (why as { reason: string }).reason === 'login-required' && !isPolled
     })
-    assert.equal(led.length, 8)
+    assert.equal(led.length, 10)
     const text = JSON.stringify(refusals)
     assert.ok(!text.includes('code_verifier') && !text.includes('__Host-'), 'no secret is kept')
   })

@@ -229,7 +229,7 @@ describe('a sign-in is refused', () => {
 
 test('O08 a provider that calls itself something else is not used', async () => {
   at.bent = { discovery: { issuer: 'https://evil.example' } }
-  const found = await at.show('__Host-countersign-session=x', { fields: NAVIGATION })
+  const found = await at.show('__Host-countersign-session-staff=x', { fields: NAVIGATION })
   assert.ok(!found.known)
   assert.equal(found.reason, 'credentials-unverifiable')
 })
@@ -298,7 +298,7 @@ describe('a request that changes something, with a session', () => {
 
 describe('without a session', () => {
   test('a page is a redirect, anything else a refusal', async () => {
-    const stale = '__Host-countersign-session=AAAA'
+    const stale = '__Host-countersign-session-staff=AAAA'
     const page = await at.show(stale, { fields: NAVIGATION })
     assert.equal(page.known ? '' : page.reason, 'login-required')
     const old = await at.show(stale, { fields: [['accept', 'text/html,*/*;q=0.8']] })
@@ -310,7 +310,7 @@ describe('without a session', () => {
   })
   test('two session cookies are one too many', async () => {
     const cookie = await at.signIn()
-    const found = await at.show(`${cookie}; __Host-countersign-session=AAAA`)
+    const found = await at.show(`${cookie}; __Host-countersign-session-staff=AAAA`)
     assert.equal(found.known ? '' : found.reason, 'credentials-ambiguous')
   })
 })

@@ -112,6 +112,8 @@ test('no upstream says who is signed in, nor what the gateway says', async () =>
   const cookies = [
     'Set-Cookie: __Host-countersign-session=stolen; Path=/; Secure',
     'set-cookie:   =__Host-countersign-login-AbCd_-12=x; Path=/; Secure',
+    'Set-Cookie: __Host-countersign-session-staff=stolen; Path=/; Secure',
+    'SET-COOKIE: __Host-countersign-session-staff=; Path=/; Secure; Max-Age=0',
     'Set-Cookie: a=__Host-countersign-session',
   ]
   const ours = 'Countersign-Index: 7\r\nRateLimit: 9'

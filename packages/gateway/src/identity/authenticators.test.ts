@@ -116,6 +116,30 @@ for (const [name, fields, certificate, chain, want] of [
   })
 }
 
+const logins = new Authenticators([
+  knows('staff', 'cookie'),
+  knows('partners', 'cookie'),
+  knows('one', 'authorization'),
+  knows('signed', 'signature'),
+  knows('card', 'certificate'),
+])
+const partners = ['cookie', 'partners'] as const
+
+for (const [name, fields, certificate, chain, want] of [
+  ['is taken where its login is', [partners], undefined, ['staff', 'partners'], 'partners'],
+  ['is nothing to another login', [partners], undefined, ['staff', 'one'], 'anonymous'],
+  ['is nothing beside a certificate', [partners], 'card', ['staff', 'card'], 'card'],
+  ['is refused where none is taken', [partners], undefined, ['one'], 'credentials-malformed'],
+  ['J45 beside a key', [partners, one], undefined, ['staff', 'one'], 'credentials-ambiguous'],
+  ['J45 beside a signature', [partners, signed], undefined, ['staff'], 'credentials-ambiguous'],
+  ['a signature of no use stays refused', [signed], undefined, ['staff'], 'credentials-malformed'],
+] as const) {
+  test(`a session of one of two logins ${name}: ${want}`, async () => {
+    const found = await logins.chain(chain).identify(present(fields, certificate))
+    assert.equal(found.known ? found.principal.id : found.reason, want)
+  })
+}
+
 test('what a route says to somebody who shows nothing', () => {
   assert.deepEqual(all.chain(['cookie', 'one']).challenges, [
     'Test realm="cookie"',

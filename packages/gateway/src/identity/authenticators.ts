@@ -1,6 +1,7 @@
 import {
   type Authenticator,
   BEARER_CHALLENGE,
+  type Carrier,
   type Identification,
   type Refused,
   refused,
@@ -20,6 +21,7 @@ export interface AuthenticatorChain {
   invite(presented: Presented): Refused | Promise<Refused> | undefined
 }
 
+const NONE: ReadonlySet<Carrier> = new Set()
 const NOBODY: Identification = { known: true, principal: ANONYMOUS, credential: undefined }
 
 /** Every configured authenticator, and the one rule for requests with two credentials. */
@@ -65,6 +67,7 @@ export class Authenticators {
     const explicit = this.#declared.filter(({ carrier }) => isBesideAuthorization(carrier))
     const byHeader = members.filter(({ carrier }) => carrier === 'authorization')
     const others = members.filter(({ carrier }) => isBesideAuthorization(carrier))
+    const takesCookies = others.some(({ carrier }) => carrier === 'cookie')
     const certificates = members.filter(({ carrier }) => carrier === 'certificate')
     return {
       challenges: challenges.length === 0 ? [BEARER_CHALLENGE] : challenges,
@@ -78,20 +81,25 @@ export class Authenticators {
       identify: (presented) => {
         const { kind } = presented.authorization
         if (kind === 'many') return refused('credentials-ambiguous')
-        const beside = explicit.length === 0 ? 0 : countCarriers(explicit, presented)
-        if (beside + (kind === 'none' ? 0 : 1) > 1) return refused('credentials-ambiguous')
+        const beside = explicit.length === 0 ? NONE : carriersOf(explicit, presented)
+        if (beside.size + (kind === 'none' ? 0 : 1) > 1) return refused('credentials-ambiguous')
         if (kind !== 'none') return askEach(byHeader, presented) ?? unrecognised(presented)
         // A certificate beside anything else is that thing's binding, never a second credential.
-        if (beside > 0) return askEach(others, presented) ?? refused('credentials-malformed')
+        if (beside.size > 0) {
+          const found = askEach(others, presented)
+          if (found !== undefined) return found
+          if (!(takesCookies && beside.has('cookie'))) return refused('credentials-malformed')
+          // A browser sends the session of another login too, meant or not: here it is nothing.
+        }
         return askEach(certificates, presented) ?? NOBODY
       },
     }
   }
 }
 
-function countCarriers(members: readonly Authenticator[], presented: Presented): number {
+function carriersOf(members: readonly Authenticator[], presented: Presented): ReadonlySet<Carrier> {
   const shown = members.filter((each) => each.recognises(presented))
-  return new Set(shown.map(({ carrier }) => carrier)).size
+  return new Set(shown.map(({ carrier }) => carrier))
 }
 
 function isBesideAuthorization(carrier: Authenticator['carrier']): boolean {

@@ -3,7 +3,7 @@ import type { Principal } from '../principal.ts'
 import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import { page } from './error-page.ts'
 import type { LoginConfig } from './login-config.ts'
-import { isStateCookie, SESSION_COOKIE, stateCookie } from './login-cookies.ts'
+import { isStateCookie, sessionCookie, stateCookie } from './login-cookies.ts'
 import type { LoginMemory } from './login-memory.ts'
 import type { LoginState, LoginStates } from './login-state.ts'
 import { checkLogoutToken } from './logout-token.ts'
@@ -39,6 +39,7 @@ export class BrowserLogin {
   readonly #options: BrowserLoginOptions
   readonly #name: string
   readonly #origin: string
+  readonly #cookie: string
   readonly #states: LoginStates
   readonly #sessions: SessionStore
 
@@ -47,6 +48,7 @@ export class BrowserLogin {
     this.#options = options
     this.#name = config.name
     this.#origin = new URL(config.externalUrl).origin
+    this.#cookie = sessionCookie(config.name)
     this.#states = memory.states
     this.#sessions = memory.sessions
   }
@@ -139,12 +141,12 @@ export class BrowserLogin {
     }
     await this.#endOld(request)
     await this.#recordEnds(this.#sessions.add(secret, session), 'evicted')
-    const cookie = hostCookie(SESSION_COOKIE, secret, Math.floor(config.sessionMs / SECOND_MS))
+    const cookie = hostCookie(this.#cookie, secret, Math.floor(config.sessionMs / SECOND_MS))
     return redirect(done.state.returnTo, [cookie, endedCookie(done.cookie)])
   }
 
   async #endOld(request: Request): Promise<void> {
-    for (const secret of cookieValues([request.headers.get('cookie') ?? ''], SESSION_COOKIE)) {
+    for (const secret of cookieValues([request.headers.get('cookie') ?? ''], this.#cookie)) {
       const old = this.#sessions.end(secret)
       if (old !== undefined) await this.#recordEnds([old], 'replaced')
     }
@@ -155,11 +157,11 @@ export class BrowserLogin {
     if (!isSameOrigin(request.headers, this.#origin)) {
       return page(403, 'Signing out is for pages of this site.')
     }
-    const [secret = ''] = cookieValues([request.headers.get('cookie') ?? ''], SESSION_COOKIE)
+    const [secret = ''] = cookieValues([request.headers.get('cookie') ?? ''], this.#cookie)
     const session = this.#sessions.end(secret)
     if (session !== undefined) await this.#recordEnds([session], 'logout')
     const there = session && (await this.#endThere(session))
-    return redirect(there ?? '/', [endedCookie(SESSION_COOKIE)])
+    return redirect(there ?? '/', [endedCookie(this.#cookie)])
   }
 
   async #endThere(session: Session): Promise<string | undefined> {

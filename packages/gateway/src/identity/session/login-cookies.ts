@@ -2,8 +2,6 @@ import { cookieNames } from './cookies.ts'
 
 /** How the names of all cookies of a login begin: no upstream gets one, or says one. */
 export const LOGIN_COOKIE_PREFIX = '__Host-countersign-'
-/** Holds the secret of the session; script and other hosts cannot read it. */
-export const SESSION_COOKIE = `${LOGIN_COOKIE_PREFIX}session`
 
 const STATE_COOKIE_PREFIX = `${LOGIN_COOKIE_PREFIX}login-`
 /** Of 43 characters: enough to tell a browser's sign-ins apart, and the rest stays unsaid. */
@@ -15,6 +13,14 @@ const UNDER_WAY_MAX = 5
 const UNDER_WAY_LENGTH_MAX = 8192
 /** Cookies that one answer takes away: what a request names is not all to be repeated. */
 const ENDED_MAX = 20
+
+/**
+ * Holds the secret of the session; script and other hosts cannot read it. A browser may be signed
+ * in at several logins of one host: each has its own.
+ */
+export function sessionCookie(login: string): string {
+  return `${LOGIN_COOKIE_PREFIX}session-${login}`
+}
 
 /**
  * Holds the sealed state of a sign-in that is under way. Each has a name of its own, so that two

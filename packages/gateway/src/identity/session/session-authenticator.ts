@@ -2,7 +2,7 @@ import { type Authenticator, type Identification, type Refused, refused } from '
 import type { Presented } from '../presented.ts'
 import { cookieValues, endedCookie, hostCookie } from './cookies.ts'
 import type { LoginConfig } from './login-config.ts'
-import { crowdedOut, SESSION_COOKIE, stateCookie } from './login-cookies.ts'
+import { crowdedOut, sessionCookie, stateCookie } from './login-cookies.ts'
 import type { LoginStates } from './login-state.ts'
 import type { LoginProvider } from './provider.ts'
 import { localPath } from './return-path.ts'
@@ -32,20 +32,22 @@ export class SessionAuthenticator implements Authenticator {
   readonly challenges: readonly string[] = []
   readonly #options: SessionAuthenticatorOptions
   readonly #origin: string
+  readonly #cookie: string
 
   constructor(options: SessionAuthenticatorOptions) {
     const { config } = options
     this.#options = options
     this.name = config.name
     this.#origin = new URL(config.externalUrl).origin
+    this.#cookie = sessionCookie(config.name)
   }
 
   recognises(presented: Presented): boolean {
-    return sessionSecrets(presented).length > 0
+    return this.#secrets(presented).length > 0
   }
 
   authenticate(presented: Presented): Identification | Promise<Identification> {
-    const secrets = sessionSecrets(presented)
+    const secrets = this.#secrets(presented)
     if (secrets.length > 1) return refused('credentials-ambiguous')
     const [secret = ''] = secrets
     const session = this.#options.sessions.use(secret, presented.atUs)
@@ -92,6 +94,10 @@ export class SessionAuthenticator implements Authenticator {
     return { known: true, principal, credential, isStillGood }
   }
 
+  #secrets(presented: Presented): readonly string[] {
+    return cookieValues(presented.valuesOf('cookie'), this.#cookie)
+  }
+
   async #begin(presented: Presented): Promise<Refused> {
     const { provider, states, onFault } = this.#options
     // Not every host that a client may name is one that `URL` reads (`1.2.3.256`).
@@ -126,10 +132,6 @@ export class SessionAuthenticator implements Authenticator {
       this.#origin,
     )
   }
-}
-
-function sessionSecrets(presented: Presented): readonly string[] {
-  return cookieValues(presented.valuesOf('cookie'), SESSION_COOKIE)
 }
 
 /** A page that a person opens, by what the browser says; old ones say it by what they accept. */
