@@ -91,6 +91,7 @@ log: { level: silent }
 listeners:
   - { name: main, host: localhost, port: ${port}, tls: { certificate: tls.pem, key: tls.key } }
 admin: { host: 127.0.0.1, port: 0 }
+limits: { refusalsPerSecondMax: 1000, refusalsWholeMax: 1000 }
 identity:
   keysFile: api-keys.yaml
   dpop: { replaysFile: seen }
@@ -101,6 +102,7 @@ identity:
       clientId: app
       clientSecret: { file: secret }
       externalUrl: ${url}
+      sessionsPerPersonMax: 3
     - name: partners
       issuer: ${provider.issuer}
       allowLoopbackHttp: true
@@ -182,6 +184,17 @@ routes:
     assert.equal((await browser.request(`${url}/partners`, script)).status, 401)
     assert.equal((await browser.request(`${url}/`, script)).status, 200, 'the other goes on')
     await browser.close()
+  })
+
+  test('one person fills no more than their share of the sessions', async () => {
+    const browsers = Array.from({ length: 4 }, () => new Browser(authority.pem))
+    for (const browser of browsers) assert.equal((await browser.open(`${url}/`)).status, 200)
+    const found = []
+    for (const browser of browsers) {
+      found.push((await browser.request(`${url}/`, { 'sec-fetch-mode': 'cors' })).status)
+    }
+    assert.deepEqual(found, [401, 200, 200, 200])
+    await Promise.all(browsers.map((browser) => browser.close()))
   })
 
   test('scripts and programs are told, not led', async () => {
@@ -284,15 +297,15 @@ allowLoopbackHttp: true }]\n`
       (sections) => (sections.what as { use?: string }).use === 'session',
     )
     const acts = sessions.map(({ what }) => (what as { act: string }).act)
-    assert.equal(acts.filter((act) => act === 'created').length, 10)
-    assert.equal(acts.filter((act) => act === 'revoked').length, 10)
+    assert.equal(acts.filter((act) => act === 'created').length, 14)
+    assert.equal(acts.filter((act) => act === 'revoked').length, 14)
     assert.ok(!JSON.stringify(sessions).includes('ursula'), 'people are numbers in acts')
     const refusals = await records('refusal')
     const led = refusals.filter(({ why, what }) => {
       const isPolled = /^\/(first|second)$/.test((what as { path: string }).path)
       return (why as { reason: string }).reason === 'login-required' && !isPolled
     })
-    assert.equal(led.length, 10)
+    assert.equal(led.length, 14)
     const text = JSON.stringify(refusals)
     assert.ok(!text.includes('code_verifier') && !text.includes('__Host-'), 'no secret is kept')
   })

@@ -260,6 +260,18 @@ test('O11 signing in always makes a new session, and ends the one before', async
   )
 })
 
+test('sign-ins of one person beyond their share end the oldest of them, on record', async () => {
+  await at.close()
+  at = await openLogin({ sessionsPerPersonMax: 2 })
+  const cookies = [await at.signIn(), await at.signIn(), await at.signIn()]
+  const known = []
+  for (const cookie of cookies) known.push((await at.show(cookie)).known)
+  assert.deepEqual(known, [false, true, true])
+  const [oldest] = at.events
+  const { act, end, session } = at.events.at(-1) ?? {}
+  assert.deepEqual([act, end, session?.id], ['revoked', 'share', oldest?.session.id])
+})
+
 describe('a request that changes something, with a session', () => {
   const rows: readonly (readonly [
     name: string,

@@ -140,7 +140,9 @@ export class BrowserLogin {
       return page(503, 'The sign-in cannot be recorded, so it is not completed. Try again later.')
     }
     await this.#endOld(request)
-    await this.#recordEnds(this.#sessions.add(secret, session), 'evicted')
+    for (const { session: old, end } of this.#sessions.add(secret, session)) {
+      await this.#recordEnds([old], end)
+    }
     const cookie = hostCookie(this.#cookie, secret, Math.floor(config.sessionMs / SECOND_MS))
     return redirect(done.state.returnTo, [cookie, endedCookie(done.cookie)])
   }

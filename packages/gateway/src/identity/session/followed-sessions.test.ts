@@ -9,7 +9,11 @@ const UNTIL_US = 1_000_000
 
 /** Sessions that are kept in one place and followed from two others. */
 function kept(sessionsMax: number) {
-  const store = new SessionStore(new SeededRandom(1), { sessionsMax, idleMs: 100 })
+  const store = new SessionStore(new SeededRandom(1), {
+    sessionsMax,
+    sessionsPerPersonMax: 2,
+    idleMs: 100,
+  })
   const followers = [1, 2].map(() => {
     return new FollowedSessions(async (key) => store.useOf(key, 1), { sessionsMax })
   })
@@ -61,6 +65,19 @@ for (const [name, end] of [
     assert.equal(followers[0]?.isLive(secret, 2), false)
   })
 }
+
+test("a person's session that makes room for a newer one ends wherever it was used", async () => {
+  const { followers, begin } = kept(10)
+  const [oldest = '', other = ''] = ['ada', 'ben'].map(begin)
+  for (const each of followers) for (const one of [oldest, other]) await each.use(one)
+  const newer = ['ada', 'ada'].map(begin)
+  for (const each of followers) {
+    assert.equal(each.isLive(oldest, 2), false)
+    assert.equal(await each.use(oldest), undefined)
+    assert.equal(each.isLive(other, 2), true)
+    for (const one of newer) assert.ok(await each.use(one))
+  }
+})
 
 test('no more are remembered than there may be', async () => {
   const { followers, begin } = kept(2)

@@ -37,7 +37,18 @@ export const loginConfigSchema = z.strictObject({
     .min(MINUTE_MS)
     .max(30 * DAY_MS)
     .default(HOUR_MS),
-  sessionsMax: z.int().min(1).max(1_000_000).default(10_000),
+  sessionsMax: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('sessions at once; beyond it the least recently used one of anybody ends'),
+  sessionsPerPersonMax: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe("sessions of one person at once; beyond it that person's oldest one ends"),
   allowLoopbackHttp: z
     .boolean()
     .default(false)

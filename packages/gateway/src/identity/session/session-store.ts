@@ -38,6 +38,7 @@ interface Kept {
 
 export interface SessionLimits {
   readonly sessionsMax: number
+  readonly sessionsPerPersonMax: number
   readonly idleMs: number
 }
 
@@ -52,7 +53,14 @@ export type SessionEnd =
   | 'expired'
   | 'replaced'
   | 'evicted'
+  | 'share'
   | 'withdrawn'
+
+/** A session that ended for a newer one. */
+export interface GivenWay {
+  readonly session: Session
+  readonly end: Extract<SessionEnd, 'evicted' | 'share'>
+}
 
 /**
  * Sessions of one process, found by the hash of a secret that only the browser holds. They end with
@@ -63,6 +71,8 @@ export class SessionStore implements Sessions {
   readonly #random: Random
   readonly #limits: SessionLimits
   readonly #bySecret = new Map<string, Kept>()
+  /** Keys of each person's sessions, in the order of their beginnings. */
+  readonly #byPerson = new Map<string, Set<string>>()
   #onEnd: (key: string) => void = () => undefined
 
   constructor(random: Random, limits: SessionLimits) {
@@ -85,16 +95,24 @@ export class SessionStore implements Sessions {
     return { secret, session: { ...facts, id: hash('sha256', `id:${secret}`).slice(0, ID_LENGTH) } }
   }
 
-  /** Returns what had to give way. */
-  add(secret: string, session: Session): readonly Session[] {
-    this.#bySecret.set(sessionKey(secret), { session, usedUs: session.startedUs })
-    const evicted: Session[] = []
+  /** Returns what had to give way: of a person with too many the oldest, before anybody else's. */
+  add(secret: string, session: Session): readonly GivenWay[] {
+    const added = sessionKey(secret)
+    this.#bySecret.set(added, { session, usedUs: session.startedUs })
+    const own = this.#byPerson.get(session.principal.id) ?? new Set()
+    this.#byPerson.set(session.principal.id, own.add(added))
+    const gone: GivenWay[] = []
+    for (const key of own) {
+      if (own.size <= this.#limits.sessionsPerPersonMax) break
+      const old = this.#remove(key)
+      if (old !== undefined) gone.push({ session: old, end: 'share' })
+    }
     for (const [key, kept] of this.#bySecret) {
       if (this.#bySecret.size <= this.#limits.sessionsMax) break
       this.#remove(key)
-      evicted.push(kept.session)
+      gone.push({ session: kept.session, end: 'evicted' })
     }
-    return evicted
+    return gone
   }
 
   use(secret: string, nowUs: number): Session | undefined {
@@ -117,10 +135,7 @@ export class SessionStore implements Sessions {
   }
 
   end(secret: string): Session | undefined {
-    const key = sessionKey(secret)
-    const kept = this.#bySecret.get(key)
-    this.#remove(key)
-    return kept?.session
+    return this.#remove(sessionKey(secret))
   }
 
   /** Ends every session that `matches`, and returns them. */
@@ -145,8 +160,15 @@ export class SessionStore implements Sessions {
     return ended
   }
 
-  #remove(key: string): void {
-    if (this.#bySecret.delete(key)) this.#onEnd(key)
+  #remove(key: string): Session | undefined {
+    const session = this.#bySecret.get(key)?.session
+    if (session === undefined) return undefined
+    this.#bySecret.delete(key)
+    const own = this.#byPerson.get(session.principal.id)
+    own?.delete(key)
+    if (own?.size === 0) this.#byPerson.delete(session.principal.id)
+    this.#onEnd(key)
+    return session
   }
 
   #isOver({ session, usedUs }: Kept, nowUs: number): boolean {

@@ -92,7 +92,7 @@ describe('the state of a sign-in', () => {
 
 describe('sessions', () => {
   const MINUTE_US = 60_000_000
-  const limits = { sessionsMax: 2, idleMs: 60_000 }
+  const limits = { sessionsMax: 2, sessionsPerPersonMax: 2, idleMs: 60_000 }
   const facts = (name: string, startedUs = 0): Omit<Session, 'id'> => ({
     login: 'staff',
     principal: { ...ANONYMOUS, id: name, kind: 'user', issuer: 'https://idp.example' },
@@ -143,11 +143,39 @@ describe('sessions', () => {
     store.use(first, 1)
     const { secret, session } = store.prepare(facts('cyd'))
     assert.deepEqual(
-      store.add(secret, session).map(({ principal }) => principal.id),
-      ['ben'],
+      store.add(secret, session).map(({ session: { principal }, end }) => [principal.id, end]),
+      [['ben', 'evicted']],
     )
     assert.ok(store.use(first, 2))
     assert.equal(store.use(second, 2), undefined)
+  })
+  it("of one person are a share of them: that person's oldest gives way, nobody else's", () => {
+    const share = { ...limits, sessionsMax: 5, sessionsPerPersonMax: 3 }
+    const store = new SessionStore(new SeededRandom(7), share)
+    const ben = open(store, 'ben')
+    const own: string[] = []
+    for (let at = 0; at < 100; at += 1) {
+      const { secret, session } = store.prepare(facts('ada'))
+      const [first] = own
+      const gone = store.add(secret, session)
+      own.push(secret)
+      if (own.length <= 3 || first === undefined) assert.deepEqual(gone, [])
+      else {
+        assert.deepEqual(
+          gone.map(({ session: { principal }, end }) => [principal.id, end]),
+          [['ada', 'share']],
+        )
+        assert.equal(store.use(first, 1), undefined)
+        own.shift()
+      }
+      for (const each of own) assert.ok(store.use(each, 1))
+    }
+    assert.ok(store.use(ben, 1))
+    assert.equal(store.size, 4)
+    assert.ok(store.end(own[0] ?? ''))
+    assert.deepEqual(store.endWhere(({ principal }) => principal.id === 'ada').length, 2)
+    assert.deepEqual([open(store, 'ada'), open(store, 'ada'), open(store, 'ada')].length, 3)
+    assert.equal(store.size, 4, 'what had ended left its room')
   })
   it('end by what the identity provider calls them', () => {
     const store = new SessionStore(new SeededRandom(6), limits)
@@ -240,7 +268,7 @@ test('more than one factor is what the provider calls so', () => {
 })
 
 test('O12 a logout token that was used stays so under the configuration to come', () => {
-  const limits = { sessionsMax: 1, idleMs: 60_000 }
+  const limits = { sessionsMax: 1, sessionsPerPersonMax: 1, idleMs: 60_000 }
   const [memory, other] = [1, 2].map(
     (seed) => new LoginMemory(new SeededRandom(seed), { name: 'staff', ...limits }),
   )
