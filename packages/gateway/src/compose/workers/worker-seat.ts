@@ -168,7 +168,8 @@ export class WorkerSeat {
     active: { readonly accepted: number; readonly ended: number },
   ): Promise<void> {
     const { log, telemetry, worker } = this.#parts
-    if (life.hasStopped) return
+    // One that was not told to stop may say so with exchanges open.
+    if (life.hasStopped && this.#isStopping) return
     this.#lost += 1
     log.error({ worker, pid: life.pid, cause }, 'worker-lost')
     try {
