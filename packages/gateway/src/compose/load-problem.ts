@@ -1,4 +1,5 @@
 import type { LoadProblem } from '../admin/index.ts'
+import { firstProblems } from '../config/index.ts'
 
 export type ChangeKind = 'config' | 'policy'
 
@@ -10,7 +11,9 @@ export class UnusableError extends Error {
   readonly sha256: string
   readonly problems: readonly LoadProblem[]
 
-  constructor(kind: ChangeKind, sha256: string, problems: readonly LoadProblem[]) {
+  constructor(kind: ChangeKind, sha256: string, found: readonly LoadProblem[]) {
+    const file = found[0]?.file ?? ''
+    const problems = firstProblems(found, found.length, (message) => ({ file, message }))
     super(problems.map(formatProblem).join('\n'))
     this.kind = kind
     this.sha256 = sha256

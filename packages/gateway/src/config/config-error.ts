@@ -10,17 +10,40 @@ export interface ConfigProblem {
   readonly message: string
 }
 
-/** Everything that is wrong with one file, so that it is repaired in one go. */
+/** As many as one record holds, and more than anybody reads: the last one counts the rest. */
+export const PROBLEMS_MAX = 100
+
+/** What is wrong with one file, so that it is repaired in one go. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly code: ConfigErrorCode
   readonly problems: readonly ConfigProblem[]
 
-  constructor(code: ConfigErrorCode, file: string, problems: readonly ConfigProblem[]) {
+  /** `total` where not all that were found are given. */
+  constructor(
+    code: ConfigErrorCode,
+    file: string,
+    found: readonly ConfigProblem[],
+    total = found.length,
+  ) {
+    const problems = firstProblems(found, total, (message) => {
+      return { path: '', line: undefined, message }
+    })
     super(problems.map((problem) => formatProblem(file, problem)).join('\n'))
     this.code = code
     this.problems = problems
   }
+}
+
+/** At most `PROBLEMS_MAX` of `total`; where that leaves some out, `rest` makes the last of them. */
+export function firstProblems<P>(
+  found: readonly P[],
+  total: number,
+  rest: (message: string) => P,
+): readonly P[] {
+  if (total <= PROBLEMS_MAX) return found
+  const shown = found.slice(0, PROBLEMS_MAX - 1)
+  return [...shown, rest(`${total - shown.length} more problems: mend these first`)]
 }
 
 function formatProblem(file: string, { path, line, message }: ConfigProblem): string {

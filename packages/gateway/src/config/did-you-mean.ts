@@ -2,8 +2,10 @@
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
   let best: { readonly distance: number; readonly candidate: string } | undefined
   for (const candidate of known) {
+    const most = Math.max(1, Math.floor(candidate.length / 3))
+    if (Math.abs(name.length - candidate.length) > most) continue
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance > Math.max(1, Math.floor(candidate.length / 3))) continue
+    if (distance > most) continue
     if (best === undefined || distance < best.distance) best = { distance, candidate }
   }
   return best?.candidate

@@ -154,6 +154,41 @@ for (const [name, text, ...want] of [
   })
 }
 
+const MANY = 30_000
+const times = (line: (index: number) => string): string => {
+  return GOOD + Array.from({ length: MANY }, (_, index) => line(index)).join('')
+}
+for (const [name, text, want] of [
+  ['unknown keys', times((index) => `key${index}: 1\n`), '10: key0: unknown key'],
+  ['keys written twice', times(() => 'key: 1\n'), '11: key is written twice'],
+  ['items of another kind', times(() => '  - 1\n'), '10: routes[1]: invalid input'],
+] as const) {
+  test(`of very many ${name} the first are told, the rest counted, in good time`, () => {
+    const before = performance.now()
+    assert.throws(
+      () => parse(text),
+      (error) => {
+        assert.ok(error instanceof ConfigError, String(error))
+        const lines = error.message.split('\n')
+        assert.equal(lines.length, 100)
+        assert.equal(error.problems.length, 100)
+        assert.ok(lines[0]?.includes(want), error.message)
+        assert.match(lines[99] ?? '', /: 29\d{3} more problems: mend these first$/)
+        return true
+      },
+    )
+    // Each key compared with each takes twenty seconds.
+    assert.ok(performance.now() - before < 10_000)
+  })
+}
+
+test('where very many names are known, as many as one reads are told', () => {
+  const many = Array.from({ length: 3000 }, (_, index) => `  u${index}: {url: 'http://a'}\n`)
+  const route = '  - {name: other, path: /other, upstream: elsewhere}\n'
+  const text = `${replaced('routes:', `${many.join('')}routes:`)}${route}`
+  assert.throws(() => parse(text), /known: orders, u0, [u\d, ]+ and 2981 more\)$/)
+})
+
 test('an admin port open to the world is taken with TLS', () => {
   const tls = 'tls: {certificate: a.pem, key: b.pem}'
   assert.equal(parse(`${GOOD}admin: {host: 0.0.0.0, ${tls}}\n`).admin.host, '0.0.0.0')

@@ -22,8 +22,9 @@ export function parseYamlAs<S extends z.ZodType>(
   const yaml = parseYaml(file, bytes)
   const parsed = schema.safeParse(yaml.value, { error: missing })
   if (parsed.success) return parsed.data
-  const problems = problemsOf(parsed.error.issues, yaml, z.toJSONSchema(schema, { io: 'input' }))
-  throw new ConfigError('CONFIG_INVALID', file, problems)
+  const known = z.toJSONSchema(schema, { io: 'input' })
+  const { problems, total } = problemsOf(parsed.error.issues, yaml, known)
+  throw new ConfigError('CONFIG_INVALID', file, problems, total)
 }
 
 function missing(issue: z.core.$ZodRawIssue): string | undefined {

@@ -1,4 +1,15 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import {
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from 'yaml'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 
 /** One more than any hand writes; a bigger file is a mistake or an attack. */
@@ -23,17 +34,14 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
   const document = parseDocument(text, {
     lineCounter: lines,
     strict: true,
-    uniqueKeys: true,
+    uniqueKeys: false, // Compares each key with each: `visit` below looks for them.
     prettyErrors: false,
     version: '1.2',
   })
   const problemAt = (offset: number, message: string): ConfigProblem => {
     return { path: '', line: lines.linePos(offset).line, message }
   }
-  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }) => {
-    const twice = code === 'DUPLICATE_KEY' ? keyAt(text, pos[0]) : undefined
-    if (twice !== undefined)
-      return problemAt(pos[0], `${twice} is written twice: leave one of them`)
+  const problems = [...document.errors, ...document.warnings].map(({ message, pos }) => {
     return problemAt(pos[0], message.charAt(0).toLowerCase() + message.slice(1))
   })
   const { version, explicit } = document.directives?.yaml ?? {}
@@ -41,6 +49,11 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
     problems.push(problemAt(0, `%YAML ${version}: it is read as 1.2, leave the line out`))
   }
   visit(document, {
+    Map: (_key, { items }) => {
+      for (const { name, offset } of twiceIn(items)) {
+        problems.push(problemAt(offset, `${name} is written twice: leave one of them`))
+      }
+    },
     Pair: (_key, { key }) => {
       const name = isScalar(key) ? key.value : undefined
       if (typeof name === 'string' && name !== '__proto__') return
@@ -53,19 +66,26 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlFile {
       problems.push(problemAt(range?.[0] ?? 0, `alias *${source}: write out what it stands for`))
     },
   })
+  const keysOf = remembering()
   if (problems.length > 0) throw new ConfigError('CONFIG_SYNTAX', file, problems)
   return {
     value: document.toJS({ maxAliasCount: 0 }) as unknown,
     lineOf: (path) => {
-      const offset = offsetOf(document.contents, path)
+      const offset = offsetOf(document.contents, path, keysOf)
       return offset === undefined ? undefined : lines.linePos(offset).line
     },
   }
 }
 
-/** The plain word that stands there. */
-function keyAt(text: string, offset: number): string | undefined {
-  return /^[\w.-]+/.exec(text.slice(offset, offset + 100))?.[0]
+/** The keys of one mapping that were there before. */
+function* twiceIn(items: readonly Pair[]) {
+  const seen = new Set<unknown>()
+  for (const { key } of items) {
+    if (!isScalar(key)) continue
+    const { value, range } = key
+    if (seen.has(value)) yield { name: String(value), offset: range?.[0] ?? 0 }
+    seen.add(value)
+  }
 }
 
 function decode(file: string, bytes: Uint8Array): string {
@@ -77,11 +97,32 @@ function decode(file: string, bytes: Uint8Array): string {
   }
 }
 
-function offsetOf(root: Node | null, path: readonly PathStep[]): number | undefined {
+type KeysOf = (map: YAMLMap) => ReadonlyMap<string, Pair>
+
+/** Tells the keys of a mapping, which may be asked for once a key. */
+function remembering(): KeysOf {
+  const known = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
+  return (map) => {
+    const before = known.get(map)
+    if (before !== undefined) return before
+    const keys = map.items.flatMap((pair) => {
+      return isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : []
+    })
+    const made = new Map(keys)
+    known.set(map, made)
+    return made
+  }
+}
+
+function offsetOf(
+  root: Node | null,
+  path: readonly PathStep[],
+  keysOf: KeysOf,
+): number | undefined {
   let node: unknown = root
   let offset = root?.range?.[0]
   for (const step of path) {
-    const next = child(node, step)
+    const next = child(node, step, keysOf)
     if (next === undefined) break
     offset = next.offset
     node = next.node
@@ -92,13 +133,14 @@ function offsetOf(root: Node | null, path: readonly PathStep[]): number | undefi
 function child(
   node: unknown,
   step: PathStep,
+  keysOf: KeysOf,
 ): { readonly node: unknown; readonly offset: number | undefined } | undefined {
   if (isSeq(node) && typeof step === 'number') {
     const item = node.items[step] as Node | undefined
     return item === undefined ? undefined : { node: item, offset: item.range?.[0] }
   }
   if (!isMap(node)) return undefined
-  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
+  const pair = keysOf(node).get(String(step))
   if (pair === undefined) return undefined
   return { node: pair.value, offset: (pair.key as Node).range?.[0] }
 }

@@ -1,26 +1,36 @@
 import type { z } from 'zod'
-import type { ConfigProblem } from './config-error.ts'
+import { type ConfigProblem, PROBLEMS_MAX } from './config-error.ts'
 import { didYouMean } from './did-you-mean.ts'
 import type { PathStep, YamlFile } from './parse-yaml.ts'
 
 type Issue = z.core.$ZodIssue
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
+interface Found {
+  readonly issue: Issue
+  readonly path: readonly PathStep[]
+  readonly line: number | undefined
+  /** Of a key that is unknown; the path of the issue is without it. */
+  readonly key?: string | undefined
+}
+
 /** Turns what the schema found into what a person repairs: path, line, and a guess. */
 export function problemsOf(
   issues: readonly Issue[],
   yaml: YamlFile,
   schema: JsonSchema,
-): readonly ConfigProblem[] {
-  return issues
+): { readonly problems: readonly ConfigProblem[]; readonly total: number } {
+  const found = issues
     .flatMap((issue) => nearest(issue, []))
-    .flatMap((issue) => {
+    .flatMap((issue): readonly Found[] => {
       const path = issue.path.map(pathStep)
-      if (issue.code !== 'unrecognized_keys') return [problem(yaml, path, issue.message)]
-      const known = keysAt([schema], path)
-      return issue.keys.map((key) => problem(yaml, [...path, key], unknownKey(key, known)))
+      if (issue.code !== 'unrecognized_keys') return [{ issue, path, line: yaml.lineOf(path) }]
+      return issue.keys.map((key) => ({ issue, path, line: yaml.lineOf([...path, key]), key }))
     })
     .toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0))
+  // A guess is dear: only what is shown gets one.
+  const shown = found.slice(0, PROBLEMS_MAX)
+  return { problems: shown.map((each) => problem(each, schema)), total: found.length }
 }
 
 /** `listeners[0].port`; a key that is no plain word is quoted. */
@@ -32,9 +42,13 @@ export function formatPath(path: readonly PathStep[]): string {
   }, '')
 }
 
-function problem(yaml: YamlFile, path: readonly PathStep[], message: string): ConfigProblem {
-  const said = message.charAt(0).toLowerCase() + message.slice(1)
-  return { path: formatPath(path), line: yaml.lineOf(path), message: said }
+function problem({ issue, path, line, key }: Found, schema: JsonSchema): ConfigProblem {
+  if (key !== undefined) {
+    const message = unknownKey(key, keysAt([schema], path))
+    return { path: formatPath([...path, key]), line, message }
+  }
+  const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1)
+  return { path: formatPath(path), line, message }
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

@@ -9,7 +9,11 @@ import { listenerSchema, routeSchema } from '../proxy/index.ts'
 import { telemetryConfigSchema } from '../telemetry/index.ts'
 import { upstreamSchema } from '../upstream/index.ts'
 import { vaultConfigSchema } from '../vault/index.ts'
+import { PROBLEMS_MAX } from './config-error.ts'
 import { didYouMean } from './did-you-mean.ts'
+
+/** Of what is known, where a name is not; the rest is counted. */
+const NAMES_SHOWN_MAX = 20
 
 /** The whole file. Each section is its room's own schema; only what spans sections is said here. */
 export const configSchema = z
@@ -83,10 +87,12 @@ export const configSchema = z
         const path = ['routes', index, 'authenticators', at]
         refuseUnknown('authenticator', name, authenticators, path, context)
       }
+      const counted = new Set<string>()
       for (const [at, quota] of route.quotas.entries()) {
         const path = ['routes', index, 'quotas', at]
-        if (route.quotas.indexOf(quota) === at) refuseUnknown('quota', quota, quotas, path, context)
+        if (!counted.has(quota)) refuseUnknown('quota', quota, quotas, path, context)
         else context.addIssue({ code: 'custom', path, message: `${quota} counts once already` })
+        counted.add(quota)
       }
     }
   })
@@ -101,10 +107,17 @@ function refuseUnknown(
   context: z.RefinementCtx,
 ): void {
   if (known.includes(name)) return
-  const guess = didYouMean(name, known)
-  const all = known.length === 0 ? 'there is none' : `known: ${known.join(', ')}`
-  const hint = guess === undefined ? all : `did you mean ${guess}?`
+  // A guess looks at each name, and is for what is shown.
+  const guess = context.issues.length < PROBLEMS_MAX ? didYouMean(name, known) : undefined
+  const hint = guess === undefined ? knownNames(known) : `did you mean ${guess}?`
   context.addIssue({ code: 'custom', path, message: `no ${what} is called ${name} (${hint})` })
+}
+
+function knownNames(known: readonly string[]): string {
+  if (known.length === 0) return 'there is none'
+  const more = known.length - NAMES_SHOWN_MAX
+  const shown = known.slice(0, NAMES_SHOWN_MAX).join(', ')
+  return more > 0 ? `known: ${shown} and ${more} more` : `known: ${shown}`
 }
 
 function refuseTwice(
