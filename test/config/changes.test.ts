@@ -244,6 +244,40 @@ routes:
     })
   }
 
+  test('a file that goes is refused and on record once, and is taken when it is back', async () => {
+    const before = (await history()).length
+    rmSync(config)
+    await waitFor(async () => (await history()).length > before)
+    // Long enough for the files to be looked at again.
+    await new Promise((resolve) => setTimeout(resolve, 5000))
+    const since = (await history()).slice(before)
+    assert.deepEqual(
+      since.map(({ kind, act, by }) => [kind, act, by]),
+      [['config', 'refused', 'file']],
+    )
+    assert.match(JSON.stringify(since), /cannot read .*gateway\.yaml/)
+    assert.equal(await status(plainPort), 200)
+    const asked = await reload()
+    assert.equal(asked.exit, 1)
+    assert.match(asked.err, /cannot read .*gateway\.yaml/)
+    writeFileSync(config, base)
+    assert.match((await reload()).out, /^unchanged/)
+  })
+
+  test('a directory in the name of an epoch is none to those who read a ledger', async () => {
+    const planted = join(data, '2')
+    mkdirSync(planted)
+    for (const args of [
+      ['show', '0'],
+      ['prove', '0'],
+      ['config', 'history'],
+    ]) {
+      const { exit, out, err } = await cli(...args, '--data', data)
+      assert.equal(exit, 0, `${args.join(' ')}: ${out}${err}`)
+    }
+    rmSync(planted, { recursive: true })
+  })
+
   test('an address that somebody else has is refused, and what was bound is let go', async () => {
     const taken = (upstream.address() as AddressInfo).port
     const more = [morePort, taken].map((port) => `  - { name: p${port}, port: ${port} }\n`).join('')

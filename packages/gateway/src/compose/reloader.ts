@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Configuring, ReloadCause, ReloadResult, TextsInForce } from '../admin/index.ts'
 import type { ReadyChange } from '../proxy/index.ts'
@@ -6,11 +7,14 @@ import { fixedChanges } from './fixed-settings.ts'
 import { formatProblem, UnusableError } from './load-problem.ts'
 import type { Prepared } from './prepare.ts'
 
+/** Of a configuration of which nothing could be read. */
+const NOTHING_SHA256 = hash('sha256', '', 'hex')
+
 export interface ReloaderOptions {
   readonly first: Prepared
   readonly records: ChangeRecords
   readonly log: Logger
-  /** Reads and checks; changes nothing. Throws UnusableError. */
+  /** Reads and checks; changes nothing. Whatever it throws, the change is refused. */
   readonly prepare: () => Promise<Prepared>
   /** Opens what can fail; nothing of it is in force. */
   readonly ready: (next: Prepared) => Promise<ReadyChange>
@@ -90,11 +94,22 @@ export class Reloader implements Configuring {
   }
 
   async #prepared(): Promise<Prepared> {
-    const next = await this.#options.prepare()
+    const next = await this.#read()
     const { path, config, configurationSha256 } = next
     const problems = fixedChanges(path, this.#current.config, config)
     if (problems.length > 0) throw new UnusableError('config', configurationSha256, problems)
     return next
+  }
+
+  /** A file that cannot be read, or that a reader breaks on, is as wrong as one that says so. */
+  async #read(): Promise<Prepared> {
+    try {
+      return await this.#options.prepare()
+    } catch (error) {
+      if (error instanceof UnusableError) throw error
+      const message = error instanceof Error ? error.message : String(error)
+      throw new UnusableError('config', NOTHING_SHA256, [{ file: this.#current.path, message }])
+    }
   }
 
   /** What cannot be opened is as wrong as what cannot be read. */

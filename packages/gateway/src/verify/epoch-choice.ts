@@ -3,6 +3,8 @@ import type { Findings } from './report.ts'
 import { CHECKPOINT_ROW_BYTES } from './stored-checkpoints.ts'
 import { VerifyError } from './verify-error.ts'
 
+type Names = Awaited<ReturnType<Disk['list']>>
+
 const EPOCH_NAME = /^[1-9][0-9]{0,8}$/
 
 /** The epoch to audit, and whether it is the one that a gateway writes to. */
@@ -27,15 +29,12 @@ interface ChoiceOptions {
  */
 export async function chooseEpoch(
   options: ChoiceOptions,
-  names: Awaited<ReturnType<Disk['list']>>,
+  names: Names,
   to: Findings,
 ): Promise<EpochChoice> {
   const { disk, directory, epoch } = options
-  const epochs = epochsAmong(names, to)
-  const states = new Map<number, EpochState>()
-  for (const each of epochs) states.set(each, await stateOf(disk, `${directory}/${each}`))
-  const published = epochs.filter((each) => states.get(each) === 'published')
-  const newest = published.at(-1) ?? epochs.at(-1)
+  tellOthers(names, to)
+  const { epochs, states, published, newest } = await epochsAmong(disk, directory, names)
   const chosen = epoch ?? newest
   if (chosen === undefined || !epochs.includes(chosen)) {
     const what = epoch === undefined ? 'ledger' : `epoch ${epoch}`
@@ -58,15 +57,38 @@ export async function chooseEpoch(
   return { epoch: chosen, isNewest: chosen === newest, others }
 }
 
-/** Rising. A link is not followed, so that there is no epoch behind it. */
-function epochsAmong(names: Awaited<ReturnType<Disk['list']>>, to: Findings): readonly number[] {
-  const named = names.filter(({ name }) => EPOCH_NAME.test(name))
-  for (const { name, kind } of named) {
+/** The epoch that everybody who reads a data directory takes, where none is given. */
+export async function newestEpoch(disk: Disk, directory: string): Promise<number | undefined> {
+  return (await epochsAmong(disk, directory, await disk.list(directory))).newest
+}
+
+interface Epochs {
+  /** Rising, as are those below. */
+  readonly epochs: readonly number[]
+  readonly states: ReadonlyMap<number, EpochState>
+  readonly published: readonly number[]
+  /** Of those in which something was published, or, where there is none, of all. */
+  readonly newest: number | undefined
+}
+
+/** A link is not followed, so that there is no epoch behind it. */
+async function epochsAmong(disk: Disk, directory: string, names: Names): Promise<Epochs> {
+  const epochs = names
+    .filter(({ name, kind }) => kind === 'directory' && EPOCH_NAME.test(name))
+    .map(({ name }) => Number(name))
+    .sort((one, other) => one - other)
+  const states = new Map<number, EpochState>()
+  for (const each of epochs) states.set(each, await stateOf(disk, `${directory}/${each}`))
+  const published = epochs.filter((each) => states.get(each) === 'published')
+  return { epochs, states, published, newest: published.at(-1) ?? epochs.at(-1) }
+}
+
+/** What has an epoch's name and is none. */
+function tellOthers(names: Names, to: Findings): void {
+  for (const { name, kind } of names.filter((each) => EPOCH_NAME.test(each.name))) {
     if (kind === 'file') to.add('file', 'is a file that no ledger has', { file: name })
     if (kind === 'other') to.lack('file', 'is no directory: links are not followed', { file: name })
   }
-  const epochs = named.filter(({ kind }) => kind === 'directory').map(({ name }) => Number(name))
-  return epochs.sort((one, other) => one - other)
 }
 
 type EpochState = 'published' | 'unpublished' | 'unreadable'

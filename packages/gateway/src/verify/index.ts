@@ -4,6 +4,7 @@ export {
   type CapturedBody,
   capturedBody,
 } from './captured-body.ts'
+export { newestEpoch } from './epoch-choice.ts'
 export { Memory, memoryDirectory } from './memory.ts'
 export { POLICY_BYTES_MAX } from './policy.ts'
 export { type EntryOptions, type ProvenEntry, provenEntry } from './proven-entry.ts'
