@@ -116,6 +116,64 @@ test('a run that came less far never narrows what an earlier one stored', async 
   await assertAllOpen(next, entries, [])
 })
 
+const PERSONS = `${EPOCH_DIRECTORY}/persons/0000000000000000`
+
+async function plant(disk: SimulatedDisk, bytes: Uint8Array): Promise<void> {
+  const file = await disk.open(PERSONS, { for: 'write', create: 'if-missing' })
+  await file.write(0, bytes)
+  await file.close()
+}
+
+test('a file of persons that an earlier run wrote is kept byte for byte', async () => {
+  const { rig, entries } = await packed(300)
+  const before = await rig.disk.read(PERSONS)
+  const next = await Rig.open(rig.disk, 2)
+  await next.packer.resume(0)
+  next.packer.add(batchOf(0, entries))
+  await next.packer.closeSegment({ first: 0, end: 300 })
+  assert.deepEqual(await rig.disk.read(PERSONS), before)
+})
+
+for (const [name, made] of [
+  ['nothing', async () => new Uint8Array()],
+  ['no packs', async () => Buffer.from('somebody was here')],
+  [
+    'the packs of another segment',
+    async (rig: Rig) => {
+      const entries = traffic(rig, 300)
+      rig.packer.add(batchOf(0, entries))
+      await rig.packer.closeSegment({ first: 0, end: 200 })
+      return rig.disk.read(PERSONS)
+    },
+  ],
+  [
+    'packs with one byte changed',
+    async (rig: Rig) => {
+      rig.packer.add(batchOf(0, traffic(rig, 300)))
+      await rig.packer.closeSegment({ first: 0, end: 300 })
+      const bytes = Uint8Array.from(await rig.disk.read(PERSONS))
+      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+      return bytes
+    },
+  ],
+] as const) {
+  test(`a planted file of persons with ${name} in it is not taken for one's own`, async () => {
+    const disk = new SimulatedDisk()
+    const bytes = await made(await Rig.open(disk))
+    const rig = await Rig.open(disk, 2)
+    const entries = traffic(rig, 300)
+    await disk.makeDirectory(`${EPOCH_DIRECTORY}/persons`)
+    await plant(disk, bytes)
+    rig.packer.add(batchOf(0, entries))
+    const reports = await rig.packer.closeSegment({ first: 0, end: 300 })
+    const file = await disk.read(PERSONS)
+    assert.notDeepEqual(file, bytes)
+    const named = reports.find(({ kind }) => kind === 'persons')
+    assert.deepEqual(named?.sha256, Buffer.from(nodeSha256.digest(file)))
+    await assertAllOpen(rig, entries, [])
+  })
+}
+
 test('reports name every finished file and what it holds', async () => {
   const rig = await Rig.open(new SimulatedDisk())
   const entries = traffic(rig, 600)

@@ -12,6 +12,7 @@ import { PackedRow, type RowSource } from './packed-row.ts'
 import { keyRowAt, keyRowCount } from './payload.ts'
 import { NOTHING_SEALED, PendingBlock, type SealedPart } from './pending-block.ts'
 import { PendingPersons } from './pending-persons.ts'
+import { holdsPersons } from './same-persons.ts'
 
 /** Consecutive entries, durable in the write-ahead log; the packer keeps their memory. */
 export interface PackBatch {
@@ -294,7 +295,8 @@ export class BlockPacker {
     const groups = this.#persons.between(span.first, span.end)
     if (groups.length === 0) return []
     const stored = await this.#store.read(path)
-    if (stored !== undefined) {
+    const wanted = { ...span, groups }
+    if (stored && (await holdsPersons({ path, bytes: stored }, wanted, this.#opener))) {
       await this.#store.write({ path, bytes: stored })
       await this.#store.sync()
       return [report('persons', span.first, stored)]
