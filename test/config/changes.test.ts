@@ -13,6 +13,7 @@ import { realMachine } from '../../packages/gateway/src/compose/machine.ts'
 import { prepare } from '../../packages/gateway/src/compose/prepare.ts'
 import { createKey } from '../../packages/gateway/src/identity/index.ts'
 import {
+  JumpingClock,
   type Ownership,
   systemClock,
   systemRandom,
@@ -276,6 +277,15 @@ routes:
       assert.equal(exit, 0, `${args.join(' ')}: ${out}${err}`)
     }
     rmSync(planted, { recursive: true })
+  })
+
+  test('where no record can have the time, nothing is opened', async () => {
+    const clock = new JumpingClock(systemClock())
+    for (const to of ['1969-12-31', '2256-01-01']) {
+      clock.set(Date.parse(to) - Date.now())
+      const opening = openGateway(await prepare(config), { ...realMachine(), clock })
+      await assert.rejects(opening, /the clock says [\d-]{10}T.*Set the clock, then start again/)
+    }
   })
 
   test('an address that somebody else has is refused, and what was bound is let go', async () => {

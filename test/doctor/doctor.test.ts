@@ -18,6 +18,10 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Finding } from '../../packages/gateway/src/cli/index.ts'
+import { examineClock } from '../../packages/gateway/src/compose/doctor/clock.ts'
+import { realMachine } from '../../packages/gateway/src/compose/machine.ts'
+import { prepare } from '../../packages/gateway/src/compose/prepare.ts'
+import { JumpingClock, systemClock } from '../../packages/gateway/src/platform/index.ts'
 import { type Authority, makeAuthority } from '../proxy/certificates.ts'
 import { run } from '../run-cli.ts'
 
@@ -182,6 +186,34 @@ for (const [name, setting, topic, says, advice] of [
     if (advice !== undefined) assert.match(found.advice ?? '', advice)
   })
 }
+
+test('keys that a ledger needs and that are gone are named', async () => {
+  const directory = place('keys-gone', {})
+  mkdirSync(join(directory, 'data', '1', 'log'), { recursive: true })
+  writeFileSync(join(directory, 'data', '1', 'log', 'checkpoint'), 'a checkpoint')
+  const file = join(directory, 'data', 'keys', 'standing.keys')
+  const seen = async (): Promise<Finding | undefined> => {
+    return (await examine(directory)).findings.find(({ topic }) => topic === 'keys')
+  }
+  const gone = await seen()
+  assert.deepEqual([gone?.subject, gone?.state], [file, 'failure'])
+  assert.match(gone?.advice ?? '', /restore data\/keys/)
+  writeFileSync(file, '', { mode: 0o600 })
+  assert.equal((await seen())?.state, 'ok')
+})
+
+test('a clock at which no record can be written is named', async () => {
+  const directory = place('clock', {})
+  const clock = new JumpingClock(systemClock())
+  clock.set(Date.parse('1969-12-31') - Date.now())
+  const { config } = await prepare(join(directory, 'countersign.yaml'))
+  const found = examineClock(config, { ...realMachine(), clock })
+  const { value: first } = await found.next()
+  await found.return(undefined)
+  assert.equal(first?.state, 'failure')
+  assert.match(first.says, /the clock says 19.*: records have times from 1970 to 2255/)
+  assert.match(first.advice ?? '', /set the clock/)
+})
 
 test('a secret that others can read is named, with the command that mends it', async () => {
   const directory = place('open', {})

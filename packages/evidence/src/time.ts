@@ -23,7 +23,10 @@ const codes = Array.from({ length: 27 }, () => 0)
  */
 export function formatTime(us: number): string {
   if (!Number.isSafeInteger(us) || us < 0) {
-    throw new EvidenceError('EVIDENCE_TIME', `${us} us is not a time after 1970`)
+    throw new EvidenceError(
+      'EVIDENCE_TIME',
+      `the clock says ${us} us: set it between 1970 and 2255`,
+    )
   }
   const second = Math.floor(us / US_PER_SECOND)
   // Records come thousands a second: the date is worked out once for all of them.

@@ -1,5 +1,5 @@
 import type { Disk } from '../platform/index.ts'
-import { diskErrorCode } from '../platform/index.ts'
+import { DiskError, diskErrorCode } from '../platform/index.ts'
 import { newestEpoch as newestThere } from '../verify/index.ts'
 import { CliError } from './command.ts'
 
@@ -15,6 +15,10 @@ async function newestIn(disk: Disk, data: string): Promise<number | undefined> {
     return await newestThere(disk, data)
   } catch (error) {
     if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
+    if (error instanceof DiskError) {
+      const why = `cannot list ${data}: ${error.message} (another directory? --data DIR)`
+      throw new CliError(2, why, { cause: error })
+    }
     throw error
   }
 }

@@ -76,6 +76,9 @@ async function readable<Read>(path: string, reading: Promise<Read>): Promise<Rea
   try {
     return await reading
   } catch (cause) {
+    if (codeOf(cause) === 'ENOTDIR') {
+      throw new CliError(2, `${path} is no directory: name the one that holds the *.cedar files`)
+    }
     const isThere = diskErrorCode(cause) !== 'DISK_NOT_FOUND' && codeOf(cause) !== 'ENOENT'
     throw isThere ? cause : new CliError(2, `there is no ${path}`)
   }

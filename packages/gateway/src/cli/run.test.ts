@@ -18,6 +18,8 @@ for (const [args, exit, out, err] of [
   [['demo', '--port', '65536'], 2, /^$/, /whole number from 0 to 65535/],
   [['demo', '--port', '0x50'], 2, /^$/, /whole number from 0 to 65535/],
   [['demo', 'tamper', '--data', '/nowhere'], 2, /^$/, /no ledger in \/nowhere/],
+  [['show', '0', '--data', 'package.json'], 2, /^$/, /cannot list package\.json: .*--data DIR/],
+  [['policy', 'check', 'package.json'], 2, /^$/, /package\.json is no directory: name the one/],
   [['config', 'check'], 2, /^$/, /which file\?/],
   [['keys', 'create'], 2, /^$/, /required option '--principal <id>'/],
   [['keys', 'create', '--principal', 'a', '--kind', 'robot'], 2, /^$/, /Allowed choices are user/],

@@ -16,6 +16,7 @@ import type { ReadyChange } from '../proxy/index.ts'
 import { Recorder } from '../recorder/index.ts'
 import type { MetricsParts } from '../telemetry/index.ts'
 import { ChangeRecords } from './change-records.ts'
+import { clockFault } from './clock-range.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Machine } from './machine.ts'
 import { type AdminNeeds, openAdmin } from './open-admin.ts'
@@ -57,6 +58,8 @@ export interface Gateway {
 
 /** Opens everything from the ledger up; what was opened is closed again when the rest fails. */
 export async function openGateway(first: Prepared, bare: Machine): Promise<Gateway> {
+  const fault = clockFault(bare.clock.nowUs())
+  if (fault !== undefined) throw new Error(`${fault}. Set the clock, then start again`)
   const { config } = first
   const log = operationalLog(config.log.level)
   await using parts = new AsyncDisposableStack()

@@ -134,7 +134,7 @@ for (const [name, text, ...want] of [
   ['an alias, which could be a bomb', `${GOOD}admin: &a {port: 1}\nlog: *a\n`, '11: alias *a'],
   ['a tag', replaced('main', '!secret main'), 'tag'],
   ['a second document', `${GOOD}---\nversion: 1\n`, 'multiple documents'],
-  ['an empty file', '', 'invalid input: expected object'],
+  ['an empty file', '', 'gateway.yaml: the file is empty'],
   ['a list', '- 1\n', '1: invalid input: expected object'],
   [
     'a prototype',

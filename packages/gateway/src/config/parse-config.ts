@@ -28,6 +28,7 @@ export function parseYamlAs<S extends z.ZodType>(
 }
 
 function missing(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.input === null && (issue.path ?? []).length === 0) return 'the file is empty'
   if (issue.input !== undefined || issue.code !== 'invalid_type') return undefined
   return `is missing (expected: ${issue.expected})`
 }

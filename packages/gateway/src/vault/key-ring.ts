@@ -140,7 +140,8 @@ export class KeyRing {
     const row = file.find(id) ?? ((await file.refresh()) ? file.find(id) : undefined)
     if (row !== undefined) return row
     const keyId = hex(id)
-    throw new VaultError('VAULT_KEY_MISSING', `no row holds key ${keyId}`, {
+    const message = `${file.path} has no row of key ${keyId}: restore that file from a backup`
+    throw new VaultError('VAULT_KEY_MISSING', message, {
       place: { file: file.path, keyId },
     })
   }

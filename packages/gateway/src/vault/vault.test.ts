@@ -191,6 +191,19 @@ test('a row whose checksum was mended does not open', async () => {
   assert.throws(() => openKeyRow(bad, KEK.wrapKey), isCode('VAULT_KEY_DAMAGED'))
 })
 
+test('the file of a month that is gone is named, with what to do', async () => {
+  const disk = new SimulatedDisk()
+  const vault = await open(disk)
+  const { id, row } = vault.subjectKey(ADA, NOW_US)
+  await write(disk, [row])
+  await disk.remove(`${KEYS_DIRECTORY}/2026-11.keys`)
+  await assert.rejects(ringOn(disk).key(id), (error) => {
+    assert.ok(error instanceof VaultError)
+    assert.match(error.message, /2026-11\.keys has no row of key [0-9a-f]{32}: restore that file/)
+    return error.code === 'VAULT_KEY_MISSING'
+  })
+})
+
 test('a torn row holds no key, and the next one is appended after it', async () => {
   const disk = new SimulatedDisk()
   const vault = await open(disk)

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import type { Finding } from '../../cli/index.ts'
 import type { Config } from '../../config/index.ts'
 import { layoutOf } from '../../ledger/index.ts'
+import { clockFault } from '../clock-range.ts'
 import type { Machine } from '../machine.ts'
 import { EPOCH } from '../open-secrets.ts'
 import { see } from './seen.ts'
@@ -15,7 +16,13 @@ const AHEAD_MS_MAX = 60_000
 /** Whether somebody sets it, and whether it has gone back since the last checkpoint. */
 export async function* examineClock({ data }: Config, { clock }: Machine): AsyncGenerator<Finding> {
   const topic = 'clock'
-  const nowMs = clock.nowUs() / 1000
+  const nowUs = clock.nowUs()
+  const nowMs = nowUs / 1000
+  const fault = clockFault(nowUs)
+  if (fault !== undefined) {
+    const advice = 'set the clock: the gateway does not start before that'
+    yield { topic, subject: '', state: 'failure', says: fault, advice }
+  }
   const checkpoint = join(layoutOf(data, EPOCH).log, 'checkpoint')
   const published = await see(topic, checkpoint)
   if (published.kind === 'unseen') yield published.finding

@@ -5,6 +5,7 @@ import { type Prepared, prepare } from '../prepare.ts'
 import { examineCertificates } from './certificates.ts'
 import { examineClock } from './clock.ts'
 import { examineDisk } from './disk.ts'
+import { examineKeys } from './keys.ts'
 import { examineObtained } from './obtained-certificates.ts'
 import { examinePermissions } from './permissions.ts'
 import { examineProcess } from './process-limits.ts'
@@ -26,6 +27,7 @@ export async function* examine(path: string, machine: Machine): AsyncGenerator<F
   yield* examineCertificates(prepared, machine.clock.nowUs() / 1000)
   yield* examineObtained(config, machine)
   yield* examineClock(config, machine)
+  yield* examineKeys(config)
   yield* examineDisk(config)
   yield* examinePermissions(config)
   yield* examineProcess(config)
