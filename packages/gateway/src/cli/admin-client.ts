@@ -68,6 +68,7 @@ async function credential(
   const text = keyFile === undefined ? environment.COUNTERSIGN_KEY : await readKey(disk, keyFile)
   const key = text?.trim()
   if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key
+  if (keyFile !== undefined) throw new CliError(2, `${keyFile} holds no API key or token`)
   throw new CliError(2, 'who asks? set COUNTERSIGN_KEY to an API key, or take --key-file FILE')
 }
 

@@ -16,8 +16,7 @@ async function newestIn(disk: Disk, data: string): Promise<number | undefined> {
   } catch (error) {
     if (diskErrorCode(error) === 'DISK_NOT_FOUND') return undefined
     if (error instanceof DiskError) {
-      const why = `cannot list ${data}: ${error.message} (another directory? --data DIR)`
-      throw new CliError(2, why, { cause: error })
+      throw new CliError(2, `cannot list ${data} (another directory? --data DIR)`, { cause: error })
     }
     throw error
   }

@@ -6,6 +6,7 @@ import { type Decided, decidedRecords } from './decided-records.ts'
 import { ledgerOf } from './policy-explain.ts'
 import { policyRoom } from './policy-room.ts'
 import { jsonLine, printableLines } from './printable.ts'
+import { readable } from './readable.ts'
 import { orTampered } from './tampered.ts'
 
 /** An index of the ledger, or a time. */
@@ -56,7 +57,7 @@ function parseBound(text: string): Bound {
 async function replay(context: CliContext, options: Options): Promise<void> {
   const { terminal, services } = context
   const { PolicySet } = await policyRoom()
-  const set = PolicySet.compile(await services.readPolicies(options.with))
+  const set = PolicySet.compile(await readable(options.with, services.readPolicies(options.with)))
   const counts = { decisions: 0, changed: 0, unknown: 0 }
   const changes: Change[] = []
   for await (const decided of decidedBetween(context, options)) {

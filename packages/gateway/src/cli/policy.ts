@@ -1,6 +1,5 @@
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { diskErrorCode } from '../platform/index.ts'
 import type { CaseResult, PolicySet } from '../policy/index.ts'
 import type { CliContext } from './command.ts'
 import { CliError, jsonOption } from './command.ts'
@@ -8,6 +7,7 @@ import { policyExplainCommand } from './policy-explain.ts'
 import { policyReplayCommand } from './policy-replay.ts'
 import { policyRoom } from './policy-room.ts'
 import { jsonLine, printableLines } from './printable.ts'
+import { readable } from './readable.ts'
 
 export function policyCommand(context: CliContext): Command {
   return new Command('policy')
@@ -69,23 +69,6 @@ function sum({ digest, ids, files, uncovered }: PolicySet): string {
 async function readSet({ services }: CliContext, directory: string): Promise<PolicySet> {
   const { PolicySet } = await policyRoom()
   return PolicySet.compile(await readable(directory, services.readPolicies(directory)))
-}
-
-/** What is not there is said once, not as the system says it. */
-async function readable<Read>(path: string, reading: Promise<Read>): Promise<Read> {
-  try {
-    return await reading
-  } catch (cause) {
-    if (codeOf(cause) === 'ENOTDIR') {
-      throw new CliError(2, `${path} is no directory: name the one that holds the *.cedar files`)
-    }
-    const isThere = diskErrorCode(cause) !== 'DISK_NOT_FOUND' && codeOf(cause) !== 'ENOENT'
-    throw isThere ? cause : new CliError(2, `there is no ${path}`)
-  }
-}
-
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined
 }
 
 const TABLE_BYTES_MAX = 1_048_576
