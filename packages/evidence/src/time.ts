@@ -23,10 +23,8 @@ const codes = Array.from({ length: 27 }, () => 0)
  */
 export function formatTime(us: number): string {
   if (!Number.isSafeInteger(us) || us < 0) {
-    throw new EvidenceError(
-      'EVIDENCE_TIME',
-      `the clock says ${us} us: set it between 1970 and 2255`,
-    )
+    const message = `${us} us is no time from 1970 to 2255: is the clock set?`
+    throw new EvidenceError('EVIDENCE_TIME', message)
   }
   const second = Math.floor(us / US_PER_SECOND)
   // Records come thousands a second: the date is worked out once for all of them.

@@ -58,8 +58,6 @@ export interface Gateway {
 
 /** Opens everything from the ledger up; what was opened is closed again when the rest fails. */
 export async function openGateway(first: Prepared, bare: Machine): Promise<Gateway> {
-  const fault = clockFault(bare.clock.nowUs())
-  if (fault !== undefined) throw new Error(`${fault}. Set the clock, then start again`)
   const { config } = first
   const log = operationalLog(config.log.level)
   await using parts = new AsyncDisposableStack()
@@ -220,6 +218,8 @@ async function openKept(
   bare: Machine,
   { log, parts }: { readonly log: Logger; readonly parts: AsyncDisposableStack },
 ): Promise<{ readonly ledger: OpenLedger; readonly space: OpenSpace; readonly machine: Machine }> {
+  const fault = clockFault(bare.clock.nowUs())
+  if (fault !== undefined) throw new Error(`${fault}. Set the clock, then start again`)
   const space = await openSpace(config, bare, log)
   parts.defer(() => space.close())
   // Whatever is written where the disk is full asks the reserve for room first.
