@@ -1,11 +1,12 @@
 import type { RedactionFacts } from '@countersign/evidence'
 import { REDACTED, redactCredentials } from '../../identity/index.ts'
+import { withoutReferences } from '../character-references.ts'
 import { isSecretMember } from '../redact.ts'
 import { type BodyType, FORM, isJson } from './body-type.ts'
 import type { CaptureConfig } from './capture-config.ts'
 import { type JsonPath, parseJsonPath } from './json-path.ts'
 import { redactJson, UnreadableJson } from './json-redaction.ts'
-import { declaredEncoding, hasName, isMarkup, withoutReferences } from './markup.ts'
+import { declaredEncoding, hasName, isMarkup } from './markup.ts'
 import { parseSafePattern } from './safe-pattern.ts'
 
 /** A body without what must not be kept, or why there is none. */

@@ -1,17 +1,10 @@
+import { withoutReferences } from '../character-references.ts'
+
 /** An escape in an escape in an escape is looked through, and no deeper. */
 const DECODINGS_MAX = 3
 
-/** Percent-encoding, the escapes of JSON, and character references of HTML and XML. */
-const ESCAPE =
-  /%([0-9a-f]{2})|\\(?:u([0-9a-f]{4})|x([0-9a-f]{2})|(["'\\/]))|&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos));?/gi
-const NAMED: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-}
-const CODE_POINT_MAX = 0x10_ffff
+/** Percent-encoding, and the escapes of JSON and scripts. */
+const ESCAPE = /%([0-9a-f]{2})|\\(?:u([0-9a-f]{4})|x([0-9a-f]{2})|(["'\\/]))/gi
 
 /** Finds texts that are secret in what somebody else says, also where it is written otherwise. */
 export class SaidAgain {
@@ -36,7 +29,7 @@ export class SaidAgain {
     for (let depth = 0; ; depth += 1) {
       if (this.#isPlainIn(read)) return true
       if (depth === DECODINGS_MAX || !/[%\\&]/.test(read)) return false
-      const next = read.replace(ESCAPE, decoded)
+      const next = withoutReferences(read).replace(ESCAPE, decoded)
       if (next === read) return false
       read = next
     }
@@ -58,11 +51,7 @@ function coreOf(secret: string): (offset: number) => string {
   }
 }
 
-function decoded(written: string, ...groups: readonly (string | undefined)[]): string {
-  const [percent, unicode, hex, plain, decimal, reference, name] = groups
-  if (plain !== undefined) return plain
-  if (name !== undefined) return NAMED[name.toLowerCase()] ?? written
-  const digits = percent ?? unicode ?? hex ?? reference
-  const code = digits === undefined ? Number(decimal) : Number.parseInt(digits, 16)
-  return code <= CODE_POINT_MAX ? String.fromCodePoint(code) : written
+function decoded(_: string, ...groups: readonly (string | undefined)[]): string {
+  const [percent, unicode, hex, plain] = groups
+  return plain ?? String.fromCharCode(Number.parseInt(percent ?? unicode ?? hex ?? '', 16))
 }
